@@ -1,0 +1,64 @@
+"""Errors that a person can act on, and how they are worded.
+
+Whatever the caller could mend derives from `InputError`; its message is one line that says what is
+wrong, where, what came, what is allowed and what to do. Everything else is a bug.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class MrsDiscError(Exception):
+    """Base of every error that mrs_disc raises on purpose."""
+
+
+class InputError(MrsDiscError, ValueError):
+    """The input, an option or a file is wrong in a way that the caller can mend."""
+
+
+class ReadError(InputError):
+    """A file cannot be read, or is not what its format demands.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its name starts the message.
+    problem : str
+        What is wrong and what to do, without the file's name.
+    """
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path.name}: {problem}")
+        self.path = path
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type[ReadError], tuple[Path, str]]:
+        """Rebuild from both arguments, so that the error crosses process borders."""
+        return type(self), (self.path, self.problem)
+
+
+class RecipeError(InputError):
+    """A recipe has an unknown option, or a value that is not allowed."""
+
+
+class ModelError(InputError):
+    """A metabolite, relaxation or score model is not valid."""
+
+
+class OutputError(MrsDiscError, OSError):
+    """A result cannot be written where it was asked for."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a suggestion with a leading blank, or nothing where no known word is close.
+
+    >>> did_you_mean("max_shift_ppm", ["method", "max_shift_hz"])
+    " Did you mean 'max_shift_hz'?"
+    >>> did_you_mean("colour", ["method"])
+    ''
+    """
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" Did you mean '{close[0]}'?" if close else ""

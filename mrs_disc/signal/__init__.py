@@ -1,0 +1,1 @@
+"""Array kernels: NumPy and SciPy only, arrays in, arrays out, no records, no files."""
