@@ -1,0 +1,177 @@
+"""Prior knowledge as data: metabolite, relaxation and score models, read from TOML and checked.
+
+Every model is a file that a user can write; the package's own are of the same form. A model's
+digest covers its content (and that of the basis files it names), never its path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+
+from pydantic import BaseModel, Field, model_validator
+
+from mrs_disc.errors import ModelError, ReadError, did_you_mean
+from mrs_disc.schema import StrictModel, load_toml
+
+Status: TypeAlias = Literal["V", "R", "D", "P"]
+"""V read in the source, R recalled, D derived, P proposed."""
+
+Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+\-]*$", max_length=40)]
+
+
+class Origin(StrictModel):
+    """Where a number comes from."""
+
+    source: str = Field(min_length=1)
+    status: Status
+
+
+class Resonance(StrictModel):
+    """One group of equivalent spins, split by coupled neighbours."""
+
+    ppm: Annotated[float, Field(ge=-5, le=15)]
+    weight: Annotated[float, Field(gt=0)]
+    j_hz: Annotated[float, Field(ge=0, le=50)] = 0.0
+    neighbours: Annotated[int, Field(ge=0, le=3)] = 0
+    partner_ppm: float | None = None
+    in_amplitude: bool = True
+    extra_width_hz: Annotated[float, Field(ge=0)] = 0.0
+    gauss_width_ppm: Annotated[float, Field(ge=0)] = 0.0
+
+    @model_validator(mode="after")
+    def _coupled(self) -> Resonance:
+        if (self.neighbours > 0) != (self.j_hz > 0):
+            raise ValueError("a multiplet needs both j_hz and neighbours, a singlet neither")
+        return self
+
+
+class Component(StrictModel):
+    """One metabolite of the model: resonances, or a simulated basis FID."""
+
+    name: Name
+    source: str = Field(min_length=1)
+    status: Status
+    sources: dict[str, Origin] = {}
+    shift_sd_ppm: Annotated[float, Field(ge=0, le=0.2)] = 0.0
+    extra_width_hz: Annotated[float, Field(ge=0, le=200)] = 0.0
+    extra_width_sd_hz: Annotated[float, Field(ge=0, le=100)] = 0.0
+    resonance: tuple[Resonance, ...] = ()
+    basis: str | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Component:
+        if bool(self.resonance) == (self.basis is not None):
+            raise ValueError("give either [[component.resonance]] or basis, not both, not neither")
+        if self.resonance and not any(r.in_amplitude for r in self.resonance):
+            raise ValueError("one resonance at least has to be in_amplitude = true")
+        return self
+
+
+class RatioPrior(StrictModel):
+    """A log-normal prior on the ratio of two amplitudes."""
+
+    numerator: Name
+    denominator: Name
+    median: Annotated[float, Field(gt=0)]
+    log_sd: Annotated[float, Field(gt=0)]
+    source: str = Field(min_length=1)
+    status: Status
+
+
+class MetaboliteModel(StrictModel):
+    """The components that the fit looks for."""
+
+    schema_version: Literal[1]
+    name: Name
+    version: Annotated[int, Field(ge=1)]
+    description: str = ""
+    nucleus: Literal["1H"] = "1H"
+    quality_peak: Name | None = None
+    basis_dwell_time_s: Annotated[float, Field(gt=0)] | None = None
+    component: tuple[Component, ...] = Field(min_length=1)
+    prior: tuple[RatioPrior, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> MetaboliteModel:
+        names = [c.name for c in self.component]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"component '{name}' is named twice")
+        asked = [self.quality_peak] if self.quality_peak else []
+        asked += [n for p in self.prior for n in (p.numerator, p.denominator)]
+        for name in asked:
+            if name not in names:
+                raise ValueError(f"no component is named '{name}'.{did_you_mean(name, names)}")
+        return self
+
+    @property
+    def quality_component(self) -> str:
+        """The component on which SNR and linewidth are judged."""
+        return self.quality_peak or self.component[0].name
+
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def model_names() -> list[str]:
+    """Return the names of the models that the package ships."""
+    folder = Path(str(resources.files("mrs_disc.models")))
+    return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def model_path(name: str) -> Path:
+    """Return the file of a model: of a shipped name, or the path that was given."""
+    if name.endswith(".toml"):
+        return Path(name)
+    path = Path(str(resources.files("mrs_disc.models"))) / f"{name}.toml"
+    if path.is_file():
+        return path
+    names = model_names()
+    raise ModelError(
+        f"no model is named '{name}'.{did_you_mean(name, names)} "
+        f"Models: {', '.join(names)}; or give the path of a TOML file."
+    )
+
+
+def load_metabolite_model(name: str) -> MetaboliteModel:
+    """Return a metabolite model by shipped name or path.
+
+    Raises
+    ------
+    ModelError
+        If it is not there, or not valid.
+    """
+    return load_toml(model_path(name), MetaboliteModel, ModelError)
+
+
+def basis_path(name: str, component: Component) -> Path:
+    """Return the file of a component's simulated FID; its path is relative to the model."""
+    assert component.basis is not None
+    return model_path(name).parent / component.basis
+
+
+def content_digest(model: BaseModel, files: tuple[Path, ...] = ()) -> str:
+    """Return the SHA-256 of a model's content and of the files it names."""
+    canonical = json.dumps(model.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    total = hashlib.sha256(canonical.encode())
+    for path in files:
+        try:
+            total.update(hashlib.sha256(path.read_bytes()).digest())
+        except OSError as error:
+            raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
+    return total.hexdigest()
+
+
+def metabolite_model_digest(name: str, model: MetaboliteModel) -> str:
+    """Return the digest of a metabolite model, its basis files included."""
+    files = tuple(basis_path(name, c) for c in model.component if c.basis is not None)
+    return content_digest(model, files)
+
+
+def model_reference(model: Any) -> str:
+    """Return ``name@version``, as reports name a model."""
+    return f"{model.name}@{model.version}"

@@ -1,0 +1,285 @@
+"""The recipe: every choice of the analysis, strict, frozen and printed in full.
+
+The order of processing is physics and not in the recipe; a recipe sets the options of each stage.
+What cannot change a result (workers, folders, verbosity) is not in it.
+
+Decision: the digest covers the resolved options and the *content* of the models, never a path, so
+that the same analysis has the same digest on every machine. Refused: hashing the file's bytes
+(a comment would change it; a changed model would not).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import Field, model_validator
+
+from mrs_disc.errors import RecipeError, did_you_mean
+from mrs_disc.schema import StrictModel, load_toml, validate
+
+Window: TypeAlias = tuple[float, float]
+Positive: TypeAlias = Annotated[float, Field(gt=0)]
+Fraction: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+
+
+class CoilOptions(StrictModel):
+    """Combination of the receive coils."""
+
+    method: Literal["svd"] = Field(
+        "svd", description="noise-whitened singular-value decomposition (Rodgers 2010)"
+    )
+
+
+class AlignOptions(StrictModel):
+    """Frequency and phase of the transients."""
+
+    method: Literal["registration", "none"] = Field(
+        "registration", description="spectral registration (Near 2015), or none"
+    )
+    window_ppm: Window = Field((0.2, 4.2), description="range that is registered")
+    max_shift_hz: Positive = Field(25.0, description="largest shift that is corrected")
+
+
+class RejectOptions(StrictModel):
+    """Transients that are left out of the average."""
+
+    method: Literal["robust", "none"] = Field(
+        "robust", description="outliers of amplitude, frequency, phase and shape, or none"
+    )
+    max_fraction: Fraction = Field(0.5, description="never reject more than this share")
+
+
+class EddyOptions(StrictModel):
+    """Eddy currents."""
+
+    method: Literal["klose", "none"] = Field(
+        "klose", description="phase of the water reference (Klose 1990) where there is one, or none"
+    )
+
+
+class WaterOptions(StrictModel):
+    """Residual water."""
+
+    method: Literal["hlsvd", "none"] = Field(
+        "hlsvd", description="low-rank model of the water band, subtracted, or none"
+    )
+    window_ppm: Window = Field((4.3, 5.0), description="band in which components are water")
+
+
+class FitOptions(StrictModel):
+    """The metabolite fit."""
+
+    model: str = Field("disc_1h", description="metabolite model: a name, or a TOML file")
+    window_ppm: Window = Field((0.5, 4.2), description="fitted range")
+    baseline: Literal["humps", "none"] = Field(
+        "humps", description="positive broad humps averaged by evidence, or no baseline"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> FitOptions:
+        if not self.window_ppm[0] < self.window_ppm[1]:
+            raise ValueError("window_ppm has to rise, as in [0.5, 4.2]")
+        return self
+
+
+class QuantifyOptions(StrictModel):
+    """From amplitudes to ratios and water-referenced amounts."""
+
+    reference: Literal["auto", "water", "none"] = Field(
+        "auto", description="water reference: where there is one, required, or not used"
+    )
+    relaxation: str = Field(
+        "relaxation", description="relaxation times for water referencing: a name, or a TOML file"
+    )
+    merge_correlation: Fraction = Field(
+        0.8, description="|correlation| of LAC and ALA from which only their sum counts (proposed)"
+    )
+    merge_linewidth_ppm: Positive = Field(
+        0.1525, description="linewidth from which LAC and ALA count merged: their distance"
+    )
+    samples: Annotated[int, Field(ge=500, le=200_000)] = Field(
+        4000, description="Monte-Carlo draws behind each interval (fixed seed)"
+    )
+
+
+class QualityOptions(StrictModel):
+    """Gates of the verdict; proposed values unless a source is named (see the model card)."""
+
+    min_snr: Positive = Field(5.0, description="of the quality peak; below: poor")
+    good_snr: Positive = Field(8.0, description="from here on good")
+    good_linewidth_ppm: Positive = Field(0.20, description="up to here good")
+    max_linewidth_ppm: Positive = Field(0.30, description="above: poor")
+    max_residual_water: Positive = Field(10.0, description="times the quality peak; above: poor")
+    min_kept_fraction: Fraction = Field(0.5, description="transients kept; below: poor")
+    max_residual_ratio: Positive = Field(1.5, description="RMS of residual / noise; above: poor")
+    max_drift_hz: Positive = Field(10.0, description="above: acceptable at best")
+    max_lipid_ratio: Positive = Field(
+        3.0, description="lipid / (LAC + ALA); above: lactate contaminated by lipid"
+    )
+
+
+class ScoreOptions(StrictModel):
+    """From quantities to a judgement."""
+
+    model: str = Field("acidity_structure", description="score model: a name, or a TOML file")
+    likely: Fraction = Field(0.8, description="likely painful from this probability on")
+    unlikely: Fraction = Field(0.2, description="unlikely painful up to this probability")
+    prevalence: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None, description="share of painful discs before measuring; default: the model's own"
+    )
+    min_levels: Annotated[int, Field(ge=1)] = Field(
+        3, description="usable discs that make a complete examination (CPT 0609T)"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ScoreOptions:
+        if not self.unlikely < self.likely:
+            raise ValueError("unlikely has to be below likely")
+        return self
+
+
+class Recipe(StrictModel):
+    """All options of an analysis; a file names only those that differ from the defaults."""
+
+    schema_version: Literal[1] = 1
+    name: str = Field("default", max_length=100, description="shown in the report")
+    coils: CoilOptions = CoilOptions()
+    align: AlignOptions = AlignOptions()
+    reject: RejectOptions = RejectOptions()
+    eddy: EddyOptions = EddyOptions()
+    water: WaterOptions = WaterOptions()
+    fit: FitOptions = FitOptions()
+    quantify: QuantifyOptions = QuantifyOptions()
+    quality: QualityOptions = QualityOptions()
+    score: ScoreOptions = ScoreOptions()
+
+
+MODEL_OPTIONS = (("fit", "model"), ("quantify", "relaxation"), ("score", "model"))
+"""Options that name a model file: a shipped name, or a path relative to the recipe."""
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes that the package ships."""
+    return sorted(path.stem for path in pipelines_folder().glob("*.toml"))
+
+
+def pipelines_folder() -> Path:
+    """Return the folder of the shipped recipes; a source checkout keeps it beside the package."""
+    package = Path(str(resources.files("mrs_disc")))
+    inside = package / "pipelines"
+    return inside if inside.is_dir() else package.parent / "pipelines"
+
+
+def recipe_path(name: str) -> Path:
+    """Return the file of a shipped recipe."""
+    path = pipelines_folder() / f"{name}.toml"
+    if path.is_file():
+        return path
+    names = recipe_names()
+    raise RecipeError(
+        f"no recipe is named '{name}'.{did_you_mean(name, names)} "
+        f"Recipes: {', '.join(names)}; or give the path of a TOML file."
+    )
+
+
+def load_recipe(recipe: str | Path | Recipe | None = None) -> Recipe:
+    """Return a recipe from its name, its path, or the defaults.
+
+    Parameters
+    ----------
+    recipe : str, Path, Recipe or None
+        A shipped name (``"press_3t_te30"``), a TOML file, a recipe (returned as it is), or `None`
+        for the defaults.
+
+    Raises
+    ------
+    RecipeError
+        If there is none of that name, or it holds an unknown or forbidden option.
+    """
+    if recipe is None:
+        return Recipe()
+    if isinstance(recipe, Recipe):
+        return recipe
+    path = Path(recipe)
+    if path.suffix != ".toml":
+        path = recipe_path(str(recipe))
+    loaded = load_toml(path, Recipe, RecipeError)
+    if "name" not in loaded.model_fields_set:
+        loaded = loaded.model_copy(update={"name": path.stem})
+    return _with_model_paths(loaded, path.parent)
+
+
+def _with_model_paths(recipe: Recipe, folder: Path) -> Recipe:
+    """Return the recipe with model paths made absolute: they are relative to its file."""
+    for group, option in MODEL_OPTIONS:
+        options = getattr(recipe, group)
+        value = getattr(options, option)
+        if value.endswith(".toml"):
+            path = str((folder / value).resolve())
+            recipe = recipe.model_copy(
+                update={group: options.model_copy(update={option: path})}
+            )
+    return recipe
+
+
+def resolved(recipe: Recipe) -> dict[str, Any]:
+    """Return all options with their defaults written out; a model's path becomes its file name."""
+    content = recipe.model_dump(mode="json")
+    for group, option in MODEL_OPTIONS:
+        content[group][option] = Path(content[group][option]).name
+    return content
+
+
+def digest(recipe: Recipe, model_digests: Mapping[str, str]) -> str:
+    """Return the SHA-256 of the options and of the content of the models.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The resolved recipe.
+    model_digests : mapping
+        ``"fit.model"`` and the like to the digest of that model's content.
+    """
+    content = resolved(recipe)
+    del content["name"]
+    for group, option in MODEL_OPTIONS:
+        content[group][option] = model_digests[f"{group}.{option}"]
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def from_resolved(content: Mapping[str, Any]) -> Recipe:
+    """Return the recipe that stands resolved in a result."""
+    return validate(content, Recipe, "recipe in results.json", RecipeError)
+
+
+def recipe_toml(recipe: Recipe) -> str:
+    """Return a recipe as commented TOML with every option and its meaning."""
+    lines = [f"schema_version = {recipe.schema_version}", f"name = {_toml(recipe.name)}"]
+    for group in Recipe.model_fields:
+        options = getattr(recipe, group)
+        if not isinstance(options, StrictModel):
+            continue
+        lines += ["", f"[{group}]  # {(type(options).__doc__ or '').strip()}"]
+        for option, field in type(options).model_fields.items():
+            value = getattr(options, option)
+            text = f"{option} = {_toml(value)}" if value is not None else f"# {option} ="
+            lines.append(f"{text}  # {field.description}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def recipe_schema() -> dict[str, Any]:
+    """Return the JSON schema of a recipe, for editors and other programs."""
+    return Recipe.model_json_schema()
+

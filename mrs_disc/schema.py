@@ -1,0 +1,148 @@
+"""Strict, frozen schemas of the files that people write, and the wording of what is wrong in them.
+
+Decision: every TOML file (recipe, model, study) passes through `load_toml`, so that a mistake reads
+the same everywhere. Refused: pydantic's own messages, which name classes and types, not options.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mrs_disc.errors import InputError, ReadError, did_you_mean
+
+MAX_TOML_BYTES = 4_000_000
+"""A file that a person writes is far smaller; anything larger is not one."""
+
+
+class StrictModel(BaseModel):
+    """Base of all schemas: unknown keys are errors, instances are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the content of a TOML file.
+
+    Raises
+    ------
+    ReadError
+        If the file is absent, unreadable, too large, not UTF-8 or not TOML.
+    """
+    try:
+        if path.stat().st_size > MAX_TOML_BYTES:
+            raise ReadError(path, f"larger than {MAX_TOML_BYTES // 1_000_000} MB, not a TOML file")
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise ReadError(path, "is not UTF-8 text; save it as UTF-8") from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ReadError(path, f"is not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise ReadError(path, "is nested too deeply for a TOML file") from error
+
+
+def load_toml(
+    path: Path, schema: type[ModelT], raises: type[InputError] = InputError
+) -> ModelT:
+    """Read a TOML file into `schema`; what is wrong becomes `raises` with one clear line."""
+    return validate(read_toml(path), schema, path.name, raises)
+
+
+def validate(
+    content: Mapping[str, Any],
+    schema: type[ModelT],
+    source: str,
+    raises: type[InputError] = InputError,
+) -> ModelT:
+    """Return `content` as an instance of `schema`.
+
+    Parameters
+    ----------
+    content : mapping
+        The parsed file.
+    schema : pydantic model
+        What it has to be.
+    source : str
+        The file's name, which starts the message.
+    raises : InputError type
+        The error to raise.
+    """
+    try:
+        return schema.model_validate(content)
+    except ValidationError as error:
+        raise raises(explain(error, schema, source)) from None
+
+
+def explain(error: ValidationError, schema: type[BaseModel], source: str) -> str:
+    """Return the first mistake of a validation as one line that a person can act on."""
+    mistakes = error.errors(include_url=False)
+    unknown = [m for m in mistakes if m["type"] == "extra_forbidden"]
+    mistake = (unknown or mistakes)[0]
+    location = mistake["loc"]
+    where = _where(location[:-1])
+    name = str(location[-1]) if location else ""
+    if mistake["type"] == "extra_forbidden":
+        options = _options(schema, location[:-1])
+        return (
+            f"{source}: {where}has no option '{name}'."
+            f"{did_you_mean(name, options)} Options: {', '.join(options)}."
+        )
+    if mistake["type"] == "missing":
+        return f"{source}: {where}lacks '{name}', which is required."
+    came = f" Came: {_short(mistake['input'])}." if location else ""
+    reason = mistake["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    more = f" ({len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
+    return f"{source}: {_where(location)}{reason}.{came}{more}"
+
+
+def _where(location: tuple[int | str, ...]) -> str:
+    """Return the place in the words of TOML: ``[align] method``, ``[[component]] 3``."""
+    words: list[str] = []
+    for part, following in zip(location, (*location[1:], None), strict=True):
+        if isinstance(part, int):
+            words.append(str(part + 1))
+        elif isinstance(following, int):
+            words.append(f"[[{part}]]")
+        elif following is not None and not words:
+            words.append(f"[{part}]")
+        else:
+            words.append(str(part))
+    text = " ".join(words)
+    if len(location) == 1 and text and not text.startswith("["):
+        text = f"[{text}]" if text.isidentifier() else text
+    return f"{text} " if text else ""
+
+
+def _options(schema: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that are allowed at `location`."""
+    here: Any = schema
+    for part in location:
+        if isinstance(part, str) and part in getattr(here, "model_fields", {}):
+            here = _model_in(here.model_fields[part].annotation) or here
+    return [f.alias or name for name, f in here.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the schema inside ``tuple[Schema, ...]``, ``Schema | None`` and the like."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in get_args(annotation):
+        if (found := _model_in(argument)) is not None:
+            return found
+    return None
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
