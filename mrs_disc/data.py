@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar
 
@@ -35,7 +36,7 @@ _CHAIN = (
     "S1",
 )
 LEVELS: tuple[str, ...] = (
-    *(f"{upper}-{lower}" for upper, lower in zip(_CHAIN[:-1], _CHAIN[1:], strict=True)),
+    *(f"{upper}-{lower}" for upper, lower in pairwise(_CHAIN)),
     "L5-L6",
     "L6-S1",
 )
@@ -524,7 +525,7 @@ class FitResult:
 
     @property
     def crlb_percent(self) -> FloatArray:
-        """Return 100 x Cramér-Rao bound / amplitude; infinite where the amplitude is not positive."""
+        """100 x Cramér-Rao bound / amplitude; infinite where that is not positive."""
         percent = np.full(len(self.names), np.inf)
         positive = self.amplitude > 0
         percent[positive] = 100.0 * self.crlb[positive] / self.amplitude[positive]

@@ -221,9 +221,7 @@ def _with_model_paths(recipe: Recipe, folder: Path) -> Recipe:
         value = getattr(options, option)
         if value.endswith(".toml"):
             path = str((folder / value).resolve())
-            recipe = recipe.model_copy(
-                update={group: options.model_copy(update={option: path})}
-            )
+            recipe = recipe.model_copy(update={group: options.model_copy(update={option: path})})
     return recipe
 
 
@@ -282,4 +280,3 @@ def _toml(value: Any) -> str:
 def recipe_schema() -> dict[str, Any]:
     """Return the JSON schema of a recipe, for editors and other programs."""
     return Recipe.model_json_schema()
-

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -52,9 +53,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ReadError(path, "is nested too deeply for a TOML file") from error
 
 
-def load_toml(
-    path: Path, schema: type[ModelT], raises: type[InputError] = InputError
-) -> ModelT:
+def load_toml(path: Path, schema: type[ModelT], raises: type[InputError] = InputError) -> ModelT:
     """Read a TOML file into `schema`; what is wrong becomes `raises` with one clear line."""
     return validate(read_toml(path), schema, path.name, raises)
 
@@ -98,6 +97,8 @@ def explain(error: ValidationError, schema: type[BaseModel], source: str) -> str
             f"{source}: {where}has no option '{name}'."
             f"{did_you_mean(name, options)} Options: {', '.join(options)}."
         )
+    if mistake["type"] == "missing" and isinstance(location[-1], int):
+        return f"{source}: {where}has {location[-1]} numbers, which is too few."
     if mistake["type"] == "missing":
         return f"{source}: {where}lacks '{name}', which is required."
     came = f" Came: {_short(mistake['input'])}." if location else ""
@@ -109,7 +110,7 @@ def explain(error: ValidationError, schema: type[BaseModel], source: str) -> str
 def _where(location: tuple[int | str, ...]) -> str:
     """Return the place in the words of TOML: ``[align] method``, ``[[component]] 3``."""
     words: list[str] = []
-    for part, following in zip(location, (*location[1:], None), strict=True):
+    for part, following in zip_longest(location, location[1:]):
         if isinstance(part, int):
             words.append(str(part + 1))
         elif isinstance(following, int):

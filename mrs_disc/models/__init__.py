@@ -53,9 +53,9 @@ class Component(StrictModel):
     """One metabolite of the model: resonances, or a simulated basis FID."""
 
     name: Name
-    source: str = Field(min_length=1)
-    status: Status
-    sources: dict[str, Origin] = {}
+    source: str = "not stated"
+    status: Status = "P"
+    sources: dict[str, Origin] = Field(default_factory=dict)
     shift_sd_ppm: Annotated[float, Field(ge=0, le=0.2)] = 0.0
     extra_width_hz: Annotated[float, Field(ge=0, le=200)] = 0.0
     extra_width_sd_hz: Annotated[float, Field(ge=0, le=100)] = 0.0
@@ -78,16 +78,16 @@ class RatioPrior(StrictModel):
     denominator: Name
     median: Annotated[float, Field(gt=0)]
     log_sd: Annotated[float, Field(gt=0)]
-    source: str = Field(min_length=1)
-    status: Status
+    source: str = "not stated"
+    status: Status = "P"
 
 
 class MetaboliteModel(StrictModel):
     """The components that the fit looks for."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[1] = 1
     name: Name
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1)] = 1
     description: str = ""
     nucleus: Literal["1H"] = "1H"
     quality_peak: Name | None = None
