@@ -137,7 +137,7 @@ class Sampling:
 
     def time_s(self, n_points: int) -> FloatArray:
         """Return the time of each point, s, shape (point,)."""
-        return self.start_time_s + self.dwell_time_s * np.arange(n_points)
+        return self.start_time_s + self.dwell_time_s * np.arange(n_points, dtype=np.float64)
 
     def hz(self, ppm: float) -> float:
         """Return the frequency of a chemical shift, Hz from the carrier."""
@@ -534,7 +534,8 @@ class FitResult:
     @property
     def fit(self) -> ComplexArray:
         """The whole model on the axis of the curves."""
-        return self.baseline + self.components.sum(axis=0)
+        total: ComplexArray = self.baseline + self.components.sum(axis=0)
+        return total
 
     def index(self, name: str) -> int:
         """Return the place of a component in the arrays."""

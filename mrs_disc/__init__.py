@@ -1,0 +1,51 @@
+"""Single-voxel 1H MR spectroscopy of intervertebral discs, from scanner files to a report.
+
+>>> import mrs_disc as md
+>>> study, truth = md.simulate_study(seed=1)
+>>> report = md.analyze(study)
+>>> report["L4-L5"].score.label in ("likely painful", "indeterminate", "unlikely painful")
+True
+
+The names below load their module when they are first used, so that ``import mrs_disc`` stays light.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from mrs_disc.analysis import analyze as analyze
+    from mrs_disc.io import read_study as read_study
+    from mrs_disc.recipe import load_recipe as load_recipe
+    from mrs_disc.report import write_report as write_report
+    from mrs_disc.simulate import simulate_study as simulate_study
+    from mrs_disc.steps import fit as fit
+    from mrs_disc.steps import preprocess as preprocess
+    from mrs_disc.steps import quantify as quantify
+
+_HOME = {
+    "analyze": "mrs_disc.analysis",
+    "fit": "mrs_disc.steps",
+    "load_recipe": "mrs_disc.recipe",
+    "preprocess": "mrs_disc.steps",
+    "quantify": "mrs_disc.steps",
+    "read_study": "mrs_disc.io",
+    "simulate_study": "mrs_disc.simulate",
+    "write_report": "mrs_disc.report",
+}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        from importlib import import_module
+
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'mrs_disc' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
