@@ -1,0 +1,150 @@
+"""The command line: one lazily loaded module per command, one message per problem, exit status.
+
+Exit status: 0 done, 1 a bug, 2 the input, recipe or command line is wrong, 3 finished but some
+level or study failed, 130 interrupted.
+
+A new command is one module that defines `command`, and one line in `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+# One BLAS thread: the fit's matrices are small, and two threads made it 8 to 11 times slower.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+import click  # noqa: E402 - NumPy reads the settings above when it is first imported
+
+from mrs_disc import __version__  # noqa: E402
+from mrs_disc.errors import InputError, OutputError, did_you_mean  # noqa: E402
+
+COMMANDS: dict[str, str] = {
+    "demo": "Analyse the bundled study and print its impression.",
+    "info": "Describe a file, a study or a dataset; never writes.",
+    "init": "Draft study.toml for a folder of scanner files.",
+    "convert": "Convert the scanner files of one acquisition to NIfTI-MRS.",
+    "analyze": "Analyse one study and write its report.",
+    "batch": "Analyse every study of a dataset.",
+    "collect": "Rebuild the dataset's tables from the studies' results.",
+    "bids-app": "Run batch or collect under the BIDS-App convention.",
+    "compare": "Compare examinations of one person over time.",
+    "report": "Render results.json again, without analysis.",
+    "review": "Open the local review page.",
+    "recipe": "Show, check or describe recipes.",
+    "model": "List, show, check or calibrate models.",
+    "simulate": "Write studies with known truth.",
+    "validate": "Print the accuracy tables against known truth.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are run, not when they are listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order of a user's work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        from importlib import import_module
+
+        module = import_module(f"mrs_disc.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest the nearest command for one that does not exist."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            raise click.UsageError(
+                f"there is no command '{args[0]}'.{did_you_mean(args[0], COMMANDS)} "
+                f"Commands: {', '.join(COMMANDS)}.",
+                ctx,
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if not value or ctx.resilient_parsing:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    click.echo(f"mrs-disc {__version__} (Python {sys.version.split()[0]}, {sys.platform})")
+    for name in ("numpy", "scipy", "nibabel", "spec2nii", "nifti-mrs", "pydantic", "matplotlib"):
+        try:
+            click.echo(f"  {name} {version(name)}")
+        except PackageNotFoundError:
+            click.echo(f"  {name} not installed")
+    ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Research use only: not a medical device.",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of a bug.")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Show the version and that of the libraries, for bug reports.",
+)
+def cli(debug: bool) -> None:
+    """Analyse MR spectra of intervertebral discs, from scanner files to a report."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit status."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return its exit status; a problem is one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # odd file names must not end in an error
+    try:
+        result: Any = cli.main(args=list(arguments), prog_name="mrs-disc", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Abort:
+        return _say("interrupted", 130)
+    except KeyboardInterrupt:
+        return _say("interrupted", 130)
+    except click.ClickException as error:
+        return _say(error.format_message(), 2)
+    except InputError as error:
+        return _say(str(error), 2)
+    except OutputError as error:
+        return _say(str(error), 2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our pipe has left: no noise
+        return 0
+    except Exception as error:
+        if "--debug" in arguments:
+            raise
+        return _say(
+            f"this is a bug ({type(error).__name__}: {error}). "
+            "Run again as 'mrs-disc --debug ...' and report what it prints.",
+            1,
+        )
+
+
+def _say(message: str, status: int) -> int:
+    print(f"mrs-disc: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    return status

@@ -1,0 +1,51 @@
+"""`mrs-disc recipe`: show, check or describe recipes."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group()
+def command() -> None:
+    """Show, check or describe recipes."""
+
+
+@command.command()
+@click.argument("recipe", default="default")
+def show(recipe: str) -> None:
+    """Print every option of RECIPE (a name or a file) with its meaning.
+
+    Example: mrs-disc recipe show press_3t_te30
+    """
+    from mrs_disc.recipe import load_recipe, recipe_names, recipe_toml
+
+    click.echo(f"# recipes that ship with the package: {', '.join(recipe_names())}")
+    click.echo(recipe_toml(load_recipe(recipe)), nl=False)
+
+
+@command.command()
+@click.argument("file")
+def check(file: str) -> None:
+    """Check a recipe and the models it names, and print its digest.
+
+    Example: mrs-disc recipe check press_3t_te30
+    """
+    from mrs_disc.analysis import load_models
+    from mrs_disc.recipe import digest, load_recipe
+
+    recipe = load_recipe(file)
+    models = load_models(recipe)
+    click.echo(f"{recipe.name}: valid, digest {digest(recipe, models.digests)}")
+
+
+@command.command()
+def schema() -> None:
+    """Print the JSON schema of a recipe, for editors and other programs.
+
+    Example: mrs-disc recipe schema
+    """
+    import json
+
+    from mrs_disc.recipe import recipe_schema
+
+    click.echo(json.dumps(recipe_schema(), indent=2))
