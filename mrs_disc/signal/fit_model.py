@@ -76,18 +76,18 @@ class MetaboliteModel:
         widens: IntArray,
     ) -> None:
         n_points = fids.shape[1]
+        self.dwell_time_s = dwell_time_s
+        self.window_hz = window_hz
         self.centre_hz = 0.5 * (window_hz[0] + window_hz[1])
         self.time = start_time_s + dwell_time_s * np.arange(n_points)
         self.carrier = np.exp(-2j * pi * self.centre_hz * self.time)
-        self.bins = window_bins(n_points, dwell_time_s, window_hz)
-        self.bin_shift = np.exp(-2j * pi * self.centre_hz * dwell_time_s * np.arange(n_points))
+        half_width = 0.5 * (window_hz[1] - window_hz[0])
+        self.bins = window_bins(n_points, dwell_time_s, half_width)
         self.moves = moves
         self.widens = widens
         self.n_components = fids.shape[0]
-        half_band = 0.6 * (window_hz[1] - window_hz[0]) * dwell_time_s
+        half_band = min(0.45, 1.2 * half_width * dwell_time_s)
         self._series = _delay_series(fids * self.carrier, dwell_time_s, half_band)
-        # The window's centre is rarely a bin: the spectrum is taken after undoing the demodulation.
-        self._to_bins = self.bin_shift.conj()
 
     @property
     def n_nonlinear(self) -> int:
@@ -95,8 +95,8 @@ class MetaboliteModel:
         return N_COMMON + self.moves.size + self.widens.size
 
     def spectrum(self, fids: ComplexArray) -> FloatArray:
-        """Return the window of the spectra of FIDs (..., point) as real numbers (..., datum)."""
-        bins = scipy.fft.fft(fids * self._to_bins, norm="ortho")[..., self.bins]
+        """Return the window of the spectra of demodulated FIDs as real numbers (..., datum)."""
+        bins = scipy.fft.fft(fids, norm="ortho")[..., self.bins]
         return np.concatenate([bins.real, bins.imag], axis=-1)
 
     def evaluate(self, parameters: FloatArray) -> Spectrum:
@@ -176,12 +176,10 @@ class MetaboliteModel:
         return np.asarray(modulation)
 
 
-def window_bins(
-    n_points: int, dwell_time_s: float, window_hz: tuple[float, float]
-) -> IntArray:
-    """Return the bins of the discrete spectrum inside a window, in ascending frequency."""
+def window_bins(n_points: int, dwell_time_s: float, half_width_hz: float) -> IntArray:
+    """Return the bins of a spectrum within a distance of its centre, in ascending frequency."""
     frequency = np.fft.fftfreq(n_points, dwell_time_s)
-    inside = np.flatnonzero((frequency >= window_hz[0]) & (frequency <= window_hz[1]))
+    inside = np.flatnonzero(np.abs(frequency) <= half_width_hz)
     return np.asarray(inside[np.argsort(frequency[inside])])
 
 

@@ -1,0 +1,417 @@
+"""Linear-combination fit of one FID: amplitudes, and how well they are known.
+
+Separable non-linear least squares on the complex spectrum inside a window (Golub and Pereyra, SIAM
+J Numer Anal 1973;10:413-432, doi:10.1137/0710036). Amplitudes are linear; the shift, Lorentzian
+and Gaussian width, phase and delay that all components share, and the shifts and widths that some
+have of their own, are not (`fit_model` states the model). With J the derivatives by all parameters
+x = (amplitudes, non-linear ones) in units of the noise, r the residual and P the precision of the
+priors about x0, each step solves the normal equations ::
+
+    (J^T J + P + damping) dx = J^T r - P (x - x0)
+
+with amplitudes solved anew at each place, so that the damping touches the others alone. The start
+is a grid that no local minimum traps (`fit_start`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, log, pi, sqrt
+
+import numpy as np
+import scipy.fft
+
+from mrs_disc.errors import InputError
+from mrs_disc.signal.fit_model import (
+    DELAY,
+    GAUSS2,
+    LORENTZ,
+    N_COMMON,
+    PHASE,
+    SHIFT,
+    MetaboliteModel,
+)
+from mrs_disc.signal.fit_solve import (
+    Problem,
+    RatioPrior,
+    Solution,
+    inverse_positive,
+    ratio_precision,
+    solve,
+    wrapped,
+)
+from mrs_disc.signal.fit_start import Start, decay_length_s, grid_starts, noise_sd
+from mrs_disc.typing import ComplexArray, FloatArray
+
+DELAY_SD_S = 1e-4
+"""Prior of the delay: scanners know the echo's top to a fraction of a dwell time."""
+SHIFT_RANGE_HZ = 30.0
+_STARTS = 2
+_MIN_POINTS = 64
+_CROP_SAFETY = 0.6
+_CROP_SNR = 1e4
+_COLLINEAR = 1e-6
+_Z95 = 1.959964
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitBasis:
+    """The components to fit.
+
+    Parameters
+    ----------
+    fids : complex array, shape (component, point)
+        FIDs at amplitude one and phase zero, without the linewidth that all components share.
+    shift_sd_hz : float array, shape (component,)
+        How far each may move on its own: prior standard deviation in Hz, 0 = only with all others.
+    extra_width_sd_hz : float array, shape (component,)
+        Lorentzian width of its own: prior standard deviation in Hz, 0 = none.
+    ratio_priors : sequence of RatioPrior
+        What is known of ratios of amplitudes.
+    """
+
+    fids: ComplexArray
+    shift_sd_hz: FloatArray
+    extra_width_sd_hz: FloatArray
+    ratio_priors: Sequence[RatioPrior] = ()
+
+    def __post_init__(self) -> None:
+        if self.fids.ndim != 2 or self.fids.shape[0] == 0:
+            raise InputError(f"basis: shape {self.fids.shape}, expected (component, point)")
+        count = self.fids.shape[0]
+        for name in ("shift_sd_hz", "extra_width_sd_hz"):
+            values = np.asarray(getattr(self, name))
+            if values.shape != (count,) or not np.all(values >= 0):
+                raise InputError(f"basis: {name} must hold {count} values, none negative")
+        if not np.all(np.isfinite(self.fids)):
+            raise InputError("basis: a point is not a finite number")
+        for index, fid in enumerate(self.fids):
+            if not np.any(fid):
+                raise InputError(f"basis: component {index} is zero everywhere")
+        for prior in self.ratio_priors:
+            if not (0 <= prior.numerator < count and 0 <= prior.denominator < count):
+                raise InputError(f"basis: a ratio prior names a component beyond {count - 1}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitArrays:
+    """What a fit found. Amplitudes in the units of the data; FIDs on all points of the data.
+
+    Parameters
+    ----------
+    amplitude : float array, shape (component,)
+        Posterior means; may be negative.
+    covariance : float array, shape (component, component)
+        Of all that is not known: noise, non-linear parameters, baseline.
+    crlb : float array, shape (component,)
+        Cramer-Rao bound (sd) of the metabolites' model here, with the baseline known.
+    low, high : float array, shape (component,)
+        Ends of the 95 % intervals.
+    shift_hz, linewidth_hz : float array, shape (component,)
+        Shift from where the basis has it; full width at half maximum beyond the basis.
+    lorentz_hz, gauss_hz : float
+        Widths that all components share.
+    phase_rad : float
+        Phase at zero frequency.
+    delay_s : float
+        Time by which the FID starts later than said: phase 2 pi f delay.
+    noise_sd : float
+        Standard deviation of the noise of one real channel of the FID.
+    baseline : complex array, shape (point,)
+        FID of the baseline as it lies in the data.
+    components : complex array, shape (component, point)
+        FIDs of the components as they lie in the data; with `baseline` they add up to the fit.
+    residual_ratio : float
+        Root mean square of the residual in the window over that of the noise.
+    residual_whiteness_p : float
+        Chance of a residual spectrum as correlated as this one, were it white.
+    converged : bool
+        Whether the result may be used.
+    reason : str
+        Empty, or why not.
+    """
+
+    amplitude: FloatArray
+    covariance: FloatArray
+    crlb: FloatArray
+    low: FloatArray
+    high: FloatArray
+    shift_hz: FloatArray
+    linewidth_hz: FloatArray
+    lorentz_hz: float
+    gauss_hz: float
+    phase_rad: float
+    delay_s: float
+    noise_sd: float
+    baseline: ComplexArray
+    components: ComplexArray
+    residual_ratio: float
+    residual_whiteness_p: float
+    converged: bool
+    reason: str
+
+    @property
+    def sd(self) -> FloatArray:
+        """One standard deviation of each amplitude, shape (component,)."""
+        return np.asarray(np.sqrt(np.diag(self.covariance)))
+
+
+def fit_fid(
+    fid: ComplexArray,
+    *,
+    dwell_time_s: float,
+    basis: FitBasis,
+    window_hz: tuple[float, float],
+    baseline_hz: tuple[float, float] | None = None,
+    start_time_s: float = 0.0,
+    delay_sd_s: float = DELAY_SD_S,
+    shift_range_hz: float = SHIFT_RANGE_HZ,
+) -> FitArrays:
+    """Fit the components to an FID.
+
+    Parameters
+    ----------
+    fid : complex array, shape (point,)
+        The data; larger ppm is larger frequency.
+    dwell_time_s : float
+        Dwell time in seconds.
+    basis : FitBasis
+        The components, on the points of the data (as many or more).
+    window_hz : tuple of float
+        Range of the spectrum that is fitted, in Hz from the reference frequency.
+    baseline_hz : tuple of float, optional
+        Where humps of the baseline may lie; None: no baseline.
+    start_time_s : float
+        Time of the first point after the echo.
+    delay_sd_s : float
+        Prior standard deviation of the delay; 0 holds it at zero.
+    shift_range_hz : float
+        Largest common shift that is searched, either way.
+
+    Returns
+    -------
+    FitArrays
+
+    Raises
+    ------
+    InputError
+        If the data or the basis cannot be fitted: not finite, zero, constant, too short, no bins in
+        the window, components that cannot be told apart.
+    """
+    data = _checked_data(fid, dwell_time_s, window_hz)
+    fids = _checked_basis(basis, data.size)
+    noise = noise_sd(data)
+    centre_hz = 0.5 * (window_hz[0] + window_hz[1])
+    time = start_time_s + dwell_time_s * np.arange(data.size)
+    carrier = np.exp(-2j * pi * centre_hz * time)
+    slow = data * carrier / noise
+    starts = grid_starts(
+        slow,
+        fids * carrier,
+        centre_frequencies_hz=_centre_frequencies(fids * carrier, dwell_time_s),
+        dwell_time_s=dwell_time_s,
+        start_time_s=start_time_s,
+        shift_range_hz=shift_range_hz,
+        count=_STARTS,
+    )
+    narrowest = _CROP_SAFETY * min(start.width_hz for start in starts)
+    snr = min(float(np.abs(slow).max()), _CROP_SNR)
+    wanted = max(_MIN_POINTS, round(decay_length_s(narrowest, snr) / dwell_time_s))
+    used = min(data.size, scipy.fft.next_fast_len(wanted))
+    moves = np.flatnonzero(basis.shift_sd_hz > 0)
+    widens = np.flatnonzero(basis.extra_width_sd_hz > 0)
+    model = MetaboliteModel(
+        fids[:, :used],
+        dwell_time_s=dwell_time_s,
+        start_time_s=start_time_s,
+        window_hz=window_hz,
+        moves=moves,
+        widens=widens,
+    )
+    if model.bins.size <= fids.shape[0] + N_COMMON:
+        raise InputError(
+            f"window {window_hz[0]:.0f} to {window_hz[1]:.0f} Hz holds {model.bins.size} points of "
+            f"the spectrum, too few for {fids.shape[0]} components; widen it"
+        )
+    precision = np.zeros(model.n_nonlinear)
+    precision[DELAY] = delay_sd_s**-2 if delay_sd_s > 0 else 0.0
+    precision[N_COMMON : N_COMMON + moves.size] = basis.shift_sd_hz[moves] ** -2
+    precision[N_COMMON + moves.size :] = basis.extra_width_sd_hz[widens] ** -2
+    fixed = np.zeros(model.n_nonlinear, dtype=bool)
+    fixed[DELAY] = delay_sd_s == 0
+    problem = Problem(
+        model=model,
+        data=model.spectrum(slow[:used]),
+        precision=precision,
+        fixed=fixed,
+        ratios=basis.ratio_priors,
+    )
+    _refuse_collinear(model, starts[0])
+    solutions = [solve(problem, _first_guess(model, start, delay_sd_s)) for start in starts]
+    best = min(solutions, key=lambda solution: solution.cost)
+    return _result(problem, best, fids, carrier, noise)
+
+
+def _checked_data(
+    fid: ComplexArray, dwell_time_s: float, window_hz: tuple[float, float]
+) -> ComplexArray:
+    """Return the data as complex128, or say what is wrong with them."""
+    data = np.asarray(fid)
+    if data.ndim != 1 or data.size < _MIN_POINTS:
+        raise InputError(f"FID of shape {data.shape}: one dimension, {_MIN_POINTS} points or more")
+    if not np.all(np.isfinite(data)):
+        bad = int(np.flatnonzero(~np.isfinite(data))[0])
+        raise InputError(f"FID: point {bad} is not a finite number")
+    data = data.astype(np.complex128)
+    if not np.any(data):
+        raise InputError("FID: every point is zero")
+    if np.all(data == data[0]):
+        raise InputError("FID: every point has the same value")
+    if np.count_nonzero(data) < _MIN_POINTS:
+        raise InputError(f"FID: fewer than {_MIN_POINTS} points are not zero")
+    if not (np.isfinite(dwell_time_s) and dwell_time_s > 0):
+        raise InputError(f"dwell_time_s = {dwell_time_s}: a positive number of seconds expected")
+    low, high = window_hz
+    edge = 0.5 / dwell_time_s
+    if not low < high:
+        raise InputError(f"window {low} to {high} Hz: the lower end comes first")
+    if not (-edge <= low and high <= edge):
+        raise InputError(
+            f"window {low:.0f} to {high:.0f} Hz leaves the spectrum of +-{edge:.0f} Hz; narrow it"
+        )
+    return data
+
+
+def _checked_basis(basis: FitBasis, n_points: int) -> ComplexArray:
+    """Return the basis FIDs on the points of the data."""
+    if basis.fids.shape[1] < n_points:
+        raise InputError(
+            f"basis of {basis.fids.shape[1]} points for data of {n_points}: as many or more needed"
+        )
+    return np.asarray(basis.fids[:, :n_points], dtype=np.complex128)
+
+
+def _centre_frequencies(fids: ComplexArray, dwell_time_s: float) -> FloatArray:
+    """Return where the energy of each FID (component, point) lies, in Hz."""
+    turn = np.sum(fids[:, 1:] * fids[:, :-1].conj(), axis=1)
+    return np.asarray(np.angle(turn) / (2 * pi * dwell_time_s))
+
+
+def _first_guess(model: MetaboliteModel, start: Start, delay_sd_s: float) -> FloatArray:
+    """Return non-linear parameters from a place on the grid."""
+    parameters = np.zeros(model.n_nonlinear)
+    parameters[SHIFT] = start.shift_hz
+    parameters[LORENTZ] = 0.6 * start.width_hz
+    parameters[GAUSS2] = (0.5 * start.width_hz) ** 2
+    parameters[PHASE] = start.phase_rad
+    parameters[DELAY] = start.delay_s if delay_sd_s > 0 else 0.0
+    return parameters
+
+
+def _refuse_collinear(model: MetaboliteModel, start: Start) -> None:
+    """Raise where two components, or a sum of some, are the same in the window."""
+    design = model.evaluate(_first_guess(model, start, 0.0)).design
+    norm = np.sqrt((design**2).sum(axis=1))
+    if norm.min() <= 1e-6 * norm.max():
+        raise InputError(f"component {int(norm.argmin())} has no signal inside the window")
+    unit = design / norm[:, None]
+    values, vectors = np.linalg.eigh(unit @ unit.T)
+    if values[0] < _COLLINEAR:
+        pair = np.sort(np.argsort(-np.abs(vectors[:, 0]))[:2])
+        raise InputError(
+            f"components {pair[0]} and {pair[1]} cannot be told apart: their spectra are collinear "
+            "inside the window; leave one out"
+        )
+
+
+def _result(
+    problem: Problem, best: Solution, fids: ComplexArray, carrier: ComplexArray, noise: float
+) -> FitArrays:
+    """Return the solution in the units and on the points of the data."""
+    model = problem.model
+    count = best.amplitude.size
+    parameters = best.parameters
+    used = np.concatenate([np.arange(count), count + np.flatnonzero(best.free)])
+    prior = ratio_precision(problem.ratios, best.model.design, problem.data, best.amplitude)
+    normal = best.columns @ best.columns.T
+    place = np.arange(count, normal.shape[0])
+    normal[place, place] += problem.precision
+    crlb = np.sqrt(np.diag(inverse_positive(normal[np.ix_(used, used)]))[:count])
+    normal[:count, :count] += prior
+    covariance = inverse_positive(normal[np.ix_(used, used)])[:count, :count]
+    residual = problem.data - best.amplitude @ best.model.design
+    ratio = float(np.sqrt(residual @ residual / max(residual.size - used.size, 1)))
+    sd = np.sqrt(np.diag(covariance))
+    own_shift, own_width = model.own(parameters)
+    lorentz, gauss = float(parameters[LORENTZ]), float(np.sqrt(parameters[GAUSS2]))
+    amplitude = best.amplitude * noise
+    full = MetaboliteModel(
+        fids,
+        dwell_time_s=model.dwell_time_s,
+        start_time_s=float(model.time[0]),
+        window_hz=model.window_hz,
+        moves=model.moves,
+        widens=model.widens,
+    )
+    components = amplitude[:, None] * full.evaluate(parameters).fids * carrier.conj()
+    reason = "" if best.converged else "the fit did not converge"
+    return FitArrays(
+        amplitude=amplitude,
+        covariance=covariance * noise**2,
+        crlb=crlb * noise,
+        low=amplitude - _Z95 * sd * noise,
+        high=amplitude + _Z95 * sd * noise,
+        shift_hz=parameters[SHIFT] + own_shift,
+        linewidth_hz=voigt_width(lorentz + own_width, gauss),
+        lorentz_hz=lorentz,
+        gauss_hz=gauss,
+        phase_rad=wrapped(parameters[PHASE] - 2 * pi * model.centre_hz * parameters[DELAY]),
+        delay_s=float(parameters[DELAY]),
+        noise_sd=noise,
+        baseline=np.zeros(fids.shape[1], dtype=complex),
+        components=components,
+        residual_ratio=ratio,
+        residual_whiteness_p=whiteness_p(residual),
+        converged=best.converged,
+        reason=reason,
+    )
+
+
+def voigt_width(lorentz_hz: FloatArray, gauss_hz: float) -> FloatArray:
+    """Return the full width at half maximum of a Voigt line.
+
+    Source: Olivero and Longbothum, J Quant Spectrosc Radiat Transf 1977;17:233-236, to 0.02 %.
+    """
+    return np.asarray(0.5346 * lorentz_hz + np.sqrt(0.2166 * lorentz_hz**2 + gauss_hz**2))
+
+
+def whiteness_p(residual: FloatArray) -> float:
+    """Return the chance of residuals as correlated as these, were they white.
+
+    Parameters
+    ----------
+    residual : float array, shape (datum,)
+        Residual spectrum, real parts then imaginary parts.
+
+    Notes
+    -----
+    The portmanteau test of Box and Pierce on the complex autocorrelation at lags 1 to 10: of white
+    noise, 2 n sum |rho|^2 follows chi-square with 20 degrees of freedom, whose tail is closed.
+    """
+    half = residual.size // 2
+    spectrum = residual[:half] + 1j * residual[half:]
+    lags = min(10, half - 1)
+    power = float(np.sum(np.abs(spectrum) ** 2))
+    if lags < 1 or power == 0:
+        return 1.0
+    rho = [
+        abs(np.vdot(spectrum[:-lag], spectrum[lag:])) / power * half / sqrt(half - lag)
+        for lag in range(1, lags + 1)
+    ]
+    x = float(np.sum(np.square(rho)))
+    term, total = 1.0, 1.0
+    for order in range(1, lags):
+        term *= x / order
+        total += term
+    return exp(log(total) - x) if x < 600 else 0.0

@@ -1,0 +1,169 @@
+"""What a fit needs to know before it starts: the noise, and a place near the global optimum.
+
+The start is a search on a grid that no local minimum can trap: for each common width, shift and
+delay the best amplitudes and the best phase have a closed form. With c the correlations of the data
+with the components and H their Gram matrix, real amplitudes at a common phase p explain
+``Re(e^{-ip} c)^T Re(H)^{-1} Re(e^{-ip} c)``, a quadratic form in (cos p, sin p), so that the best
+phase is an eigenvector of a two by two matrix. All shifts of a width come from one FFT.
+The first milliseconds are left out: humps, and whatever else spoils the first points, live there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import pi
+
+import numpy as np
+import scipy.fft
+import scipy.linalg
+
+from mrs_disc.typing import ComplexArray, FloatArray
+
+WIDTHS_HZ = (4.0, 7.0, 11.0, 17.0, 26.0, 38.0)
+DELAYS_S = (-2e-4, -1e-4, 0.0, 1e-4, 2e-4)
+_SEARCH_S = 0.3
+_SKIP_S = 0.008
+_RESOLUTION_HZ = 1.3
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A place on the grid; `gain` is the part of the data's square sum that it explains."""
+
+    gain: float
+    shift_hz: float
+    width_hz: float
+    phase_rad: float
+    delay_s: float
+
+
+def noise_sd(fid: ComplexArray) -> float:
+    """Return the standard deviation of the noise of one real channel.
+
+    Parameters
+    ----------
+    fid : complex array, shape (point,)
+        A free induction decay whose second half holds little signal.
+
+    Returns
+    -------
+    float
+        Never zero: at least 1e-9 of the largest point.
+
+    Notes
+    -----
+    The spectrum of the second half of the FID, tapered: neither broad lines nor the tails of the
+    first point reach it, and what long-lived lines leave occupies few bins. The noise is the mean
+    square of the bins that remain after all beyond three medians are cut, which is made good for
+    white noise. Samples that are exactly zero at the end (zero-filling) do not count; the outer
+    tenth of the spectrum, which receiver filters may damp, does not either.
+    """
+    largest = float(np.abs(fid).max())
+    recorded = fid[: int(np.flatnonzero(fid)[-1]) + 1]
+    tail = recorded[recorded.size // 2 :]
+    taper = np.sin(pi * (np.arange(tail.size) + 0.5) / tail.size)
+    power = np.abs(np.fft.fft(tail * taper)) ** 2 / np.sum(taper**2)
+    power = power[np.abs(np.fft.fftfreq(tail.size)) < 0.4]
+    cut = 3.0
+    limit = cut * np.median(power) / np.log(2)  # three means of the exponential distribution
+    kept = power[power <= limit]
+    # A clipped exponential keeps this part of its mean.
+    share = 1 - cut * np.exp(-cut) / (1 - np.exp(-cut))
+    variance = 0.5 * float(kept.mean()) / share
+    return float(max(variance**0.5, 1e-9 * largest))
+
+
+def grid_starts(
+    data: ComplexArray,
+    fids: ComplexArray,
+    *,
+    centre_frequencies_hz: FloatArray,
+    dwell_time_s: float,
+    start_time_s: float,
+    shift_range_hz: float,
+    count: int,
+) -> list[Start]:
+    """Return the best places of a grid over shift, width and delay, the best one first.
+
+    Parameters
+    ----------
+    data : complex array, shape (point,)
+        The FID about the centre of the window, in units of its noise.
+    fids : complex array, shape (component, point)
+        Basis FIDs about the same centre.
+    centre_frequencies_hz : float array, shape (component,)
+        Where each component's energy lies, from the same centre.
+    dwell_time_s, start_time_s : float
+        Dwell time, and the time of the first point after the echo.
+    shift_range_hz : float
+        Largest common shift that is searched, either way.
+    count : int
+        How many places, no two of them within 6 Hz.
+    """
+    n_points = min(data.size, max(64, round(_SEARCH_S / dwell_time_s)))
+    skip = min(n_points // 4, round(_SKIP_S / dwell_time_s))
+    time = start_time_s + dwell_time_s * np.arange(n_points)
+    n_fft = scipy.fft.next_fast_len(max(n_points, round(1 / (_RESOLUTION_HZ * dwell_time_s))))
+    frequency = np.fft.fftfreq(n_fft, dwell_time_s)
+    searched = np.flatnonzero(np.abs(frequency) <= shift_range_hz)
+    turn = np.exp(-2j * pi * np.outer(DELAYS_S, centre_frequencies_hz))  # (delay, component)
+    found: list[Start] = []
+    products = fids[:, skip:n_points].conj() * data[skip:n_points]
+    grams = fids[:, None, skip:n_points].conj() * fids[None, :, skip:n_points]
+    used = time[skip:]
+    for width in WIDTHS_HZ:
+        decay = np.exp(-pi * width * used)
+        correlation = scipy.fft.fft(products * decay, n_fft)[:, searched]
+        gram = (grams @ decay**2).real
+        weight = np.linalg.cholesky(gram + 1e-6 * np.trace(gram) / len(gram) * np.eye(len(gram)))
+        rotated = turn[:, :, None] * correlation[None]  # (delay, component, shift)
+        flat = rotated.transpose(1, 0, 2).reshape(len(gram), -1)
+        whitened = scipy.linalg.solve_triangular(weight, flat, lower=True)
+        real, imag = whitened.real, whitened.imag
+        rr, ii = (real**2).sum(0), (imag**2).sum(0)
+        ri = (real * imag).sum(0)
+        gain = 0.5 * (rr + ii) + np.hypot(0.5 * (rr - ii), ri)
+        phase = 0.5 * np.arctan2(2 * ri, rr - ii)
+        for place in _peaks(gain.reshape(len(DELAYS_S), -1), count):
+            flat_place = int(place[0] * searched.size + place[1])
+            angle = float(phase[flat_place])
+            amplitude = scipy.linalg.solve_triangular(
+                weight.T, (whitened[:, flat_place] * np.exp(-1j * angle)).real
+            )
+            if amplitude @ np.sqrt(np.diag(gram)) < 0:
+                angle += pi
+            found.append(
+                Start(
+                    float(gain[flat_place]),
+                    float(frequency[searched[place[1]]]),
+                    width,
+                    angle,
+                    DELAYS_S[place[0]],
+                )
+            )
+    found.sort(key=lambda start: -start.gain)
+    chosen: list[Start] = []
+    for start in found:
+        if all(abs(start.shift_hz - other.shift_hz) > 6 for other in chosen):
+            chosen.append(start)
+        if len(chosen) == count:
+            break
+    return chosen
+
+
+def _peaks(gain: FloatArray, count: int) -> list[tuple[int, int]]:
+    """Return (delay, shift) of the best delay at the highest local maxima over the shift."""
+    best_delay = gain.argmax(axis=0)
+    profile = gain.max(axis=0)
+    order = np.argsort(np.fft.fftfreq(profile.size), kind="stable")  # ascending shift
+    ascending = profile[order]
+    padded = np.concatenate([[-np.inf], ascending, [-np.inf]])
+    is_peak = (ascending >= padded[:-2]) & (ascending >= padded[2:])
+    places = order[np.flatnonzero(is_peak)]
+    places = places[np.argsort(-profile[places])][:count]
+    return [(int(best_delay[place]), int(place)) for place in places]
+
+
+def decay_length_s(width_hz: float, snr: float) -> float:
+    """Return the time after which lines of a width lie far below the noise."""
+    return float(np.log(max(snr, 3.0) / 0.02) / (pi * width_hz))
