@@ -477,20 +477,29 @@ class FitResult:
         Cramér-Rao bound of each amplitude, in its unit.
     low, high : float arrays, shape (component,)
         95 % interval.
-    shift_ppm : float array, shape (component,)
+    ppm : float array, shape (component,)
         Where the component's first resonance was found.
     linewidth_hz : float array, shape (component,)
-        Full width at half maximum.
-    ppm : float array, shape (frequency,)
-        Axis of the curves, ascending.
-    data, baseline : complex arrays, shape (frequency,)
-        Phase-corrected spectrum and the model's baseline.
-    components : complex array, shape (component, frequency)
-        Each component's spectrum; ``baseline + components.sum(0)`` is the fit.
+        Full width at half maximum of one line.
+    sampling : Sampling
+        Of the curves.
+    data, baseline : complex arrays, shape (point,)
+        FIDs with the zero-order phase removed. A delay stays: multiply the spectrum by
+        ``exp(-2j*pi*f*delay_s)`` to show it.
+    components : complex array, shape (component, point)
+        Each component's FID, in the same phase; ``baseline + components.sum(0)`` is the fit.
     noise_sd : float
         Standard deviation of the real noise of one point of the FID.
     spectrum_noise_sd : float
-        Standard deviation of the real noise of `data`.
+        Standard deviation of the real noise of the unapodized spectrum, plain FFT of `data`.
+    window_ppm : tuple of float
+        Fitted range.
+    residual_ratio : float
+        RMS of the residual in the window / noise.
+    residual_whiteness_p : float or None
+        Probability of a residual as structured as this one from white noise.
+    quality_peak_height : float
+        Height of the quality peak of the fitted component in the same spectrum.
     """
 
     model: str
@@ -500,9 +509,9 @@ class FitResult:
     crlb: FloatArray
     low: FloatArray
     high: FloatArray
-    shift_ppm: FloatArray
-    linewidth_hz: FloatArray
     ppm: FloatArray
+    linewidth_hz: FloatArray
+    sampling: Sampling
     data: ComplexArray
     baseline: ComplexArray
     components: ComplexArray
@@ -533,7 +542,7 @@ class FitResult:
 
     @property
     def fit(self) -> ComplexArray:
-        """The whole model on the axis of the curves."""
+        """The whole model, a FID like `data`."""
         total: ComplexArray = self.baseline + self.components.sum(axis=0)
         return total
 

@@ -95,7 +95,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Research use only: not a medical device.",
 )
-@click.option("--debug", is_flag=True, help="Show the traceback of a bug.")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of a bug.")
 @click.option(
     "--version",
     is_flag=True,
@@ -104,7 +104,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     callback=_print_version,
     help="Show the version and that of the libraries, for bug reports.",
 )
-def cli(debug: bool) -> None:
+def cli() -> None:
     """Analyse MR spectra of intervertebral discs, from scanner files to a report."""
 
 
@@ -118,8 +118,10 @@ def run(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # odd file names must not end in an error
+    debug = "--debug" in arguments  # allowed in any place, as a person adds it at the end
+    words = [word for word in arguments if word != "--debug"]
     try:
-        result: Any = cli.main(args=list(arguments), prog_name="mrs-disc", standalone_mode=False)
+        result: Any = cli.main(args=words, prog_name="mrs-disc", standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.exceptions.Abort:
@@ -136,11 +138,11 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our pipe has left: no noise
         return 0
     except Exception as error:
-        if "--debug" in arguments:
+        if debug:
             raise
         return _say(
             f"this is a bug ({type(error).__name__}: {error}). "
-            "Run again as 'mrs-disc --debug ...' and report what it prints.",
+            "Run again with --debug and report what it prints.",
             1,
         )
 
