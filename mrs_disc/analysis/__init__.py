@@ -1,0 +1,223 @@
+"""Study and recipe to report: every level measured, then the study scored as a whole.
+
+A score may compare the discs of one patient, so all levels are measured before any is scored. A
+level that cannot be read or measured fails alone; its failure says at which stage and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import threadpoolctl
+from numpy.linalg import LinAlgError
+
+from mrs_disc.analysis.comparison import compare_discs
+from mrs_disc.analysis.impression import concordance, impression
+from mrs_disc.constants import RESEARCH_USE
+from mrs_disc.data import (
+    Anatomy,
+    Completeness,
+    DiscAcquisition,
+    DiscEntry,
+    LevelFailure,
+    LevelMeasurement,
+    LevelReport,
+    Study,
+    StudyReport,
+    best_run,
+    parse_level,
+)
+from mrs_disc.errors import InputError
+from mrs_disc.models import (
+    MetaboliteModel,
+    content_digest,
+    load_metabolite_model,
+    metabolite_model_digest,
+    model_reference,
+)
+from mrs_disc.models.relaxation import RelaxationModel, load_relaxation_model
+from mrs_disc.models.scores import ScoreModel, load_score_model
+from mrs_disc.recipe import Recipe, digest, load_recipe
+from mrs_disc.score import score_study
+from mrs_disc.steps import fit, grade, preprocess, quantify
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """The models that a recipe names, loaded, with their digests."""
+
+    fit: MetaboliteModel
+    relaxation: RelaxationModel
+    score: ScoreModel
+    digests: Mapping[str, str]
+
+    @property
+    def references(self) -> dict[str, str]:
+        """What each model is called in a report."""
+        return {
+            "fit": model_reference(self.fit),
+            "relaxation": model_reference(self.relaxation),
+            "score": model_reference(self.score),
+        }
+
+
+def load_models(recipe: Recipe) -> Models:
+    """Load the models that a recipe names.
+
+    Raises
+    ------
+    ModelError
+        If one is not there, or not valid.
+    """
+    fit_model = load_metabolite_model(recipe.fit.model)
+    relaxation = load_relaxation_model(recipe.quantify.relaxation)
+    score = load_score_model(recipe.score.model)
+    digests = {
+        "fit.model": metabolite_model_digest(recipe.fit.model, fit_model),
+        "quantify.relaxation": content_digest(relaxation),
+        "score.model": content_digest(score),
+    }
+    return Models(fit=fit_model, relaxation=relaxation, score=score, digests=digests)
+
+
+def analyze(
+    study: Study,
+    recipe: str | Path | Recipe | None = None,
+    *,
+    levels: Sequence[str] = (),
+) -> StudyReport:
+    """Analyse a study.
+
+    Parameters
+    ----------
+    study : Study
+        From `read_study` or `simulate_study`.
+    recipe : str, Path, Recipe or None
+        A shipped name, a TOML file, a recipe, or `None` for the defaults.
+    levels : sequence of str
+        Only these levels; empty: all.
+
+    Returns
+    -------
+    StudyReport
+        Every asked level, measured or failed.
+
+    Raises
+    ------
+    InputError
+        If the recipe, a model or the choice of levels is wrong. What is wrong with one level
+        stays with it, as its `failure`.
+    """
+    recipe = load_recipe(recipe)
+    models = load_models(recipe)
+    entries = _chosen(study, levels)
+    with threadpoolctl.threadpool_limits(limits=1, user_api="blas"):
+        measured = [_measured_or_failed(entry, recipe, models) for entry in entries]
+        reports = _scored(entries, measured, recipe, models)
+    anatomy, notices = _anatomy(study)
+    completeness = _completeness(reports, recipe.score.min_levels)
+    return StudyReport(
+        study_id=study.study_id,
+        levels=reports,
+        recipe=recipe,
+        recipe_sha256=digest(recipe, models.digests),
+        models=models.references,
+        completeness=completeness,
+        impression=impression(reports, completeness),
+        comparison=compare_discs(reports),
+        clinical=study.clinical,
+        anatomy=anatomy,
+        notices=(RESEARCH_USE, *study.notes, *notices),
+        score_model_card=models.score.model_dump(mode="json"),
+    )
+
+
+def measure_level(acquisition: DiscAcquisition, recipe: Recipe, models: Models) -> LevelMeasurement:
+    """Take one disc through preprocessing, fit, quality and quantities."""
+    preprocessed = preprocess(acquisition, recipe)
+    fitted = fit(preprocessed, recipe, models.fit)
+    return LevelMeasurement(
+        preprocessed=preprocessed,
+        fit=fitted,
+        quality=grade(fitted, preprocessed, recipe),
+        quantities=quantify(
+            fitted,
+            preprocessed,
+            recipe,
+            relaxation=models.relaxation,
+            morphology=acquisition.morphology,
+        ),
+    )
+
+
+def _measured_or_failed(
+    entry: DiscEntry, recipe: Recipe, models: Models
+) -> LevelMeasurement | LevelFailure:
+    stage = "read"
+    try:
+        acquisition = entry.load()
+        stage = "measure"
+        return measure_level(acquisition, recipe, models)
+    except InputError as error:
+        return LevelFailure(stage=stage, message=" ".join(str(error).split()))
+    except (LinAlgError, FloatingPointError) as error:
+        return LevelFailure(stage=stage, message=f"the numbers do not allow a solution ({error})")
+    except MemoryError:
+        return LevelFailure(stage=stage, message="not enough memory for this file")
+
+
+def _scored(
+    entries: Sequence[DiscEntry],
+    measured: Sequence[LevelMeasurement | LevelFailure],
+    recipe: Recipe,
+    models: Models,
+) -> tuple[LevelReport, ...]:
+    """Return the reports of all levels, scored together."""
+    reports = [
+        LevelReport(
+            level=entry.level,
+            run=entry.run,
+            measurement=result if isinstance(result, LevelMeasurement) else None,
+            failure=result if isinstance(result, LevelFailure) else None,
+            score=None,
+            morphology=entry.morphology,
+            provocation=entry.provocation,
+            inputs=entry.inputs(),
+        )
+        for entry, result in zip(entries, measured, strict=True)
+    ]
+    scores = score_study(reports, models.score, recipe)
+    scored = [replace(r, score=s) for r, s in zip(reports, scores, strict=True)]
+    return tuple(replace(r, concordance=concordance(r)) for r in scored)
+
+
+def _chosen(study: Study, levels: Sequence[str]) -> tuple[DiscEntry, ...]:
+    if not levels:
+        return study.discs
+    wanted = {parse_level(level) for level in levels}
+    for level in wanted:
+        study.entry(level)
+    return tuple(entry for entry in study.discs if entry.level in wanted)
+
+
+def _completeness(reports: Sequence[LevelReport], min_levels: int) -> Completeness:
+    levels = dict.fromkeys(r.level for r in reports)
+    best = [best_run([r for r in reports if r.level == level]) for level in levels]
+    usable = [r.level for r in best if r.usable]
+    return Completeness(
+        n_levels=len(usable),
+        min_levels=min_levels,
+        met=len(usable) >= min_levels,
+        missing=tuple(level for level in levels if level not in usable),
+    )
+
+
+def _anatomy(study: Study) -> tuple[Anatomy | None, tuple[str, ...]]:
+    if study.load_anatomy is None:
+        return None, ()
+    try:
+        return study.load_anatomy(), ()
+    except InputError as error:
+        return None, (f"The anatomy image could not be used: {error}",)

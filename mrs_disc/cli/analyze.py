@@ -1,0 +1,70 @@
+"""`mrs-disc analyze`: one study to its report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from mrs_disc.data import StudyReport
+
+DEFAULT_FORMATS = ("json", "html", "csv")
+
+
+@click.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder.")
+@click.option("-r", "--recipe", help="Name of a shipped recipe, or a TOML file.")
+@click.option("--level", "levels", multiple=True, help="Only this level; may be repeated.")
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    metavar="FORMAT",
+    help="json, html, csv, pdf, png, nifti, dicom; may be repeated. Default: json, html, csv.",
+)
+@click.option(
+    "--dicom-reference",
+    type=click.Path(path_type=Path),
+    help="A DICOM file of the patient, whose patient and study fields the DICOM output takes.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an earlier report in the folder.")
+def command(
+    study: Path,
+    output: Path,
+    recipe: str | None,
+    levels: tuple[str, ...],
+    formats: tuple[str, ...],
+    dicom_reference: Path | None,
+    overwrite: bool,
+) -> int:
+    """Analyse STUDY (a BIDS folder, a study.toml, or a folder of scanner files).
+
+    Example: mrs-disc analyze sub-01 -o report-01 -r press_3t_te30
+    """
+    from mrs_disc.analysis import analyze
+    from mrs_disc.io import read_study
+    from mrs_disc.report import check_output, write_report
+
+    check_output(output, formats or DEFAULT_FORMATS, dicom_reference, overwrite=overwrite)
+    report = analyze(read_study(study), recipe, levels=levels)
+    paths = write_report(
+        report,
+        output,
+        formats=formats or DEFAULT_FORMATS,
+        dicom_reference=dicom_reference,
+        overwrite=overwrite,
+    )
+    for path in paths:
+        click.echo(path)
+    return exit_status(report)
+
+
+def exit_status(report: StudyReport) -> int:
+    """Return 3 where a level failed, with one line on stderr for each, else 0."""
+    failures = [(r.level, r.failure) for r in report if r.failure is not None]
+    for level, failure in failures:
+        click.echo(f"mrs-disc: {level} failed ({failure.stage}): {failure.message}", err=True)
+    return 3 if failures else 0

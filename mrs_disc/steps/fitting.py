@@ -1,0 +1,232 @@
+"""From a preprocessed spectrum and a model to amplitudes with their covariance.
+
+The model's resonances become unit FIDs at the protocol's echo time and field (`signal.basis`), the
+kernel fits them (`signal.fit`); this room knows records, the kernel knows arrays.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.fft
+
+from mrs_disc.data import FitResult, Preprocessed, Protocol, Sampling
+from mrs_disc.errors import InputError
+from mrs_disc.models import (
+    Component,
+    MetaboliteModel,
+    basis_path,
+    load_metabolite_model,
+    model_reference,
+)
+from mrs_disc.models.basis import read_basis_fid
+from mrs_disc.recipe import Recipe
+from mrs_disc.signal.basis import Resonance, component_fid, resample_basis
+from mrs_disc.signal.fit import FitArrays, FitBasis, RatioPrior, fit_fid
+from mrs_disc.typing import ComplexArray, FloatArray
+
+_ZERO_FILL = 4
+
+
+def fit(
+    preprocessed: Preprocessed, recipe: Recipe, model: MetaboliteModel | None = None
+) -> FitResult:
+    """Fit the metabolite model of the recipe to a preprocessed spectrum.
+
+    Parameters
+    ----------
+    preprocessed : Preprocessed
+        From `preprocess`.
+    recipe : Recipe
+        ``[fit]`` names model, window and baseline.
+    model : MetaboliteModel, optional
+        The model, where it is loaded already.
+
+    Returns
+    -------
+    FitResult
+        Amplitudes at the start of the FID, T2-weighted, in the units of the data.
+
+    Raises
+    ------
+    InputError
+        If the echo time is unknown, or the data cannot be fitted.
+    """
+    model = model or load_metabolite_model(recipe.fit.model)
+    signal = preprocessed.fid
+    sampling = signal.sampling
+    if sampling.nucleus != model.nucleus:
+        raise InputError(f"nucleus {sampling.nucleus}: model {model.name} is for {model.nucleus}")
+    basis = basis_of(model, recipe.fit.model, preprocessed.protocol, sampling, signal.n_points)
+    low, high = (sampling.hz(ppm) for ppm in recipe.fit.window_ppm)
+    arrays = fit_fid(
+        signal.signal,
+        dwell_time_s=sampling.dwell_time_s,
+        basis=basis,
+        window_hz=(low, high),
+        baseline_hz=(low, high) if recipe.fit.baseline == "humps" else None,
+        start_time_s=sampling.start_time_s,
+    )
+    return _result(arrays, model, preprocessed, recipe)
+
+
+def basis_of(
+    model: MetaboliteModel, name: str, protocol: Protocol, sampling: Sampling, n_points: int
+) -> FitBasis:
+    """Return the model's components as unit FIDs on the points of the data.
+
+    Parameters
+    ----------
+    model : MetaboliteModel
+        The components.
+    name : str
+        Name or path of the model: basis files are relative to it.
+    protocol : Protocol
+        Echo time and refocusing bandwidth.
+    sampling : Sampling
+        Dwell time, field and reference of the data.
+    n_points : int
+        Points of the data.
+    """
+    fids = [
+        _basis_file_fid(model, name, component, sampling, n_points)
+        if component.basis is not None
+        else _line_fid(component, protocol, sampling, n_points)
+        for component in model.component
+    ]
+    names = [component.name for component in model.component]
+    return FitBasis(
+        fids=np.array(fids),
+        shift_sd_hz=np.array([c.shift_sd_ppm * sampling.spectrometer_mhz for c in model.component]),
+        extra_width_sd_hz=np.array([c.extra_width_sd_hz for c in model.component]),
+        ratio_priors=tuple(
+            RatioPrior(
+                numerator=names.index(prior.numerator),
+                denominator=names.index(prior.denominator),
+                median=prior.median,
+                log_sd=prior.log_sd,
+            )
+            for prior in model.prior
+        ),
+    )
+
+
+def _line_fid(
+    component: Component, protocol: Protocol, sampling: Sampling, n_points: int
+) -> ComplexArray:
+    """Return the unit FID of a component that is given as resonances."""
+    coupled = any(r.neighbours for r in component.resonance)
+    if protocol.echo_time_s is None and coupled:
+        raise InputError(
+            "the echo time is unknown: neither the file nor the study says it. "
+            "Give echo_time_s under [disc.acquisition] in study.toml, or EchoTime in the sidecar."
+        )
+    return component_fid(
+        [
+            Resonance(
+                ppm=r.ppm,
+                weight=r.weight,
+                j_hz=r.j_hz,
+                neighbours=r.neighbours,
+                partner_ppm=r.partner_ppm,
+                in_amplitude=r.in_amplitude,
+                extra_width_hz=r.extra_width_hz + component.extra_width_hz,
+                gauss_width_ppm=r.gauss_width_ppm,
+            )
+            for r in component.resonance
+        ],
+        time_s=sampling.time_s(n_points),
+        spectrometer_mhz=sampling.spectrometer_mhz,
+        reference_ppm=sampling.reference_ppm,
+        echo_time_s=protocol.echo_time_s or 0.0,
+        refocusing_bandwidth_hz=protocol.refocusing_bandwidth_hz,
+    )
+
+
+def _basis_file_fid(
+    model: MetaboliteModel,
+    name: str,
+    component: Component,
+    sampling: Sampling,
+    n_points: int,
+) -> ComplexArray:
+    """Return the simulated FID of a component at the dwell time of the data."""
+    fid, dwell_time_s = read_basis_fid(basis_path(name, component))
+    dwell_time_s = dwell_time_s or model.basis_dwell_time_s
+    if dwell_time_s is None:
+        raise InputError(
+            f"{component.basis}: the file does not say its dwell time; "
+            "give basis_dwell_time_s at the head of the model"
+        )
+    broadened = fid * np.exp(-np.pi * component.extra_width_hz * dwell_time_s * np.arange(fid.size))
+    return resample_basis(broadened, dwell_time_s, sampling.dwell_time_s, n_points)
+
+
+def _result(
+    arrays: FitArrays, model: MetaboliteModel, preprocessed: Preprocessed, recipe: Recipe
+) -> FitResult:
+    signal = preprocessed.fid
+    sampling = signal.sampling
+    names = tuple(c.name for c in model.component)
+    phase = np.exp(-1j * arrays.phase_rad)
+    components = np.asarray(arrays.components * phase)
+    quality = names.index(model.quality_component)
+    height, width_hz = _peak(
+        components[quality], arrays.amplitude[quality], arrays.delay_s, sampling
+    )
+    linewidth_hz = arrays.linewidth_hz + np.array([c.extra_width_hz for c in model.component])
+    if width_hz is not None:
+        linewidth_hz[quality] = width_hz
+    first_ppm = [c.resonance[0].ppm if c.resonance else np.nan for c in model.component]
+    return FitResult(
+        model=model_reference(model),
+        names=names,
+        amplitude=arrays.amplitude,
+        covariance=arrays.covariance,
+        crlb=arrays.crlb,
+        low=arrays.low,
+        high=arrays.high,
+        ppm=np.array(first_ppm) + arrays.shift_hz / sampling.spectrometer_mhz,
+        linewidth_hz=linewidth_hz,
+        sampling=sampling,
+        data=np.asarray(signal.signal * phase),
+        baseline=np.asarray(arrays.baseline * phase),
+        components=components,
+        noise_sd=arrays.noise_sd,
+        spectrum_noise_sd=arrays.noise_sd * float(np.sqrt(signal.n_points)),
+        window_ppm=recipe.fit.window_ppm,
+        phase_rad=arrays.phase_rad,
+        delay_s=arrays.delay_s,
+        residual_ratio=arrays.residual_ratio,
+        residual_whiteness_p=arrays.residual_whiteness_p,
+        converged=arrays.converged,
+        reason=arrays.reason,
+        quality_peak=model.quality_component,
+        quality_peak_height=height,
+    )
+
+
+def _peak(
+    fid: ComplexArray, amplitude: float, delay_s: float, sampling: Sampling
+) -> tuple[float, float | None]:
+    """Return height and full width at half maximum (Hz) of a fitted component's highest line."""
+    if amplitude <= 0 or not np.any(fid):
+        return 0.0, None
+    n = scipy.fft.next_fast_len(_ZERO_FILL * fid.size)
+    hz = scipy.fft.fftfreq(n, sampling.dwell_time_s)
+    turned = scipy.fft.fft(fid, n) * np.exp(-2j * np.pi * hz * delay_s)
+    real = scipy.fft.fftshift(turned.real)
+    top = int(np.argmax(real))
+    half = real[top] / 2
+    left = _crossing(real[top::-1], half)
+    right = _crossing(real[top:], half)
+    return float(real[top]), (left + right) / (n * sampling.dwell_time_s)
+
+
+def _crossing(falling: FloatArray, level: float) -> float:
+    """Return how many bins from its start a curve first falls below `level`, interpolated."""
+    below = np.flatnonzero(falling < level)
+    if below.size == 0:
+        return float(falling.size - 1)
+    after = int(below[0])
+    before, here = falling[after - 1], falling[after]
+    return after - 1 + float((before - level) / (before - here))
