@@ -1,0 +1,579 @@
+r"""Frequency and phase of transients by spectral registration, batched over all transients.
+
+The model of transient k is ``exp(1j*(phase_k + 2*pi*frequency_k*t)) * reference(t)`` plus noise,
+plus a residual water that may change as it likes. Where the amplitude is free, least squares of
+this model is the highest point of the periodogram of ``transient * conj(reference)``. So the
+frequency comes from a coarse grid over the whole range (no local minimum) and Newton steps, for
+all transients at once.
+
+The metabolite window is cut out of the spectrum, which also thins it out in time: a transient
+of 2,048 points becomes some hundred. Outside of its own band, water is a sum of the first powers
+of ``1 / (1 - exp(-2j*pi*(f - f_water)*dwell))`` (tails of any line shape near f_water); these few
+directions are projected out, so that the jitter of residual water does not reach the fit. The
+water band itself is registered on its own, and used as far as its differences to the metabolites
+are explained by noise: the rest is instability of the water, added to its variance.
+
+The reference is a weighted mean of the aligned transients. It starts from the first eigenvector
+of the transients' Gram matrix, which does not care for phases, leaves out the transient that is
+compared, and is shaped by its own signal-to-noise ratio.
+
+Where one transient says less than is known of the series, the estimate is drawn to the smooth
+course of the series (empirical Bayes). Where a transient cannot be measured at all, blocks of
+neighbours are registered instead, or nothing is corrected; `method` and `reason` say so.
+
+Sources: Near et al., Magn Reson Med 2015;73:44-50, doi:10.1002/mrm.25094 (spectral registration);
+Wilson, Magn Reson Med 2019;81:2878-2886, doi:10.1002/mrm.27605 (free baseline under the window);
+Mikkelsen et al., NMR Biomed 2020;33:e4368, doi:10.1002/nbm.4368 (unstable water, weights).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import scipy.fft
+
+from mrs_disc.errors import InputError
+from mrs_disc.signal.axes import check_dwell_time, complex_array, frequency_axis, phasors, window
+from mrs_disc.signal.noise import noise_sd as measure_noise
+from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
+
+N_TAILS = 4
+"""Powers of the water's tail that are projected out of the metabolite window."""
+
+MIN_ENERGY = 12.0
+"""Matched-filter energy (signal / complex noise variance) below which a periodogram's highest
+point is often a noise peak: the threshold of frequency estimation."""
+
+JITTER_PRIOR_HZ = 10.0
+"""A transient's frequency lies this near the series' course, unless it says otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alignment:
+    """Transients on one frequency and phase.
+
+    Attributes
+    ----------
+    signal : complex array, shape (transient, point)
+        Aligned transients; one that is not usable is zero.
+    frequency_hz, phase_rad : float arrays, shape (transient,)
+        What was taken off: ``signal = transients * exp(-1j*(phase + 2*pi*frequency*t))``.
+        Medians are zero: the mean keeps the frequency and phase of the series' middle.
+    measured_hz, measured_rad : float arrays, shape (transient,)
+        The same before it was drawn to the smooth course; what outliers are judged by.
+    frequency_sd_hz, phase_sd_rad : float arrays, shape (transient,)
+        Standard deviations of the measured values (Cramer-Rao bound and instability of water).
+    smooth_hz : float array, shape (transient,)
+        Smooth course of the frequency.
+    drift_hz : float
+        Range of the smooth course.
+    usable : bool array, shape (transient,)
+        False where a transient is zero or not finite.
+    method : str
+        "transient" (each on its own), "block" (smooth course from blocks) or "none".
+    reason : str
+        One line on why this method, with the numbers.
+    """
+
+    signal: ComplexArray
+    frequency_hz: FloatArray
+    phase_rad: FloatArray
+    measured_hz: FloatArray
+    measured_rad: FloatArray
+    frequency_sd_hz: FloatArray
+    phase_sd_rad: FloatArray
+    smooth_hz: FloatArray
+    drift_hz: float
+    usable: BoolArray
+    method: Literal["transient", "block", "none"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Band:
+    """Part of the spectrum as decimated time signals, noise variance 1 a complex point."""
+
+    signal: ComplexArray  # (transient, sample)
+    time: FloatArray  # (sample,), s; circular, so that the last quarter is negative
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Frequency and phase of each transient, with the inverse covariance."""
+
+    frequency: FloatArray
+    phase: FloatArray
+    information: FloatArray  # (transient, 2, 2) of phase and 2 pi frequency
+    energy: float
+
+
+def align(
+    transients: ComplexArray,
+    dwell_time_s: float,
+    *,
+    window_hz: tuple[float, float],
+    water_hz: tuple[float, float] | None = None,
+    noise_sd: float | None = None,
+    max_shift_hz: float = 20.0,
+) -> Alignment:
+    """Find and take off frequency and phase of each transient.
+
+    Parameters
+    ----------
+    transients : complex array, shape (transient, point)
+        Coils combined.
+    dwell_time_s : float
+        Time from point to point, s.
+    window_hz : tuple of float
+        Metabolite window from the carrier, Hz (0.2 to 4.2 ppm).
+    water_hz : tuple of float, optional
+        Band of the residual water, Hz (4.4 to 4.9 ppm). None: no water is expected, its tails
+        stay and it is not used.
+    noise_sd : float, optional
+        Standard deviation of one real channel; default measured.
+    max_shift_hz : float
+        Largest frequency looked for, to either side of the series' middle.
+
+    Returns
+    -------
+    Alignment
+
+    Raises
+    ------
+    InputError
+        If no transient is usable, or a window lies outside the spectrum.
+    """
+    signal = complex_array(transients, "transients", 2, finite=False)
+    check_dwell_time(dwell_time_s)
+    n_points = signal.shape[1]
+    usable = usable_transients(signal)
+    if not usable.any():
+        raise InputError("no transient is usable: each is zero or has points that are not finite")
+    index = np.flatnonzero(usable)
+    chosen = np.asarray(signal[index], dtype=np.complex128)
+    frequencies = frequency_axis(n_points, dwell_time_s)
+    inside = window(frequencies, *window_hz)
+    if len(index) < 3 or inside.stop - inside.start < 16:
+        few = "fewer than 3 usable transients" if len(index) < 3 else "window of under 16 points"
+        return _untouched(signal, usable, few)
+    sd = measure_noise(chosen) if noise_sd is None else float(noise_sd)
+    if not (np.isfinite(sd) and sd > 0):
+        raise InputError(f"noise_sd = {sd}: positive number expected")
+
+    spectra = scipy.fft.fftshift(
+        scipy.fft.fft(chosen, axis=-1, norm="ortho", workers=1), axes=-1
+    ) / (np.sqrt(2) * sd)
+    tails = None
+    water = None
+    if water_hz is not None:
+        band = window(frequencies, *water_hz)
+        centre = _water_centre(spectra, frequencies, band)
+        angle = 2j * np.pi * dwell_time_s * (frequencies[inside] - centre)
+        tail = 1 / (1 - np.exp(-angle))
+        tails = np.stack([tail**power for power in range(N_TAILS + 1)])
+        margin = 0.3 * (water_hz[1] - water_hz[0])
+        wide = window(frequencies, water_hz[0] - margin, water_hz[1] + margin)
+        if wide.stop - wide.start >= 8:
+            water = _band(spectra, frequencies, wide, dwell_time_s, None)
+    metabolites = _band(spectra, frequencies, inside, dwell_time_s, tails)
+
+    found = _register(metabolites, max_shift_hz)
+    used = "metabolites"
+    if water is not None:
+        found, used = _with_water(found, metabolites, water, max_shift_hz)
+    return _assemble(signal, dwell_time_s, usable, found, metabolites, used, max_shift_hz)
+
+
+def usable_transients(transients: ComplexArray) -> BoolArray:
+    """Return which transients are finite and not zero throughout, shape (transient,)."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        finite = np.isfinite(transients.sum(axis=-1))
+        if not finite.all():
+            finite = np.isfinite(transients).all(axis=-1)
+    return np.asarray(finite & transients.any(axis=-1), dtype=bool)
+
+
+def smooth_course(values: FloatArray, sd: FloatArray, bandwidth: float | None = None) -> FloatArray:
+    """Return a smooth course through values in series: local lines, robust against outliers.
+
+    Parameters
+    ----------
+    values : float array, shape (transient,)
+        Measured values, equally spaced.
+    sd : float array, shape (transient,)
+        Their standard deviations; infinite where nothing is known.
+    bandwidth : float, optional
+        Standard deviation of the Gaussian kernel in transients; default a quarter of the series,
+        at least 2.
+
+    Returns
+    -------
+    float array, shape (transient,)
+    """
+    n = len(values)
+    if n < 3:
+        return np.full(n, float(np.median(values)) if n else 0.0)
+    place = np.arange(n, dtype=float)
+    width = max(n / 4, 2.0) if bandwidth is None else bandwidth
+    distance = place[None, :] - place[:, None]
+    kernel = np.exp(-0.5 * (distance / width) ** 2)
+    known = np.isfinite(sd)
+    floor = float(np.median(sd[known])) if known.any() else 1.0
+    trust = np.where(known, 1 / (np.where(known, sd, 1.0) ** 2 + floor**2 + 1e-30), 0.0)
+    robust = np.ones(n)
+    course = np.full(n, float(np.median(values[known])) if known.any() else 0.0)
+    for _ in range(4):
+        weight = kernel * (trust * robust)
+        s0, s1, s2 = weight.sum(1), (weight * distance).sum(1), (weight * distance**2).sum(1)
+        v0, v1 = weight @ values, (weight * distance) @ values
+        ridge = 1e-9 * s0 * width**2 + 1e-300
+        course = (v0 * (s2 + ridge) - v1 * s1) / (s0 * (s2 + ridge) - s1**2 + 1e-300)
+        residual = values - course
+        spread = 1.4826 * float(np.median(np.abs(residual[known]))) if known.any() else 0.0
+        if spread == 0:
+            break
+        robust = np.maximum(1 - (residual / (4.7 * spread)) ** 2, 0) ** 2
+    return course
+
+
+def _untouched(signal: ComplexArray, usable: BoolArray, reason: str) -> Alignment:
+    n = len(signal)
+    zero, unknown = np.zeros(n), np.full(n, np.inf)
+    return Alignment(
+        signal=np.where(usable[:, None], signal, 0),
+        frequency_hz=zero,
+        phase_rad=zero,
+        measured_hz=zero,
+        measured_rad=zero,
+        frequency_sd_hz=unknown,
+        phase_sd_rad=unknown,
+        smooth_hz=zero,
+        drift_hz=0.0,
+        usable=usable,
+        method="none",
+        reason=reason,
+    )
+
+
+def _water_centre(spectra: ComplexArray, frequencies: FloatArray, band: slice) -> float:
+    power = np.median(np.abs(spectra[:, band]), axis=0) ** 2
+    return float(np.sum(frequencies[band] * power**2) / np.sum(power**2)) if power.any() else 0.0
+
+
+def _band(
+    spectra: ComplexArray,
+    frequencies: FloatArray,
+    inside: slice,
+    dwell_time_s: float,
+    tails: ComplexArray | None,
+) -> _Band:
+    cut = spectra[:, inside]
+    if tails is not None:
+        basis = np.linalg.qr(tails.T)[0]
+        cut = cut - (cut @ basis.conj()) @ basis.T
+    n_kept = cut.shape[1]
+    decimated = scipy.fft.ifft(scipy.fft.ifftshift(cut, axes=-1), axis=-1, norm="ortho")
+    step = len(frequencies) * dwell_time_s / n_kept
+    place = np.arange(n_kept)
+    place = np.where(place < n_kept - n_kept // 8, place, place - n_kept)
+    return _Band(decimated, place * step)
+
+
+def _register(
+    band: _Band,
+    max_shift_hz: float,
+    centre: FloatArray | None = None,
+    centre_sd: float = JITTER_PRIOR_HZ,
+) -> _Found:
+    """Register all transients of one band to their own common reference."""
+    x, time = band.signal, band.time
+    n_transients = len(x)
+    norm = np.sqrt(np.sum(np.abs(x) ** 2, axis=1))
+    typical = float(np.median(norm))
+    clamp = np.minimum(1.0, 1.5 * typical / np.maximum(norm, 1e-300))
+    prior = np.zeros(n_transients) if centre is None else centre
+    frequency = prior.copy()
+    start = x * clamp[:, None] * np.exp(-2j * np.pi * frequency[:, None] * time)
+    phase = _first_phases(start)
+    weight = clamp
+    found = _Found(frequency, phase, np.zeros((n_transients, 2, 2)), 0.0)
+    for _ in range(3):
+        turned = x * np.exp(-1j * (phase[:, None] + 2 * np.pi * frequency[:, None] * time))
+        total = weight @ turned
+        mean = total / weight.sum()
+        shape, power = _shape(mean, 1.0 / n_transients, time)
+        keep = shape > 1e-3
+        if not keep.any():
+            return found
+        # the reference of each transient leaves this transient out
+        others = (total[keep] - weight[:, None] * turned[:, keep]) / (
+            weight.sum() - weight[:, None]
+        )
+        product = x[:, keep] * np.conj(others * shape[keep])
+        frequency, phase = _highest_points(product, time[keep], max_shift_hz, prior, centre_sd)
+        information = _information(power, time)
+        found = _Found(
+            frequency,
+            phase,
+            np.broadcast_to(information, (n_transients, 2, 2)),
+            float(information[0, 0] / 2),
+        )
+        weight = clamp * _likeness(turned[:, keep], mean[keep] * shape[keep])
+    return found
+
+
+def _first_phases(x: ComplexArray) -> FloatArray:
+    """Phases of the transients against their first principal component, or zero.
+
+    Where the transients agree well, the mean is the better start at low signal-to-noise ratio.
+    """
+    gram = x @ x.conj().T
+    first = np.linalg.eigh(gram)[1][:, -1]
+    together = np.abs(first.sum()) / np.sqrt(len(first))
+    in_mean = float(np.real(np.sum(gram)))
+    in_first = float(np.real(first.conj() @ gram @ first)) * len(first)
+    if in_mean > 0.7 * in_first or together > 0.9:
+        return np.zeros(len(x))
+    return np.asarray(np.angle(first * np.exp(-1j * np.angle(first.sum()))))
+
+
+def _shape(mean: ComplexArray, noise: float, time: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Wiener weights in time of a mean transient, and its power without noise."""
+    power = np.abs(mean) ** 2
+    order = np.argsort(time)
+    width = max(3, len(time) // 64) | 1
+    smooth = np.convolve(power[order], np.ones(width) / width, mode="same")
+    excess = np.maximum(smooth - noise, 0)
+    excess[excess < 2.5 * noise / np.sqrt(width)] = 0
+    shape = np.empty_like(excess)
+    clean = np.empty_like(excess)
+    shape[order] = excess / (excess + noise + 1e-300)
+    clean[order] = excess
+    return shape, clean
+
+
+def _highest_points(
+    product: ComplexArray,
+    time: FloatArray,
+    max_shift_hz: float,
+    prior: FloatArray,
+    prior_sd: float,
+) -> tuple[FloatArray, FloatArray]:
+    """Frequency and phase of the highest point of each periodogram, weakly drawn to the prior."""
+    span = float(np.sqrt(np.average(time**2, weights=np.abs(product).mean(axis=0) + 1e-300)))
+    step = min(max(1 / (16 * max(span, 1e-4)), max_shift_hz / 200), max_shift_hz / 8)
+    grid = np.arange(-max_shift_hz, max_shift_hz + step / 2, step)
+    height = np.abs(product @ np.exp(-2j * np.pi * np.outer(time, grid)))
+    penalty = 0.5 * ((grid - prior[:, None]) / prior_sd) ** 2
+    frequency = grid[np.argmax(2 * height - penalty, axis=1)]
+    turning = 2j * np.pi * time
+    for _ in range(4):
+        turned = product * np.exp(-turning * frequency[:, None])
+        c0 = turned.sum(axis=1)
+        c1 = -(turned @ turning)
+        c2 = turned @ turning**2
+        size = np.maximum(np.abs(c0), 1e-300)
+        slope = 2 * np.real(np.conj(c0) * c1) / size - (frequency - prior) / prior_sd**2
+        bend = (
+            2 * (np.abs(c1) ** 2 + np.real(np.conj(c0) * c2)) / size
+            - 2 * np.real(np.conj(c0) * c1) ** 2 / size**3
+            - 1 / prior_sd**2
+        )
+        move = np.where(bend < 0, -slope / np.where(bend < 0, bend, -1.0), 0.0)
+        frequency = np.clip(frequency + np.clip(move, -step, step), -max_shift_hz, max_shift_hz)
+    c0 = np.sum(product * np.exp(-turning * frequency[:, None]), axis=1)
+    return frequency, np.angle(c0)
+
+
+def _information(power: FloatArray, time: FloatArray) -> FloatArray:
+    """Fisher information of phase and 2 pi frequency, noise variance 1 a complex point."""
+    m0, m1, m2 = power.sum(), power @ time, power @ time**2
+    return 2 * np.array([[m0, m1], [m1, m2]])
+
+
+def _likeness(turned: ComplexArray, mean: ComplexArray) -> FloatArray:
+    """Weight of a transient in the reference: 1 where it is like the others, 0 where not."""
+    part = np.real(turned @ mean.conj()) / max(float(np.sum(np.abs(mean) ** 2)), 1e-300)
+    middle = float(np.median(part))
+    spread = max(1.4826 * float(np.median(np.abs(part - middle))), 1e-12)
+    residual = np.sum(np.abs(turned - part[:, None] * mean) ** 2, axis=1)
+    centre = float(np.median(residual))
+    residual_spread = max(
+        1.4826 * float(np.median(np.abs(residual - centre))), 1e-12 * centre, 1e-300
+    )
+    away = np.maximum(np.abs(part - middle) / spread, (residual - centre) / residual_spread)
+    likeness = np.minimum(1.0, 3.0 / np.maximum(away, 3.0)) ** 2
+    return np.asarray(np.where(part > 0, likeness, 0.1 * likeness))
+
+
+def _robust_variance(values: FloatArray) -> float:
+    return float((1.4826 * np.median(np.abs(values - np.median(values)))) ** 2)
+
+
+def _wrap(angle: FloatArray) -> FloatArray:
+    return np.asarray(np.angle(np.exp(1j * angle)))
+
+
+def _inverse(information: FloatArray) -> FloatArray:
+    """Covariance of phase and 2 pi frequency; very large where there is no information."""
+    scale = np.array([1.0, 2 * np.pi * 0.05])
+    ridge = np.diag(1 / (np.array([10.0, 2 * np.pi * 50.0])) ** 2)
+    scaled = (information + ridge) * np.outer(scale, scale)
+    return np.asarray(np.linalg.inv(scaled) * np.outer(scale, scale))
+
+
+def _with_water(
+    metabolites: _Found, band: _Band, water_band: _Band, max_shift_hz: float
+) -> tuple[_Found, str]:
+    """Add what the residual water says, as far as it agrees with the metabolites."""
+    water = _register(water_band, max_shift_hz)
+    if water.energy < MIN_ENERGY:
+        return metabolites, "metabolites"
+    if metabolites.energy < MIN_ENERGY:
+        if water.energy < 4 * MIN_ENERGY:
+            return metabolites, "metabolites"
+        return water, "residual water"
+    difference_hz = water.frequency - metabolites.frequency
+    difference_rad = _wrap(water.phase - metabolites.phase)
+    expected = _inverse(metabolites.information) + _inverse(water.information)
+    unstable = np.array(
+        [
+            max(_robust_variance(difference_rad) - float(np.median(expected[:, 0, 0])), 0.0),
+            (2 * np.pi) ** 2 * _robust_variance(difference_hz)
+            - float(np.median(expected[:, 1, 1])),
+        ]
+    )
+    unstable = np.maximum(unstable, 0.0)
+    covariance = _inverse(water.information) + np.diag(unstable)
+    trust = np.linalg.inv(covariance)
+    offset_hz = float(np.median(difference_hz))
+    turn = np.exp(1j * difference_rad)
+    offset_rad = float(np.angle(turn.sum()))
+    step = np.stack(
+        [_wrap(difference_rad - offset_rad), 2 * np.pi * (difference_hz - offset_hz)], axis=1
+    )
+    information = metabolites.information + trust
+    moved = np.linalg.solve(information, (trust @ step[:, :, None]))[:, :, 0]
+    fused = _Found(
+        metabolites.frequency + moved[:, 1] / (2 * np.pi),
+        metabolites.phase + moved[:, 0],
+        information,
+        metabolites.energy,
+    )
+    return fused, "metabolites and residual water"
+
+
+def _assemble(
+    signal: ComplexArray,
+    dwell_time_s: float,
+    usable: BoolArray,
+    found: _Found,
+    band: _Band,
+    used: str,
+    max_shift_hz: float,
+) -> Alignment:
+    n_points = signal.shape[1]
+    covariance = _inverse(found.information)
+    sd_hz = np.sqrt(covariance[:, 1, 1]) / (2 * np.pi)
+    sd_rad = np.sqrt(covariance[:, 0, 0])
+    if found.energy < MIN_ENERGY:
+        return _by_blocks(signal, dwell_time_s, usable, found, band, max_shift_hz)
+    measured_hz = found.frequency - np.median(found.frequency)
+    measured_rad = _wrap(found.phase - np.angle(np.exp(1j * found.phase).sum()))
+    measured_rad = measured_rad - np.median(measured_rad)
+    smooth_hz = smooth_course(measured_hz, sd_hz)
+    frequency = _drawn(measured_hz, smooth_hz, sd_hz)
+    phase = _drawn(measured_rad, smooth_course(measured_rad, sd_rad), sd_rad)
+    reason = (
+        f"one transient tells {np.median(sd_hz):.2g} Hz and {np.degrees(np.median(sd_rad)):.2g} "
+        f"degrees, from {used}"
+    )
+    full = _spread(usable, frequency, phase, measured_hz, measured_rad, sd_hz, sd_rad, smooth_hz)
+    corrected = np.where(usable[:, None], signal, 0) * phasors(
+        -full[0], -full[1], n_points, dwell_time_s
+    ).astype(signal.dtype)
+    return Alignment(
+        signal=corrected,
+        frequency_hz=full[0],
+        phase_rad=full[1],
+        measured_hz=full[2],
+        measured_rad=full[3],
+        frequency_sd_hz=full[4],
+        phase_sd_rad=full[5],
+        smooth_hz=full[6],
+        drift_hz=float(np.ptp(smooth_hz)),
+        usable=usable,
+        method="transient",
+        reason=reason,
+    )
+
+
+def _spread(usable: BoolArray, *values: FloatArray) -> list[FloatArray]:
+    """Put values of the usable transients at their places; elsewhere the nearest neighbour's."""
+    index = np.flatnonzero(usable)
+    place = np.arange(len(usable))
+    nearest = np.abs(place[:, None] - index[None, :]).argmin(axis=1)
+    return [np.asarray(value, dtype=float)[nearest] for value in values]
+
+
+def _drawn(measured: FloatArray, course: FloatArray, sd: FloatArray) -> FloatArray:
+    """Draw values to their course by how little they say about their own departure from it."""
+    away = measured - course
+    own = max(_robust_variance(away) - float(np.median(sd)) ** 2, 0.0)
+    share = own / (own + sd**2)
+    drawn = course + share * away
+    clear = np.abs(away) > 4 * np.sqrt(own + sd**2)
+    return np.asarray(np.where(clear, measured, drawn))
+
+
+def _by_blocks(
+    signal: ComplexArray,
+    dwell_time_s: float,
+    usable: BoolArray,
+    found: _Found,
+    band: _Band,
+    max_shift_hz: float,
+) -> Alignment:
+    n_usable = int(usable.sum())
+    size = int(np.ceil(3 * MIN_ENERGY / max(found.energy, 1e-6)))
+    n_blocks = n_usable // max(size, 1)
+    energy = f"energy {found.energy:.2g} of {MIN_ENERGY:.0f} needed"
+    if n_blocks < 3:
+        return _untouched(
+            signal, usable, f"a transient is too weak to align ({energy}), and so are blocks"
+        )
+    edges = np.linspace(0, n_usable, n_blocks + 1).round().astype(int)
+    blocks = np.stack([band.signal[a:b].sum(axis=0) / np.sqrt(b - a) for a, b in pairwise(edges)])
+    by_block = _register(_Band(blocks, band.time), max_shift_hz)
+    if by_block.energy < MIN_ENERGY:
+        return _untouched(
+            signal, usable, f"a transient is too weak to align ({energy}), and so are blocks"
+        )
+    covariance = _inverse(by_block.information)
+    block_sd = np.sqrt(covariance[:, 1, 1]) / (2 * np.pi)
+    middle = (edges[1:] + edges[:-1] - 1) / 2
+    course = smooth_course(by_block.frequency, block_sd, bandwidth=max(n_blocks / 4, 1.0))
+    smooth = np.interp(np.arange(n_usable), middle, course)
+    smooth = smooth - np.median(smooth)
+    zero, unknown = np.zeros(n_usable), np.full(n_usable, np.inf)
+    full = _spread(usable, smooth, zero, smooth, zero, unknown, unknown, smooth)
+    corrected = np.where(usable[:, None], signal, 0) * phasors(
+        -full[0], -full[1], signal.shape[1], dwell_time_s
+    ).astype(signal.dtype)
+    return Alignment(
+        signal=corrected,
+        frequency_hz=full[0],
+        phase_rad=full[1],
+        measured_hz=full[2],
+        measured_rad=full[3],
+        frequency_sd_hz=full[4],
+        phase_sd_rad=full[5],
+        smooth_hz=full[6],
+        drift_hz=float(np.ptp(smooth)),
+        usable=usable,
+        method="block",
+        reason=f"a transient is too weak to align ({energy}): {n_blocks} blocks of {size} instead",
+    )

@@ -1,0 +1,229 @@
+"""Axes of time, frequency and chemical shift, and the spectrum of a FID.
+
+Larger ppm is larger frequency; a signal is ``exp(+2j*pi*f*t)`` with
+``f = (ppm - reference_ppm) * spectrometer_mhz``, and frequency zero is the carrier.
+All axes ascend; a spectrum is in the same order as its axes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.fft
+from numpy.typing import ArrayLike, NDArray
+
+from mrs_disc.errors import InputError
+from mrs_disc.typing import ComplexArray, FloatArray
+
+
+def complex_array(signal: ArrayLike, name: str, *shapes: int, finite: bool = True) -> ComplexArray:
+    """Return the signal as a complex array, or say in one line what is wrong with it.
+
+    Parameters
+    ----------
+    signal : array_like
+        The signal; complex64 stays complex64, everything else becomes complex128.
+    name : str
+        What to call it in a message.
+    *shapes : int
+        Allowed numbers of axes.
+    finite : bool
+        Whether a point that is not finite is an error.
+
+    Returns
+    -------
+    complex array
+        A view where that is possible.
+
+    Raises
+    ------
+    InputError
+        If the signal is not numeric, empty, of another number of axes, not finite, or all zero.
+    """
+    array: NDArray[Any] = np.asarray(signal)
+    if array.dtype.kind not in "buifc":
+        raise InputError(f"{name}: numbers expected, not {array.dtype}")
+    if array.dtype != np.complex64:
+        array = array.astype(np.complex128, copy=False)
+    if shapes and array.ndim not in shapes:
+        wanted = " or ".join(str(n) for n in shapes)
+        raise InputError(f"{name} has {array.ndim} axes, {wanted} expected")
+    if array.size == 0:
+        raise InputError(f"{name} is empty: shape {array.shape}")
+    if finite and not is_finite(array):
+        raise InputError(f"{name} has points that are not finite numbers (NaN or infinity)")
+    if finite and not array.any():
+        raise InputError(f"{name} is zero throughout")
+    return array
+
+
+def is_finite(array: ComplexArray) -> bool:
+    """Tell whether every point is finite; the sum tells, so that no mask is made."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(array.sum(dtype=array.dtype))) or bool(np.isfinite(array).all())
+
+
+def check_dwell_time(dwell_time_s: float) -> None:
+    """Raise `InputError` unless the dwell time is a positive, finite number of seconds."""
+    if not (np.isfinite(dwell_time_s) and 0 < dwell_time_s < 1):
+        raise InputError(f"dwell time = {dwell_time_s} s: between 0 and 1 s expected")
+
+
+def time_axis(n_points: int, dwell_time_s: float) -> FloatArray:
+    """Return the times of the points in s, shape (point,); the first is 0."""
+    check_dwell_time(dwell_time_s)
+    return np.arange(n_points, dtype=np.float64) * dwell_time_s
+
+
+def frequency_axis(n_points: int, dwell_time_s: float) -> FloatArray:
+    """Return the frequencies of a spectrum in Hz from the carrier, ascending, shape (point,).
+
+    >>> frequency_axis(4, 0.25).tolist()
+    [-2.0, -1.0, 0.0, 1.0]
+    """
+    check_dwell_time(dwell_time_s)
+    return (np.arange(n_points) - n_points // 2) / (n_points * dwell_time_s)
+
+
+def ppm_axis(
+    n_points: int, dwell_time_s: float, spectrometer_mhz: float, reference_ppm: float
+) -> FloatArray:
+    """Return the chemical shifts of a spectrum in ppm, ascending, shape (point,).
+
+    Parameters
+    ----------
+    n_points : int
+        Points of the FID.
+    dwell_time_s : float
+        Time from point to point, s.
+    spectrometer_mhz : float
+        Spectrometer frequency, MHz.
+    reference_ppm : float
+        Shift at frequency zero, ppm.
+
+    Returns
+    -------
+    float array, shape (point,)
+        In the order of `spectrum`.
+
+    Raises
+    ------
+    InputError
+        If the dwell time or the spectrometer frequency is not positive.
+    """
+    if not (np.isfinite(spectrometer_mhz) and spectrometer_mhz > 0):
+        raise InputError(f"spectrometer frequency = {spectrometer_mhz} MHz: positive expected")
+    return reference_ppm + frequency_axis(n_points, dwell_time_s) / spectrometer_mhz
+
+
+def hz_window(
+    low_ppm: float, high_ppm: float, spectrometer_mhz: float, reference_ppm: float
+) -> tuple[float, float]:
+    """Return a window given in ppm as frequencies from the carrier, Hz, low before high.
+
+    >>> hz_window(1.65, 4.65, 100.0, 4.65)
+    (-300.0, 0.0)
+    """
+    if not low_ppm < high_ppm:
+        raise InputError(f"window of {low_ppm} to {high_ppm} ppm: the lower limit comes first")
+    return (
+        (low_ppm - reference_ppm) * spectrometer_mhz,
+        (high_ppm - reference_ppm) * spectrometer_mhz,
+    )
+
+
+def window(axis: FloatArray, low: float, high: float) -> slice:
+    """Return the slice of an ascending axis (ppm or Hz) with ``low <= axis <= high``.
+
+    Parameters
+    ----------
+    axis : float array, shape (point,)
+        Ascending.
+    low, high : float
+        Limits in the unit of the axis, both included.
+
+    Returns
+    -------
+    slice
+        Never empty.
+
+    Raises
+    ------
+    InputError
+        If no point of the axis lies inside.
+
+    >>> window(np.array([0.0, 1.0, 2.0, 3.0]), 0.5, 2.0)
+    slice(1, 3, None)
+    """
+    start, stop = int(np.searchsorted(axis, low)), int(np.searchsorted(axis, high, side="right"))
+    if stop <= start:
+        raise InputError(
+            f"no point of the spectrum lies between {low:g} and {high:g}: "
+            f"it reaches from {axis[0]:g} to {axis[-1]:g}"
+        )
+    return slice(start, stop)
+
+
+def spectrum(fid: ComplexArray) -> ComplexArray:
+    """Return the spectrum of FIDs along the last axis, in the order of `ppm_axis`.
+
+    The discrete Fourier transform with the first point halved and no other factor: the trapezoid
+    rule for the Fourier integral, so that a line stands on zero and not on half its first point.
+    A line ``a * exp(-t / T)`` has the height ``a * T / dwell_time``; white noise of standard
+    deviation s has ``s * sqrt(n_points)`` (but for the first point).
+
+    Parameters
+    ----------
+    fid : complex array, shape (..., point)
+        Time signal.
+
+    Returns
+    -------
+    complex array, shape (..., point)
+        Same precision as `fid`; `fid_of` is the inverse.
+    """
+    halved = np.array(fid)
+    halved[..., 0] *= 0.5
+    shifted: ComplexArray = scipy.fft.fftshift(
+        scipy.fft.fft(halved, axis=-1, overwrite_x=True), axes=-1
+    )
+    return shifted
+
+
+def fid_of(spectrum: ComplexArray) -> ComplexArray:
+    """Return the FIDs whose `spectrum` this is, shape (..., point)."""
+    fid: ComplexArray = scipy.fft.ifft(scipy.fft.ifftshift(spectrum, axes=-1), axis=-1)
+    fid[..., 0] *= 2.0
+    return fid
+
+
+def phasors(
+    frequency_hz: FloatArray, phase_rad: FloatArray, n_points: int, dwell_time_s: float
+) -> ComplexArray:
+    """Return ``exp(1j * (phase + 2 * pi * frequency * t))``, shape (transient, point).
+
+    The points are written as blocks, so that a transient costs about ``2 * sqrt(n_points)``
+    exponentials instead of ``n_points``.
+
+    Parameters
+    ----------
+    frequency_hz, phase_rad : float arrays, shape (transient,)
+        Frequency in Hz and phase at the first point in rad.
+    n_points : int
+        Points of each.
+    dwell_time_s : float
+        Time from point to point, s.
+
+    Returns
+    -------
+    complex128 array, shape (transient, point)
+    """
+    block = max(int(np.sqrt(n_points)), 1)
+    n_blocks = -(-n_points // block)
+    step = 2j * np.pi * dwell_time_s * np.atleast_1d(frequency_hz)[:, None]
+    coarse = np.exp(step * (block * np.arange(n_blocks)) + 1j * np.atleast_1d(phase_rad)[:, None])
+    fine = np.exp(step * np.arange(block))
+    product = coarse[:, :, None] * fine[:, None, :]
+    points: ComplexArray = product.reshape(len(coarse), -1)[:, :n_points]
+    return points

@@ -1,0 +1,189 @@
+"""Noise of FIDs and of coils, from where the data themselves show no signal.
+
+The late part of the signal is tapered (Hann), so that neither the first point nor a truncated line
+has tails, and transformed. Bins that stand out of the noise, alone or as a broad shoulder, are left
+out, as are the edges that a receiver filter has emptied; the rest is noise. Quantiles of averaged
+periodograms are those of a gamma distribution by the cube-root rule.
+
+Source: Wilson and Hilferty, Proc Natl Acad Sci 1931;17:684-688, doi:10.1073/pnas.17.12.684.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.fft
+from scipy.special import ndtri
+
+from mrs_disc.errors import InputError
+from mrs_disc.signal.axes import complex_array
+from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
+
+MIN_POINTS = 32
+"""Fewer points than this tell nothing about their noise."""
+
+
+def noise_sd(signal: ComplexArray) -> float:
+    """Return the standard deviation of one real channel of the noise, time domain.
+
+    Parameters
+    ----------
+    signal : complex array, shape (point,) or (transient, point)
+        FIDs of equal noise; a few spoilt transients do not matter. Points after the last one that
+        is not zero (zero-filling) are ignored.
+
+    Returns
+    -------
+    float
+        In the units of `signal`, never zero: without noise, the rounding of the numbers. Where a
+        filter has emptied the edges of the band, the value is that of white noise with the
+        density of the passband, which is what a fit in a window sees.
+
+    Raises
+    ------
+    InputError
+        If the signal is not finite, zero, or has fewer than 32 points.
+    """
+    fids = np.atleast_2d(complex_array(signal, "signal", 1, 2))
+    power = _tail_power(fids, 0.25)
+    level = np.median(power, axis=1)
+    heard = level[level > 0]
+    if len(heard):
+        power = power[(level > 0) & (level <= 4 * np.median(heard))]
+    rounding = float(np.finfo(fids.dtype).eps * np.abs(fids).max())
+    if not len(heard):
+        return rounding
+    quiet = quiet_bins(power.mean(axis=0), len(power))
+    variance = float(np.median(power[:, quiet].mean(axis=1)))
+    return max(float(np.sqrt(variance / 2)), rounding)
+
+
+def noise_covariance(raw: ComplexArray) -> ComplexArray:
+    """Return the noise covariance of coils, ``E[n n^H]``, from raw data.
+
+    Parameters
+    ----------
+    raw : complex array, shape (coil, point) or (coil, transient, point)
+        Raw signal. Transients that are not finite or spoilt by a spike are left out. Only as many
+        transients are read as the covariance needs, evenly spread.
+
+    Returns
+    -------
+    complex128 array, shape (coil, coil)
+        Hermitian; the diagonal is twice the variance of one real channel. A silent coil has zeros.
+
+    Raises
+    ------
+    InputError
+        If the signal is zero, has fewer than 32 points, or no transient is finite.
+    """
+    signal = complex_array(raw, "raw signal", 2, 3, finite=False)
+    if signal.ndim == 2:
+        signal = signal[:, None, :]
+    n_coils, n_transients, n_points = signal.shape
+    n_tail = n_points - n_points // 2
+    wanted = min(n_transients, max(8, -(-800 * n_coils // max(n_tail, 1))))
+    chosen = signal[:, np.unique(np.linspace(0, n_transients - 1, wanted).round().astype(int))]
+    finite = np.isfinite(chosen).all(axis=(0, 2))
+    if not finite.any():
+        chosen = signal
+        finite = np.isfinite(chosen).all(axis=(0, 2))
+        if not finite.any():
+            raise InputError("raw signal: every transient has points that are not finite numbers")
+    tail = _tail(chosen[:, finite], 0.5)
+    power = tail.real**2 + tail.imag**2
+    level = np.median(power, axis=2)
+    coil_level = np.median(level, axis=1)
+    heard = coil_level > 0
+    if not heard.any():
+        return np.zeros((n_coils, n_coils), dtype=np.complex128)
+    relative = level[heard] / coil_level[heard, None]
+    usable = relative.max(axis=0) <= 4.0
+    if not usable.any():
+        usable[:] = True
+    pooled = np.mean(power[heard][:, usable] / coil_level[heard, None, None], axis=(0, 1))
+    quiet = quiet_bins(pooled, int(usable.sum()))
+    samples = tail[:, usable][:, :, quiet].reshape(n_coils, -1)
+    covariance = (samples @ samples.conj().T).astype(np.complex128) / samples.shape[1]
+    hermitian: ComplexArray = (covariance + covariance.conj().T) / 2
+    return hermitian
+
+
+def quiet_bins(power: FloatArray, n_averaged: int) -> BoolArray:
+    """Return which bins of an averaged periodogram hold noise alone.
+
+    Parameters
+    ----------
+    power : float array, shape (bin,)
+        Periodogram of a Hann-tapered signal, in the order of the FFT or of the axis (it is
+        taken as a circle).
+    n_averaged : int
+        How many independent periodograms were averaged.
+
+    Returns
+    -------
+    bool array, shape (bin,)
+        Never all false.
+    """
+    n_bins = len(power)
+    width = max(3, min(17, n_bins // 16)) | 1
+    smooth = _circular_mean(power, width)
+    smooth_shape = n_averaged * max(width / 1.9, 1.0)  # a Hann taper ties neighbouring bins
+    quiet = np.ones(n_bins, dtype=bool)
+    # The lowest quarter of the smoothed bins sets the level: signal may fill most of the band.
+    # Emptied band edges would set it too low, so bins far below the median do not count.
+    passband = smooth > 0.1 * np.median(smooth)
+    level = float(np.quantile(smooth[passband], 0.25)) if passband.any() else 0.0
+    level /= _gamma_quantile(smooth_shape, -0.674)
+    single = _gamma_quantile(n_averaged, float(ndtri(1 - 0.1 / n_bins)))
+    broad = _gamma_quantile(smooth_shape, float(ndtri(1 - 0.1 / n_bins)))
+    for _ in range(8):
+        loud = _circular_mean((power > single * level).astype(float), 5) > 1e-6
+        loud |= _circular_mean((smooth > broad * level).astype(float), width) > 1e-6
+        low = smooth < 0.4 * level
+        now = ~(loud | low)
+        if now.sum() < max(8, n_bins // 32):  # signal everywhere: the lowest bins must do
+            now = smooth <= np.quantile(smooth, 0.1)
+            return np.asarray(now, dtype=bool)
+        if (now == quiet).all():
+            break
+        quiet = now
+        level = float(power[quiet].mean())
+    return quiet
+
+
+def _tail(signal: ComplexArray, start: float) -> ComplexArray:
+    """Tapered transform of the late part of the last axis, noise power per bin kept."""
+    n_points = signal.shape[-1]
+    filled = np.flatnonzero(np.abs(signal[..., -1].ravel()) > 0)
+    if not len(filled):
+        used = np.flatnonzero(signal.any(axis=tuple(range(signal.ndim - 1))))
+        n_points = int(used[-1]) + 1 if len(used) else 0
+    if n_points < MIN_POINTS:
+        raise InputError(f"signal has {n_points} points that are not zero, {MIN_POINTS} needed")
+    tail = signal[..., int(start * n_points) : n_points]
+    n_tail = tail.shape[-1]
+    taper = np.sin(np.pi * (np.arange(n_tail) + 0.5) / n_tail) ** 2
+    taper /= np.sqrt(np.sum(taper**2))
+    transformed: ComplexArray = scipy.fft.fft(
+        tail * taper.astype(signal.real.dtype), axis=-1, overwrite_x=True
+    )
+    return transformed
+
+
+def _tail_power(fids: ComplexArray, start: float) -> FloatArray:
+    tail = _tail(fids, start)
+    return np.asarray(tail.real.astype(float) ** 2 + tail.imag.astype(float) ** 2)
+
+
+def _circular_mean(values: FloatArray, width: int) -> FloatArray:
+    half = width // 2
+    wrapped = np.concatenate([values[-half:], values, values[:half]])
+    total = np.concatenate([[0.0], np.cumsum(wrapped, dtype=float)])
+    mean: FloatArray = (total[width:] - total[:-width]) / width
+    return mean
+
+
+def _gamma_quantile(shape: float, normal_quantile: float) -> float:
+    """Quantile of a gamma variable of mean 1, for a quantile of the standard normal."""
+    spread = 1 / (9 * shape)
+    return float(max(1 - spread + normal_quantile * np.sqrt(spread), 0.05) ** 3)

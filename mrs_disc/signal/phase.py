@@ -1,0 +1,188 @@
+"""Phase of a spectrum, place and width of its dominant line.
+
+The automatic phase is the one with least energy below zero in the real spectrum: absorption lines
+are positive. It serves the display and a first guess; the fit estimates its own.
+
+Source of the criterion: Chen et al., J Magn Reson 2002;158:164-168,
+doi:10.1016/S1090-7807(02)00069-1 (penalty on negative points, without the entropy).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+
+from mrs_disc.errors import InputError
+from mrs_disc.signal.axes import check_dwell_time, complex_array, frequency_axis, spectrum, window
+from mrs_disc.typing import ComplexArray, FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Zero and first order phase: the spectrum times ``exp(-1j*(zero + 2*pi*f*delay))``.
+
+    Attributes
+    ----------
+    zero_rad : float
+        Phase at the carrier, rad.
+    delay_s : float
+        Time from the echo to the first point, s.
+    """
+
+    zero_rad: float
+    delay_s: float = 0.0
+
+
+def apply_phase(fid: ComplexArray, phase: Phase, dwell_time_s: float) -> ComplexArray:
+    """Return the FIDs with the phase taken off, shape (..., point)."""
+    turned = fid * np.asarray(np.exp(-1j * phase.zero_rad), dtype=fid.dtype)
+    if phase.delay_s == 0:
+        return np.asarray(turned)
+    frequency = scipy.fft.fftfreq(fid.shape[-1], dwell_time_s)
+    ramp = np.exp(-2j * np.pi * frequency * phase.delay_s).astype(fid.dtype)
+    moved: ComplexArray = scipy.fft.ifft(scipy.fft.fft(turned, axis=-1) * ramp, axis=-1)
+    return moved
+
+
+def find_phase(
+    fid: ComplexArray,
+    dwell_time_s: float,
+    *,
+    window_hz: tuple[float, float],
+    max_delay_s: float = 0.0,
+) -> Phase:
+    """Return the phase that makes the lines in a window positive absorption lines.
+
+    Parameters
+    ----------
+    fid : complex array, shape (point,)
+        FID, best without water.
+    dwell_time_s : float
+        Time from point to point, s.
+    window_hz : tuple of float
+        Window from the carrier, Hz.
+    max_delay_s : float
+        Largest delay to look for, to either side; 0 looks for the zero order alone.
+
+    Returns
+    -------
+    Phase
+
+    Raises
+    ------
+    InputError
+        If the FID is not finite or zero, or the window holds no point.
+    """
+    signal = complex_array(fid, "fid", 1)
+    check_dwell_time(dwell_time_s)
+    frequencies = frequency_axis(len(signal), dwell_time_s)
+    inside = window(frequencies, *window_hz)
+    lines = spectrum(signal)[inside]
+    delays = np.zeros(1)
+    if max_delay_s > 0:
+        delays = np.linspace(-max_delay_s, max_delay_s, 17)
+    ramp = np.exp(-2j * np.pi * np.outer(delays, frequencies[inside]))
+    angles = 2 * np.pi * np.arange(72) / 72
+    cost = _below_zero(lines * ramp, angles)
+    row, column = np.unravel_index(int(np.argmin(cost)), cost.shape)
+    around = angles[column] + np.linspace(-1, 1, 41) * (angles[1] - angles[0])
+    fine = _below_zero(lines[None, :] * ramp[row], around)[0]
+    zero = float(around[np.argmin(fine)])
+    return Phase(float(np.angle(np.exp(1j * zero))), float(delays[row]))
+
+
+def dominant_frequency_hz(
+    fid: ComplexArray, dwell_time_s: float, search_hz: tuple[float, float] | None = None
+) -> float:
+    """Return the frequency of the highest point of the magnitude spectrum, between bins.
+
+    Parameters
+    ----------
+    fid : complex array, shape (point,)
+        A water reference, or any FID with a dominant line.
+    dwell_time_s : float
+        Time from point to point, s.
+    search_hz : tuple of float, optional
+        Where to look, Hz from the carrier; default everywhere.
+
+    Returns
+    -------
+    float
+        Hz from the carrier.
+
+    Raises
+    ------
+    InputError
+        If the FID is not finite or zero, or there is no point to look at.
+    """
+    signal = complex_array(fid, "fid", 1)
+    check_dwell_time(dwell_time_s)
+    size = int(scipy.fft.next_fast_len(4 * len(signal)))
+    power = np.abs(scipy.fft.fftshift(scipy.fft.fft(signal, size))).astype(float) ** 2
+    axis = frequency_axis(size, dwell_time_s)
+    inside = slice(0, size) if search_hz is None else window(axis, *search_hz)
+    peak = inside.start + int(np.argmax(power[inside]))
+    if power[peak] == 0:
+        raise InputError("no signal where the dominant line is looked for")
+    before, here, after = power[peak - 1], power[peak], power[(peak + 1) % size]
+    bend = before - 2 * here + after
+    shift = 0.5 * (before - after) / bend if bend < 0 else 0.0
+    return float(axis[peak] + np.clip(shift, -0.5, 0.5) * (axis[1] - axis[0]))
+
+
+def linewidth_hz(
+    fid: ComplexArray, dwell_time_s: float, search_hz: tuple[float, float] | None = None
+) -> float:
+    """Return the full width at half maximum of the dominant line, Hz.
+
+    Parameters
+    ----------
+    fid : complex array, shape (point,)
+        A FID that one line dominates: the water reference.
+    dwell_time_s : float
+        Time from point to point, s.
+    search_hz : tuple of float, optional
+        Where to look for the line's top, Hz from the carrier; default everywhere.
+
+    Returns
+    -------
+    float
+        Width between the points, to either side, where the absorption line first falls to half
+        its height, interpolated in a zero-filled spectrum phased at its top.
+
+    Raises
+    ------
+    InputError
+        As `dominant_frequency_hz`, or if the line does not fall to half its height.
+    """
+    signal = complex_array(fid, "fid", 1).astype(np.complex128)
+    top_hz = dominant_frequency_hz(signal, dwell_time_s, search_hz)
+    halved = signal * np.exp(-2j * np.pi * top_hz * dwell_time_s * np.arange(len(signal)))
+    halved[0] *= 0.5
+    size = int(scipy.fft.next_fast_len(max(8 * len(signal), 1024)))
+    lines = scipy.fft.fftshift(scipy.fft.fft(halved, size))
+    middle = size // 2
+    absorption = np.real(lines * np.exp(-1j * np.angle(lines[middle])))
+    half = 0.5 * absorption[middle]
+    right = _first_crossing(absorption[middle:], half)
+    left = _first_crossing(absorption[middle::-1], half)
+    if right is None or left is None:
+        raise InputError("the dominant line does not fall to half its height")
+    return float((right + left) / (size * dwell_time_s))
+
+
+def _below_zero(spectra: ComplexArray, angles: FloatArray) -> FloatArray:
+    """Energy of the negative part of the real spectra, shape (spectrum, angle)."""
+    real = np.real(spectra)[:, None, :] * np.cos(angles)[None, :, None]
+    real = real + np.imag(spectra)[:, None, :] * np.sin(angles)[None, :, None]
+    return np.asarray(np.sum(np.minimum(real, 0) ** 2, axis=-1))
+
+
+def _first_crossing(values: FloatArray, level: float) -> float | None:
+    under = np.flatnonzero(values < level)
+    if not len(under):
+        return None
+    k = int(under[0])
+    return float(k - (level - values[k]) / (values[k - 1] - values[k]))
