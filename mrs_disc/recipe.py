@@ -71,6 +71,14 @@ class WaterOptions(StrictModel):
     window_ppm: Window = Field((4.3, 5.0), description="band in which components are water")
 
 
+class PhaseOptions(StrictModel):
+    """Zero-order phase of the averaged spectrum."""
+
+    method: Literal["lines", "none"] = Field(
+        "lines", description="turn the lines of the fitted window upright, or none"
+    )
+
+
 class FitOptions(StrictModel):
     """The metabolite fit."""
 
@@ -153,6 +161,7 @@ class Recipe(StrictModel):
     reject: RejectOptions = RejectOptions()
     eddy: EddyOptions = EddyOptions()
     water: WaterOptions = WaterOptions()
+    phase: PhaseOptions = PhaseOptions()
     fit: FitOptions = FitOptions()
     quantify: QuantifyOptions = QuantifyOptions()
     quality: QualityOptions = QualityOptions()
