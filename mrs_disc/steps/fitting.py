@@ -21,7 +21,8 @@ from mrs_disc.models import (
 from mrs_disc.models.basis import read_basis_fid
 from mrs_disc.recipe import Recipe
 from mrs_disc.signal.basis import Resonance, component_fid, resample_basis
-from mrs_disc.signal.fit import FitArrays, FitBasis, RatioPrior, fit_fid
+from mrs_disc.signal.fit import FitArrays, FitBasis, fit_fid
+from mrs_disc.signal.fit_solve import RatioPrior
 from mrs_disc.typing import ComplexArray, FloatArray
 
 _ZERO_FILL = 4

@@ -8,7 +8,9 @@ skipped and why. Order and reasons: Near et al. 2021, doi:10.1002/nbm.4257.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -153,7 +155,7 @@ def _combined(
 
 
 def _with_weights(
-    raw: RawSignal, weights: ComplexArray, options: dict[str, object], measured: dict[str, object]
+    raw: RawSignal, weights: ComplexArray, options: Mapping[str, Any], measured: Mapping[str, Any]
 ) -> Transients:
     return raw.become(
         Transients,
