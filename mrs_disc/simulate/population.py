@@ -1,0 +1,273 @@
+"""Discs and patients of the generative model: what a disc is made of, and what a reader would see.
+
+Every disc draws from a stream of its own (seed, subject, level), so that it does not depend on
+which other discs are simulated. The numbers stand with their sources in ``population.toml``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from pydantic import Field
+
+from mrs_disc.data import LEVELS, Morphology, Provocation, level_order
+from mrs_disc.schema import StrictModel, load_toml
+
+Kind: TypeAlias = Literal["H", "D", "P"]
+"""Healthy, degenerated and painless, degenerated and painful."""
+
+KINDS: tuple[Kind, ...] = ("H", "D", "P")
+
+Range: TypeAlias = tuple[float, float]
+
+PATIENT, DISC, SCAN, NOISE = range(4)
+"""Names of the random streams below a seed and a subject."""
+
+
+class Source(StrictModel):
+    """Where a number comes from."""
+
+    source: str
+    status: Literal["V", "R", "D", "P"]
+
+
+class DiscClass(StrictModel):
+    """Discs of one kind."""
+
+    pfirrmann: tuple[int, int]
+    pfirrmann_share: Range
+    lipid_share: float
+    water_fraction: float
+    water_t1_s: dict[str, float]
+    linewidth_hz: Range
+    snr: Range
+    median: dict[str, float]
+    log_sd: dict[str, float]
+
+
+class Population(StrictModel):
+    """The generative model's numbers."""
+
+    schema_version: Literal[1]
+    name: str
+    version: int
+    patient_log_sd: float
+    gas_fraction: float
+    lipid_log10_range: Range
+    carb_visible: float
+    carb_protons: int
+    carb_range: Range
+    sources: dict[str, Source]
+    protons: dict[str, float]
+    class_: dict[Kind, DiscClass] = Field(alias="class")
+    share: dict[str, tuple[float, float, float]]
+    water_t2_ms: dict[str, Range]
+    t2_ms: dict[str, Range]
+    t1_s: dict[str, Range]
+    intrinsic_width_hz: dict[str, Range]
+
+
+@cache
+def load_population() -> Population:
+    """Return the shipped population."""
+    path = Path(str(resources.files("mrs_disc.simulate"))) / "population.toml"
+    return load_toml(path, Population)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Disc:
+    """What one disc is made of, before any scanner sees it.
+
+    Parameters
+    ----------
+    concentration : mapping
+        Component to visible mmol per kg tissue water (COL, CARB and LIP as visible protons).
+    protons : mapping
+        Component to the protons that its amplitude stands for.
+    t2_s, t1_s : mappings
+        Component and ``"water"`` to relaxation times at the field strength asked for.
+    width_hz : mapping
+        Component to intrinsic Lorentzian width beyond ``1 / (pi T2)``.
+    b0_width_hz : float
+        Gaussian FWHM of the field inhomogeneity.
+    gas : float or None
+        Signal that a vacuum phenomenon leaves, `None` without one.
+    """
+
+    level: str
+    kind: Kind
+    pfirrmann: int
+    concentration: Mapping[str, float]
+    protons: Mapping[str, float]
+    t2_s: Mapping[str, float]
+    t1_s: Mapping[str, float]
+    width_hz: Mapping[str, float]
+    b0_width_hz: float
+    water_fraction: float
+    snr: float
+    gas: float | None
+    morphology: Morphology
+    provocation: Provocation
+
+
+def stream(seed: int, subject: int, *key: int) -> np.random.Generator:
+    """Return the random stream of one part of one subject; streams do not depend on each other."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(subject, *key)))
+
+
+def draw_disc(
+    seed: int,
+    subject: int,
+    level: str,
+    *,
+    kind: Kind | None = None,
+    lipid: float | bool | None = None,
+    gas: bool | None = None,
+    spread: float = 1.0,
+    field_strength_t: float = 3.0,
+) -> Disc:
+    """Draw one disc.
+
+    Parameters
+    ----------
+    seed, subject : int
+        Name the random stream, together with the level.
+    level : str
+        Disc level; lower lumbar discs degenerate more often.
+    kind : "H", "D" or "P", optional
+        Given instead of drawn.
+    lipid : float or bool, optional
+        Marrow lipid: its area relative to PG, whether there is any, or drawn.
+    gas : bool, optional
+        Vacuum phenomenon: given, or drawn (3 % of degenerated discs).
+    spread : float
+        Factor on the scatter of concentrations; 0: every disc at the median of its class.
+    field_strength_t : float
+        Scales linewidth and T1.
+    """
+    population = load_population()
+    rng = stream(seed, subject, DISC, level_order(level))
+    patient = population.patient_log_sd * stream(seed, subject, PATIENT).standard_normal()
+
+    share = population.share["lower" if level in LEVELS[-5:] else "upper"]
+    drawn = KINDS[int(np.searchsorted(np.cumsum(share), rng.random()))]
+    kind = kind or drawn
+    c = population.class_[kind]
+    grade = int(c.pfirrmann[int(rng.random() > c.pfirrmann_share[0])])
+
+    concentration = {}
+    for name, median in c.median.items():
+        offset = patient if name in ("LAC", "ALA", "PA") else 0.0
+        log = c.log_sd[name] * rng.standard_normal() + offset
+        concentration[name] = median * float(np.exp(spread * log))
+    pg_area = population.protons["PG"] * concentration["PG"]
+    concentration["CARB"] = (
+        population.carb_visible
+        * population.carb_protons
+        * concentration["PG"]
+        * float(rng.uniform(*population.carb_range))
+    )
+    has_lipid = rng.random() < c.lipid_share
+    amount = float(10.0 ** rng.uniform(*population.lipid_log10_range))
+    if lipid is not None:
+        has_lipid = bool(lipid)
+        amount = amount if isinstance(lipid, bool) else float(lipid)
+    concentration["LIP"] = amount * pg_area if has_lipid else 0.0
+
+    def draw(table: Mapping[str, Range]) -> dict[str, float]:
+        return {name: float(rng.uniform(*limits)) for name, limits in table.items()}
+
+    t2 = {name: 1e-3 * value for name, value in draw(population.t2_ms).items()}
+    t1 = draw(population.t1_s)
+    high_field = field_strength_t > 2.0
+    if not high_field:
+        t1 = {name: 0.85 * value for name, value in t1.items()}
+    mean, sd = population.water_t2_ms[str(grade)]
+    t2["water"] = 1e-3 * max(mean / 2, mean + sd * float(np.clip(rng.standard_normal(), -2, 2)))
+    t1["water"] = c.water_t1_s["3" if high_field else "1.5"]
+    width = draw(population.intrinsic_width_hz)
+    b0_width = float(rng.uniform(*c.linewidth_hz)) * (field_strength_t / 3.0) ** 0.74
+    snr = float(np.exp(rng.uniform(*np.log(c.snr)))) * (1.0 if high_field else 0.75)
+
+    has_gas = kind != "H" and rng.random() < population.gas_fraction
+    loss, broader = float(rng.uniform(0.1, 0.3)), float(rng.uniform(2.0, 4.0))
+    if has_gas if gas is None else gas:
+        grade, b0_width = 5, b0_width * broader
+    else:
+        loss = 0.0
+    return Disc(
+        level=level,
+        kind=kind,
+        pfirrmann=grade,
+        concentration=concentration,
+        protons=dict(population.protons),
+        t2_s=t2,
+        t1_s=t1,
+        width_hz=width,
+        b0_width_hz=b0_width,
+        water_fraction=c.water_fraction,
+        snr=snr,
+        gas=loss or None,
+        morphology=_morphology(rng, kind, grade),
+        provocation=_provocation(rng, kind),
+    )
+
+
+def _morphology(rng: np.random.Generator, kind: Kind, grade: int) -> Morphology:
+    """Draw what a reader would see; findings go with the kind as plausibility has it [P]."""
+
+    def pick(options: tuple[Any, ...], shares: tuple[float, ...]) -> Any:
+        return options[int(np.searchsorted(np.cumsum(shares), rng.random() * sum(shares)))]
+
+    modic = {"H": (0.97, 0.01, 0.02, 0), "D": (0.7, 0.08, 0.2, 0.02), "P": (0.4, 0.35, 0.23, 0.02)}
+    hiz = {"H": 0.02, "D": 0.15, "P": 0.45}
+    herniation = {
+        "H": (0.85, 0.15, 0, 0),
+        "D": (0.35, 0.45, 0.18, 0.02),
+        "P": (0.2, 0.4, 0.35, 0.05),
+    }
+    height = {
+        1: (1, 0, 0, 0), 2: (0.8, 0.2, 0, 0), 3: (0.35, 0.55, 0.1, 0),
+        4: (0.05, 0.35, 0.5, 0.1), 5: (0, 0, 0.3, 0.7),
+    }  # fmt: skip
+    return Morphology(
+        pfirrmann=grade,
+        modic=pick((0, 1, 2, 3), modic[kind]),
+        hiz=bool(rng.random() < hiz[kind]),
+        herniation=pick(("none", "bulge", "protrusion", "extrusion"), herniation[kind]),
+        disc_height_loss=pick(("none", "mild", "moderate", "severe"), height[grade]),
+    )
+
+
+def _provocation(rng: np.random.Generator, kind: Kind) -> Provocation:
+    """Draw the result of a provocation: a reference that errs now and then [P]."""
+    positive = {"H": 0.01, "D": 0.06, "P": 0.90}[kind]
+    unclear = rng.random() < 0.03
+    is_positive = rng.random() < positive
+    if unclear:
+        return Provocation(result="indeterminate")
+    return Provocation(result="positive" if is_positive else "negative")
+
+
+def amplitudes(disc: Disc, *, echo_time_s: float, repetition_time_s: float) -> dict[str, float]:
+    """Return time-domain amplitudes at the start of the FID: proton- and T1- and T2-weighted.
+
+    The unit is one proton-millimol per kg tissue water as a coil of sensitivity one receives it,
+    times the tissue's water fraction. Water itself stands under ``"water"``.
+    """
+    amount = {name: disc.protons[name] * value for name, value in disc.concentration.items()}
+    amount["water"] = 2.0 * 55510.0
+    scale = disc.water_fraction * (1.0 if disc.gas is None else disc.gas)
+    return {
+        name: scale
+        * value
+        * float(1.0 - np.exp(-repetition_time_s / disc.t1_s[name]))
+        * float(np.exp(-echo_time_s / disc.t2_s[name]))
+        for name, value in amount.items()
+    }

@@ -1,0 +1,328 @@
+"""A simulated study in memory, and its truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import log
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from mrs_disc.data import (
+    AnySignal,
+    DiscAcquisition,
+    DiscEntry,
+    RawSignal,
+    Study,
+    level_order,
+    parse_level,
+)
+from mrs_disc.errors import InputError, did_you_mean
+from mrs_disc.models import MetaboliteModel, load_metabolite_model
+from mrs_disc.simulate.anatomy import Place, draw_anatomy, places, region_of
+from mrs_disc.simulate.population import KINDS, NOISE, SCAN, Disc, Kind, draw_disc, stream
+from mrs_disc.simulate.scanner import (
+    Clean,
+    Coils,
+    Disturbance,
+    Scan,
+    clean_signal,
+    draw_coils,
+    draw_disturbance,
+    measure,
+)
+
+LUMBAR = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
+CERVICAL = ("C3-C4", "C4-C5", "C5-C6", "C6-C7")
+THORACIC = ("T8-T9", "T9-T10", "T10-T11", "T11-T12")
+
+Spoil: TypeAlias = Literal["gas", "motion", "lipid", "broad", "noise", "silent"]
+SPOILS: dict[str, str] = {
+    "gas": "vacuum phenomenon: a tenth to a third of the signal, lines two to four times as broad",
+    "motion": "more than half of the transients spoilt by motion",
+    "lipid": "marrow lipid of five times the area of PG",
+    "broad": "failed shim: 60 Hz wider",
+    "noise": "a sixth of the signal-to-noise ratio",
+    "silent": "no signal at all: the level cannot be analysed",
+}
+
+Truth: TypeAlias = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Measured:
+    """Everything that decides the samples of one measurement but the noise."""
+
+    disc: Disc
+    run: int
+    clean: Clean
+    disturbance: Disturbance
+    coils: Coils
+    noise_sd: float
+    snr: float
+    spoilt: tuple[Spoil, ...]
+
+
+def simulate_study(
+    seed: int,
+    *,
+    levels: Sequence[str] = LUMBAR,
+    subject: int = 1,
+    session: int = 1,
+    study_id: str | None = None,
+    scan: Scan | None = None,
+    kinds: Mapping[str, Kind] | None = None,
+    snr: Mapping[str, float] | float | None = None,
+    spoilt: Mapping[str, Spoil | Sequence[Spoil]] | None = None,
+    repeats: Mapping[str, int] | None = None,
+    lipid: Mapping[str, float | bool] | float | bool | None = None,
+    spread: float = 1.0,
+    provocation: bool = False,
+    anatomy: bool = True,
+) -> tuple[Study, Truth]:
+    """Return a study of known truth, wholly in memory, and the truth.
+
+    Parameters
+    ----------
+    seed : int
+        With `subject`, `session` and the level it decides everything; a level does not depend on
+        which other levels are simulated.
+    levels : sequence of str
+        Disc levels.
+    subject, session : int
+        The same subject has the same discs in every session, measured anew.
+    study_id : str, optional
+        Default ``sub-01`` and the like.
+    scan : Scan, optional
+        How the discs are measured; by default a short 3 T PRESS with four coils.
+    kinds : mapping, optional
+        Level to H, D or P where the kind is not to be drawn.
+    snr : mapping or float, optional
+        Level to the height of the PG peak / standard deviation of the real noise of the optimally
+        combined average; drawn by class where it is not given.
+    spoilt : mapping, optional
+        Level to what goes wrong with it: keys of `SPOILS`.
+    repeats : mapping, optional
+        Level to its number of runs.
+    lipid : mapping, float or bool, optional
+        Area of marrow lipid relative to PG, or whether there is any; drawn where not given.
+    spread : float
+        Factor on the scatter of concentrations between discs of one class.
+    provocation : bool
+        Add simulated results of provocation discography.
+    anatomy : bool
+        Add a sagittal image.
+
+    Returns
+    -------
+    study : Study
+        ``load()`` of a disc returns raw signals (coil, transient, point) and a water reference.
+    truth : dict
+        Level to its kind, amplitudes (time domain, at the start of the FID, in the units of the
+        strongest coil), concentrations, SNR, linewidth, expected quality and what was spoilt. A
+        repeated measurement stands under ``"L4-L5_run-2"``.
+
+    Raises
+    ------
+    InputError
+        If a level, a kind or something to spoil does not exist.
+    """
+    scan = scan or Scan()
+    wanted = tuple(sorted({parse_level(level) for level in levels}, key=level_order))
+    if not wanted:
+        raise InputError("levels is empty: name at least one disc level, as L4-L5")
+    spoils = _spoils(spoilt or {}, wanted)
+    _check_kinds(kinds or {})
+    model = load_metabolite_model("disc_1h")
+    measured: list[Measured] = []
+    for level in wanted:
+        share = lipid.get(level) if isinstance(lipid, Mapping) else lipid
+        disc = draw_disc(
+            seed,
+            subject,
+            level,
+            kind=(kinds or {}).get(level),
+            lipid=5.0 if "lipid" in spoils[level] else share,
+            gas=True if "gas" in spoils[level] else None,
+            spread=spread,
+            field_strength_t=scan.field_strength_t,
+        )
+        given = snr.get(level) if isinstance(snr, Mapping) else snr
+        for run in range(1, (repeats or {}).get(level, 1) + 1):
+            rng = stream(seed, subject, SCAN, session, level_order(level), run)
+            measured.append(_prepare(rng, disc, run, scan, model, given, spoils[level]))
+    where = places(wanted)
+    key = (seed, subject, session)
+    entries = tuple(_entry(key, scan, m, where[m.disc.level], provocation) for m in measured)
+    findings = {m.disc.level: m.disc.morphology for m in measured}
+
+    def load_anatomy() -> Any:
+        return draw_anatomy(stream(seed, subject, NOISE, session), wanted, findings)
+
+    study = Study(
+        study_id=study_id or f"sub-{subject:02d}",
+        discs=entries,
+        region=region_of(wanted[-1]),
+        load_anatomy=load_anatomy if anatomy else None,
+        notes=("simulated",),
+    )
+    truth = {_name(m): _truth(m, scan, provocation) for m in measured}
+    return study, truth
+
+
+def _name(m: Measured) -> str:
+    return m.disc.level if m.run == 1 else f"{m.disc.level}_run-{m.run}"
+
+
+def _spoils(
+    spoilt: Mapping[str, Spoil | Sequence[Spoil]], levels: Sequence[str]
+) -> dict[str, tuple[Spoil, ...]]:
+    result: dict[str, tuple[Spoil, ...]] = dict.fromkeys(levels, ())
+    for level, what in spoilt.items():
+        names: tuple[Any, ...] = (what,) if isinstance(what, str) else tuple(what)
+        for name in names:
+            if name not in SPOILS:
+                raise InputError(
+                    f"spoilt: nothing is named '{name}'.{did_you_mean(str(name), SPOILS)} "
+                    f"Known: {', '.join(SPOILS)}."
+                )
+        if parse_level(level) not in result:
+            raise InputError(f"spoilt: {level} is not among the levels {', '.join(levels)}")
+        result[parse_level(level)] = names
+    return result
+
+
+def _check_kinds(kinds: Mapping[str, Kind]) -> None:
+    for level, kind in kinds.items():
+        if kind not in KINDS:
+            raise InputError(
+                f"kinds: {level} is '{kind}'. Allowed: H (healthy), D (degenerated, painless), "
+                "P (painful)."
+            )
+
+
+def _prepare(
+    rng: np.random.Generator,
+    disc: Disc,
+    run: int,
+    scan: Scan,
+    model: MetaboliteModel,
+    snr: float | None,
+    spoilt: tuple[Spoil, ...],
+) -> Measured:
+    """Draw how one measurement goes, and how strong its noise is."""
+    undisturbed = clean_signal(disc, scan, model)
+    target = undisturbed.peak_height / ((snr or disc.snr) * np.sqrt(scan.n_points))
+    # A vacuum phenomenon takes signal and leaves the noise; so does a failed shim.
+    if disc.gas is not None:
+        target /= disc.gas
+    if "broad" in spoilt:
+        disc = replace(disc, b0_width_hz=float(np.hypot(disc.b0_width_hz, 60.0)))
+    if "noise" in spoilt:
+        target *= 6.0
+    clean = clean_signal(disc, scan, model)
+    share = 0.65 if "motion" in spoilt else 0.05
+    disturbance = draw_disturbance(rng, scan, clean, spoilt_share=share)
+    coils = draw_coils(rng, scan.n_coils)
+    # `target` is the noise of the combined average in amplitude x s per square root of points.
+    dwell = scan.sampling.dwell_time_s
+    per_point = target / dwell * np.sqrt(scan.n_transients) / coils.best_noise_gain
+    heights = clean.peak_height / (target * np.sqrt(scan.n_points))
+    return Measured(
+        disc=disc,
+        run=run,
+        clean=clean,
+        disturbance=disturbance,
+        coils=coils,
+        noise_sd=float(per_point),
+        snr=float(heights),
+        spoilt=spoilt,
+    )
+
+
+def _entry(
+    key: tuple[int, int, int], scan: Scan, m: Measured, place: Place, provocation: bool
+) -> DiscEntry:
+    """Return a level that makes its samples when it is loaded."""
+    level = m.disc.level
+    reference = m.disc.provocation if provocation else None
+
+    def load() -> DiscAcquisition:
+        affine = place.voxel_affine(scan.voxel_size_mm)
+        return DiscAcquisition(
+            level=level,
+            run=m.run,
+            metabolite=_signal(key, scan, m, water=False),
+            protocol=scan.protocol(water=False, affine=affine),
+            water=_signal(key, scan, m, water=True) if scan.n_water else None,
+            water_protocol=scan.protocol(water=True, affine=affine) if scan.n_water else None,
+            morphology=m.disc.morphology,
+            provocation=reference,
+        )
+
+    return DiscEntry(
+        level=level,
+        run=m.run,
+        load=load,
+        inputs=tuple,
+        morphology=m.disc.morphology,
+        provocation=reference,
+    )
+
+
+def _signal(key: tuple[int, int, int], scan: Scan, m: Measured, *, water: bool) -> AnySignal:
+    seed, subject, session = key
+    rng = stream(seed, subject, NOISE, session, level_order(m.disc.level), m.run, int(water))
+    samples = measure(rng, scan, m.clean, m.disturbance, m.coils, noise_sd=m.noise_sd, water=water)
+    if "silent" in m.spoilt:
+        samples[:] = 0
+    samples.flags.writeable = False
+    return RawSignal(signal=samples, sampling=scan.sampling)
+
+
+def _truth(m: Measured, scan: Scan, provocation: bool) -> dict[str, Any]:
+    """Return the truth of one measurement as plain JSON types."""
+    a = {name: _round(value) for name, value in m.clean.amplitude.items()}
+    acidity = a["LAC"] + a["ALA"] + 0.6 * a["PA"]
+    structure = a["PG"] + a["COL"]
+    n = m.disturbance.spoilt.size
+    spoilt: list[str] = list(m.spoilt)
+    if m.disc.gas is not None and "gas" not in spoilt:
+        spoilt.append("gas")
+    return {
+        "kind": m.disc.kind,
+        "painful": m.disc.kind == "P",
+        "run": m.run,
+        "amplitudes": a,
+        "water_amplitude": _round(m.clean.water_amplitude),
+        "acidity": _round(acidity),
+        "structure": _round(structure),
+        "log_acidity_structure": _round(log(acidity / structure)),
+        "concentration": {name: _round(v) for name, v in m.disc.concentration.items()},
+        "lipid_to_pg": _round(a["LIP"] / a["PG"]),
+        "snr": _round(m.snr),
+        "linewidth_hz": _round(m.clean.linewidth_hz),
+        "drift_hz": _round(m.disturbance.drift_hz),
+        "water_t2_ms": _round(1e3 * m.disc.t2_s["water"]),
+        "quality": _expected_quality(m, scan.spectrometer_mhz),
+        "spoilt": spoilt,
+        "spoilt_transients": [int(i) for i in np.flatnonzero(m.disturbance.spoilt)],
+        "n_transients": n,
+        "morphology": asdict(m.disc.morphology),
+        "provocation": m.disc.provocation.result if provocation else None,
+    }
+
+
+def _expected_quality(m: Measured, spectrometer_mhz: float) -> str:
+    """Return what an honest quality check ought to say, from the truth alone."""
+    if "silent" in m.spoilt:
+        return "failing"
+    width_ppm = m.clean.linewidth_hz / spectrometer_mhz
+    if m.snr < 5 or width_ppm > 0.30 or m.disturbance.spoilt.mean() > 0.5:
+        return "poor"
+    return "good" if m.snr >= 8 and width_ppm <= 0.20 else "acceptable"
+
+
+def _round(value: float) -> float:
+    return float(f"{value:.8g}")
