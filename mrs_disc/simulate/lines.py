@@ -6,8 +6,8 @@ the sum of the list.
 
 A line displaced by ``o`` Hz from the centre of its multiplet carries ``exp(2j pi o (t + TE))``
 where the coupled partner saw both refocusing pulses. Where the pulses have a bandwidth, the partner
-is excited in a displaced slice: with TE = TE1 + TE2 the evolution is TE where both pulses reached it,
-+TE2 where the first missed it, -TE1 where the second did, and 0 where both did.
+is excited in a displaced slice: with TE = TE1 + TE2 the evolution is TE where both pulses reached
+it, +TE2 where the first missed it, -TE1 where the second did, and 0 where both did.
 
 Sign: ``exp(+2j pi f t)``, larger ppm is larger frequency.
 """
