@@ -1,0 +1,83 @@
+"""The frame of the command line: exit status, one line per problem, nothing heavy for help."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from mrs_disc.cli import COMMANDS, run
+
+HEAVY = ("numpy", "scipy", "matplotlib", "pydicom", "jinja2", "nibabel", "starlette", "pydantic")
+
+
+def modules_after(code: str) -> set[str]:
+    """Return the top-level modules that a fresh interpreter holds after running `code`."""
+    program = f"{code}\nimport sys; print(*{{m.split('.')[0] for m in sys.modules}})"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import mrs_disc",
+        "from mrs_disc.cli import run; run(['--help'])",
+    ],
+)
+def test_import_and_help_load_nothing_heavy(code):
+    assert not modules_after(code) & set(HEAVY)
+
+
+def test_every_command_has_help_with_an_example(capsys):
+    for name in COMMANDS:
+        assert run([name, "--help"]) == 0
+        text = capsys.readouterr().out
+        assert "Usage: mrs-disc" in text
+        if "Commands:" not in text:
+            assert "Example: mrs-disc" in text, f"{name} --help shows no example"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["anlyze"], "there is no command 'anlyze'. Did you mean 'analyze'?"),
+        (["analyze", "--recpie", "x"], "--recpie"),
+        (["analyze"], "Missing argument 'STUDY'"),
+        (["recipe", "show", "defalt"], "no recipe is named 'defalt'. Did you mean 'default'?"),
+        (["analyze", "nowhere", "-o", "out"], "nowhere"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_status_2(
+    capsys, tmp_path, monkeypatch, arguments, message
+):
+    monkeypatch.chdir(tmp_path)
+    assert run(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("mrs-disc: ")
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_bug_is_status_1_without_traceback(capsys, monkeypatch):
+    import mrs_disc.recipe
+
+    def broken(*_):
+        raise ZeroDivisionError("boom")
+
+    monkeypatch.setattr(mrs_disc.recipe, "load_recipe", broken)
+    assert run(["recipe", "show"]) == 1
+    assert "this is a bug (ZeroDivisionError: boom)" in capsys.readouterr().err
+    with pytest.raises(ZeroDivisionError):
+        run(["recipe", "show", "--debug"])
+
+
+def test_version_names_the_libraries(capsys):
+    assert run(["--version"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("mrs-disc ")
+    assert "numpy" in out

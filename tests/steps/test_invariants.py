@@ -1,0 +1,161 @@
+"""What must not change the answer: phase, scale, order of coils and transients; and what must."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mrs_disc.data import DiscAcquisition, Fid, FitResult, RawSignal, Transients
+from mrs_disc.errors import InputError
+from mrs_disc.recipe import FitOptions, Recipe
+from mrs_disc.steps import fit, preprocess
+
+RECIPE = Recipe(fit=FitOptions(baseline="none"))
+SMALL = settings(max_examples=8, deadline=None)
+
+
+def fitted(disc: DiscAcquisition, recipe: Recipe = RECIPE) -> FitResult:
+    return fit(preprocess(disc, recipe), recipe)
+
+
+def with_signals(disc: DiscAcquisition, change) -> DiscAcquisition:
+    """Return the disc with the same change of metabolite and water samples."""
+    return replace(
+        disc,
+        metabolite=RawSignal(
+            signal=change(disc.metabolite.signal), sampling=disc.metabolite.sampling
+        ),
+        water=RawSignal(signal=change(disc.water.signal), sampling=disc.metabolite.sampling),
+    )
+
+
+@pytest.fixture(scope="session")
+def as_measured(disc) -> FitResult:
+    return fitted(disc)
+
+
+def assert_same(one: FitResult, other: FitResult, scale: float = 1.0) -> None:
+    """Equal within a twentieth of the uncertainty: only rounding and ties differ."""
+    difference = np.abs(other.amplitude / scale - one.amplitude)
+    assert np.all(difference < 0.05 * one.sd + 1e-9)
+    assert other.sd / scale == pytest.approx(one.sd, rel=0.02)
+
+
+def test_amplitudes_are_true_within_their_uncertainty(as_measured, truth):
+    for name, amplitude in truth.items():
+        index = as_measured.index(name)
+        assert abs(as_measured.amplitude[index] - amplitude) < 4 * as_measured.sd[index], name
+    assert as_measured.converged
+
+
+@SMALL
+@given(angle=st.floats(-np.pi, np.pi))
+def test_a_phase_of_all_samples_changes_nothing(disc, as_measured, angle):
+    assert_same(as_measured, fitted(with_signals(disc, lambda s: s * np.exp(1j * angle))))
+
+
+@SMALL
+@given(power=st.integers(-12, 12))
+def test_amplitudes_scale_with_the_signal(disc, as_measured, power):
+    scale = 10.0**power
+    assert_same(as_measured, fitted(with_signals(disc, lambda s: s * scale)), scale)
+
+
+@SMALL
+@given(order=st.permutations(range(4)))
+def test_the_order_of_coils_changes_nothing(disc, as_measured, order):
+    assert_same(as_measured, fitted(with_signals(disc, lambda s: s[list(order)])))
+
+
+def test_the_reverse_order_of_transients_changes_nothing(disc, as_measured):
+    assert_same(as_measured, fitted(with_signals(disc, lambda s: s[:, ::-1])))
+
+
+@SMALL
+@given(angles=st.lists(st.floats(-3, 3), min_size=4, max_size=4))
+def test_the_phase_of_each_coil_changes_nothing(disc, as_measured, angles):
+    turn = np.exp(1j * np.array(angles))[:, None, None]
+    assert_same(as_measured, fitted(with_signals(disc, lambda s: s * turn)))
+
+
+def test_a_mirrored_spectrum_is_not_fitted_as_if_it_were_right(disc, truth):
+    """The sign convention matters: conjugated samples hold no proteoglycan at 2.04 ppm."""
+    mirrored = fitted(with_signals(disc, np.conj))
+    index = mirrored.index("PG")
+    assert mirrored.amplitude[index] < 0.3 * truth["PG"]
+
+
+def test_noise_free_amplitudes_are_within_half_a_percent(noise_free, truth):
+    result = fitted(noise_free)
+    for name, amplitude in truth.items():
+        assert result.amplitude[result.index(name)] == pytest.approx(amplitude, rel=0.005), name
+
+
+def test_the_echo_time_has_to_be_known(disc):
+    with pytest.raises(InputError, match=r"echo time is unknown.*echo_time_s under \[disc"):
+        fitted(replace(disc, protocol=replace(disc.protocol, echo_time_s=None)))
+
+
+def test_steps_that_the_scanner_did_are_skipped_and_said(disc):
+    mean = disc.metabolite.signal[0].mean(axis=0)
+    one = replace(disc, metabolite=Fid(signal=mean, sampling=disc.metabolite.sampling), water=None)
+    steps = {record.step: record for record in preprocess(one, RECIPE).fid.history}
+    assert steps["combine coils"].method == "skipped"
+    assert steps["align, reject, average"].measured["reason"] == "the file holds one averaged FID"
+
+
+def test_a_spoilt_transient_is_left_out_with_its_reason(disc):
+    signal = disc.metabolite.signal.copy()
+    signal[:, 3] *= np.exp(1j * 2.0)
+    signal[:, 9] = np.nan
+    spoilt = replace(disc, metabolite=RawSignal(signal=signal, sampling=disc.metabolite.sampling))
+    preprocessed = preprocess(spoilt, RECIPE)
+    assert set(preprocessed.rejected) == {3, 9} or set(preprocessed.rejected) == {9}
+    assert preprocessed.rejected[9] == "zero or not finite"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s * 0, "zero"),
+        (lambda s: s * np.nan, "finite"),
+    ],
+)
+def test_hopeless_samples_are_an_error_for_people(disc, change, message):
+    broken = replace(
+        disc,
+        metabolite=RawSignal(
+            signal=change(disc.metabolite.signal), sampling=disc.metabolite.sampling
+        ),
+    )
+    with pytest.raises(InputError, match=message):
+        preprocess(broken, RECIPE)
+
+
+def test_water_of_another_dwell_time_is_refused(disc):
+    other = replace(disc.metabolite.sampling, dwell_time_s=2e-4)
+    water = RawSignal(signal=disc.water.signal, sampling=other)
+    with pytest.raises(InputError, match="dwell time of 200 us, the metabolite file 400 us"):
+        preprocess(replace(disc, water=water), RECIPE)
+
+
+def test_water_with_other_coils_is_left_out_and_said(disc):
+    water = RawSignal(signal=disc.water.signal[:2], sampling=disc.metabolite.sampling)
+    preprocessed = preprocess(replace(disc, water=water), RECIPE)
+    assert preprocessed.water is None
+    assert "2 coils" in " ".join(preprocessed.notes)
+
+
+def test_one_coil_and_one_transient_work(disc, truth):
+    one = replace(
+        disc,
+        metabolite=RawSignal(
+            signal=disc.metabolite.signal[:1, :1], sampling=disc.metabolite.sampling
+        ),
+        water=Transients(signal=disc.water.signal[0], sampling=disc.metabolite.sampling),
+    )
+    assert fitted(one).amplitude[0] == pytest.approx(truth["PG"], rel=0.3)

@@ -1,0 +1,102 @@
+"""Recipes: strict, printed in full, and digested by content."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from mrs_disc.errors import RecipeError
+from mrs_disc.recipe import (
+    Recipe,
+    digest,
+    from_resolved,
+    load_recipe,
+    recipe_names,
+    recipe_toml,
+    resolved,
+)
+
+DIGESTS = {"fit.model": "a", "quantify.relaxation": "b", "score.model": "c"}
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "press.toml"
+    path.write_text(text)
+    return path
+
+
+def test_the_default_recipe_file_says_what_the_code_does():
+    assert load_recipe("default") == Recipe()
+
+
+def test_every_shipped_recipe_loads_and_is_named_as_its_file():
+    assert {"default", "press_3t_te30", "press_1p5t_te35"} <= set(recipe_names())
+    for name in recipe_names():
+        assert load_recipe(name).name == name
+
+
+def test_a_printed_recipe_reads_back_as_itself(tmp_path):
+    recipe = load_recipe("press_1p5t_te35")
+    path = tmp_path / "printed.toml"
+    path.write_text(recipe_toml(recipe))
+    assert load_recipe(path) == recipe
+    assert tomllib.loads(recipe_toml(recipe))["align"]["max_shift_hz"] == 12.0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "[align]\nmax_shift_ppm = 1",
+            "press.toml: [align] has no option 'max_shift_ppm'. Did you mean 'max_shift_hz'? "
+            "Options: method, window_ppm, max_shift_hz.",
+        ),
+        ("[aling]\nx = 1", "press.toml: has no option 'aling'. Did you mean 'align'?"),
+        (
+            '[align]\nmethod = "best"',
+            "press.toml: [align] method should be 'registration' or 'none'. Came: 'best'.",
+        ),
+        ("[fit]\nwindow_ppm = [4, 1]", "press.toml: [fit] window_ppm has to rise"),
+        ("[fit]\nwindow_ppm = [4]", "press.toml: [fit] window_ppm has 1 numbers"),
+        ("[score]\nlikely = 1.5", "press.toml: [score] likely should be less than or equal to 1."),
+        ("[score]\nlikely = nan", "press.toml: [score] likely should be a finite number"),
+        ("[score\n", "press.toml: is not valid TOML"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_what_to_do(tmp_path, text, message):
+    with pytest.raises((RecipeError, ValueError)) as caught:
+        load_recipe(written(tmp_path, text))
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_name_lists_the_recipes():
+    with pytest.raises(RecipeError, match=r"Did you mean 'press_3t_te30'\? Recipes: default"):
+        load_recipe("press_3t_te3")
+
+
+def test_a_model_path_is_relative_to_the_recipe(tmp_path):
+    recipe = load_recipe(written(tmp_path, '[fit]\nmodel = "own.toml"'))
+    assert recipe.fit.model == str(tmp_path / "own.toml")
+    assert resolved(recipe)["fit"]["model"] == "own.toml"
+
+
+def test_the_digest_covers_options_and_model_content_but_neither_path_nor_name(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    text = '[fit]\nmodel = "own.toml"'
+    one = digest(load_recipe(written(tmp_path / "a", text)), DIGESTS)
+    two = digest(load_recipe(written(tmp_path / "b", f'name = "x"\n{text}')), DIGESTS)
+    assert one == two
+    other_model = digest(load_recipe(written(tmp_path / "a", text)), DIGESTS | {"fit.model": "z"})
+    other_option = digest(
+        load_recipe(written(tmp_path / "a", text + '\nbaseline = "none"')), DIGESTS
+    )
+    assert len({one, other_model, other_option}) == 3
+
+
+def test_the_resolved_recipe_of_a_result_reads_back():
+    recipe = load_recipe("press_1p5t_te35")
+    assert from_resolved(resolved(recipe)) == recipe
