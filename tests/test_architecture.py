@@ -1,0 +1,88 @@
+"""What the design promises of the whole: light imports, a pure core, no name that hides another."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mrs_disc
+
+PACKAGE = Path(mrs_disc.__file__).parent
+CORE = ("signal", "data.py", "models", "recipe.py", "steps", "score", "score.py", "analysis")
+FORBIDDEN = {"logging", "time", "datetime", "random", "matplotlib", "secrets", "uuid"}
+
+
+def core_files() -> list[Path]:
+    files: list[Path] = []
+    for name in CORE:
+        path = PACKAGE / name
+        files += sorted(path.rglob("*.py")) if path.is_dir() else [path] * path.exists()
+    return files
+
+
+def imported(path: Path) -> set[str]:
+    """Return the top-level modules that a file imports anywhere."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("path", core_files(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_the_core_neither_logs_nor_plots_nor_reads_the_clock(path):
+    assert not imported(path) & FORBIDDEN
+
+
+def test_the_core_draws_no_unseeded_random_numbers():
+    for path in core_files():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("default_rng"):
+                assert node.args or node.keywords, f"{path.name}:{node.lineno} has no seed"
+
+
+def test_signal_knows_arrays_only():
+    for path in sorted((PACKAGE / "signal").glob("*.py")):
+        inside = {
+            node.module
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mrs_disc")
+        }
+        allowed = ("mrs_disc.signal", "mrs_disc.errors", "mrs_disc.typing", "mrs_disc.constants")
+        assert all(module.startswith(allowed) for module in inside), path.name
+
+
+def test_no_module_bears_the_name_of_a_public_function():
+    modules = {path.stem for path in PACKAGE.iterdir()}
+    assert not modules & set(mrs_disc.__all__)
+
+
+def test_importing_the_package_costs_less_than_a_quarter_of_the_usual_libraries():
+    """Counted in modules, which does not swing with the machine's load as seconds do."""
+
+    def modules(code: str) -> int:
+        done = subprocess.run(
+            [sys.executable, "-c", f"{code}; import sys; print(len(sys.modules))"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return int(done.stdout)
+
+    base = modules("pass")
+    usual = modules("import matplotlib.pyplot, nibabel, scipy.optimize") - base
+    assert modules("import mrs_disc") - base < 0.25 * usual
+
+
+def test_public_functions_say_what_they_take_and_return():
+    for name in mrs_disc.__all__:
+        if name != "__version__":
+            text = getattr(mrs_disc, name).__doc__ or ""
+            assert "Parameters" in text, name
+            assert "Returns" in text, name
