@@ -1,0 +1,251 @@
+"""The impression's words: fixed, few, and never a treatment."""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+
+import numpy as np
+import pytest
+
+from mrs_disc.analysis.impression import (
+    AGREEMENT,
+    clean_reason,
+    concordance,
+    describe_morphology,
+    impression,
+    not_examined,
+    spans,
+)
+from mrs_disc.data import (
+    Completeness,
+    DiscScore,
+    Fid,
+    FitResult,
+    LevelFailure,
+    LevelMeasurement,
+    LevelReport,
+    Morphology,
+    Preprocessed,
+    Protocol,
+    Provocation,
+    Quality,
+    Quantities,
+    Quantity,
+    Sampling,
+)
+
+LABELS = ("likely painful", "indeterminate", "unlikely painful")
+SAMPLING = Sampling(dwell_time_s=4e-4, spectrometer_mhz=127.7)
+COMPLETE = Completeness(n_levels=3, min_levels=3, met=True, missing=())
+
+
+def measurement(verdict="good", reasons=(), structure=None):
+    fid = Fid(signal=np.ones(4, complex), sampling=SAMPLING)
+    nothing = np.ones(1)
+    values = {}
+    if structure is not None:
+        values["structure/water"] = Quantity(value=structure, sd=0.1, low=0.0, high=9.0)
+    return LevelMeasurement(
+        preprocessed=Preprocessed(fid=fid, unsuppressed_residue=fid, protocol=Protocol()),
+        fit=FitResult(
+            model="disc_1h@1", names=("PG",), amplitude=nothing, covariance=np.eye(1),
+            crlb=nothing, low=nothing, high=nothing, ppm=nothing, linewidth_hz=nothing,
+            sampling=SAMPLING, data=fid.signal, baseline=fid.signal,
+            components=fid.signal[None], noise_sd=1.0, spectrum_noise_sd=1.0,
+            window_ppm=(0.5, 4.2), phase_rad=0.0, delay_s=0.0, residual_ratio=1.0,
+            residual_whiteness_p=None, converged=True,
+        ),
+        quality=Quality(
+            verdict=verdict, reasons=reasons, snr=9.0, linewidth_hz=20.0, water_linewidth_hz=None,
+            n_transients=1, n_rejected=0, rejected=(), drift_hz=None, residual_water=None,
+        ),
+        quantities=Quantities(values=values),
+    )  # fmt: skip
+
+
+def disc(level="L4-L5", label="likely painful", value=0.9, *, run=1, **changes):
+    content = {
+        "morphology": changes.pop("morphology", None),
+        "provocation": changes.pop("provocation", None),
+    }
+    reasons = changes.pop("score_reasons", ())
+    return LevelReport(
+        level=level,
+        run=run,
+        measurement=measurement(**changes),
+        failure=None,
+        score=DiscScore(
+            model="m@1", value=value, low=None, high=None, label=label, reasons=reasons
+        ),
+        **content,
+    )
+
+
+def failed(level="L5-S1", message="no echo time. Give it in study.toml."):
+    return LevelReport(
+        level=level, run=1, measurement=None, score=None,
+        failure=LevelFailure(stage="read", message=message),
+    )  # fmt: skip
+
+
+MORPHOLOGIES = (
+    None,
+    Morphology(),
+    Morphology(pfirrmann=4, modic=1, hiz=True, herniation="protrusion"),
+    Morphology(pfirrmann=5, disc_height_loss="severe"),
+    Morphology(pfirrmann=2, modic=0, hiz=False, herniation="none", disc_height_loss="none"),
+)
+
+
+def test_the_contract_example():
+    level = disc(morphology=Morphology(pfirrmann=4, modic=1, hiz=True))
+    assert concordance(level) == "Pfirrmann IV, Modic 1, high-intensity zone: concordant"
+
+
+@pytest.mark.parametrize(
+    ("morphology", "label", "word"),
+    [
+        (Morphology(modic=2), "likely painful", "concordant"),
+        (Morphology(modic=3), "likely painful", "discordant"),
+        (Morphology(herniation="extrusion"), "unlikely painful", "discordant"),
+        (Morphology(herniation="bulge"), "unlikely painful", "concordant"),
+        (Morphology(pfirrmann=4), "likely painful", "partly concordant"),
+        (Morphology(pfirrmann=4), "unlikely painful", "partly concordant"),
+        (Morphology(pfirrmann=2), "likely painful", "discordant"),
+        (Morphology(pfirrmann=2), "unlikely painful", "concordant"),
+        (Morphology(hiz=True), "indeterminate", "not assessable"),
+    ],
+)
+def test_morphology_agrees_or_not(morphology, label, word):
+    assert concordance(disc(label=label, morphology=morphology)).endswith(f": {word}")
+
+
+@pytest.mark.parametrize(
+    ("result", "label", "word"),
+    [
+        ("positive", "likely painful", "concordant"),
+        ("negative", "likely painful", "discordant"),
+        ("negative", "unlikely painful", "concordant"),
+        ("indeterminate", "likely painful", "not assessable"),
+        ("positive", "indeterminate", "not assessable"),
+    ],
+)
+def test_provocation_agrees_or_not(result, label, word):
+    text = concordance(disc(label=label, provocation=Provocation(result=result)))
+    assert text == f"no morphology given; provocation {result}: {word}"
+
+
+def studies():
+    """Many kinds of study: labels, quality, morphology, failures, provocation."""
+    for label, morphology, verdict in product(LABELS, MORPHOLOGIES, ("good", "poor")):
+        label = "indeterminate" if verdict == "poor" else label
+        reasons = ("SNR 3.1 is below 5. Measure longer.",) if verdict == "poor" else ()
+        first = disc("L3-L4", label, 0.5, morphology=morphology, verdict=verdict, reasons=reasons)
+        yield [first]
+        yield [first, disc("L4-L5", structure=0.1), failed()]
+        yield [
+            first,
+            disc("L2-L3", "unlikely painful", structure=5.0),
+            disc("L4-L5", structure=1.0, provocation=Provocation(result="negative")),
+            disc("L5-S1", structure=4.8),
+        ]
+
+
+ALLOWED = re.compile(r"\b(surgery|surgical|treat\w*|fusion|therap\w*|operat\w*|diagnos\w*)", re.I)
+
+
+@pytest.mark.parametrize("levels", list(studies()))
+def test_two_to_five_sentences_that_name_no_treatment(levels):
+    text = impression(levels, COMPLETE)
+    sentences = re.split(r"\.\s+", text)
+    assert 2 <= len(sentences) <= 5
+    assert text.endswith(".")
+    assert not ALLOWED.search(text)
+    assert "None" not in text
+    assert "nan" not in text
+    for level in levels:
+        assert level.level in text
+    assert "preliminary, not reviewed" in text
+
+
+def test_every_label_and_failure_is_named_with_its_reason():
+    text = impression(
+        [
+            disc("L4-L5"),
+            disc("L3-L4", "unlikely painful", 0.1),
+            disc("L2-L3", "indeterminate", 0.43),
+            disc("L1-L2", "indeterminate", None, verdict="poor", reasons=("SNR 3.1 is below 5",)),
+            failed("L5-S1"),
+        ],
+        COMPLETE,
+    )
+    assert text.startswith("Likely painful: L4-L5; unlikely painful: L3-L4. ")
+    assert "L2-L3 indeterminate (probability 0.43, between the limits of both labels)" in text
+    assert "L1-L2 indeterminate (poor spectrum: SNR 3.1 is below 5)" in text
+    assert "L5-S1 not measured (no echo time; give it in study.toml)" in text
+    assert "L4-L5 merits correlation with provocation testing" in text
+
+
+def test_a_disc_with_a_provocation_result_is_not_sent_there_again():
+    text = impression([disc("L4-L5", provocation=Provocation(result="positive"))], COMPLETE)
+    assert "No level is named for correlation" in text
+    assert "provocation testing: concordant in L4-L5 (positive)" in sentence_with(
+        text, "concordant"
+    )
+
+
+def sentence_with(text, word):
+    found = next(s for s in re.split(r"\.\s+", text) if word in s)
+    return found[:1].lower() + found[1:]
+
+
+def test_structure_is_told_apart_from_pain():
+    levels = [
+        disc("L2-L3", "unlikely painful", structure=3.0),
+        disc("L3-L4", "unlikely painful", structure=3.1),
+        disc("L4-L5", structure=1.0),
+    ]
+    text = impression(levels, COMPLETE)
+    expected = "Structure (degeneration, apart from pain): below this person's median in L4-L5."
+    assert expected in text
+
+
+def test_the_run_of_best_quality_speaks():
+    levels = [
+        disc("L4-L5", "indeterminate", 0.5, verdict="poor", reasons=("SNR 3 is below 5",)),
+        disc("L4-L5", "likely painful", 0.9, run=2),
+    ]
+    assert impression(levels, COMPLETE).startswith("Likely painful: L4-L5.")
+
+
+def test_an_incomplete_examination_says_so():
+    completeness = Completeness(n_levels=2, min_levels=3, met=False, missing=("L5-S1",))
+    text = impression([disc("L4-L5"), failed()], completeness)
+    assert "examination incomplete for CPT 0609T (2 usable discs, at least 3 needed)" in text
+
+
+def test_levels_of_the_region_that_were_not_examined():
+    assert not_examined(["L3-L4", "L4-L5", "L5-S1"]) == ["L1-L2", "L2-L3"]
+    assert not_examined(["L4-L5", "L5-L6", "L6-S1", "L3-L4"]) == ["L1-L2", "L2-L3"]
+    assert not_examined(["T12-L1", "L1-L2"]) == []
+    assert spans(["L1-L2", "L2-L3"]) == "L1-L2, L2-L3"
+
+
+def test_words_of_concordance_are_the_fixed_ones():
+    for morphology, label in product(MORPHOLOGIES, LABELS):
+        text = concordance(disc(label=label, morphology=morphology))
+        assert text == "no morphology given" or text.rsplit(": ", 1)[1] in AGREEMENT
+
+
+@pytest.mark.parametrize("text", ["a" * 400, "line\nbreak. Next.", "x. y. z.", "‮evil"])
+def test_reasons_stay_one_short_clause(text):
+    cleaned = clean_reason(text)
+    assert len(cleaned) <= 120
+    assert ". " not in cleaned
+    assert "\n" not in cleaned
+
+
+def test_morphology_in_words():
+    text = describe_morphology(Morphology(modic=0, hiz=False, herniation="none"))
+    assert text == "no Modic change, no high-intensity zone, no herniation"
