@@ -1,0 +1,284 @@
+"""The arrays of a report: ``signals.npz``, everything that a figure needs without the raw data.
+
+One level's arrays stand under its key (``L4-L5/data``). FIDs are complex64, so they carry 1e-7 of
+the signal; the model's FIDs end where they stay below a thousandth of the noise. Decision: an own
+writer with fixed time stamps, so that equal reports give equal bytes (`numpy.savez` stamps the
+clock); the reader loads no pickles and refuses archives that unpack to more than they should.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mrs_disc.data import LevelMeasurement, LevelReport, Sampling, StudyReport
+from mrs_disc.errors import InputError, ReadError
+from mrs_disc.report.anatomy import AnatomySlice, slice_through, voxel_outline
+from mrs_disc.report.results import level_key
+from mrs_disc.typing import ComplexArray, FloatArray
+
+MAX_BYTES = 512_000_000
+MAX_MEMBERS = 2_000
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_INVISIBLE = 1e-3  # of the noise of one point
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LevelSignals:
+    """What the figures of one measured level need.
+
+    Parameters
+    ----------
+    sampling : Sampling
+        Of all FIDs.
+    data, baseline, residue : complex arrays, shape (point,)
+        FID that was fitted (zero-order phase removed), the model's baseline, and the FID before
+        residual-water removal.
+    components : complex array, shape (component, point)
+        The model's components, in the order of `fit.metabolites`.
+    water : complex array or None, shape (point,)
+        The water reference.
+    frequency_hz, phase_rad : float arrays, shape (transient,)
+        What was corrected in each transient.
+    outline : float array or None, shape (corner, 2)
+        The voxel in the anatomy slice: column, row.
+    voxel_affine : float array or None, shape (4, 4)
+        Voxel indices to patient coordinates, mm.
+    """
+
+    sampling: Sampling
+    data: ComplexArray
+    baseline: ComplexArray
+    components: ComplexArray
+    residue: ComplexArray
+    water: ComplexArray | None
+    frequency_hz: FloatArray
+    phase_rad: FloatArray
+    outline: FloatArray | None
+    voxel_affine: FloatArray | None
+
+    @property
+    def fit(self) -> ComplexArray:
+        """The whole model, a FID like `data`."""
+        total: ComplexArray = self.baseline + self.components.sum(axis=0)
+        return total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Signals:
+    """The arrays of a report: levels by key, and the anatomy slice where there is one."""
+
+    levels: Mapping[str, LevelSignals]
+    anatomy: AnatomySlice | None = None
+
+
+# --------------------------------------------------------------------------- from a report
+
+
+def signals_from(report: StudyReport) -> dict[str, NDArray[Any]]:
+    """Return the arrays of ``signals.npz`` by name, in the order of the file."""
+    arrays: dict[str, NDArray[Any]] = {}
+    affines = [a for level in report.levels if (a := _affine(level)) is not None]
+    anatomy = slice_through(report.anatomy, affines) if report.anatomy is not None else None
+    for level in report.levels:
+        if level.measurement is None:
+            continue
+        key = level_key(level.level, level.run)
+        for name, array in _level_arrays(level.measurement):
+            arrays[f"{key}/{name}"] = array
+        affine = _affine(level)
+        if affine is not None:
+            arrays[f"{key}/voxel_affine"] = affine.astype(np.float64)
+            if anatomy is not None:
+                arrays[f"{key}/outline"] = voxel_outline(anatomy, affine)
+    if anatomy is not None:
+        arrays["anatomy/image"] = anatomy.image
+        arrays["anatomy/pixel_mm"] = np.array(anatomy.pixel_mm)
+    return arrays
+
+
+def _affine(level: LevelReport) -> FloatArray | None:
+    if level.measurement is None:
+        return None
+    affine = level.measurement.preprocessed.protocol.voxel_affine
+    usable = affine is not None and affine.shape == (4, 4) and np.all(np.isfinite(affine))
+    return affine if usable else None
+
+
+def _level_arrays(measurement: LevelMeasurement) -> Iterator[tuple[str, NDArray[Any]]]:
+    pre, fit = measurement.preprocessed, measurement.fit
+    sampling = fit.sampling
+    yield (
+        "sampling",
+        np.array(
+            [
+                sampling.dwell_time_s,
+                sampling.spectrometer_mhz,
+                sampling.reference_ppm,
+                sampling.start_time_s,
+            ]
+        ),
+    )
+    yield "data", _complex64(fit.data)
+    limit = _INVISIBLE * fit.noise_sd
+    yield "baseline", _complex64(_shortened(fit.baseline, limit))
+    yield "components", _complex64(_shortened(fit.components, limit))
+    phase = np.exp(-1j * fit.phase_rad)
+    yield "residue", _complex64(pre.unsuppressed_residue.signal * phase)
+    if pre.water is not None:
+        yield "water", _complex64(pre.water.signal)
+    yield "frequency_hz", pre.transient_frequency_hz.astype(np.float32)
+    yield "phase_rad", pre.transient_phase_rad.astype(np.float32)
+
+
+def _complex64(array: ComplexArray) -> NDArray[np.complex64]:
+    """Return single precision, with what is not finite or beyond its range made zero."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        single = array.astype(np.complex64)
+    return np.where(np.isfinite(single), single, np.complex64(0))
+
+
+def _shortened(fids: ComplexArray, limit: float) -> ComplexArray:
+    """Return model FIDs up to the last point that anyone could see beside the noise."""
+    strong = np.flatnonzero(np.atleast_2d(np.abs(fids)).max(axis=0) > limit)
+    return fids[..., : int(strong[-1]) + 1 if strong.size else 0]
+
+
+# --------------------------------------------------------------------------- the file
+
+
+def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return the arrays as an ``.npz`` file whose bytes depend on nothing but the arrays."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(f"{name}.npy", date_time=_EPOCH)
+            member.external_attr = 0o644 << 16
+            content = io.BytesIO()
+            np.lib.format.write_array(content, np.ascontiguousarray(array), allow_pickle=False)
+            archive.writestr(member, content.getvalue())
+    return buffer.getvalue()
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of a file's content."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_signals(path: Path, expected_sha256: str | None) -> Signals:
+    """Read ``signals.npz``.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    expected_sha256 : str or None
+        Its digest as ``results.json`` states it; `None` skips the comparison.
+
+    Raises
+    ------
+    ReadError
+        If it is absent, was changed, or holds anything but the arrays of a report.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ReadError(
+                path, f"larger than {MAX_BYTES // 1_000_000} MB, not a report's signals"
+            )
+        content = path.read_bytes()
+    except OSError as error:
+        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
+    if expected_sha256 is not None and sha256(content) != expected_sha256:
+        raise ReadError(
+            path, "does not belong to this results.json (other SHA-256); analyse the study again"
+        )
+    return signals_of(_members(path, content), path)
+
+
+def _members(path: Path, content: bytes) -> dict[str, NDArray[Any]]:
+    arrays = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.infolist()
+            if len(members) > MAX_MEMBERS or sum(m.file_size for m in members) > MAX_BYTES:
+                raise ReadError(path, "unpacks to more than a report's signals can be")
+            for member in members:
+                with archive.open(member) as stream:
+                    array = np.lib.format.read_array(stream, allow_pickle=False)
+                arrays[member.filename.removesuffix(".npy")] = array
+    except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ReadError(path, f"is not a readable signals file ({error})") from None
+    return arrays
+
+
+def signals_of(arrays: Mapping[str, NDArray[Any]], path: Path) -> Signals:
+    """Return checked signals from the arrays of a file.
+
+    Raises
+    ------
+    ReadError
+        If an array is missing or has the wrong shape or kind.
+    """
+    keys = dict.fromkeys(name.rpartition("/")[0] for name in arrays)
+    levels = {key: _level_of(arrays, key, path) for key in keys if key not in ("anatomy", "")}
+    return Signals(levels=levels, anatomy=_anatomy_of(arrays, path))
+
+
+def _level_of(arrays: Mapping[str, NDArray[Any]], key: str, path: Path) -> LevelSignals:
+    def get(name: str, kind: str, n_axes: int) -> NDArray[Any]:
+        array = arrays.get(f"{key}/{name}")
+        if array is None:
+            raise ReadError(path, f"lacks the array {key}/{name}")
+        if array.dtype.kind != kind or array.ndim != n_axes or not np.all(np.isfinite(array)):
+            raise ReadError(path, f"array {key}/{name} is not what a report writes")
+        return array
+
+    def maybe(name: str, kind: str, n_axes: int) -> NDArray[Any] | None:
+        return get(name, kind, n_axes) if f"{key}/{name}" in arrays else None
+
+    numbers = get("sampling", "f", 1)
+    if numbers.shape != (4,):
+        raise ReadError(path, f"array {key}/sampling is not what a report writes")
+    dwell, mhz, reference, start = (float(v) for v in numbers)
+    try:
+        sampling = Sampling(
+            dwell_time_s=dwell, spectrometer_mhz=mhz, reference_ppm=reference, start_time_s=start
+        )
+    except InputError as error:
+        raise ReadError(path, f"array {key}/sampling: {error}") from None
+    data = get("data", "c", 1)
+    n = data.size
+    return LevelSignals(
+        sampling=sampling,
+        data=data,
+        baseline=_padded(get("baseline", "c", 1), n),
+        components=_padded(get("components", "c", 2), n),
+        residue=_padded(get("residue", "c", 1), n),
+        water=maybe("water", "c", 1),
+        frequency_hz=get("frequency_hz", "f", 1).astype(np.float64),
+        phase_rad=get("phase_rad", "f", 1).astype(np.float64),
+        outline=maybe("outline", "f", 2),
+        voxel_affine=maybe("voxel_affine", "f", 2),
+    )
+
+
+def _padded(fids: NDArray[Any], n: int) -> NDArray[Any]:
+    fids = fids[..., :n]
+    return np.pad(fids, [(0, 0)] * (fids.ndim - 1) + [(0, n - fids.shape[-1])])
+
+
+def _anatomy_of(arrays: Mapping[str, NDArray[Any]], path: Path) -> AnatomySlice | None:
+    image, pixel = arrays.get("anatomy/image"), arrays.get("anatomy/pixel_mm")
+    if image is None or pixel is None:
+        return None
+    if image.dtype != np.uint8 or image.ndim != 2 or pixel.shape != (2,):
+        raise ReadError(path, "array anatomy/image is not what a report writes")
+    return AnatomySlice(image=image, pixel_mm=(float(pixel[0]), float(pixel[1])))

@@ -1,0 +1,168 @@
+"""Words and numbers of the report: one wording for every format.
+
+Digits follow the uncertainty: two significant digits of the standard deviation where it begins
+with 1 or 2, else one. What a person typed passes `harmless` before it is shown.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from typing import Any
+
+COMPONENTS: dict[str, tuple[str, str]] = {
+    "PG": ("proteoglycan", "N-acetyl group of glycosaminoglycans, near 2.0 ppm"),
+    "LAC": ("lactate", "CH3 at 1.31 ppm"),
+    "ALA": ("alanine", "CH3 at 1.47 ppm"),
+    "LAAL": ("lactate + alanine", "sum of both, where lines or noise do not tell them apart"),
+    "PA": ("propionate", "1.05 and 2.17 ppm"),
+    "CHO": ("choline", "N(CH3)3 at 3.21 ppm"),
+    "CARB": ("carbohydrate", "ring protons, 3.4 to 4.2 ppm"),
+    "COL": ("collagen", "mobile residues at 1.71, 3.02 and 3.36 ppm"),
+    "LIP": ("lipid", "marrow fat, strongest at 1.30 ppm"),
+}
+"""What the components of the disc model stand for."""
+
+LABEL_SHAPE = {"likely painful": "◆", "indeterminate": "○", "unlikely painful": "■"}
+VERDICT_SHAPE = {"good": "●", "acceptable": "◐", "poor": "○", "failed": "✕"}
+
+CODES = (
+    ("0609T", "acquisition: single-voxel spectra of at least three discs"),
+    ("0610T", "transmission: files and their SHA-256 stand under provenance"),
+    ("0611T", "algorithmic analysis: amounts per disc and differences between discs"),
+    ("0612T", "interpretation and report: by a physician, who signs; not done by software"),
+)
+"""What the Category III codes cover, paraphrased."""
+
+_DROPPED = {"Cc", "Cf", "Cs", "Co", "Cn"}
+_JOINERS = "\u200d\ufe0f"  # inside emoji
+
+
+def harmless(text: object, limit: int = 2000) -> str:
+    """Return text on one line, without control, direction or private characters.
+
+    >>> harmless("a\\u202eb\\tc")
+    'ab c'
+    """
+    words = " ".join(str(text)[: 4 * limit].split())
+    kept = "".join(c for c in words if c in _JOINERS or unicodedata.category(c) not in _DROPPED)
+    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+
+
+def clean(value: Any, limit: int = 2000) -> Any:
+    """Return lists and dictionaries with every text in them harmless."""
+    if isinstance(value, str):
+        return harmless(value, limit)
+    if isinstance(value, dict):
+        return {k: clean(v, limit) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(v, limit) for v in value]
+    return value
+
+
+def decimals(sd: float | None, value: float | None = None) -> int:
+    """Return how many decimals a number deserves (negative: tens, hundreds).
+
+    >>> decimals(0.123), decimals(0.4), decimals(31.0)
+    (2, 1, -1)
+    """
+    if sd is None or not math.isfinite(sd) or sd <= 0:
+        if not value:
+            return 2
+        return 2 - math.floor(math.log10(abs(value)))
+    place = math.floor(math.log10(sd))
+    leading = round(sd / 10**place)
+    if leading >= 10:
+        place, leading = place + 1, 1
+    return -place + (1 if leading <= 2 else 0)
+
+
+def rounded(value: float | None, places: int) -> str:
+    """Return a number with that many decimals; a true minus sign; a dash for nothing.
+
+    >>> rounded(-0.0371, 2), rounded(1234.0, -2), rounded(None, 1)
+    ('−0.04', '1200', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    number = round(value, places)
+    text = f"{number + 0.0:.{max(places, 0)}f}"
+    return text.replace("-", "\u2212")
+
+
+def measured(value: float | None, sd: float | None, limit: str | None, high: float | None) -> str:
+    """Return a quantity as the report prints it: ``0.38 ± 0.12`` or ``< 0.31``.
+
+    >>> measured(0.3812, 0.123, None, None), measured(0.05, 0.123, "upper", 0.25)
+    ('0.38 ± 0.12', '< 0.25')
+    """
+    if value is None:
+        return "–"
+    places = decimals(sd, value)
+    if limit == "upper" and high is not None:
+        return f"< {rounded(high, places)}"
+    if sd is None:
+        return rounded(value, places)
+    return f"{rounded(value, places)} ± {rounded(sd, places)}"
+
+
+def interval(low: float | None, high: float | None, places: int) -> str:
+    """Return a 95 % interval.
+
+    >>> interval(0.14, 0.62, 2), interval(None, 0.62, 2)
+    ('0.14 to 0.62', 'up to 0.62')
+    """
+    if high is None and low is None:
+        return "–"
+    if low is None:
+        return f"up to {rounded(high, places)}"
+    if high is None:
+        return f"from {rounded(low, places)}"
+    return f"{rounded(low, places)} to {rounded(high, places)}"
+
+
+def probability(value: float | None) -> str:
+    """Return a probability of two decimals that never claims certainty.
+
+    >>> probability(0.874), probability(0.9991), probability(0.001)
+    ('0.87', '> 0.99', '< 0.01')
+    """
+    if value is None:
+        return "–"
+    if value > 0.99:
+        return "> 0.99"
+    if value < 0.01:
+        return "< 0.01"
+    return f"{value:.2f}"
+
+
+def number(value: float | None, digits: int = 3, unit: str = "") -> str:
+    """Return a plain number of a few significant digits, with its unit.
+
+    >>> number(21.43, 2, "Hz"), number(127.732, 4, "MHz"), number(None)
+    ('21 Hz', '127.7 MHz', 'not reported')
+    """
+    if value is None or not math.isfinite(value):
+        return "not reported"
+    places = digits - 1 - math.floor(math.log10(abs(value))) if value else 0
+    text = rounded(value, min(places, 6))
+    return f"{text} {unit}" if unit else text
+
+
+def component_word(name: str) -> str:
+    """Return what a component is called in words."""
+    return COMPONENTS.get(name, (name, ""))[0]
+
+
+def quantity_word(name: str) -> str:
+    """Return what a quantity is called in words.
+
+    >>> quantity_word("LAC/PG"), quantity_word("acidity")
+    ('lactate / proteoglycan', 'acidity')
+    """
+    if match := re.fullmatch(r"([A-Z]+)/([A-Z]+)", name):
+        return f"{component_word(match[1])} / {component_word(match[2])}"
+    if match := re.fullmatch(r"([A-Z]+)/water", name):
+        return f"{component_word(match[1])} per tissue water"
+    return name
