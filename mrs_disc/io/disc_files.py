@@ -1,0 +1,231 @@
+"""The files of one disc: resolved, hashed and read when they are asked for, not before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from mrs_disc.data import DiscAcquisition, DiscEntry, InputFile, Morphology, Provocation
+from mrs_disc.errors import InputError, ReadError
+from mrs_disc.io.acquire import Given, to_acquisition
+from mrs_disc.io.readers import find_reader, is_spectroscopy, read_scan, read_series
+from mrs_disc.io.scan import Scan, head, sibling
+
+_MAX_SERIES = 4_096
+_MAX_SIDECAR_BYTES = 4_000_000
+Role = Literal["metabolite", "water"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscFiles:
+    """Where the signals of one disc lie, as a study names them.
+
+    Parameters
+    ----------
+    metabolite, water : tuple of str
+        File names, patterns or folders relative to `folder`; `water` may be empty.
+    labels_from : Path, optional
+        The BIDS dataset that input paths are given relative to; without it they are labels such
+        as ``L4-L5/metabolite.SDAT``, since a scanner's file name may carry a person's name.
+    sidecars : mapping
+        BIDS sidecar files by role, from general to particular.
+    """
+
+    level: str
+    folder: Path
+    metabolite: tuple[str, ...]
+    water: tuple[str, ...] = ()
+    run: int = 1
+    many_runs: bool = False
+    given: Given = field(default_factory=Given)
+    morphology: Morphology | None = None
+    provocation: Provocation | None = None
+    labels_from: Path | None = None
+    sidecars: Mapping[Role, tuple[Path, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def entry(self) -> DiscEntry:
+        """Return the lazy entry of a study."""
+        return DiscEntry(
+            level=self.level,
+            run=self.run,
+            load=self.load,
+            inputs=self.inputs,
+            morphology=self.morphology,
+            provocation=self.provocation,
+        )
+
+    def files(self, role: Role) -> list[Path]:
+        """Return the files of a role; patterns and folders are resolved now."""
+        return resolve(self.folder, self.metabolite if role == "metabolite" else self.water)
+
+    def scan(self, role: Role) -> Scan | None:
+        """Read the files of a role; `None` where the study names none."""
+        if not (self.metabolite if role == "metabolite" else self.water):
+            return None
+        files = self.files(role)
+        facts = self._facts(role, files)
+        if facts is not None and len(files) == 1 and find_reader(files[0]).FORMAT == "nifti-mrs":
+            return read_scan(files[0], facts)
+        return read_series(files)
+
+    def load(self) -> DiscAcquisition:
+        """Read, judge and return the acquisition."""
+        metabolite, water = self.scan("metabolite"), self.scan("water")
+        if metabolite is None:
+            raise InputError(f"{self.level}: no metabolite file is named")
+        return to_acquisition(
+            self.level,
+            self.run,
+            metabolite,
+            water,
+            self.given,
+            names=(self.name("metabolite"), self.name("water")),
+            morphology=self.morphology,
+            provocation=self.provocation,
+            notes=self.notes,
+        )
+
+    def name(self, role: Role) -> str:
+        """Return how messages name a role's files."""
+        named = self.metabolite if role == "metabolite" else self.water
+        if not named:
+            return role
+        return Path(named[0]).name if len(named) == 1 else f"{Path(named[0]).name} and others"
+
+    def inputs(self) -> tuple[InputFile, ...]:
+        """Name and hash every file that the level is read from, its parameter files included."""
+        found: list[InputFile] = []
+        for role in ("metabolite", "water"):
+            if not (self.metabolite if role == "metabolite" else self.water):
+                continue
+            try:
+                files = self.files(role)
+            except InputError:
+                continue
+            digits = len(str(len(files)))
+            for number, path in enumerate(files, start=1):
+                tail = f"-{number:0{digits}d}" if len(files) > 1 else ""
+                found.append(self._input(path, role, tail, _reader_name(path)))
+                if (partner := _partner(path)) is not None:
+                    found.append(self._input(partner, role, tail, "philips"))
+            found += [self._input(p, role, "", "sidecar") for p in self.sidecars.get(role, ())]
+        return tuple(found)
+
+    def _input(self, path: Path, role: Role, tail: str, reader: str | None) -> InputFile:
+        if self.labels_from is not None and path.is_relative_to(self.labels_from):
+            label = path.relative_to(self.labels_from).as_posix()
+        else:
+            run = f"_run-{self.run}" if self.many_runs or self.run > 1 else ""
+            label = f"{self.level}{run}/{role}{tail}{_suffix(path)}"
+        return InputFile(path=label, sha256=sha256(path), reader=reader, role=role)
+
+    def _facts(self, role: Role, files: list[Path]) -> dict[str, Any] | None:
+        """Return what the sidecars say; a NIfTI file's own is used where none is named."""
+        sidecars = self.sidecars.get(role) or tuple(
+            p for p in (_own_sidecar(f) for f in files[:1]) if p is not None
+        )
+        facts: dict[str, Any] = {}
+        for path in sidecars:
+            facts |= read_sidecar(path)
+        return facts if sidecars else None
+
+
+def resolve(folder: Path, named: Sequence[str]) -> list[Path]:
+    """Return the files that names, patterns and folders stand for, in a fixed order.
+
+    Raises
+    ------
+    InputError
+        If a name or pattern finds nothing, or a folder holds no spectroscopy.
+    """
+    found: list[Path] = []
+    for name in named:
+        path = folder / name
+        if path.is_dir():
+            inside = [p for p in sorted(path.iterdir()) if p.is_file() and is_spectroscopy(p)]
+            if not inside:
+                raise InputError(f"{name}: the folder holds no spectroscopy file that is read")
+            found += inside
+        elif any(c in name for c in "*?[") and not path.exists():
+            matches = [p for p in sorted(folder.glob(name)) if p.is_file()]
+            if not matches:
+                raise InputError(f"{name}: the pattern finds no file in {folder.name or folder}")
+            found += matches
+        elif path.exists():
+            found.append(path)
+        else:
+            raise ReadError(path, f"there is no such file in {folder.name or folder}")
+    pairs = {p for f in found if f.suffix.lower() == ".sdat" and (p := _partner(f)) is not None}
+    files = list(dict.fromkeys(p for p in found if p not in pairs))
+    if len(files) > _MAX_SERIES:
+        raise InputError(f"{named[0]}: {len(files)} files; at most {_MAX_SERIES} make one series")
+    return files
+
+
+def sha256(path: Path) -> str | None:
+    """Return the SHA-256 of a file; `None` where it cannot be read."""
+    found = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                found.update(block)
+    except OSError:
+        return None
+    return found.hexdigest()
+
+
+def read_sidecar(path: Path) -> dict[str, Any]:
+    """Return the entries of a JSON sidecar.
+
+    Raises
+    ------
+    ReadError
+        If it is not a JSON object in UTF-8.
+    """
+    try:
+        if path.stat().st_size > _MAX_SIDECAR_BYTES:
+            raise ReadError(path, "is too large for a JSON sidecar")
+        found = json.loads(path.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise ReadError(path, f"is not a JSON sidecar ({error})") from error
+    if not isinstance(found, dict):
+        raise ReadError(path, "is not a JSON object")
+    return found
+
+
+def _own_sidecar(path: Path) -> Path | None:
+    name = path.name.lower()
+    for suffix in (".nii.gz", ".nii"):
+        if name.endswith(suffix):
+            other = path.with_name(path.name[: -len(suffix)] + ".json")
+            return other if other.exists() else None
+    return None
+
+
+def _partner(path: Path) -> Path | None:
+    """Return the other half of a SDAT/SPAR pair."""
+    other = {".sdat": ".SPAR", ".spar": ".SDAT", ".data": ".list", ".list": ".data"}
+    suffix = other.get(path.suffix.lower())
+    return sibling(path, suffix) if suffix else None
+
+
+def _suffix(path: Path) -> str:
+    name = path.name
+    if name.lower().endswith(".nii.gz"):
+        return name[-7:]
+    suffix = path.suffix
+    return suffix if suffix[1:].isalnum() and len(suffix) <= 6 else ""
+
+
+def _reader_name(path: Path) -> str | None:
+    try:
+        return find_reader(path).FORMAT if head(path, 1) else None
+    except ReadError:
+        return None

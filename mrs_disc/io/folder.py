@@ -1,0 +1,114 @@
+"""A folder whose scanner files name their level, for example ``L4-L5_press.dat``."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from mrs_disc.data import LEVELS, Study, parse_level
+from mrs_disc.errors import InputError
+from mrs_disc.io.disc_files import DiscFiles, resolve
+from mrs_disc.io.readers import is_spectroscopy
+
+_LEVEL = re.compile(r"(?<![A-Za-z0-9])([CTL]\d{1,2}[-_ ]?[CTLS]?\d{1,2})(?![A-Za-z0-9])", re.I)
+_WATER = re.compile(
+    r"(?<![a-z])(w?ref\d*|mrsref|water|wat|w|nws|now?s|nosupp?|unsupp?(ressed)?|wunsup|h2o)(?![a-z])",
+    re.IGNORECASE,
+)
+_RUN = re.compile(r"(?<![a-z])run[-_ ]?(\d{1,2})(?!\d)", re.IGNORECASE)
+_SKIPPED = {".json", ".toml", ".tsv", ".txt", ".md", ".spar", ".list", ".shf", ".html", ".csv"}
+
+
+def level_in(text: str) -> str | None:
+    """Return the level that a name holds; `None` where it holds none, or several.
+
+    >>> level_in("L4-L5_press"), level_in("svs_l5s1_ref"), level_in("t2_tse_sag")
+    ('L4-L5', 'L5-S1', None)
+    """
+    found = set()
+    for match in _LEVEL.finditer(text.replace("_", " ").replace("-", " ")):
+        for word in (match.group(1), match.group(1).replace(" ", "")):
+            try:
+                found.add(parse_level(word))
+            except InputError:
+                continue
+    return found.pop() if len(found) == 1 else None
+
+
+def names_water(text: str) -> bool:
+    """Say whether a name tells of an unsuppressed water reference.
+
+    >>> names_water("l45_ref"), names_water("L4-L5_press")
+    (True, False)
+    """
+    return _WATER.search(text.replace("_", " ")) is not None
+
+
+def run_in(text: str) -> int:
+    """Return the run that a name holds; 1 where it holds none."""
+    match = _RUN.search(text)
+    return int(match.group(1)) if match else 1
+
+
+def discs(folder: Path) -> list[DiscFiles]:
+    """Return the discs of a folder by the names of its files and folders.
+
+    Raises
+    ------
+    InputError
+        If a level has several files that the names do not tell apart.
+    """
+    found: dict[tuple[str, int], dict[bool, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for path in sorted(folder.iterdir()):
+        level = level_in(path.name if path.is_dir() else path.stem)
+        if level is None or path.name.startswith(".") or path.suffix.lower() in _SKIPPED:
+            continue
+        if path.is_dir() or is_spectroscopy(path):
+            found[level, run_in(path.stem)][names_water(path.stem)].append(path.name)
+    runs = [level for level, _ in found]
+    result = []
+    for (level, run), files in found.items():
+        metabolite, water = files.get(False, []), files.get(True, [])
+        if not metabolite:
+            metabolite, water = water, []
+        if len(metabolite) > 1 or len(water) > 1:
+            several = ", ".join(metabolite if len(metabolite) > 1 else water)
+            raise InputError(
+                f"{level} run {run}: several files ({several}). Put a series of one file per "
+                "transient into a folder of its own, or write study.toml with 'mrs-disc init'."
+            )
+        result.append(
+            DiscFiles(
+                level=level,
+                run=run,
+                many_runs=runs.count(level) > 1,
+                folder=folder,
+                metabolite=tuple(metabolite),
+                water=tuple(water),
+                notes=("level and water reference are taken from the files' names",),
+            )
+        )
+    return sorted(result, key=lambda d: (LEVELS.index(d.level), d.run))
+
+
+def read(folder: Path) -> Study:
+    """Return the study of a folder; no signal is read.
+
+    Raises
+    ------
+    InputError
+        If no file or folder in it names a level.
+    """
+    found = discs(folder)
+    if not found:
+        raise InputError(
+            f"{folder.name or folder}: no study. Expected study.toml, a BIDS folder (sub-01), or "
+            "scanner files that name their level (L4-L5_press.dat). "
+            "'mrs-disc init' drafts study.toml for a folder of scanner files."
+        )
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-.") or "study"
+    return Study(study_id=name, discs=tuple(d.entry() for d in found))
+
+
+__all__ = ["discs", "level_in", "names_water", "read", "resolve", "run_in"]

@@ -1,0 +1,181 @@
+"""The plausibility gate behind every reader: what forbids analysis, and what only has to be said.
+
+Nothing here trusts a header. Whether a spectrum is one of unsuppressed water, and whether it lies
+mirrored about its carrier, is judged on the samples: under a sine-squared window over the first
+third of a second the tails of the water line fall off fast, so that the region of the metabolites
+can be compared with its mirror image (5.1 to 7.5 ppm) and with the water.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mrs_disc.constants import WATER_PPM
+from mrs_disc.errors import ReadError
+from mrs_disc.io.scan import Scan
+from mrs_disc.typing import ComplexArray, FloatArray
+
+MIN_POINTS = 256
+DWELL_TIME_S = (50e-6, 2e-3)
+SPECTROMETER_MHZ = (10.0, 500.0)
+WATER_RATIO = 60.0
+"""Height of the water against the highest peak of 1.9 to 3.5 ppm, above which a spectrum counts as
+not suppressed. On real files: suppressed 0.1 to 35, unsuppressed above 100."""
+MIRROR_RATIO = 4.0
+_MAX_FIDS = 128
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What the gate found; `forbids` are sentences that stop an analysis."""
+
+    forbids: tuple[str, ...] = ()
+    mirrored: bool = False
+    is_water: bool | None = None
+
+    @property
+    def first(self) -> str | None:
+        """The first reason not to analyse."""
+        return self.forbids[0] if self.forbids else None
+
+
+def check_samples(path: Path, signal: ComplexArray) -> None:
+    """Refuse samples that hold no signal.
+
+    Raises
+    ------
+    ReadError
+        If a sample is not finite, or all are zero.
+    """
+    flat = signal.reshape(-1) if signal.flags.c_contiguous else signal.T.reshape(-1)
+    peak = 0.0
+    for start in range(0, flat.size, _BLOCK):
+        block = flat[start : start + _BLOCK].view(np.float32)
+        low, high = float(block.min()), float(block.max())  # NaN spreads through both
+        if not (np.isfinite(low) and np.isfinite(high)):
+            bad = int(np.count_nonzero(~np.isfinite(signal)))
+            raise ReadError(
+                path, f"{bad} of {signal.size} samples are not numbers (NaN or infinite)"
+            )
+        peak = max(peak, -low, high)
+    if flat.size == 0 or peak == 0.0:
+        raise ReadError(path, "all samples are zero: there is no signal in it")
+
+
+def examine(scan: Scan) -> Findings:
+    """Judge a scan; what the user may still add (frequency, echo time) is not judged here."""
+    forbids: list[str] = []
+    if scan.nucleus not in (None, "1H"):
+        forbids.append(f"nucleus {_short(scan.nucleus)}: only 1H spectra are analysed")
+    if scan.n_voxels > 1:
+        forbids.append(
+            f"{scan.n_voxels} voxels: spectroscopic imaging is not analysed, only single voxels"
+        )
+    if "DIM_EDIT" in scan.extra_axes or scan.sequence == "edited":
+        forbids.append(
+            "edited spectra (MEGA, HERMES and the like): not analysed; measure without editing"
+        )
+    others = [f"{t} of {n}" for t, n in scan.extra_axes.items() if t != "DIM_EDIT"]
+    if others:
+        forbids.append(
+            f"dimension {', '.join(others)}: only coils and transients are analysed; "
+            "reduce the file to these first"
+        )
+    if scan.n_points < MIN_POINTS:
+        forbids.append(f"{scan.n_points} points: at least {MIN_POINTS} are needed")
+    if scan.dwell_time_s is not None and not (
+        DWELL_TIME_S[0] * 0.99 <= scan.dwell_time_s <= DWELL_TIME_S[1] * 1.01
+    ):
+        forbids.append(
+            f"dwell time {scan.dwell_time_s:.3g} s: between {DWELL_TIME_S[0]:.0e} and "
+            f"{DWELL_TIME_S[1]:.0e} s expected"
+        )
+    mhz = scan.spectrometer_mhz
+    if mhz is not None and not SPECTROMETER_MHZ[0] < mhz < SPECTROMETER_MHZ[1]:
+        forbids.append(f"spectrometer frequency {mhz:.6g} MHz: between 10 and 500 expected")
+    is_water = water_ratio(scan)
+    mirrored = is_water is not None and is_water < WATER_RATIO and _is_mirrored(scan)
+    return Findings(
+        forbids=tuple(forbids),
+        mirrored=mirrored,
+        is_water=None if is_water is None else is_water >= WATER_RATIO,
+    )
+
+
+def missing(scan: Scan) -> list[str]:
+    """Return sentences for what neither the file nor the user has said but an analysis needs."""
+    wanted = (
+        ("echo time", "echo_time_s", scan.echo_time_s),
+        ("spectrometer frequency", "spectrometer_mhz", scan.spectrometer_mhz),
+        ("dwell time", "dwell_time_s", scan.dwell_time_s),
+    )
+    return [
+        f"no {what} in the file: give {key} under [disc.acquisition] in study.toml"
+        for what, key, value in wanted
+        if value is None
+    ]
+
+
+def _short(text: str | None) -> str:
+    word = str(text)
+    return word if word.isalnum() and len(word) <= 6 else "of unknown name"
+
+
+# --------------------------------------------------------------------------- spectrum
+
+
+def _power(scan: Scan) -> tuple[FloatArray, FloatArray] | None:
+    """Return ppm and the summed power spectrum of up to 128 FIDs, noise floor removed."""
+    if scan.dwell_time_s is None or scan.spectrometer_mhz is None:
+        return None
+    dwell, mhz = scan.dwell_time_s, scan.spectrometer_mhz
+    width_ppm = 1.0 / dwell / mhz
+    n = min(scan.n_points, max(64, int(0.35 / dwell)))
+    if not 5.0 < width_ppm < 1e3:
+        return None
+    step = max(1, scan.n_coils * scan.n_transients // _MAX_FIDS)
+    fids = scan.signal.reshape(-1, scan.n_points)[::step, :n]
+    window = np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2
+    spectra = np.fft.fft(fids * window, 2 * n, axis=-1)
+    power: FloatArray = np.sum(spectra.real**2 + spectra.imag**2, axis=0, dtype=np.float64)
+    ppm = np.fft.fftfreq(2 * n, dwell) / mhz + scan.reference_ppm
+    far = np.abs(ppm - WATER_PPM) > 0.8 * 0.5 * width_ppm
+    floor = float(np.median(power[far])) if far.any() else 0.0
+    return np.asarray(ppm, dtype=np.float64), np.maximum(power - floor, 0.0)
+
+
+def water_ratio(scan: Scan) -> float | None:
+    """Return the height of the water over the highest metabolite peak; `None` where unknown."""
+    found = _power(scan)
+    if found is None:
+        return None
+    ppm, power = found
+    offset = np.abs(ppm - WATER_PPM)
+    water = power[offset < 0.4]
+    other = power[(offset > 1.15) & (offset < 2.75)]
+    if not water.size or not other.size or other.max() <= 0:
+        return None
+    return float(np.sqrt(water.max() / other.max()))
+
+
+def _is_mirrored(scan: Scan) -> bool:
+    """Say whether the signal beside the water lies at 5.1 to 7.5 instead of 1.8 to 4.2 ppm."""
+    found = _power(scan)
+    if found is None:
+        return False
+    ppm, power = found
+    offset = ppm - WATER_PPM
+    right = power[(offset > -3.4) & (offset < -0.9)]
+    wrong = power[(offset < 3.4) & (offset > 0.9)]
+    if not right.size or not wrong.size:
+        return False
+    spread = float(np.median(wrong)) + 1e-300
+    return bool(
+        wrong.sum() > MIRROR_RATIO**2 * right.sum()
+        and wrong.max() > MIRROR_RATIO**2 * right.max()
+        and wrong.max() > 30 * spread
+    )

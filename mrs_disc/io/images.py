@@ -1,0 +1,116 @@
+"""A morphologic image to draw the voxels on: NIfTI, or a folder with a DICOM series."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrs_disc.data import Anatomy
+from mrs_disc.errors import ReadError
+from mrs_disc.io.scan import head, lps_affine, number
+
+MAX_IMAGE_BYTES = 300_000_000
+_MAX_SLICES = 2_000
+
+
+def load_image(path: Path) -> Anatomy:
+    """Read an image.
+
+    Parameters
+    ----------
+    path : Path
+        A NIfTI file, a DICOM file, or a folder with one DICOM series.
+
+    Raises
+    ------
+    ReadError
+        If it is absent, broken, too large or not a three-dimensional image.
+    """
+    if path.is_dir():
+        return _dicom_series(path, sorted(p for p in path.iterdir() if p.is_file()))
+    if not path.exists():
+        raise ReadError(path, "there is no such image")
+    if head(path, 132)[128:] == b"DICM":
+        return _dicom_series(path, [path])
+    return _nifti(path)
+
+
+def _nifti(path: Path) -> Anatomy:
+    import nibabel
+
+    try:
+        image: Any = nibabel.load(path)
+        shape = tuple(int(n) for n in image.shape)
+        while len(shape) > 3 and shape[-1] == 1:
+            shape = shape[:-1]
+        size = float(np.prod([float(n) for n in shape])) * image.get_data_dtype().itemsize
+        if len(shape) != 3 or min(shape) < 1 or image.get_data_dtype().kind not in "iuf":
+            raise ReadError(path, f"has the shape {image.shape}; one grey-scale volume expected")
+        if size > MAX_IMAGE_BYTES:
+            raise ReadError(path, f"declares {size / 1e6:.0f} MB; give an image below 300 MB")
+        array = np.asanyarray(image.dataobj).reshape(shape)
+        affine = np.asarray(image.affine, dtype=float)
+    except ReadError:
+        raise
+    except Exception as error:  # nibabel and zlib raise many kinds on broken files
+        raise ReadError(path, f"is no NIfTI image that can be read ({_kind(error)})") from error
+    return _anatomy(path, array, affine)
+
+
+def _dicom_series(path: Path, files: list[Path]) -> Anatomy:
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    slices: list[Any] = []
+    for file in files[:_MAX_SLICES]:
+        try:
+            dataset = pydicom.dcmread(file, specific_tags=None)
+        except (InvalidDicomError, OSError, ValueError, EOFError):
+            continue
+        if "PixelData" in dataset and "ImagePositionPatient" in dataset:
+            slices.append(dataset)
+    if not slices:
+        raise ReadError(path, "holds no DICOM image with a position in the patient")
+    shape = Counter((d.Rows, d.Columns) for d in slices).most_common(1)[0][0]
+    series = Counter(str(d.get("SeriesInstanceUID")) for d in slices).most_common(1)[0][0]
+    slices = [
+        d
+        for d in slices
+        if (d.Rows, d.Columns) == shape and str(d.get("SeriesInstanceUID")) == series
+    ]
+    try:
+        row, column = np.reshape([float(v) for v in slices[0].ImageOrientationPatient], (2, 3))
+        normal = np.cross(row, column)
+        place = [float(np.dot([float(v) for v in d.ImagePositionPatient], normal)) for d in slices]
+        order = np.argsort(place)
+        steps = np.diff(np.sort(place))
+        thickness = float(np.median(steps)) if len(steps) and np.median(steps) > 0 else None
+        thickness = thickness or number(slices[0].get("SliceThickness")) or 1.0
+        spacing = [float(v) for v in slices[0].PixelSpacing]
+        array = np.stack([slices[i].pixel_array.T for i in order], axis=-1)
+        corner = [float(v) for v in slices[order[0]].ImagePositionPatient]
+    except Exception as error:  # pydicom raises many kinds on broken pixel data
+        raise ReadError(path, f"its DICOM images cannot be read ({_kind(error)})") from error
+    affine = lps_affine(row, column, corner, (spacing[1], spacing[0], thickness))
+    if affine is None:
+        raise ReadError(path, "its DICOM images have no valid orientation")
+    return _anatomy(path, array, affine)
+
+
+def _anatomy(path: Path, array: np.ndarray[Any, Any], affine: np.ndarray[Any, Any]) -> Anatomy:
+    if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
+        array = np.nan_to_num(array)
+    if not np.all(np.isfinite(affine)) or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise ReadError(path, "its header does not say where the image lies in the patient")
+    array = np.ascontiguousarray(array)
+    array.flags.writeable = False
+    affine = affine.copy()
+    affine.flags.writeable = False
+    return Anatomy(image=array, affine=affine)
+
+
+def _kind(error: Exception) -> str:
+    return type(error).__name__

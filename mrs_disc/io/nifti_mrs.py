@@ -1,0 +1,320 @@
+"""NIfTI-MRS: single-voxel spectroscopy in NIfTI with a JSON header extension of code 44.
+
+Source: Clarke et al., Magn Reson Med 2022;88:2358-2370, doi:10.1002/mrm.29418, and the standard,
+https://github.com/wtclarke/mrs_nifti_standard (dimension tags, units, sign).
+
+The samples are read here and not through nibabel's data proxy: a stream that is cut is noticed, a
+declared size is compared with the bytes that are there before any memory is taken, and the sign
+changes in place. The standard stores ``exp(-i 2 pi f t)`` for a resonance above the carrier, so
+samples are conjugated. Trailing axes of size 1, which NIfTI drops, come back from the tags.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from mrs_disc.constants import WATER_PPM
+from mrs_disc.errors import ReadError
+from mrs_disc.io.scan import (
+    MAX_SIGNAL_BYTES,
+    Identity,
+    Scan,
+    conjugate_in_place,
+    digest,
+    head,
+    known_manufacturer,
+    known_model,
+    known_sequence,
+    known_software,
+    megahertz,
+    number,
+    read_only,
+    seconds,
+)
+from mrs_disc.typing import ComplexArray, FloatArray
+
+FORMAT = "nifti-mrs"
+MRS_EXTENSION = 44
+_MAX_HEADER_BYTES = 8_000_000
+_TRANSIENT_TAGS = ("DIM_DYN", "DIM_MEAS")
+
+
+def sniff(path: Path) -> bool:
+    """Say whether the content is NIfTI, plain or in a gzip stream."""
+    start = head(path, 512)
+    if start[:2] == b"\x1f\x8b":
+        try:
+            start = zlib.decompressobj(31).decompress(start, 352)
+        except zlib.error:
+            return path.name.lower().endswith((".nii.gz", ".nii"))
+    size = {int.from_bytes(start[:4], order) for order in ("little", "big")}
+    return (348 in size and start[344:347] in (b"n+1", b"ni1")) or (
+        540 in size and start[4:7] in (b"n+2", b"ni2")
+    )
+
+
+def read(path: Path) -> Scan:
+    """Read a NIfTI-MRS file; its header extension must say frequency and nucleus.
+
+    Raises
+    ------
+    ReadError
+        If it is an image, its extension is absent or broken, or its data are cut.
+    """
+    return read_with_sidecar(path, None)
+
+
+def read_with_sidecar(path: Path, sidecar: Mapping[str, Any] | None) -> Scan:
+    """Read a NIfTI-MRS file, with a BIDS sidecar for what the header extension leaves open.
+
+    Without an extension (early drafts; what dcm2niix writes) the sidecar has to speak for it.
+    """
+    with _open(path) as stream:
+        header, extension = _header(path, stream)
+        if extension is None and sidecar is None:
+            raise ReadError(
+                path,
+                "is a NIfTI file without the MRS header extension (code 44), so it says neither "
+                "frequency nor nucleus. Convert the scanner's files with 'mrs-disc convert'; with "
+                "its JSON sidecar beside it, it is read where a study names it.",
+            )
+        samples = _samples(path, stream, header)
+    facts = {**(sidecar or {}), **(extension or {})}
+    return _scan(path, header, samples, facts, extension is not None)
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Return the header extension of a NIfTI-MRS file without reading its samples."""
+    with _open(path) as stream:
+        return _header(path, stream)[1] or {}
+
+
+class _open:  # noqa: N801 - used as a context manager function
+    """Open plain or gzip content by its first bytes; errors of the stream name the file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if path.name.lower().endswith(".gz") and head(path, 2) != b"\x1f\x8b":
+            self.plain = True
+        else:
+            self.plain = head(path, 2) != b"\x1f\x8b"
+
+    def __enter__(self) -> BinaryIO:
+        raw = self.path.open("rb")
+        self.stream: BinaryIO = raw if self.plain else gzip.GzipFile(fileobj=raw)  # type: ignore[assignment]
+        self.raw = raw
+        return self.stream
+
+    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
+        self.raw.close()
+        if isinstance(error, (EOFError, zlib.error, gzip.BadGzipFile)):
+            raise ReadError(
+                self.path, "the gzip stream is cut or broken; copy the file again"
+            ) from error
+
+
+def _header(path: Path, stream: BinaryIO) -> tuple[Any, dict[str, Any] | None]:
+    """Return nibabel's header and the MRS extension, parsed."""
+    from nibabel.nifti1 import Nifti1Header
+    from nibabel.nifti2 import Nifti2Header
+    from nibabel.spatialimages import HeaderDataError
+
+    first = stream.read(4)
+    order = "<" if int.from_bytes(first, "little") in (348, 540) else ">"
+    size = int.from_bytes(first, "little" if order == "<" else "big")
+    kind = Nifti2Header if size == 540 else Nifti1Header
+    if size not in (348, 540):
+        raise ReadError(path, "is not a NIfTI file")
+    block = first + stream.read(size - 4)
+    if len(block) < size:
+        raise ReadError(path, "ends inside its NIfTI header")
+    try:
+        header = kind(block, check=False)
+        offset = int(header["vox_offset"])
+    except (HeaderDataError, ValueError, TypeError, OverflowError) as error:
+        raise ReadError(path, f"its NIfTI header is broken ({error})") from error
+    if not size <= offset <= _MAX_HEADER_BYTES:
+        raise ReadError(path, f"its header says that the data start at byte {offset}")
+    rest = stream.read(offset - size)
+    if len(rest) < offset - size:
+        raise ReadError(path, "ends inside its header extension")
+    return header, _extension(path, rest, order)
+
+
+def _extension(path: Path, block: bytes, order: str) -> dict[str, Any] | None:
+    """Return the JSON of the extension with code 44, or `None` where there is none."""
+    if len(block) < 4 or block[0] == 0:
+        return None
+    at = 4
+    while at + 8 <= len(block):
+        size, code = (int(v) for v in np.frombuffer(block, order + "i4", 2, at))
+        if size < 8 or at + size > len(block):
+            raise ReadError(path, "its header extension is broken (size field)")
+        if code == MRS_EXTENSION:
+            text = block[at + 8 : at + size].rstrip(b"\x00 ")
+            try:
+                found = json.loads(text.decode("utf-8"))
+            except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+                raise ReadError(path, f"its MRS header extension is not JSON ({error})") from error
+            if not isinstance(found, dict):
+                raise ReadError(path, "its MRS header extension is not a JSON object")
+            return found
+        at += size
+    return None
+
+
+def _samples(path: Path, stream: BinaryIO, header: Any) -> ComplexArray:
+    """Return the samples as complex64, Fortran order as stored; sizes are checked first."""
+    try:
+        dtype = np.dtype(header.get_data_dtype())
+        shape = tuple(int(n) for n in header.get_data_shape())
+    except Exception as error:
+        raise ReadError(path, f"its NIfTI header is broken ({error})") from error
+    if dtype.kind != "c":
+        raise ReadError(
+            path, f"holds {dtype.name} values, an image; spectroscopy has complex samples"
+        )
+    if len(shape) < 4 or min(shape) < 1:
+        raise ReadError(path, f"has the shape {shape}; spectroscopy has (x, y, z, time, …)")
+    wanted = int(np.prod([float(n) for n in shape])) * dtype.itemsize
+    if wanted > MAX_SIGNAL_BYTES:
+        raise ReadError(
+            path,
+            f"declares {wanted / 1e6:.0f} MB of samples, shape {shape}; at most "
+            f"{MAX_SIGNAL_BYTES / 1e6:.0f} MB are read. Average transients or crop it first.",
+        )
+    if isinstance(stream, (io.BufferedReader, io.FileIO)):
+        there = path.stat().st_size - stream.tell()
+        if there < wanted:
+            raise ReadError(path, f"ends after {there} of {wanted} bytes of samples")
+    flat = np.empty(wanted // dtype.itemsize, dtype)
+    filled = 0
+    view = memoryview(flat.view(np.uint8).data)
+    while filled < wanted:
+        chunk = stream.read(min(wanted - filled, 1 << 24))
+        if not chunk:
+            raise ReadError(path, f"ends after {filled} of {wanted} bytes of samples")
+        view[filled : filled + len(chunk)] = chunk
+        filled += len(chunk)
+    slope, offset = (float(header[k]) for k in ("scl_slope", "scl_inter"))
+    samples: ComplexArray = flat.astype(np.complex64, copy=False)
+    if np.isfinite(slope) and slope not in (0.0, 1.0):
+        samples *= np.float32(slope)
+    if np.isfinite(offset) and np.isfinite(slope) and slope != 0.0 and offset != 0.0:
+        samples += np.complex64(offset)
+    return conjugate_in_place(samples).reshape(shape, order="F")
+
+
+def _first(value: Any) -> Any:
+    return value[0] if isinstance(value, (list, tuple)) and value else value
+
+
+def _scan(
+    path: Path, header: Any, samples: ComplexArray, facts: Mapping[str, Any], standard: bool
+) -> Scan:
+    mhz, notes = megahertz(
+        _first(facts.get("SpectrometerFrequency", facts.get("ImagingFrequency")))
+    )
+    nucleus = _first(facts.get("ResonantNucleus"))
+    if standard and (mhz is None or not isinstance(nucleus, str)):
+        lacks = "SpectrometerFrequency" if mhz is None else "ResonantNucleus"
+        raise ReadError(path, f"its MRS header extension lacks a valid {lacks}, which is required")
+    signal, coil_axis, transient_axis, extra, more = _axes(path, samples, facts)
+    if not standard:
+        more = (*more, "no MRS header extension: frequency and dimensions are the sidecar's")
+    return Scan(
+        format=FORMAT,
+        reader="nifti_mrs",
+        signal=read_only(signal),
+        coil_axis=coil_axis,
+        transient_axis=transient_axis,
+        nucleus=nucleus if isinstance(nucleus, str) else None,
+        spectrometer_mhz=mhz,
+        dwell_time_s=_dwell_time(header, facts),
+        reference_ppm=_ppm(facts.get("SpecFreqChemShift")),
+        start_time_s=number(facts.get("AcquisitionStartTime")) or 0.0,
+        echo_time_s=seconds(facts.get("EchoTime"), 1.0, 1.0),
+        repetition_time_s=seconds(facts.get("RepetitionTime"), 1.0, 60.0),
+        sequence=known_sequence(
+            facts.get("SequenceName"), facts.get("PulseSequenceType"), facts.get("ProtocolName")
+        ),
+        manufacturer=known_manufacturer(facts.get("Manufacturer")),
+        scanner=known_model(facts.get("ManufacturersModelName")),
+        software=known_software(facts.get("SoftwareVersions")),
+        field_strength_t=seconds(facts.get("MagneticFieldStrength"), 1.0, 20.0),
+        voxel_affine=_affine(header),
+        water_suppressed=_flag(facts.get("WaterSuppressed", facts.get("WaterSuppression"))),
+        extra_axes=extra,
+        n_voxels=int(np.prod(samples.shape[:3])),
+        identity=Identity(
+            subject=digest(facts.get("PatientID") or facts.get("PatientName")),
+            date=digest(facts.get("StudyDate")),
+        ),
+        notes=(*notes, *more),
+    )
+
+
+def _axes(
+    path: Path, samples: ComplexArray, facts: Mapping[str, Any]
+) -> tuple[ComplexArray, bool, bool, dict[str, int], tuple[str, ...]]:
+    """Return (coil, transient, point) of the first voxel, and what the other axes are."""
+    tags = {n: facts[f"dim_{n}"] for n in (5, 6, 7) if isinstance(facts.get(f"dim_{n}"), str)}
+    n_axes = max([samples.ndim, *tags])
+    first = samples[0, 0, 0].reshape(samples.shape[3:] + (1,) * (n_axes - samples.ndim))
+    notes: list[str] = []
+    coil, transients, extra = None, [], {}
+    for axis in range(1, first.ndim):
+        tag, size = tags.get(axis + 4), first.shape[axis]
+        if tag == "DIM_COIL" and coil is None:
+            coil = axis
+        elif tag in _TRANSIENT_TAGS:
+            transients.append(axis)
+        elif tag is None and size > 1 and not transients:
+            transients.append(axis)
+            notes.append(f"dimension {axis + 4} of size {size} has no tag: taken as transients")
+        elif size > 1:
+            extra[str(tag or f"dim_{axis + 4}")] = size
+    kept = [0, *([coil] if coil is not None else []), *transients]
+    first = first[tuple(slice(None) if a in kept else 0 for a in range(first.ndim))]
+    place = {axis: n for n, axis in enumerate(sorted(kept))}
+    order = [place[a] for a in ([coil] if coil is not None else []) + transients] + [0]
+    moved = first.transpose(order)
+    n_coils = moved.shape[0] if coil is not None else 1
+    signal = moved.reshape(n_coils, -1, moved.shape[-1])
+    return signal, coil is not None, bool(transients), extra, tuple(notes)
+
+
+def _dwell_time(header: Any, facts: Mapping[str, Any]) -> float | None:
+    """Return the dwell time, s; an entry that says it more exactly refines single precision."""
+    unit = header.get_xyzt_units()[1]
+    scale = {"msec": 1e-3, "usec": 1e-6}.get(unit, 1.0)
+    stored = float(header["pixdim"][4]) * scale
+    width = number(facts.get("SpectralWidth"))
+    if width and stored > 0 and abs(width * stored - 1) < 1e-5:
+        return 1.0 / width
+    if stored > 0:
+        return float(np.format_float_positional(np.float32(stored), unique=True))
+    return seconds(facts.get("DwellTime"), 1.0, 1.0)
+
+
+def _affine(header: Any) -> FloatArray | None:
+    affine = np.asarray(header.get_best_affine(), dtype=float)
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    return affine if np.all(np.isfinite(affine)) and 0 < sizes.min() <= sizes.max() < 1000 else None
+
+
+def _ppm(value: Any) -> float:
+    found = number(value)
+    return found if found is not None and -10 < found < 20 else WATER_PPM
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None

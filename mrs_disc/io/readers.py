@@ -1,0 +1,149 @@
+"""The table of readers, and the way from files to one scan.
+
+A new format is one module with `FORMAT`, `sniff(path)` and `read(path)`, and one line in `READERS`.
+`sniff` looks at content (first bytes); readers are never tried in turn with their errors
+swallowed: the first that knows the content reads it, and its error is the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from typing import Protocol as TypingProtocol
+
+import numpy as np
+
+from mrs_disc.errors import InputError, ReadError
+from mrs_disc.io import gate, nifti_mrs, philips, rda
+from mrs_disc.io.scan import Scan, head, read_only
+
+
+class Reader(TypingProtocol):
+    """What a module of `READERS` offers."""
+
+    FORMAT: str
+
+    def sniff(self, path: Path) -> bool:
+        """Say whether this reader knows the content."""
+
+    def read(self, path: Path) -> Scan:
+        """Read it, or raise `ReadError`."""
+
+
+READERS: tuple[Reader, ...] = (nifti_mrs, rda, philips)
+"""In the order of asking: formats with a signature first."""
+
+
+def find_reader(path: Path) -> Reader:
+    """Return the reader that knows the content of a file.
+
+    Raises
+    ------
+    ReadError
+        If the file is absent, empty, or of a kind that no reader knows.
+    """
+    if path.is_dir():
+        raise ReadError(path, "is a folder, not a file")
+    if not path.exists():
+        raise ReadError(path, "there is no such file")
+    start = head(path)
+    if not start:
+        raise ReadError(path, "is empty")
+    for reader in READERS:
+        if reader.sniff(path):
+            return reader
+    raise ReadError(path, _what_it_is(path, start))
+
+
+def _what_it_is(path: Path, start: bytes) -> str:
+    """Return a sentence on a file that no reader knows."""
+    if start[:1] in b"{[" and path.suffix.lower() == ".json":
+        return "is a JSON sidecar; name the data file beside it"
+    if not start.strip(b"\x00"):
+        return "holds only zero bytes"
+    names = ", ".join(r.FORMAT for r in READERS)
+    return f"is of no format that is read. Formats: {names}."
+
+
+def is_spectroscopy(path: Path) -> bool:
+    """Say whether some reader knows the file; unreadable files are not."""
+    try:
+        find_reader(path)
+    except ReadError:
+        return False
+    return True
+
+
+def read_scan(path: Path, sidecar: Mapping[str, Any] | None = None) -> Scan:
+    """Read one file, and refuse samples that are no signal; a NIfTI file with its sidecar.
+
+    Raises
+    ------
+    ReadError
+        If it cannot be read; the message names the file.
+    """
+    try:
+        reader = find_reader(path)
+        if sidecar is not None and reader is nifti_mrs:
+            scan = nifti_mrs.read_with_sidecar(path, sidecar)
+        else:
+            scan = reader.read(path)
+    except OSError as error:
+        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
+    except MemoryError as error:
+        raise ReadError(path, "declares more data than fits into memory") from error
+    gate.check_samples(path, scan.signal)
+    return scan
+
+
+def read_series(paths: Sequence[Path]) -> Scan:
+    """Read the files of one acquisition: one file, or one per transient.
+
+    Raises
+    ------
+    InputError
+        If they do not belong together: other coils, points, dwell time, frequency or echo time.
+    """
+    if not paths:
+        raise InputError("no file is named")
+    scans = [read_scan(path) for path in paths]
+    if len(scans) == 1:
+        return scans[0]
+    order = sorted(range(len(scans)), key=lambda i: (scans[i].order, paths[i].name))
+    first = scans[order[0]]
+    for i in order:
+        if (differs := _differs(first, scans[i])) is not None:
+            raise InputError(
+                f"{paths[i].name} and {paths[order[0]].name} are not of one acquisition: "
+                f"{differs}. List the files of one series only."
+            )
+    signal = np.concatenate([scans[i].signal for i in order], axis=1)
+    water = [w for i in order if (w := scans[i].water) is not None]
+    notes = dict.fromkeys(note for i in order for note in scans[i].notes)
+    merged = replace(first, signal=read_only(signal), transient_axis=True, notes=tuple(notes))
+    if not water:
+        return merged
+    stacked = read_only(np.concatenate([w.signal for w in water], axis=1))
+    return replace(merged, water=replace(water[0], signal=stacked))
+
+
+def _differs(a: Scan, b: Scan) -> str | None:
+    """Return what forbids two files to be transients of one acquisition."""
+    if a.format != b.format:
+        return f"{a.format} and {b.format}"
+    if a.signal.shape[::2] != b.signal.shape[::2]:
+        return f"{a.n_coils} coils x {a.n_points} points and {b.n_coils} x {b.n_points}"
+    for what, x, y, tolerance in (
+        ("dwell time", a.dwell_time_s, b.dwell_time_s, 1e-4),
+        ("frequency", a.spectrometer_mhz, b.spectrometer_mhz, 1e-5),
+        ("echo time", a.echo_time_s, b.echo_time_s, 1e-3),
+    ):
+        if x is not None and y is not None and abs(x - y) > tolerance * abs(x):
+            return f"{what} {x:.8g} and {y:.8g}"
+    if a.identity.subject and b.identity.subject and a.identity.subject != b.identity.subject:
+        return "their headers name different subjects"
+    if a.series and b.series and a.series != b.series:
+        return "their headers name different series"
+    return None

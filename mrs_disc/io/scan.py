@@ -1,0 +1,341 @@
+"""What a reader hands back: one acquisition as its file holds it, in this package's sign and units.
+
+A reader converts (sign, hertz to megahertz, milliseconds to seconds) but does not judge; `gate`
+judges, `acquire` turns the result into the records that the steps work on. Free text of a header
+stops here: sequence and manufacturer become words of a fixed vocabulary, subject and date digests
+that are compared and never shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from mrs_disc.constants import WATER_PPM
+from mrs_disc.errors import ReadError
+from mrs_disc.typing import ComplexArray, FloatArray
+
+MAX_SIGNAL_BYTES = 400_000_000
+"""Largest signal that is read, as stored: 64 coils x 190 transients x 4,096 points of complex64.
+Twice this and the interpreter stay below 1 GiB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Digests that say whether two files are of one person and one examination."""
+
+    subject: str | None = field(default=None, repr=False)
+    exam: str | None = field(default=None, repr=False)
+    date: str | None = field(default=None, repr=False)
+
+
+def digest(text: object) -> str | None:
+    """Return a digest of a header value that may only be compared; `None` for an empty one."""
+    word = re.sub(r"[\s^]+", " ", str(text or "")).strip().lower()
+    if word in ("", "none", "anonymous", "anonymized", "anon", "unknown", "xxxx"):
+        return None
+    return hashlib.sha256(word.encode("utf-8", "replace")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scan:
+    """One acquisition as a reader found it; `None` where the file is silent.
+
+    Parameters
+    ----------
+    signal : complex array, shape (coil, transient, point)
+        In this package's sign, read-only. One coil or transient where the file has no such axis.
+    coil_axis, transient_axis : bool
+        Whether the file has the axis, also of size 1 for coils.
+    extra_axes : mapping
+        Tags and sizes of axes beyond coil and transient (edited, indirect, repeated); `signal`
+        then holds the first index of each.
+    n_voxels : int
+        More than 1 for spectroscopic imaging; `signal` then holds the first voxel.
+    water : Scan or None
+        Unsuppressed reference that the file holds beside the metabolites.
+    order : tuple of int
+        Where the file stands in a series of one file per transient.
+    sign_known : bool
+        False for formats without a convention.
+    notes : tuple of str
+        What was mended on reading.
+    """
+
+    format: str
+    reader: str
+    signal: ComplexArray
+    coil_axis: bool = False
+    transient_axis: bool = False
+    nucleus: str | None = None
+    spectrometer_mhz: float | None = None
+    dwell_time_s: float | None = None
+    reference_ppm: float = WATER_PPM
+    start_time_s: float = 0.0
+    echo_time_s: float | None = None
+    repetition_time_s: float | None = None
+    sequence: str | None = None
+    manufacturer: str | None = None
+    scanner: str | None = None
+    software: str | None = None
+    field_strength_t: float | None = None
+    n_averages: int | None = None
+    voxel_affine: FloatArray | None = None
+    water_suppressed: bool | None = None
+    extra_axes: Mapping[str, int] = field(default_factory=dict)
+    n_voxels: int = 1
+    water: Scan | None = None
+    order: tuple[int, ...] = ()
+    series: str | None = field(default=None, repr=False)
+    identity: Identity = field(default_factory=Identity, repr=False)
+    sign_known: bool = True
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n_coils(self) -> int:
+        """Number of coils stored."""
+        return int(self.signal.shape[0])
+
+    @property
+    def n_transients(self) -> int:
+        """Number of transients stored; 1 where the scanner averaged."""
+        return int(self.signal.shape[1])
+
+    @property
+    def n_points(self) -> int:
+        """Number of complex points stored."""
+        return int(self.signal.shape[2])
+
+    @property
+    def voxel_size_mm(self) -> tuple[float, float, float] | None:
+        """Edge lengths from the affine, mm; `None` for the placeholders of unlocalised data."""
+        if self.voxel_affine is None:
+            return None
+        a, b, c = (float(v) for v in np.linalg.norm(self.voxel_affine[:3, :3], axis=0))
+        return (a, b, c) if min(a, b, c) > 0 and max(a, b, c) < 1000 else None
+
+    def noted(self, *notes: str) -> Scan:
+        """Return the same scan with more notes."""
+        return replace(self, notes=(*self.notes, *notes)) if notes else self
+
+
+def read_only(signal: ComplexArray) -> ComplexArray:
+    """Return the array as complex64 and read-only, without a copy where it is complex64."""
+    single: ComplexArray = np.asarray(signal).astype(np.complex64, copy=False)
+    single.flags.writeable = False
+    return single
+
+
+def conjugate_in_place(signal: ComplexArray) -> ComplexArray:
+    """Conjugate a freshly read complex array without a second one of its size."""
+    return np.conjugate(signal, out=signal)
+
+
+# --------------------------------------------------------------------------- vocabulary
+
+_SEQUENCES: tuple[tuple[str, str], ...] = (
+    (r"svs_ed|mega|mescher|hermes|hercules|herc_|hyper|isthmus|_edit", "edited"),
+    (r"s-?laser|semi-?laser|slsr", "sLASER"),
+    (r"laser", "LASER"),
+    (r"special", "SPECIAL"),
+    (r"steam|svs_st|probe-?s\b", "STEAM"),
+    (r"press|svs_se|probe-?p\b|probe", "PRESS"),
+    (r"isis", "ISIS"),
+    (r"(^|[^a-z])fid($|[^a-z])", "FID"),
+)
+_MANUFACTURERS = {
+    "siemens": "Siemens",
+    "philips": "Philips",
+    "ge medical": "GE",
+    "ge": "GE",
+    "general electric": "GE",
+    "uih": "UIH",
+    "united imaging": "UIH",
+    "bruker": "Bruker",
+    "canon": "Canon",
+    "toshiba": "Canon",
+    "mrs_disc": "simulated",
+    "simulated": "simulated",
+}
+
+
+def known_sequence(*words: object) -> str | None:
+    """Return the word of `data.SEQUENCES` that a sequence or protocol name stands for.
+
+    >>> known_sequence("%CustomerSeq%/eja_svs_slaser"), known_sequence("PRESS PAR 35")
+    ('sLASER', 'PRESS')
+    """
+    for word in words:
+        text = str(word or "").lower()
+        for pattern, name in _SEQUENCES:
+            if re.search(pattern, text):
+                return name
+    return None
+
+
+def known_manufacturer(word: object) -> str | None:
+    """Return the word of `data.MANUFACTURERS` for a header's manufacturer."""
+    text = str(word or "").strip().lower()
+    if not text:
+        return None
+    for start, name in _MANUFACTURERS.items():
+        if text == start or text.startswith((start + " ", start + "_")):
+            return name
+    return "other"
+
+
+_MODEL = re.compile(
+    r"(MAGNETOM[ _]?)?(Skyra|Prisma|Trio|TrioTim|Verio|Vida|Lumina|Sola|Altea|Aera|Avanto|Espree|"
+    r"Symphony|Sonata|Harmony|Terra(\.X)?|Biograph[ _]mMR|Spectra|Amira|Free\.Max|Allegra|Vision|"
+    r"Investigational_Device_7T|"
+    r"Achieva|Ingenia|Intera|Gyroscan|Ambition|Elition|MR ?7700|MR ?5300|"
+    r"(DISCOVERY|SIGNA|Signa|Optima)?[ _]?(MR ?\d{3}\w?|Premier|Architect|Artist|Pioneer|HDxt?t?)|"
+    r"GENESIS_SIGNA|uMR ?\d{3}\w*)"
+    r"([ _]?(fit|Fit|dStream|CX|XR|X|Plus|\d(\.\d)?T))*",
+    re.IGNORECASE,
+)
+_SOFTWARE = re.compile(
+    r"(syngo MR [A-Z]{1,2}\d{2}\w{0,2}|syngo MR \d{4}[A-Z](?: \w{7,8})?|spec2nii[ v\d.]*|"
+    r"mrs_disc [\d.]+|\d{1,2}\.\d{1,2}(?:\.\d{1,2})?)"
+)
+
+
+def known_model(word: object) -> str | None:
+    """Return a scanner's model where it is one of the makers' names, never other text."""
+    match = _MODEL.fullmatch(str(word or "").strip())
+    return match.group(0) if match else None
+
+
+def known_software(word: object) -> str | None:
+    """Return the software release in the makers' form, never other text.
+
+    >>> known_software("syngo MR E11"), known_software("5.3.1 build"), known_software("J. Doe")
+    ('syngo MR E11', '5.3.1', None)
+    """
+    match = _SOFTWARE.match(str(word or "").strip())
+    return match.group(0).strip() if match else None
+
+
+# --------------------------------------------------------------------------- values
+
+
+def number(text: object) -> float | None:
+    """Return a header value as a finite number, a decimal comma allowed; else `None`."""
+    try:
+        value = float(str(text).strip().strip('"').replace(",", "."))
+    except ValueError:
+        return None
+    return value if np.isfinite(value) else None
+
+
+def positive(value: object, scale: float = 1.0) -> float | None:
+    """Return ``value * scale`` where it is a number above zero; else `None`.
+
+    >>> positive("30,0", 1e-3), positive(0), positive("x")
+    (0.03, None, None)
+    """
+    found = number(value)
+    return found * scale if found is not None and found > 0 else None
+
+
+def seconds(value: object, scale: float, limit: float) -> float | None:
+    """Return a time in seconds where it is plausible: above 0 and below `limit`."""
+    found = positive(value, scale)
+    return found if found is not None and found < limit else None
+
+
+def megahertz(value: object) -> tuple[float | None, tuple[str, ...]]:
+    """Return a spectrometer frequency in MHz; one in hertz is divided and noted.
+
+    >>> megahertz(297219948.0)
+    (297.219948, ('the spectrometer frequency stood in Hz and was divided by 1e6',))
+    """
+    found = positive(value)
+    if found is None:
+        return None, ()
+    if found >= 1e6:
+        note = "the spectrometer frequency stood in Hz and was divided by 1e6"
+        return found / 1e6, (note,)
+    return found, ()
+
+
+# --------------------------------------------------------------------------- files
+
+
+def head(path: Path, size: int = 4096) -> bytes:
+    """Return the first bytes of a file.
+
+    Raises
+    ------
+    ReadError
+        If it cannot be opened.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError as error:
+        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
+
+
+def whole(path: Path, limit: int = MAX_SIGNAL_BYTES) -> bytes:
+    """Return the content of a file that may not be larger than `limit`."""
+    try:
+        size = path.stat().st_size
+        if size > limit:
+            raise ReadError(
+                path,
+                f"has {size / 1e6:.0f} MB; files of this format are read up to "
+                f"{limit / 1e6:.0f} MB. Is it spectroscopy of one voxel?",
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
+
+
+def sibling(path: Path, *suffixes: str) -> Path | None:
+    """Return the file of the same stem with one of the suffixes, in any case of letters."""
+    for suffix in suffixes:
+        for spelling in (suffix, suffix.lower(), suffix.upper()):
+            if (other := path.with_suffix(spelling)).exists():
+                return other
+    try:
+        names = [p for p in path.parent.iterdir() if p.stem.lower() == path.stem.lower()]
+    except OSError:
+        return None
+    wanted = {s.lower() for s in suffixes}
+    return next((p for p in sorted(names) if p.suffix.lower() in wanted), None)
+
+
+# --------------------------------------------------------------------------- geometry
+
+
+def lps_affine(
+    row: object, column: object, position: object, size_mm: tuple[float, float, float]
+) -> FloatArray | None:
+    """Return the voxel's affine in RAS from DICOM directions in LPS.
+
+    Parameters
+    ----------
+    row, column, position : three numbers each
+        Direction of a row and of a column, and the voxel's centre (mm), LPS.
+    size_mm : three floats
+        Extent along row, column and normal.
+    """
+    try:
+        r, c, p = (np.asarray(v, dtype=float).reshape(3) for v in (row, column, position))
+    except (TypeError, ValueError):
+        return None
+    lengths = np.linalg.norm(r), np.linalg.norm(c)
+    affine = np.eye(4)
+    if not np.all(np.isfinite([*r, *c, *p, *size_mm])) or min(lengths) == 0:
+        return None
+    r, c = r / lengths[0], c / lengths[1]
+    affine[:3, :3] = np.column_stack([r, c, np.cross(r, c)]) * np.asarray(size_mm)
+    affine[:3, 3] = p
+    affine[:2] *= -1
+    return affine

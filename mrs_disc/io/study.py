@@ -1,0 +1,122 @@
+"""Which of the three forms a study has, and the studies of a dataset."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mrs_disc.data import Study
+from mrs_disc.errors import InputError, ReadError
+from mrs_disc.io import bids, folder, study_toml
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyPath:
+    """One study of a dataset, not yet read."""
+
+    path: Path
+    participant_id: str
+    session_id: str | None = None
+
+    @property
+    def relative(self) -> Path:
+        """Where a batch writes its results: ``sub-01`` or ``sub-01/ses-02``."""
+        return Path(self.participant_id, self.session_id or "")
+
+    def read(self) -> Study:
+        """Return the study."""
+        return read_study(self.path)
+
+
+def read_study(path: str | os.PathLike[str]) -> Study:
+    """Return a study; no signal is read before it is asked for.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``sub-01`` or ``sub-01/ses-02`` of a BIDS dataset, study.toml or the folder that holds it,
+        or a folder whose scanner files name their level.
+
+    Raises
+    ------
+    InputError
+        If there is no study, or its description is wrong.
+
+    Examples
+    --------
+    >>> read_study("no such folder")
+    Traceback (most recent call last):
+    ...
+    mrs_disc.errors.ReadError: no such folder: there is no such file or folder
+    """
+    place = Path(path)
+    if not place.exists():
+        raise ReadError(place, "there is no such file or folder")
+    if place.is_file():
+        if place.suffix.lower() == ".toml":
+            return study_toml.read(place)
+        raise ReadError(
+            place,
+            "is one file, not a study: name a folder or study.toml ('mrs-disc init' drafts it)",
+        )
+    try:
+        if (place / study_toml.FILE_NAME).is_file():
+            return study_toml.read(place / study_toml.FILE_NAME)
+        if bids.is_subject(place.resolve()):
+            return bids.read(place)
+        if bids.is_dataset(place):
+            raise ReadError(place, "is a dataset of several subjects: name one, or run 'batch'")
+        return folder.read(place)
+    except OSError as error:
+        raise ReadError(place, f"cannot be read ({error.strerror or error})") from error
+
+
+def is_study(path: Path) -> bool:
+    """Say whether a folder is a study by its names alone."""
+    if (path / study_toml.FILE_NAME).is_file():
+        return True
+    if bids.is_subject(path.resolve()):
+        return True
+    return any(folder.level_in(p.stem) for p in path.iterdir())
+
+
+def find_studies(dataset: str | os.PathLike[str]) -> list[StudyPath]:
+    """Return the studies of a BIDS dataset or of a folder of study folders; none is read.
+
+    Raises
+    ------
+    ReadError
+        If there is no such folder, or no study in it.
+    """
+    place = Path(dataset)
+    if not place.is_dir():
+        raise ReadError(place, "there is no such folder")
+    found = list(_bids_studies(place) if bids.is_dataset(place) else _folder_studies(place))
+    if not found:
+        raise ReadError(
+            place, "holds no study: expected sub-* folders (BIDS) or folders with study.toml"
+        )
+    return found
+
+
+def _bids_studies(dataset: Path) -> Iterator[StudyPath]:
+    for subject in bids.subjects(dataset):
+        if (subject / "mrs").is_dir():
+            yield StudyPath(path=subject, participant_id=subject.name)
+        for session in bids.sessions(subject):
+            if (session / "mrs").is_dir():
+                yield StudyPath(path=session, participant_id=subject.name, session_id=session.name)
+
+
+def _folder_studies(dataset: Path) -> Iterator[StudyPath]:
+    for path in sorted(dataset.iterdir()):
+        if path.is_dir() and not path.name.startswith(".") and is_study(path):
+            yield StudyPath(path=path, participant_id=path.name)
+
+
+def require_study(path: Path) -> None:
+    """Refuse a path that is no study, with the sentence of `read_study`."""
+    if not is_study(path):
+        raise InputError(f"{path.name}: no study")

@@ -1,0 +1,142 @@
+"""study.toml: one examination in scanner files of any format, described by its owner."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from mrs_disc.data import Morphology, Provocation, Study, parse_level
+from mrs_disc.errors import InputError
+from mrs_disc.io.acquire import Given
+from mrs_disc.io.disc_files import DiscFiles
+from mrs_disc.io.images import load_image
+from mrs_disc.schema import StrictModel, load_toml
+
+FILE_NAME = "study.toml"
+
+
+class AcquisitionValues(StrictModel):
+    """What the files do not say."""
+
+    echo_time_s: Annotated[float, Field(gt=0, lt=1)] | None = None
+    repetition_time_s: Annotated[float, Field(gt=0, lt=60)] | None = None
+    spectrometer_mhz: Annotated[float, Field(gt=10, lt=500)] | None = None
+    dwell_time_s: Annotated[float, Field(ge=5e-5, le=2e-3)] | None = None
+    refocusing_bandwidth_hz: Annotated[float, Field(gt=0, le=100_000)] | None = None
+
+
+class MorphologyValues(StrictModel):
+    """What the reader saw on the images."""
+
+    pfirrmann: Annotated[int, Field(ge=1, le=5)] | None = None
+    modic: Annotated[int, Field(ge=0, le=3)] | None = None
+    hiz: bool | None = None
+    herniation: Literal["none", "bulge", "protrusion", "extrusion", "sequestration"] | None = None
+    disc_height_loss: Literal["none", "mild", "moderate", "severe"] | None = None
+
+    def record(self) -> Morphology:
+        """Return the record."""
+        return Morphology(**self.model_dump())
+
+
+class ProvocationValues(StrictModel):
+    """Result of provocation discography."""
+
+    result: Literal["positive", "negative", "indeterminate"]
+
+
+class DiscValues(StrictModel):
+    """One disc."""
+
+    level: str
+    run: Annotated[int, Field(ge=1, le=99)] = 1
+    metabolite: str | tuple[str, ...]
+    water: str | tuple[str, ...] | None = None
+    acquisition: AcquisitionValues = AcquisitionValues()
+    morphology: MorphologyValues | None = None
+    provocation: ProvocationValues | None = None
+
+    @field_validator("level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        return parse_level(value)
+
+    @field_validator("metabolite", "water")
+    @classmethod
+    def _files(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        names = (value,) if isinstance(value, str) else value
+        if names is not None and (not names or not all(n.strip() for n in names)):
+            raise ValueError("names no file")
+        return value
+
+
+class ClinicalValues(StrictModel):
+    """Free of names and dates of birth; shown, never scored."""
+
+    indication: Annotated[str, Field(max_length=500)] | None = None
+    conservative_care: tuple[Annotated[str, Field(max_length=200)], ...] | None = None
+    mri_safety_screening: Literal["complete", "incomplete"] | None = None
+    consent: Annotated[str, Field(max_length=200)] | None = None
+    preauthorization: Annotated[str, Field(max_length=200)] | None = None
+
+
+class StudyFile(StrictModel):
+    """The whole file."""
+
+    schema_version: Literal[1]
+    study_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    region: Literal["cervical", "thoracic", "lumbar"] | None = None
+    anatomy: str | None = None
+    disc: Annotated[tuple[DiscValues, ...], Field(min_length=1)]
+    clinical: ClinicalValues | None = None
+
+
+def read(path: Path) -> Study:
+    """Return the study that a study.toml describes; no signal is read.
+
+    Raises
+    ------
+    InputError
+        If the file is wrong; the message names the place and what is allowed.
+    """
+    return build(load_toml(path, StudyFile), path)
+
+
+def build(content: StudyFile, path: Path) -> Study:
+    """Return the study of a checked study file that lies at `path`."""
+    folder, anatomy = path.parent, content.anatomy
+    runs = Counter(d.level for d in content.disc)
+    try:
+        return Study(
+            study_id=content.study_id,
+            discs=tuple(
+                disc_files(d, folder, many_runs=runs[d.level] > 1).entry() for d in content.disc
+            ),
+            region=content.region,
+            clinical=content.clinical.model_dump(exclude_none=True) if content.clinical else {},
+            load_anatomy=(lambda: load_image(folder / anatomy)) if anatomy else None,
+        )
+    except InputError as error:
+        raise InputError(f"{path.name}: {error}") from error
+
+
+def disc_files(disc: DiscValues, folder: Path, *, many_runs: bool) -> DiscFiles:
+    """Return where the signals of one entry lie."""
+    return DiscFiles(
+        level=disc.level,
+        run=disc.run,
+        many_runs=many_runs,
+        folder=folder,
+        metabolite=_names(disc.metabolite),
+        water=_names(disc.water),
+        given=Given(**disc.acquisition.model_dump()),
+        morphology=disc.morphology.record() if disc.morphology else None,
+        provocation=Provocation(result=disc.provocation.result) if disc.provocation else None,
+    )
+
+
+def _names(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value or ()
