@@ -36,16 +36,29 @@ import numpy as np
 import scipy.fft
 
 from mrs_disc.errors import InputError
-from mrs_disc.signal.axes import check_dwell_time, complex_array, frequency_axis, phasors, window
+from mrs_disc.signal.axes import (
+    check_dwell_time,
+    complex_array,
+    frequency_axis,
+    phasors,
+    window,
+)
 from mrs_disc.signal.noise import noise_sd as measure_noise
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
 
-N_TAILS = 4
-"""Powers of the water's tail that are projected out of the metabolite window."""
+N_TAILS = 3
+"""Powers of the water's tail in the metabolite window; the third is below noise up to a water of
+100 times the noise of a transient."""
 
 MIN_ENERGY = 12.0
 """Matched-filter energy (signal / complex noise variance) below which a periodogram's highest
 point is often a noise peak: the threshold of frequency estimation."""
+
+EDGE_HZ = 15.0
+"""Taper at the edges of a window."""
+
+LATEST_S = 0.3
+"""Nothing is registered on what comes later: lines of 4 Hz have fallen to 2 % by then."""
 
 JITTER_PRIOR_HZ = 10.0
 """A transient's frequency lies this near the series' course, unless it says otherwise."""
@@ -70,6 +83,8 @@ class Alignment:
         Smooth course of the frequency.
     drift_hz : float
         Range of the smooth course.
+    noise_sd : float
+        Standard deviation of one real channel of a transient, measured or given.
     usable : bool array, shape (transient,)
         False where a transient is zero or not finite.
     method : str
@@ -87,6 +102,7 @@ class Alignment:
     phase_sd_rad: FloatArray
     smooth_hz: FloatArray
     drift_hz: float
+    noise_sd: float
     usable: BoolArray
     method: Literal["transient", "block", "none"]
     reason: str
@@ -97,7 +113,7 @@ class _Band:
     """Part of the spectrum as decimated time signals, noise variance 1 a complex point."""
 
     signal: ComplexArray  # (transient, sample)
-    time: FloatArray  # (sample,), s; circular, so that the last quarter is negative
+    time: FloatArray  # (sample,), s
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,39 +168,76 @@ def align(
     usable = usable_transients(signal)
     if not usable.any():
         raise InputError("no transient is usable: each is zero or has points that are not finite")
-    index = np.flatnonzero(usable)
-    chosen = np.asarray(signal[index], dtype=np.complex128)
+    chosen = signal if usable.all() else signal[usable]
+    n_points, n_usable = signal.shape[1], len(chosen)
     frequencies = frequency_axis(n_points, dwell_time_s)
     inside = window(frequencies, *window_hz)
-    if len(index) < 3 or inside.stop - inside.start < 16:
-        few = "fewer than 3 usable transients" if len(index) < 3 else "window of under 16 points"
-        return _untouched(signal, usable, few)
     sd = measure_noise(chosen) if noise_sd is None else float(noise_sd)
     if not (np.isfinite(sd) and sd > 0):
         raise InputError(f"noise_sd = {sd}: positive number expected")
+    if n_usable < 3 or inside.stop - inside.start < 16:
+        few = "fewer than 3 usable transients" if n_usable < 3 else "window of under 16 points"
+        return _untouched(signal, dwell_time_s, usable, sd, few)
 
-    spectra = scipy.fft.fftshift(
-        scipy.fft.fft(chosen, axis=-1, norm="ortho", workers=1), axes=-1
-    ) / (np.sqrt(2) * sd)
-    tails = None
-    water = None
-    if water_hz is not None:
-        band = window(frequencies, *water_hz)
-        centre = _water_centre(spectra, frequencies, band)
-        angle = 2j * np.pi * dwell_time_s * (frequencies[inside] - centre)
-        tail = 1 / (1 - np.exp(-angle))
-        tails = np.stack([tail**power for power in range(N_TAILS + 1)])
+    duration = n_points * dwell_time_s
+    spectra = scipy.fft.fftshift(scipy.fft.fft(chosen, axis=-1, norm="ortho"), axes=-1)
+    scale = 1 / (np.sqrt(2) * sd)
+    lines = spectra[:, inside].astype(np.complex128) * scale
+    tails = water = None
+    if water_hz is not None and (window_hz[1] < water_hz[0] or water_hz[1] < window_hz[0]):
         margin = 0.3 * (water_hz[1] - water_hz[0])
         wide = window(frequencies, water_hz[0] - margin, water_hz[1] + margin)
-        if wide.stop - wide.start >= 8:
-            water = _band(spectra, frequencies, wide, dwell_time_s, None)
-    metabolites = _band(spectra, frequencies, inside, dwell_time_s, tails)
-
+        water = _thinned(spectra[:, wide].astype(np.complex128) * scale, duration)
+        energy = np.sum(np.abs(water.signal) ** 2, axis=1) - water.signal.shape[1]
+        if float(np.median(energy)) < MIN_ENERGY:  # then its tails are far below the noise
+            water = None
+        else:
+            tails = _tails(spectra, frequencies, inside, window(frequencies, *water_hz), duration)
+            struck = lines - (lines @ tails.conj()) @ tails.T
+    metabolites = _thinned(lines if tails is None else struck, duration)
     found = _register(metabolites, max_shift_hz)
+    if tails is not None and found.energy >= MIN_ENERGY:
+        softened = _soft_tails(lines, tails, found)
+        if softened is not None:
+            metabolites = _thinned(softened, duration)
+            found = _register(metabolites, max_shift_hz)
     used = "metabolites"
     if water is not None:
         found, used = _with_water(found, metabolites, water, max_shift_hz)
-    return _assemble(signal, dwell_time_s, usable, found, metabolites, used, max_shift_hz)
+
+    if found.energy < MIN_ENERGY:
+        smooth, reason = _by_blocks(metabolites, found.energy, max_shift_hz)
+        if smooth is None:
+            return _untouched(signal, dwell_time_s, usable, sd, reason)
+        unknown = np.full(n_usable, np.inf)
+        return _assemble(
+            signal,
+            dwell_time_s,
+            usable,
+            sd,
+            measured_hz=smooth,
+            measured_rad=np.zeros(n_usable),
+            sd_hz=unknown,
+            sd_rad=unknown,
+            method="block",
+            reason=reason,
+        )
+    covariance = _inverse(found.information)
+    sd_hz = np.sqrt(covariance[:, 1, 1]) / (2 * np.pi)
+    sd_rad = np.sqrt(covariance[:, 0, 0])
+    return _assemble(
+        signal,
+        dwell_time_s,
+        usable,
+        sd,
+        measured_hz=found.frequency,
+        measured_rad=found.phase,
+        sd_hz=sd_hz,
+        sd_rad=sd_rad,
+        method="transient",
+        reason=f"one transient tells {np.median(sd_hz):.2g} Hz and "
+        f"{np.degrees(np.median(sd_rad)):.2g} degrees, from {used}",
+    )
 
 
 def usable_transients(transients: ComplexArray) -> BoolArray:
@@ -239,47 +292,34 @@ def smooth_course(values: FloatArray, sd: FloatArray, bandwidth: float | None = 
     return course
 
 
-def _untouched(signal: ComplexArray, usable: BoolArray, reason: str) -> Alignment:
-    n = len(signal)
-    zero, unknown = np.zeros(n), np.full(n, np.inf)
-    return Alignment(
-        signal=np.where(usable[:, None], signal, 0),
-        frequency_hz=zero,
-        phase_rad=zero,
-        measured_hz=zero,
-        measured_rad=zero,
-        frequency_sd_hz=unknown,
-        phase_sd_rad=unknown,
-        smooth_hz=zero,
-        drift_hz=0.0,
-        usable=usable,
-        method="none",
-        reason=reason,
+def _tails(
+    spectra: ComplexArray, frequencies: FloatArray, inside: slice, band: slice, duration_s: float
+) -> ComplexArray:
+    """Orthonormal tails of the water in the window, shape (bin, power)."""
+    power = np.median(np.abs(spectra[:, band]), axis=0).astype(float) ** 4
+    centre = float(frequencies[band] @ power / max(power.sum(), 1e-300))
+    angle = 2j * np.pi * duration_s / len(frequencies) * (frequencies[inside] - centre)
+    tail = 1 / (1 - np.exp(-angle))
+    basis = np.stack([tail**k for k in range(1, N_TAILS + 1)], axis=1)
+    return np.asarray(np.linalg.qr(basis)[0])
+
+
+def _thinned(spectra: ComplexArray, duration_s: float) -> _Band:
+    """Part of unitary spectra, shape (transient, bin), as time signals of that bandwidth.
+
+    A line cut by the edge would ring for long, and the ringing does not move with the line: so the
+    edges are tapered over `EDGE_HZ`.
+    """
+    n_kept = spectra.shape[1]
+    width = min(int(np.ceil(EDGE_HZ * duration_s)), n_kept // 4)
+    taper = np.ones(n_kept)
+    taper[:width] = np.sin(0.5 * np.pi * (np.arange(width) + 0.5) / max(width, 1)) ** 2
+    taper[n_kept - width :] = taper[:width][::-1]
+    signal = scipy.fft.ifft(scipy.fft.ifftshift(spectra * taper, axes=-1), axis=-1, norm="ortho")
+    n_used = max(min(n_kept, int(LATEST_S * n_kept / duration_s) + 1), min(n_kept // 2, 8))
+    return _Band(
+        np.ascontiguousarray(signal[:, :n_used]), np.arange(n_used) * (duration_s / n_kept)
     )
-
-
-def _water_centre(spectra: ComplexArray, frequencies: FloatArray, band: slice) -> float:
-    power = np.median(np.abs(spectra[:, band]), axis=0) ** 2
-    return float(np.sum(frequencies[band] * power**2) / np.sum(power**2)) if power.any() else 0.0
-
-
-def _band(
-    spectra: ComplexArray,
-    frequencies: FloatArray,
-    inside: slice,
-    dwell_time_s: float,
-    tails: ComplexArray | None,
-) -> _Band:
-    cut = spectra[:, inside]
-    if tails is not None:
-        basis = np.linalg.qr(tails.T)[0]
-        cut = cut - (cut @ basis.conj()) @ basis.T
-    n_kept = cut.shape[1]
-    decimated = scipy.fft.ifft(scipy.fft.ifftshift(cut, axes=-1), axis=-1, norm="ortho")
-    step = len(frequencies) * dwell_time_s / n_kept
-    place = np.arange(n_kept)
-    place = np.where(place < n_kept - n_kept // 8, place, place - n_kept)
-    return _Band(decimated, place * step)
 
 
 def _register(
@@ -304,7 +344,8 @@ def _register(
         turned = x * np.exp(-1j * (phase[:, None] + 2 * np.pi * frequency[:, None] * time))
         total = weight @ turned
         mean = total / weight.sum()
-        shape, power = _shape(mean, 1.0 / n_transients, time)
+        noise = float(np.sum(weight**2) / weight.sum() ** 2)
+        shape, power = _shape(mean, noise)
         keep = shape > 1e-3
         if not keep.any():
             return found
@@ -340,19 +381,41 @@ def _first_phases(x: ComplexArray) -> FloatArray:
     return np.asarray(np.angle(first * np.exp(-1j * np.angle(first.sum()))))
 
 
-def _shape(mean: ComplexArray, noise: float, time: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Wiener weights in time of a mean transient, and its power without noise."""
+def _shape(mean: ComplexArray, noise: float) -> tuple[FloatArray, FloatArray]:
+    """Wiener weights in time of a mean transient, and its power without noise.
+
+    Power is judged in blocks that grow with time; the signal ends with the last block that is
+    above chance, so that late noise, which turns fast, claims no knowledge of frequency.
+    """
     power = np.abs(mean) ** 2
-    order = np.argsort(time)
-    width = max(3, len(time) // 64) | 1
-    smooth = np.convolve(power[order], np.ones(width) / width, mode="same")
-    excess = np.maximum(smooth - noise, 0)
-    excess[excess < 2.5 * noise / np.sqrt(width)] = 0
-    shape = np.empty_like(excess)
-    clean = np.empty_like(excess)
-    shape[order] = excess / (excess + noise + 1e-300)
-    clean[order] = excess
-    return shape, clean
+    edges = np.unique(np.geomspace(1, len(power), 32).round().astype(int))
+    edges = np.concatenate([[0], edges])
+    size = np.diff(edges)
+    excess = np.add.reduceat(power, edges[:-1]) / size - noise
+    clear = np.flatnonzero(excess > 4 * noise / np.sqrt(size))
+    excess[clear[-1] + 1 if len(clear) else 0 :] = 0
+    excess = np.maximum(excess, 0)
+    clean = np.repeat(excess, size)
+    return clean / (clean + noise), clean
+
+
+def _soft_tails(lines: ComplexArray, tails: ComplexArray, found: _Found) -> ComplexArray | None:
+    """Weight the tails of water by how much they vary, where that is little; None where it is much.
+
+    What varies in the directions of the tails once the transients have one phase is nuisance, and
+    whitening it leaves in what the stable part of the tails and the metabolites tell.
+    """
+    inner = (lines @ tails.conj()) * np.exp(-1j * found.phase)[:, None]
+    away = inner - (np.median(inner.real, axis=0) + 1j * np.median(inner.imag, axis=0))
+    size = np.sum(np.abs(away) ** 2, axis=1)
+    clamp = np.minimum(1.0, 3 * np.median(size) / np.maximum(size, 1e-300))
+    variance, turn = np.linalg.eigh((away.T * clamp) @ away.conj() / clamp.sum())
+    share = 1 - 1 / np.sqrt(np.maximum(variance, 1.0))
+    if share.min() > 0.7:
+        return None
+    basis = tails @ turn
+    softened: ComplexArray = lines - ((lines @ basis.conj()) * share) @ basis.T
+    return softened
 
 
 def _highest_points(
@@ -409,8 +472,33 @@ def _likeness(turned: ComplexArray, mean: ComplexArray) -> FloatArray:
     return np.asarray(np.where(part > 0, likeness, 0.1 * likeness))
 
 
+def _phase_if_it_helps(water: _Found, band: _Band) -> _Found:
+    """Keep the water's phases only where they make the mean of the metabolites larger."""
+    turned = band.signal * np.exp(-2j * np.pi * water.frequency[:, None] * band.time)
+    without = float(np.sum(np.abs(turned.mean(axis=0)) ** 2))
+    phase = water.phase - np.angle(np.exp(1j * water.phase).sum())
+    turned = turned * np.exp(-1j * phase[:, None])
+    if float(np.sum(np.abs(turned.mean(axis=0)) ** 2)) > without:
+        return water
+    unknown = water.information * np.array([[1e-3, 0.0], [0.0, 1.0]])
+    return _Found(water.frequency, np.zeros(len(phase)), unknown, water.energy)
+
+
 def _robust_variance(values: FloatArray) -> float:
-    return float((1.4826 * np.median(np.abs(values - np.median(values)))) ** 2)
+    """Variance with values beyond three deviations drawn in: nearly all of the information."""
+    away = values - np.median(values)
+    for _ in range(3):
+        spread = 1.4826 * float(np.median(np.abs(away)))
+        away = np.clip(away, -3 * spread, 3 * spread)
+        away = away - away.mean()
+    return float(np.mean(away**2)) / 0.986
+
+
+def _excess(values: FloatArray, expected: float) -> float:
+    """Variance beyond the expected one, zero where chance explains it."""
+    found = _robust_variance(values)
+    chance = expected * (1 + 2 * np.sqrt(2 / len(values)))
+    return found - expected if found > chance else 0.0
 
 
 def _wrap(angle: FloatArray) -> FloatArray:
@@ -435,26 +523,22 @@ def _with_water(
     if metabolites.energy < MIN_ENERGY:
         if water.energy < 4 * MIN_ENERGY:
             return metabolites, "metabolites"
-        return water, "residual water"
+        return _phase_if_it_helps(water, band), "residual water"
     difference_hz = water.frequency - metabolites.frequency
     difference_rad = _wrap(water.phase - metabolites.phase)
     expected = _inverse(metabolites.information) + _inverse(water.information)
+    offset_rad = float(np.angle(np.exp(1j * difference_rad).sum()))
+    difference_rad = _wrap(difference_rad - offset_rad)
     unstable = np.array(
         [
-            max(_robust_variance(difference_rad) - float(np.median(expected[:, 0, 0])), 0.0),
-            (2 * np.pi) ** 2 * _robust_variance(difference_hz)
-            - float(np.median(expected[:, 1, 1])),
+            _excess(difference_rad, float(np.median(expected[:, 0, 0]))),
+            _excess(2 * np.pi * difference_hz, float(np.median(expected[:, 1, 1]))),
         ]
     )
-    unstable = np.maximum(unstable, 0.0)
     covariance = _inverse(water.information) + np.diag(unstable)
     trust = np.linalg.inv(covariance)
     offset_hz = float(np.median(difference_hz))
-    turn = np.exp(1j * difference_rad)
-    offset_rad = float(np.angle(turn.sum()))
-    step = np.stack(
-        [_wrap(difference_rad - offset_rad), 2 * np.pi * (difference_hz - offset_hz)], axis=1
-    )
+    step = np.stack([difference_rad, 2 * np.pi * (difference_hz - offset_hz)], axis=1)
     information = metabolites.information + trust
     moved = np.linalg.solve(information, (trust @ step[:, :, None]))[:, :, 0]
     fused = _Found(
@@ -470,110 +554,101 @@ def _assemble(
     signal: ComplexArray,
     dwell_time_s: float,
     usable: BoolArray,
-    found: _Found,
-    band: _Band,
-    used: str,
-    max_shift_hz: float,
+    sd: float,
+    *,
+    measured_hz: FloatArray,
+    measured_rad: FloatArray,
+    sd_hz: FloatArray,
+    sd_rad: FloatArray,
+    method: Literal["transient", "block", "none"],
+    reason: str,
 ) -> Alignment:
-    n_points = signal.shape[1]
-    covariance = _inverse(found.information)
-    sd_hz = np.sqrt(covariance[:, 1, 1]) / (2 * np.pi)
-    sd_rad = np.sqrt(covariance[:, 0, 0])
-    if found.energy < MIN_ENERGY:
-        return _by_blocks(signal, dwell_time_s, usable, found, band, max_shift_hz)
-    measured_hz = found.frequency - np.median(found.frequency)
-    measured_rad = _wrap(found.phase - np.angle(np.exp(1j * found.phase).sum()))
+    """Draw what was measured to its course, and turn the transients back."""
+    measured_hz = measured_hz - np.median(measured_hz)
+    measured_rad = _wrap(measured_rad - np.angle(np.exp(1j * measured_rad).sum()))
     measured_rad = measured_rad - np.median(measured_rad)
-    smooth_hz = smooth_course(measured_hz, sd_hz)
-    frequency = _drawn(measured_hz, smooth_hz, sd_hz)
-    phase = _drawn(measured_rad, smooth_course(measured_rad, sd_rad), sd_rad)
-    reason = (
-        f"one transient tells {np.median(sd_hz):.2g} Hz and {np.degrees(np.median(sd_rad)):.2g} "
-        f"degrees, from {used}"
-    )
-    full = _spread(usable, frequency, phase, measured_hz, measured_rad, sd_hz, sd_rad, smooth_hz)
-    corrected = np.where(usable[:, None], signal, 0) * phasors(
-        -full[0], -full[1], n_points, dwell_time_s
-    ).astype(signal.dtype)
+    smooth_hz, frequency, phase = measured_hz, measured_hz, measured_rad
+    if method == "transient":
+        smooth_hz = smooth_course(measured_hz, sd_hz)
+        frequency = _drawn(measured_hz, smooth_hz, sd_hz)
+        phase = _drawn(measured_rad, smooth_course(measured_rad, sd_rad), sd_rad)
+    drift = float(np.ptp(smooth_hz))
+    values = [frequency, phase, measured_hz, measured_rad, sd_hz, sd_rad, smooth_hz]
+    if not usable.all():
+        signal = np.where(usable[:, None], signal, 0)
+        values = _spread(usable, values)
+    if method == "none":
+        corrected = signal.copy()
+    else:
+        corrected = phasors(-values[0], -values[1], signal.shape[1], dwell_time_s, signal.dtype)
+        corrected *= signal
     return Alignment(
         signal=corrected,
-        frequency_hz=full[0],
-        phase_rad=full[1],
-        measured_hz=full[2],
-        measured_rad=full[3],
-        frequency_sd_hz=full[4],
-        phase_sd_rad=full[5],
-        smooth_hz=full[6],
-        drift_hz=float(np.ptp(smooth_hz)),
+        frequency_hz=values[0],
+        phase_rad=values[1],
+        measured_hz=values[2],
+        measured_rad=values[3],
+        frequency_sd_hz=values[4],
+        phase_sd_rad=values[5],
+        smooth_hz=values[6],
+        drift_hz=drift,
+        noise_sd=sd,
         usable=usable,
-        method="transient",
+        method=method,
         reason=reason,
     )
 
 
-def _spread(usable: BoolArray, *values: FloatArray) -> list[FloatArray]:
+def _untouched(
+    signal: ComplexArray, dwell_time_s: float, usable: BoolArray, sd: float, reason: str
+) -> Alignment:
+    zero, unknown = np.zeros(int(usable.sum())), np.full(int(usable.sum()), np.inf)
+    return _assemble(
+        signal,
+        dwell_time_s,
+        usable,
+        sd,
+        measured_hz=zero,
+        measured_rad=zero,
+        sd_hz=unknown,
+        sd_rad=unknown,
+        method="none",
+        reason=reason,
+    )
+
+
+def _spread(usable: BoolArray, values: list[FloatArray]) -> list[FloatArray]:
     """Put values of the usable transients at their places; elsewhere the nearest neighbour's."""
     index = np.flatnonzero(usable)
     place = np.arange(len(usable))
     nearest = np.abs(place[:, None] - index[None, :]).argmin(axis=1)
-    return [np.asarray(value, dtype=float)[nearest] for value in values]
+    return [value[nearest] for value in values]
 
 
 def _drawn(measured: FloatArray, course: FloatArray, sd: FloatArray) -> FloatArray:
     """Draw values to their course by how little they say about their own departure from it."""
     away = measured - course
     own = max(_robust_variance(away) - float(np.median(sd)) ** 2, 0.0)
-    share = own / (own + sd**2)
-    drawn = course + share * away
+    drawn = course + own / (own + sd**2) * away
     clear = np.abs(away) > 4 * np.sqrt(own + sd**2)
     return np.asarray(np.where(clear, measured, drawn))
 
 
-def _by_blocks(
-    signal: ComplexArray,
-    dwell_time_s: float,
-    usable: BoolArray,
-    found: _Found,
-    band: _Band,
-    max_shift_hz: float,
-) -> Alignment:
-    n_usable = int(usable.sum())
-    size = int(np.ceil(3 * MIN_ENERGY / max(found.energy, 1e-6)))
-    n_blocks = n_usable // max(size, 1)
-    energy = f"energy {found.energy:.2g} of {MIN_ENERGY:.0f} needed"
+def _by_blocks(band: _Band, energy: float, max_shift_hz: float) -> tuple[FloatArray | None, str]:
+    """Smooth course of the frequency from blocks of neighbours, or None; and the reason."""
+    n_usable = len(band.signal)
+    size = int(np.ceil(3 * MIN_ENERGY / max(energy, 1e-3)))
+    n_blocks = n_usable // size
+    weak = f"a transient is too weak to align (energy {energy:.2g} of {MIN_ENERGY:.0f} needed)"
     if n_blocks < 3:
-        return _untouched(
-            signal, usable, f"a transient is too weak to align ({energy}), and so are blocks"
-        )
+        return None, f"{weak}, and so are blocks"
     edges = np.linspace(0, n_usable, n_blocks + 1).round().astype(int)
     blocks = np.stack([band.signal[a:b].sum(axis=0) / np.sqrt(b - a) for a, b in pairwise(edges)])
-    by_block = _register(_Band(blocks, band.time), max_shift_hz)
-    if by_block.energy < MIN_ENERGY:
-        return _untouched(
-            signal, usable, f"a transient is too weak to align ({energy}), and so are blocks"
-        )
-    covariance = _inverse(by_block.information)
-    block_sd = np.sqrt(covariance[:, 1, 1]) / (2 * np.pi)
+    found = _register(_Band(blocks, band.time), max_shift_hz)
+    if found.energy < MIN_ENERGY:
+        return None, f"{weak}, and so are blocks"
+    sd_hz = np.sqrt(_inverse(found.information)[:, 1, 1]) / (2 * np.pi)
+    course = smooth_course(found.frequency, sd_hz, bandwidth=max(n_blocks / 4, 1.0))
     middle = (edges[1:] + edges[:-1] - 1) / 2
-    course = smooth_course(by_block.frequency, block_sd, bandwidth=max(n_blocks / 4, 1.0))
     smooth = np.interp(np.arange(n_usable), middle, course)
-    smooth = smooth - np.median(smooth)
-    zero, unknown = np.zeros(n_usable), np.full(n_usable, np.inf)
-    full = _spread(usable, smooth, zero, smooth, zero, unknown, unknown, smooth)
-    corrected = np.where(usable[:, None], signal, 0) * phasors(
-        -full[0], -full[1], signal.shape[1], dwell_time_s
-    ).astype(signal.dtype)
-    return Alignment(
-        signal=corrected,
-        frequency_hz=full[0],
-        phase_rad=full[1],
-        measured_hz=full[2],
-        measured_rad=full[3],
-        frequency_sd_hz=full[4],
-        phase_sd_rad=full[5],
-        smooth_hz=full[6],
-        drift_hz=float(np.ptp(smooth)),
-        usable=usable,
-        method="block",
-        reason=f"a transient is too weak to align ({energy}): {n_blocks} blocks of {size} instead",
-    )
+    return smooth, f"{weak}: smooth course of {n_blocks} blocks of {size} instead"

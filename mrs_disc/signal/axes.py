@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import scipy.fft
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from mrs_disc.errors import InputError
 from mrs_disc.typing import ComplexArray, FloatArray
@@ -199,7 +199,11 @@ def fid_of(spectrum: ComplexArray) -> ComplexArray:
 
 
 def phasors(
-    frequency_hz: FloatArray, phase_rad: FloatArray, n_points: int, dwell_time_s: float
+    frequency_hz: FloatArray,
+    phase_rad: FloatArray,
+    n_points: int,
+    dwell_time_s: float,
+    dtype: DTypeLike = np.complex128,
 ) -> ComplexArray:
     """Return ``exp(1j * (phase + 2 * pi * frequency * t))``, shape (transient, point).
 
@@ -214,16 +218,18 @@ def phasors(
         Points of each.
     dwell_time_s : float
         Time from point to point, s.
+    dtype : dtype
+        Precision of the result; the exponentials are always computed in double precision.
 
     Returns
     -------
-    complex128 array, shape (transient, point)
+    complex array, shape (transient, point)
     """
     block = max(int(np.sqrt(n_points)), 1)
     n_blocks = -(-n_points // block)
     step = 2j * np.pi * dwell_time_s * np.atleast_1d(frequency_hz)[:, None]
-    coarse = np.exp(step * (block * np.arange(n_blocks)) + 1j * np.atleast_1d(phase_rad)[:, None])
-    fine = np.exp(step * np.arange(block))
-    product = coarse[:, :, None] * fine[:, None, :]
-    points: ComplexArray = product.reshape(len(coarse), -1)[:, :n_points]
-    return points
+    turn = 1j * np.atleast_1d(phase_rad)[:, None]
+    coarse = np.exp(step * (block * np.arange(n_blocks)) + turn).astype(dtype)
+    fine = np.exp(step * np.arange(block)).astype(dtype)
+    product: ComplexArray = (coarse[:, :, None] * fine[:, None, :]).reshape(len(coarse), -1)
+    return product[:, :n_points]

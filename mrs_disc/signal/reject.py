@@ -21,7 +21,6 @@ from scipy.special import ndtri
 from mrs_disc.errors import InputError
 from mrs_disc.signal.align import Alignment
 from mrs_disc.signal.axes import check_dwell_time, complex_array, frequency_axis, window
-from mrs_disc.signal.noise import noise_sd as measure_noise
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray, IntArray
 
 FALSE_ALARM = 0.05
@@ -71,7 +70,7 @@ def find_outliers(
     window_hz : tuple of float
         Metabolite window from the carrier, Hz, without water: its jitter is no reason.
     noise_sd : float, optional
-        Standard deviation of one real channel of a transient; default measured.
+        Standard deviation of one real channel of a transient; default the alignment's.
 
     Returns
     -------
@@ -93,7 +92,7 @@ def find_outliers(
     if len(index) < MIN_TRANSIENTS:
         return Rejection(keep=usable.copy(), reasons=tuple(reasons), score=score)
     chosen = np.asarray(signal[index], dtype=np.complex128)
-    sd = measure_noise(chosen) if noise_sd is None else float(noise_sd)
+    sd = alignment.noise_sd if noise_sd is None else float(noise_sd)
     tests = _tests(chosen, alignment, index, dwell_time_s, window_hz, sd)
     for values, words in tests:
         over = values > score[index]
@@ -274,7 +273,7 @@ def _spikes(signal: ComplexArray, sd: float) -> tuple[FloatArray, list[str]]:
     """Points that stand alone in time: second difference against the series."""
     n_transients, n_points = signal.shape
     bent = signal[:, 1:-1] - 0.5 * (signal[:, 2:] + signal[:, :-2])
-    bent = bent - np.median(bent.real, axis=0) - 1j * np.median(bent.imag, axis=0)
+    bent -= bent.mean(axis=0)
     highest = np.abs(bent).max(axis=1)
     expected = sd * np.sqrt(2 * 1.5) * np.sqrt(np.log(n_points * n_transients / FALSE_ALARM))
     centre = float(np.median(highest))
