@@ -13,7 +13,7 @@ import numpy as np
 
 from mrs_disc.data import Fid, Protocol, Transients
 from mrs_disc.errors import InputError
-from mrs_disc.io.write_new import write_new
+from mrs_disc.io.write_nifti_mrs import write_whole
 from mrs_disc.typing import ComplexArray, FloatArray
 
 
@@ -37,8 +37,8 @@ def write_sdat(path: Path, signal: Transients | Fid, protocol: Protocol) -> tupl
     rows = np.atleast_2d(signal.signal)
     spar = path.with_suffix(".SPAR" if path.suffix.isupper() else ".spar")
     text = _spar(rows, signal, protocol)
-    write_new(path, vax_bytes(rows))
-    return path, write_new(spar, text.encode("ascii"))
+    write_whole(path, vax_bytes(rows))
+    return path, write_whole(spar, text.encode("ascii"))
 
 
 def vax_bytes(samples: ComplexArray) -> bytes:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from mrs_disc.data import Fid, Protocol, Transients
-from mrs_disc.io.write_new import write_new
+from mrs_disc.io.write_nifti_mrs import write_whole
 from mrs_disc.typing import ComplexArray, FloatArray
 
 _SPECTROSCOPY = "1.2.840.10008.5.1.4.1.1.4.2"
@@ -80,7 +80,7 @@ def write_rda(path: Path, fid: Fid, protocol: Protocol) -> Path:
     head += [f"{name}: {value}" for name, value in values]
     head += [">>> End of header <<<", ""]
     samples = np.conj(fid.signal).astype("<c16").tobytes()
-    return write_new(path, "\r\n".join(head).encode("ascii") + samples)
+    return write_whole(path, "\r\n".join(head).encode("ascii") + samples)
 
 
 def write_dicom(
@@ -119,7 +119,7 @@ def write_dicom(
         dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         buffer = io.BytesIO()
         dataset.save_as(buffer, enforce_file_format=True)
-        paths.append(write_new(folder / f"{number:04d}.dcm", buffer.getvalue()))
+        paths.append(write_whole(folder / f"{number:04d}.dcm", buffer.getvalue()))
     return paths
 
 

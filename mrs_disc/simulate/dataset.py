@@ -29,8 +29,7 @@ from mrs_disc.data import (
     Transients,
 )
 from mrs_disc.errors import OutputError
-from mrs_disc.io.write_new import write_new
-from mrs_disc.io.write_nifti_mrs import sidecar, write_nifti_mrs
+from mrs_disc.io.write_nifti_mrs import sidecar, write_nifti_mrs, write_whole
 from mrs_disc.io.write_philips import write_sdat
 from mrs_disc.io.write_siemens import write_dicom, write_rda
 from mrs_disc.recipe import EddyOptions, PhaseOptions, Recipe, WaterOptions
@@ -54,9 +53,18 @@ class Simulated:
 
     @property
     def key(self) -> str:
-        """Name in truth.json and folder in the dataset: ``sub-01`` or ``sub-01/ses-02``."""
+        """Name in truth.json and in results: ``sub-01`` or ``sub-01_ses-02``."""
+        return "_".join(self._parts)
+
+    @property
+    def folder(self) -> Path:
+        """Folder in the dataset: ``sub-01`` or ``sub-01/ses-02``."""
+        return Path(*self._parts)
+
+    @property
+    def _parts(self) -> tuple[str, ...]:
         session = self.study.session_id
-        return self.study.study_id if session is None else f"{self.study.study_id}/{session}"
+        return (self.study.study_id, *([session] if session else []))
 
 
 def write_dataset(
@@ -88,17 +96,17 @@ def write_dataset(
     require_empty(folder)
     folders, truths, written = [], {}, []
     for one in studies:
-        target = folder / one.key
+        target = folder / one.folder
         if form == "nifti":
             _write_bids_study(folder, target, one)
         else:
-            _write_export(target, one.study, form)
+            _write_export(target, replace(one.study, study_id=one.key), form)
         folders.append(target)
         truths[one.key] = one.truth
         written.append(one)
     if form == "nifti":
         _write_bids_head(folder, written, name)
-    write_new(folder / "truth.json", json_bytes(truths))
+    write_whole(folder / "truth.json", json_bytes(truths))
     return folders
 
 
@@ -113,7 +121,7 @@ def write_study(folder: Path, study: Study, truth: Truth | None, *, form: Form) 
     require_empty(folder)
     _write_export(folder, study, form)
     if truth is not None:
-        write_new(folder / "truth.json", json_bytes({study.study_id: truth}))
+        write_whole(folder / "truth.json", json_bytes({study.study_id: truth}))
     return folder
 
 
@@ -217,7 +225,7 @@ def _write_export(folder: Path, study: Study, form: Form) -> None:
     if study.region:
         lines.append(f'region = "{study.region}"')
     if study.load_anatomy and (picture := study.load_anatomy()) is not None:
-        write_new(folder / "t2_sagittal.nii.gz", image_bytes(picture))
+        write_whole(folder / "t2_sagittal.nii.gz", image_bytes(picture))
         lines.append('anatomy = "t2_sagittal.nii.gz"')
     for series, entry in enumerate(study, start=1):
         acquisition = entry.load()
@@ -231,7 +239,7 @@ def _write_export(folder: Path, study: Study, form: Form) -> None:
     if study.clinical:
         lines += ["", "[clinical]"]
         lines += [f"{key} = {json.dumps(value)}" for key, value in study.clinical.items()]
-    write_new(folder / "study.toml", ("\n".join(lines) + "\n").encode())
+    write_whole(folder / "study.toml", ("\n".join(lines) + "\n").encode())
 
 
 def _findings(acquisition: DiscAcquisition) -> list[str]:
@@ -303,12 +311,12 @@ _WRITERS: dict[Form, Callable[[Path, str, DiscAcquisition, int], Names]] = {
 def _write_bids_study(root: Path, folder: Path, one: Simulated) -> None:
     """Write one subject or session in BIDS layout."""
     study = one.study
-    prefix = one.key.replace("/", "_")
+    prefix = one.key
     picture = study.load_anatomy() if study.load_anatomy else None
     image = folder / "anat" / f"{prefix}_acq-sagittal_T2w.nii.gz"
     if picture is not None:
-        write_new(image, image_bytes(picture))
-        write_new(_json(image), json_bytes({"Manufacturer": "simulated"}))
+        write_whole(image, image_bytes(picture))
+        write_whole(_json(image), json_bytes({"Manufacturer": "simulated"}))
     for entry in study:
         acquisition = entry.load()
         run = (
@@ -322,12 +330,12 @@ def _write_bids_study(root: Path, folder: Path, one: Simulated) -> None:
             water = stem.with_name(f"{stem.name}_mrsref.nii.gz")
             write_nifti_mrs(water, acquisition.water, acquisition.water_protocol)
             content = sidecar(acquisition.water, acquisition.water_protocol) | links
-            write_new(_json(water), json_bytes(content))
+            write_whole(_json(water), json_bytes(content))
             links = {"ReferenceSignal": _uri(root, water)} | links
         path = stem.with_name(f"{stem.name}_svs.nii.gz")
         write_nifti_mrs(path, acquisition.metabolite, acquisition.protocol)
         content = sidecar(acquisition.metabolite, acquisition.protocol) | links
-        write_new(_json(path), json_bytes(content))
+        write_whole(_json(path), json_bytes(content))
 
 
 def _json(path: Path) -> Path:
@@ -347,14 +355,14 @@ def _write_bids_head(folder: Path, studies: Sequence[Simulated], name: str) -> N
         "License": "CC0",
         "GeneratedBy": [{"Name": "mrs_disc simulate", "Version": __version__}],
     }
-    write_new(folder / "dataset_description.json", json_bytes(description))
-    write_new(
+    write_whole(folder / "dataset_description.json", json_bytes(description))
+    write_whole(
         folder / "README",
         b"Simulated spectra of intervertebral discs; no person was measured.\n"
         b"truth.json holds what every disc was made of.\n",
     )
     subjects = dict.fromkeys(one.study.study_id for one in studies)
-    write_new(folder / "participants.tsv", _table(["participant_id"], [[s] for s in subjects]))
+    write_whole(folder / "participants.tsv", _table(["participant_id"], [[s] for s in subjects]))
     sessions = any(one.study.session_id for one in studies)
     provocation = any(e.provocation for one in studies for e in one.study)
     columns = ["participant_id", *(["session_id"] if sessions else []), "level", *_MORPHOLOGY]
@@ -370,7 +378,7 @@ def _write_bids_head(folder: Path, studies: Sequence[Simulated], name: str) -> N
             if provocation:
                 row.append(entry.provocation.result if entry.provocation else "n/a")
             rows.append(row)
-    write_new(folder / "morphology.tsv", _table(columns, rows))
+    write_whole(folder / "morphology.tsv", _table(columns, rows))
 
 
 def _cell(value: Any) -> str:

@@ -69,7 +69,7 @@ def simulate_study(
     *,
     levels: Sequence[str] = LUMBAR,
     subject: int = 1,
-    session: int = 1,
+    session: int | None = None,
     study_id: str | None = None,
     scan: Scan | None = None,
     kinds: Mapping[str, Kind] | None = None,
@@ -90,7 +90,9 @@ def simulate_study(
         which other levels are simulated.
     levels : sequence of str
         Disc levels.
-    subject, session : int
+    subject : int
+        Another person from the same seed.
+    session : int, optional
         The same subject has the same discs in every session, measured anew.
     study_id : str, optional
         Default ``sub-01`` and the like.
@@ -129,6 +131,7 @@ def simulate_study(
         If a level, a kind or something to spoil does not exist.
     """
     scan = scan or Scan()
+    visit = session or 1
     wanted = tuple(sorted({parse_level(level) for level in levels}, key=level_order))
     if not wanted:
         raise InputError("levels is empty: name at least one disc level, as L4-L5")
@@ -150,18 +153,19 @@ def simulate_study(
         )
         given = snr.get(level) if isinstance(snr, Mapping) else snr
         for run in range(1, (repeats or {}).get(level, 1) + 1):
-            rng = stream(seed, subject, SCAN, session, level_order(level), run)
+            rng = stream(seed, subject, SCAN, visit, level_order(level), run)
             measured.append(_prepare(rng, disc, run, scan, model, given, spoils[level]))
     where = places(wanted)
-    key = (seed, subject, session)
+    key = (seed, subject, visit)
     entries = tuple(_entry(key, scan, m, where[m.disc.level], provocation) for m in measured)
     findings = {m.disc.level: m.disc.morphology for m in measured}
 
     def load_anatomy() -> Any:
-        return draw_anatomy(stream(seed, subject, NOISE, session), wanted, findings)
+        return draw_anatomy(stream(seed, subject, NOISE, visit), wanted, findings)
 
     study = Study(
         study_id=study_id or f"sub-{subject:02d}",
+        session_id=None if session is None else f"ses-{session:02d}",
         discs=entries,
         region=region_of(wanted[-1]),
         load_anatomy=load_anatomy if anatomy else None,

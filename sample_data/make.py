@@ -1,0 +1,162 @@
+"""Write the sample data anew: simulated studies of known truth, byte for byte the same each time.
+
+Run as ``python sample_data/make.py`` to replace what lies beside this file, with names to write
+only some (``python sample_data/make.py demo bids``), with ``-o FOLDER`` to write them elsewhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from mrs_disc.simulate import CERVICAL, THORACIC, Scan, simulate_study
+from mrs_disc.simulate.dataset import Form, Simulated, write_dataset, write_study
+
+HERE = Path(__file__).parent
+SHORT = Scan(n_points=1024, spectral_width_hz=2000.0, n_coils=4, n_transients=16, n_water=2)
+
+
+def demo(folder: Path) -> None:
+    """Five lumbar discs, two painful, one of poor quality: the study of ``mrs-disc demo``."""
+    study, truth = simulate_study(
+        125,
+        study_id="demo-01",
+        scan=Scan(n_points=1024, spectral_width_hz=2000.0, n_coils=4, n_transients=32, n_water=2),
+        kinds={"L1-L2": "H", "L2-L3": "H", "L3-L4": "D", "L4-L5": "P", "L5-S1": "P"},
+        snr={"L1-L2": 24.0, "L2-L3": 40.0, "L3-L4": 28.0, "L4-L5": 26.0, "L5-S1": 26.0},
+        spoilt={"L1-L2": "noise"},
+        lipid={"L1-L2": False, "L2-L3": False, "L3-L4": 0.2, "L4-L5": False, "L5-S1": 0.1},
+        spread=0.3,
+    )
+    write_study(folder, study, truth, form="nifti")
+
+
+def _lumbar(form: Form) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        study, truth = simulate_study(
+            21,
+            study_id="lumbar-01",
+            levels=("L2-L3", "L3-L4", "L4-L5", "L5-S1"),
+            scan=SHORT,
+            kinds={"L2-L3": "H", "L3-L4": "D", "L4-L5": "P", "L5-S1": "D"},
+            snr={"L2-L3": 32.0, "L3-L4": 18.0, "L4-L5": 16.0, "L5-S1": 18.0},
+        )
+        write_study(folder, study, truth, form=form)
+
+    write.__doc__ = f"Four lumbar discs, the same study in every format: {form}."
+    return write
+
+
+def cervical(folder: Path) -> None:
+    """Four cervical discs at 3 T: small voxels, few protons, Philips SDAT/SPAR."""
+    scan = Scan(
+        n_points=1024,
+        spectral_width_hz=2000.0,
+        n_coils=4,
+        n_transients=24,
+        n_water=2,
+        voxel_size_mm=(12.0, 10.0, 4.0),
+    )
+    study, truth = simulate_study(
+        31, study_id="cervical-01", levels=CERVICAL, scan=scan, kinds={"C5-C6": "P"}, snr=12.0
+    )
+    write_study(folder, study, truth, form="sdat")
+
+
+def thoracic(folder: Path) -> None:
+    """Three thoracic discs at 1.5 T, Siemens RDA."""
+    scan = Scan(
+        spectrometer_mhz=63.66,
+        echo_time_s=0.035,
+        n_points=1024,
+        spectral_width_hz=1000.0,
+        n_coils=4,
+        n_transients=24,
+        n_water=2,
+        voxel_size_mm=(16.0, 14.0, 4.0),
+    )
+    study, truth = simulate_study(
+        41, study_id="thoracic-01", levels=THORACIC[1:], scan=scan, kinds={"T11-T12": "D"}
+    )
+    write_study(folder, study, truth, form="rda")
+
+
+def failing(folder: Path) -> None:
+    """Four lumbar discs: one file without any signal, one disc spoilt by motion, two good ones."""
+    study, truth = simulate_study(
+        51,
+        study_id="failing-01",
+        levels=("L2-L3", "L3-L4", "L4-L5", "L5-S1"),
+        scan=SHORT,
+        kinds={"L2-L3": "H", "L3-L4": "D", "L4-L5": "P", "L5-S1": "P"},
+        snr=20.0,
+        spoilt={"L3-L4": "silent", "L5-S1": ("broad", "noise")},
+    )
+    write_study(folder, study, truth, form="nifti")
+
+
+def bids(folder: Path) -> None:
+    """Six subjects in BIDS-MRS: sub-03 has two sessions, sub-05 a repeated disc."""
+    levels = ("L3-L4", "L4-L5", "L5-S1")
+    scan = Scan(n_points=1024, spectral_width_hz=2000.0, n_coils=4, n_transients=12, n_water=2)
+
+    def studies() -> Iterator[Simulated]:
+        for subject in range(1, 7):
+            for session in (1, 2) if subject == 3 else (None,):
+                study, truth = simulate_study(
+                    61,
+                    levels=levels,
+                    subject=subject,
+                    session=session,
+                    scan=scan,
+                    repeats={"L4-L5": 2} if subject == 5 else None,
+                    provocation=True,
+                )
+                yield Simulated(study=study, truth=truth)
+
+    write_dataset(folder, studies(), form="nifti", name="Simulated discs of six subjects")
+
+
+PARTS: dict[str, Callable[[Path], None]] = {
+    "demo": demo,
+    "lumbar_nifti": _lumbar("nifti"),
+    "lumbar_sdat": _lumbar("sdat"),
+    "lumbar_rda": _lumbar("rda"),
+    "lumbar_dicom": _lumbar("dicom"),
+    "cervical_sdat": cervical,
+    "thoracic_rda": thoracic,
+    "failing": failing,
+    "bids": bids,
+}
+
+
+def make(output: Path, names: list[str]) -> None:
+    """Write the named parts into `output`; each replaces its old one only when it is whole."""
+    output.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        with tempfile.TemporaryDirectory(dir=output, prefix=".part-") as scratch:
+            PARTS[name](Path(scratch) / name)
+            target = output / name
+            if target.exists():
+                shutil.rmtree(target)
+            (Path(scratch) / name).rename(target)
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"default: all of {', '.join(PARTS)}"
+    )
+    parser.add_argument("-o", "--output", type=Path, default=HERE)
+    arguments = parser.parse_args()
+    if unknown := [name for name in arguments.parts if name not in PARTS]:
+        parser.error(f"no part is named '{unknown[0]}'. Parts: {', '.join(PARTS)}")
+    make(arguments.output, arguments.parts or list(PARTS))
+
+
+if __name__ == "__main__":
+    main()
