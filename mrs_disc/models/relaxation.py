@@ -1,0 +1,121 @@
+"""Relaxation times, protons and the molality of water: what water referencing needs.
+
+The file is TOML of the same form for the package and for a user. Times are log-normal: a median and
+the standard deviation of the logarithm, which quantification propagates.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from mrs_disc.errors import ModelError, did_you_mean
+from mrs_disc.models import Name, Status, model_path
+from mrs_disc.schema import StrictModel, load_toml
+
+FIELD_TOLERANCE = 0.15
+"""A time holds for fields that differ by this fraction at most (2.89 T is 3 T)."""
+
+Seconds = Annotated[float, Field(gt=0, le=20)]
+LogSd = Annotated[float, Field(ge=0, le=1.5)]
+
+
+class Time(StrictModel):
+    """A relaxation time with its scatter, where it holds, and where it comes from."""
+
+    seconds: Seconds
+    log_sd: LogSd
+    field_t: Annotated[float, Field(gt=0)] | None = None
+    pfirrmann: tuple[int, ...] = ()
+    source: str = Field(min_length=1)
+    status: Status
+
+
+class Water(StrictModel):
+    """The water reference: two protons, 55.51 mol per kg."""
+
+    molality_mol_kg: Annotated[float, Field(gt=0)]
+    protons: Annotated[float, Field(gt=0)]
+    t1: tuple[Time, ...] = Field(min_length=1)
+    t2: tuple[Time, ...] = Field(min_length=1)
+    source: str = Field(min_length=1)
+    status: Status
+
+
+class Metabolite(StrictModel):
+    """Protons behind the amplitude of a component, and its relaxation times."""
+
+    name: Name
+    protons: Annotated[float, Field(gt=0)]
+    t1: tuple[Time, ...] = Field(min_length=1)
+    t2: tuple[Time, ...] = Field(min_length=1)
+    source: str = Field(min_length=1)
+    status: Status
+
+
+class RelaxationModel(StrictModel):
+    """All that turns areas into mmol per kg tissue water."""
+
+    schema_version: Literal[1] = 1
+    name: Name
+    version: Annotated[int, Field(ge=1)] = 1
+    description: str = ""
+    water: Water
+    metabolite: tuple[Metabolite, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_once(self) -> RelaxationModel:
+        names = [m.name for m in self.metabolite]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"metabolite '{name}' is named twice")
+        return self
+
+    def of(self, component: str) -> Metabolite | None:
+        """Return the entry of a component, or `None` where the file has none."""
+        return next((m for m in self.metabolite if m.name == component), None)
+
+
+def choose_time(times: tuple[Time, ...], field_t: float, pfirrmann: int | None) -> Time | None:
+    """Return the time that holds at this field and grade, the most specific first.
+
+    Parameters
+    ----------
+    times : tuple of Time
+        Entries of one species.
+    field_t : float
+        Field strength, T.
+    pfirrmann : int or None
+        Grade of the disc; entries for named grades then do not hold.
+
+    Returns
+    -------
+    Time or None
+        `None` where no entry holds, as at 7 T in a file for 1.5 and 3 T.
+    """
+    holds = [
+        t
+        for t in times
+        if (t.field_t is None or abs(t.field_t / field_t - 1) <= FIELD_TOLERANCE)
+        and (not t.pfirrmann or pfirrmann in t.pfirrmann)
+    ]
+    return max(holds, key=lambda t: (bool(t.pfirrmann), t.field_t is not None), default=None)
+
+
+def load_relaxation_model(name: str) -> RelaxationModel:
+    """Return relaxation times by shipped name or path.
+
+    Raises
+    ------
+    ModelError
+        If the file is not there, not valid, or a model of another kind.
+    """
+    path = model_path(name)
+    model = load_toml(path, RelaxationModel, ModelError)
+    if not model.metabolite:
+        raise ModelError(
+            f"{path.name}: names no [[metabolite]], so nothing could be referenced to water."
+            f"{did_you_mean(name, ['relaxation'])}"
+        )
+    return model

@@ -1,0 +1,96 @@
+"""From quantities to a judgement: one function per kind of score model.
+
+Morphology never enters the pain score. Of a level measured more than once, the run of best quality
+stands for the level; every other run is scored in its place, beside the patient's other levels.
+A disc of poor quality, or outside what the model was made for, is indeterminate with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mrs_disc.data import DiscScore, LevelReport, best_run
+from mrs_disc.models import model_reference
+from mrs_disc.models.scores import ScoreModel
+from mrs_disc.recipe import Recipe, ScoreOptions
+from mrs_disc.score.cutoffs import score_cutoffs
+from mrs_disc.score.disc import Disc, disc_of, indeterminate, out_of_scope
+from mrs_disc.score.logistic import score_logistic
+from mrs_disc.score.population import score_population
+from mrs_disc.score.structure_index import score_structure_index
+
+__all__ = ["Disc", "disc_of", "score_discs", "score_study"]
+
+Kind = Callable[[Disc, Sequence[Disc], Any, ScoreOptions], DiscScore]
+"""Disc, the patient's other usable discs, model and limits to the disc's score."""
+
+KINDS: dict[str, Kind] = {
+    "population": score_population,
+    "logistic": score_logistic,
+    "cutoffs": score_cutoffs,
+    "structure_index": score_structure_index,
+}
+
+
+def score_study(
+    levels: Sequence[LevelReport], model: ScoreModel, recipe: Recipe
+) -> tuple[DiscScore | None, ...]:
+    """Score all levels and runs of one examination.
+
+    Parameters
+    ----------
+    levels : sequence of LevelReport
+        As measured; their `score` is not looked at.
+    model : ScoreModel
+        From `load_score_model`.
+    recipe : Recipe
+        ``[score]``: the labels' limits and the prevalence.
+
+    Returns
+    -------
+    tuple of DiscScore or None
+        In the order of `levels`; `None` for a level that failed.
+    """
+    names = dict.fromkeys(level.level for level in levels)
+    best = {name: best_run([r for r in levels if r.level == name]) for name in names}
+    discs = [disc_of(level) if level.measurement is not None else None for level in levels]
+    stand = [
+        disc
+        for level, disc in zip(levels, discs, strict=True)
+        if best[level.level] is level and disc
+    ]
+    return tuple(
+        None if disc is None else _score(disc, stand, model, recipe.score) for disc in discs
+    )
+
+
+def score_discs(
+    discs: Sequence[Disc], model: ScoreModel, options: ScoreOptions
+) -> tuple[DiscScore, ...]:
+    """Score the discs of one patient, each of another level.
+
+    Parameters
+    ----------
+    discs : sequence of Disc
+        What a score sees of each disc.
+    model : ScoreModel
+        From `load_score_model`.
+    options : ScoreOptions
+        The labels' limits and the prevalence.
+    """
+    return tuple(_score(disc, discs, model, options) for disc in discs)
+
+
+def _score(
+    disc: Disc, stand: Sequence[Disc], model: ScoreModel, options: ScoreOptions
+) -> DiscScore:
+    """Score a disc beside those that stand for the patient's other levels."""
+    if reason := disc.unusable or out_of_scope(disc, model):
+        return indeterminate(model_reference(model), reason)
+    others = [
+        other
+        for other in stand
+        if other.level != disc.level and not (other.unusable or out_of_scope(other, model))
+    ]
+    return KINDS[model.kind](disc, others, model, options)

@@ -1,0 +1,62 @@
+"""Limits of ratios: the probability, over the measurement error, that they are passed.
+
+That is no probability of pain in itself: it says how sure the measurement is of the rule's answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mrs_disc.data import DiscScore
+from mrs_disc.models import model_reference
+from mrs_disc.models.scores import CutoffScore
+from mrs_disc.recipe import ScoreOptions
+from mrs_disc.score.disc import Disc, indeterminate, label_of, scope_remarks
+
+_DRAWS = 8000
+_SEED = 6
+
+
+def score_cutoffs(
+    disc: Disc, others: Sequence[Disc], model: CutoffScore, options: ScoreOptions
+) -> DiscScore:
+    """Score a disc by its own quantities; the patient's other discs do not enter."""
+    del others
+    reference = model_reference(model)
+    quantities = disc.quantities
+    if quantities is None:
+        return indeterminate(reference, "no quantities")
+    for rule in model.cutoff:
+        quantity = quantities.values.get(rule.quantity)
+        if quantity is None or quantity.value is None or rule.quantity not in quantities.names:
+            why = quantity.reason if quantity is not None else "not among the quantities"
+            return indeterminate(
+                reference, f"{rule.quantity} could not be had: {why or 'only an upper limit'}"
+            )
+    rows = [quantities.names.index(rule.quantity) for rule in model.cutoff]
+    covariance = quantities.covariance[np.ix_(rows, rows)]
+    values, vectors = np.linalg.eigh(covariance)
+    half = np.random.default_rng(_SEED).standard_normal((len(rows), _DRAWS // 2))
+    noise = (vectors * np.sqrt(np.maximum(values, 0.0))) @ np.concatenate([half, -half], axis=1)
+    centre = np.array([quantities.values[rule.quantity].value for rule in model.cutoff])
+    side = np.array([1.0 if rule.positive == "above" else -1.0 for rule in model.cutoff])
+    limit = np.array([rule.limit for rule in model.cutoff])
+    passed = side[:, None] * (centre[:, None] + noise - limit[:, None]) > 0
+    positive = passed.all(axis=0) if model.combine == "all" else passed.any(axis=0)
+    value = float(positive.mean())
+    reasons = [
+        f"{rule.quantity} = {c:.3g} ± {np.sqrt(v):.2g}, positive {rule.positive} {rule.limit:g}"
+        for rule, c, v in zip(model.cutoff, centre, np.diagonal(covariance), strict=True)
+    ]
+    reasons.append(f"the rule is met with probability {value:.2f} over the measurement error")
+    return DiscScore(
+        model=reference,
+        value=value,
+        low=float(value > 0.975),
+        high=float(value > 0.025),
+        label=label_of(value, options),
+        reasons=(*reasons, *scope_remarks(disc, model)),
+        inputs={rule.quantity: float(c) for rule, c in zip(model.cutoff, centre, strict=True)},
+    )

@@ -1,0 +1,81 @@
+"""Logistic regression on chosen quantities, averaged over their measurement error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log
+
+import numpy as np
+
+from mrs_disc.data import DiscScore
+from mrs_disc.models import model_reference
+from mrs_disc.models.scores import LogisticScore
+from mrs_disc.recipe import ScoreOptions
+from mrs_disc.score.disc import Disc, indeterminate, label_of, scope_remarks
+from mrs_disc.typing import FloatArray
+
+_Z95 = 1.959964
+
+
+def expected_probability(logit: float, sd: float) -> float:
+    """Return the mean of ``1 / (1 + exp(-x))`` over a normal x, by Gauss-Hermite quadrature."""
+    node, weight = np.polynomial.hermite_e.hermegauss(41)
+    values = 1 / (1 + np.exp(-(logit + sd * node)))
+    return float(weight @ values / weight.sum())
+
+
+def score_logistic(
+    disc: Disc, others: Sequence[Disc], model: LogisticScore, options: ScoreOptions
+) -> DiscScore:
+    """Score a disc by its own quantities; the patient's other discs do not enter."""
+    del others
+    reference = model_reference(model)
+    found = _logit(disc, model)
+    if isinstance(found, str):
+        return indeterminate(reference, found)
+    logit, sd, seen = found
+    prevalence = options.prevalence or model.prevalence
+    logit += log(prevalence / (1 - prevalence)) - log(model.prevalence / (1 - model.prevalence))
+    value = expected_probability(logit, sd)
+    low, high = (1 / (1 + np.exp(-(logit + side * _Z95 * sd))) for side in (-1, 1))
+    words = ", ".join(f"{name} = {number:.3g}" for name, number in seen.items())
+    return DiscScore(
+        model=reference,
+        value=value,
+        low=min(float(low), value),
+        high=max(float(high), value),
+        label=label_of(value, options),
+        reasons=(
+            f"{words}: logit {logit:.2f} ± {sd:.2f}, probability {value:.2f}",
+            f"assumes that {prevalence:.0%} of such discs are painful",
+            *scope_remarks(disc, model),
+        ),
+        inputs={**seen, "logit": logit, "logit_sd": sd, "prevalence": prevalence},
+    )
+
+
+def _logit(disc: Disc, model: LogisticScore) -> tuple[float, float, dict[str, float]] | str:
+    """Return the logit, its standard error and the quantities, or why there is none."""
+    quantities = disc.quantities
+    if quantities is None:
+        return "no quantities"
+    logit = model.intercept
+    slopes: FloatArray = np.zeros(len(quantities.names))
+    seen: dict[str, float] = {}
+    for term in model.term:
+        quantity = quantities.values.get(term.quantity)
+        if quantity is None or quantity.value is None:
+            why = quantity.reason if quantity is not None else "not among the quantities"
+            return f"{term.quantity} could not be had: {why}"
+        value, slope = quantity.value, 1.0
+        if term.transform == "log":
+            if value <= 0 or quantity.limit is not None:
+                return f"{term.quantity} is an upper limit; its logarithm is not known"
+            value, slope = log(value), 1 / value
+        if term.quantity not in quantities.names:
+            return f"{term.quantity} is an upper limit and has no error to average over"
+        logit += term.coefficient * (value - term.centre) / term.scale
+        slopes[quantities.names.index(term.quantity)] += term.coefficient * slope / term.scale
+        seen[term.quantity] = quantity.value
+    variance = float(slopes @ quantities.covariance @ slopes)
+    return logit, float(np.sqrt(max(variance, 0.0))), seen

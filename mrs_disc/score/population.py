@@ -1,0 +1,390 @@
+"""The random-intercept population model of r = log(acidity/structure).
+
+Within its class (say healthy, degenerated, painful) the r of a disc is normal; all discs of one
+patient share an offset u, normal about zero; acidity and structure are measured with errors. For
+disc i with amplitudes A, S and their errors, z = A - exp(r) S is normal about zero whatever the
+true S (Fieller), so that
+
+    L_i(r) = exp(-z^2 / 2v) / sqrt(v),   v = sdA^2 - 2 exp(r) cov + exp(2r) sdS^2
+    F_i(c, u) = integral of N(r; mean_c + u, sd_c) L_i(r) dr
+    g_i(u) = sum over c of share_c F_i(c, u)
+    P(painful | all discs) = integral of N(u; 0, patient_sd) prod_{j != i} g_j(u)
+                             sum over painful c of share_c F_i(c, u), over the same with all c
+
+No logarithm of a noisy sum is taken: a disc with no acid above noise needs no special case. The
+integrals are sums on a grid of r and Gauss-Hermite nodes of u.
+
+Decision: the *predictive* probability decides the label. A plug-in probability at the measured r
+says .93 where .61 is true at an error of 1 in r; the posterior mass of r about a threshold would
+label a quarter of the discs wrongly. The interval tells what the error of measurement hides: the
+2.5th and 97.5th percentile of the probability that this disc would have were its r known, over
+what its measurement leaves open. Its mean is the predictive probability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import exp, log, sqrt
+from typing import Any
+
+import numpy as np
+
+from mrs_disc.data import DiscScore, frozen
+from mrs_disc.models import model_reference
+from mrs_disc.models.scores import PopulationScore
+from mrs_disc.recipe import ScoreOptions
+from mrs_disc.score.disc import (
+    Disc,
+    indeterminate,
+    label_of,
+    log_error,
+    scope_remarks,
+    structure_problem,
+)
+from mrs_disc.typing import FloatArray
+
+_STEP = 0.005
+_NODES = 25
+_LEAST_ERROR = 0.01
+"""Smallest error of r: half the grid's resolution, far below any measurement."""
+_OTHER_PREVALENCES = (0.10, 0.39)
+"""Shown beside the model's own: the effect of another prevalence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grid:
+    """A population model on its grid.
+
+    Parameters
+    ----------
+    r : float array, shape (r,)
+    offset, offset_weight : float arrays, shape (offset,)
+        Gauss-Hermite nodes and weights of the patient's offset.
+    density : float array, shape (offset, class, r)
+        Of r within each class at each offset; sums to one over r.
+    painful : bool array, shape (class,)
+    """
+
+    r: FloatArray
+    offset: FloatArray
+    offset_weight: FloatArray
+    density: FloatArray
+    painful: FloatArray
+
+
+@lru_cache(maxsize=8)
+def grid_of(
+    means: tuple[float, ...],
+    sds: tuple[float, ...],
+    painful: tuple[bool, ...],
+    patient_sd: float,
+    r_range: tuple[float, float],
+    step: float = _STEP,
+    nodes: int = _NODES,
+) -> Grid:
+    """Return the grid of a population model, computed once."""
+    r = np.arange(r_range[0], r_range[1] + step / 2, step)
+    node, weight = np.polynomial.hermite_e.hermegauss(nodes if patient_sd > 0 else 1)
+    offset = patient_sd * node
+    mean = np.array(means)[None, :, None] + offset[:, None, None]
+    density = np.exp(-0.5 * ((r - mean) / np.array(sds)[:, None]) ** 2)
+    density /= density.sum(axis=2, keepdims=True)
+    return Grid(
+        r=frozen(r),
+        offset=frozen(offset),
+        offset_weight=frozen(weight / weight.sum()),
+        density=frozen(density),
+        painful=frozen(np.array(painful, dtype=np.float64)),
+    )
+
+
+def model_grid(model: PopulationScore) -> Grid:
+    """Return the grid of a loaded model."""
+    return grid_of(
+        tuple(c.mean for c in model.disc_class),
+        tuple(c.sd for c in model.disc_class),
+        tuple(c.painful for c in model.disc_class),
+        model.patient_sd,
+        model.r_range,
+    )
+
+
+def shares_at(model: PopulationScore, prevalence: float | None) -> FloatArray:
+    """Return the shares of the classes at another prevalence of painful discs."""
+    shares = np.array([c.share for c in model.disc_class])
+    if prevalence is None:
+        return shares
+    painful = np.array([c.painful for c in model.disc_class])
+    shares[painful] *= prevalence / shares[painful].sum()
+    shares[~painful] *= (1 - prevalence) / shares[~painful].sum()
+    return shares
+
+
+def likelihood(
+    r: FloatArray,
+    acidity: float,
+    structure: float,
+    acidity_sd: float,
+    structure_sd: float,
+    correlation: float,
+) -> FloatArray:
+    """Return the likelihood of each r given a measured acidity and structure.
+
+    Parameters
+    ----------
+    r : float array, shape (r,)
+    acidity, structure : float
+        As measured, not cut.
+    acidity_sd, structure_sd, correlation : float
+        Their errors.
+
+    Returns
+    -------
+    float array, shape (r,)
+        Largest value 1. The same for any unit of the amplitudes.
+    """
+    ratio = np.exp(r)
+    a, s = acidity_sd / structure, structure_sd / structure
+    variance = a * a - 2 * correlation * a * s * ratio + (s * s + _LEAST_ERROR**2) * ratio**2
+    distance = acidity / structure - ratio
+    logarithm = -0.5 * distance**2 / variance - 0.5 * np.log(variance)
+    return np.asarray(np.exp(logarithm - logarithm.max()))
+
+
+def class_likelihoods(grid: Grid, likelihoods: FloatArray) -> FloatArray:
+    """Return F, shape (disc, offset, class), from likelihoods of shape (disc, r)."""
+    return np.asarray(np.einsum("dr,kcr->dkc", likelihoods, grid.density, optimize=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Posterior:
+    """What is known of one disc, given all discs of the patient."""
+
+    probability: float
+    low: float
+    high: float
+    classes: FloatArray
+    offset_mean: float
+    offset_sd: float
+
+
+def posterior(grid: Grid, shares: FloatArray, own: FloatArray, others: FloatArray) -> Posterior:
+    """Return the probability that a disc is painful.
+
+    Parameters
+    ----------
+    grid : Grid
+        The model.
+    shares : float array, shape (class,)
+        Shares of the classes.
+    own : float array, shape (r,)
+        Likelihood of the disc.
+    others : float array, shape (disc, r)
+        Likelihoods of the patient's other discs; none: the disc alone.
+    """
+    weight = offset_weights(grid, shares, others)
+    joint = weight[:, None] * shares * class_likelihoods(grid, own[None])[0]
+    total = joint.sum()
+    classes = joint.sum(axis=0) / total
+    at_offset = joint.sum(axis=1) / total
+    mean = float(at_offset @ grid.offset)
+    spread = float(at_offset @ (grid.offset - mean) ** 2)
+    density = np.einsum("k,c,kcr->cr", weight, shares, grid.density, optimize=True)
+    known = (grid.painful @ density) / density.sum(axis=0)
+    mass = np.cumsum(density.sum(axis=0) * own)
+    ends = np.interp([0.025, 0.975], mass / mass[-1], known)
+    probability = float(classes @ grid.painful)
+    return Posterior(
+        probability=probability,
+        low=min(float(ends[0]), probability),
+        high=max(float(ends[1]), probability),
+        classes=classes,
+        offset_mean=mean,
+        offset_sd=sqrt(max(spread, 0.0)),
+    )
+
+
+def offset_weights(grid: Grid, shares: FloatArray, others: FloatArray) -> FloatArray:
+    """Return the weights of the offset's nodes given other discs, shape (offset,)."""
+    if others.shape[0] == 0:
+        return grid.offset_weight
+    each = class_likelihoods(grid, others) @ shares
+    logarithm = np.log(grid.offset_weight) + np.log(np.maximum(each, 1e-300)).sum(axis=0)
+    weight = np.exp(logarithm - logarithm.max())
+    return np.asarray(weight / weight.sum())
+
+
+# --------------------------------------------------------------------------- the score
+
+
+def score_population(
+    disc: Disc, others: Sequence[Disc], model: PopulationScore, options: ScoreOptions
+) -> DiscScore:
+    """Score a disc beside the patient's other discs."""
+    reference = model_reference(model)
+    if problem := structure_problem(disc):
+        return indeterminate(reference, problem)
+    beside = [other for other in others if not structure_problem(other)]
+    grid = model_grid(model)
+    shares = shares_at(model, options.prevalence)
+    own = _likelihood_of(disc, grid)
+    context = np.array([_likelihood_of(d, grid) for d in beside]).reshape(-1, grid.r.size)
+    found = posterior(grid, shares, own, context)
+    alone = posterior(grid, shares, own, context[:0])
+    label = label_of(found.probability, options)
+    inputs = _inputs(disc, beside, model, options, found, alone)
+    reasons = (
+        _what_was_seen(disc, model),
+        _how_it_was_judged(found, alone, beside),
+        _what_would_change(disc, grid, shares, context, options, found.probability),
+        _other_prevalence(model, grid, own, context, options),
+        *scope_remarks(disc, model),
+    )
+    return DiscScore(
+        model=reference,
+        value=found.probability,
+        low=found.low,
+        high=found.high,
+        label=label,
+        reasons=tuple(r for r in reasons if r),
+        inputs=inputs,
+    )
+
+
+def _likelihood_of(disc: Disc, grid: Grid) -> FloatArray:
+    assert disc.acidity is not None
+    assert disc.structure is not None
+    return likelihood(
+        grid.r,
+        disc.acidity,
+        disc.structure,
+        disc.acidity_sd,
+        disc.structure_sd,
+        disc.correlation,
+    )
+
+
+def _inputs(
+    disc: Disc,
+    beside: Sequence[Disc],
+    model: PopulationScore,
+    options: ScoreOptions,
+    found: Posterior,
+    alone: Posterior,
+) -> Mapping[str, Any]:
+    """Return the numbers that the score follows from."""
+    assert disc.acidity is not None
+    assert disc.structure is not None
+    return {
+        "acidity": disc.acidity,
+        "acidity_sd": disc.acidity_sd,
+        "structure": disc.structure,
+        "structure_sd": disc.structure_sd,
+        "correlation": disc.correlation,
+        "log(acidity/structure)": log(disc.acidity / disc.structure) if disc.acidity > 0 else None,
+        "log_error": log_error(disc),
+        "prevalence": options.prevalence or model.prevalence,
+        "disc_alone": alone.probability,
+        "disc_alone_low": alone.low,
+        "disc_alone_high": alone.high,
+        "with_levels": [d.level for d in beside],
+        "patient_offset": found.offset_mean,
+        "patient_offset_sd": found.offset_sd,
+        "classes": {c.name: float(p) for c, p in zip(model.disc_class, found.classes, strict=True)},
+    }
+
+
+def _what_was_seen(disc: Disc, model: PopulationScore) -> str:
+    assert disc.acidity is not None
+    assert disc.structure is not None
+    means = ", ".join(f"{c.name} {c.mean:.2f}" for c in model.disc_class)
+    error = log_error(disc)
+    if error is None:
+        upper = log((max(disc.acidity, 0.0) + 1.645 * disc.acidity_sd) / disc.structure)
+        return f"acid is below 2 sd: log(acidity/structure) below {upper:.2f} (means: {means})"
+    value = log(disc.acidity / disc.structure)
+    return f"log(acidity/structure) = {value:.2f} ± {error:.2f} (means: {means})"
+
+
+def _how_it_was_judged(found: Posterior, alone: Posterior, beside: Sequence[Disc]) -> str:
+    if not beside:
+        return f"probability {found.probability:.2f}; no other disc of the patient was usable"
+    return (
+        f"probability {alone.probability:.2f} for this disc alone, {found.probability:.2f} beside "
+        f"{', '.join(d.level for d in beside)} "
+        f"(patient's offset {found.offset_mean:+.2f} ± {found.offset_sd:.2f})"
+    )
+
+
+def _what_would_change(
+    disc: Disc,
+    grid: Grid,
+    shares: FloatArray,
+    context: FloatArray,
+    options: ScoreOptions,
+    probability: float,
+) -> str:
+    """Return at which log(acidity/structure) the label would be another, all else the same."""
+    assert disc.structure is not None
+    weight = offset_weights(grid, shares, context)
+    table = np.einsum("k,c,kcr->cr", weight, shares, grid.density, optimize=True)
+
+    def at(r: float) -> float:
+        own = likelihood(
+            grid.r, exp(r), 1.0, disc.acidity_sd / structure, relative, disc.correlation
+        )
+        masses = table @ own
+        return float(grid.painful @ masses / masses.sum())
+
+    structure = disc.structure
+    relative = disc.structure_sd / structure
+    likely = _crossing(at, options.likely, grid)
+    unlikely = _crossing(at, options.unlikely, grid)
+    parts = []
+    if probability < options.likely:
+        parts.append(
+            "no acidity would make it likely painful at this noise"
+            if likely is None
+            else f"likely painful from {likely:.2f} on"
+        )
+    else:
+        parts.append(f"likely painful no longer below {likely:.2f}" if likely is not None else "")
+    if probability > options.unlikely:
+        parts.append(
+            "no acidity would make it unlikely painful at this noise"
+            if unlikely is None
+            else f"unlikely painful up to {unlikely:.2f}"
+        )
+    elif unlikely is not None:
+        parts.append(f"unlikely painful no longer above {unlikely:.2f}")
+    words = "; ".join(p for p in parts if p)
+    return f"at the same errors: {words}" if words else ""
+
+
+def _crossing(at: Any, wanted: float, grid: Grid) -> float | None:
+    """Return the r at which a rising probability reaches `wanted`, or `None`."""
+    low, high = float(grid.r[0]), float(grid.r[-1])
+    if not at(low) < wanted < at(high):
+        return None
+    for _ in range(16):
+        middle = (low + high) / 2
+        low, high = (middle, high) if at(middle) < wanted else (low, middle)
+    return (low + high) / 2
+
+
+def _other_prevalence(
+    model: PopulationScore,
+    grid: Grid,
+    own: FloatArray,
+    context: FloatArray,
+    options: ScoreOptions,
+) -> str:
+    used = options.prevalence or model.prevalence
+    others = [p for p in _OTHER_PREVALENCES if abs(p - used) > 0.02]
+    words = [
+        f"{posterior(grid, shares_at(model, p), own, context).probability:.2f} at {p:.0%}"
+        for p in others
+    ]
+    return f"assumes that {used:.0%} of such discs are painful ({', '.join(words)})"

@@ -1,0 +1,41 @@
+"""Degeneration from structure per tissue water, kept apart from pain: it never labels a disc."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mrs_disc.data import DiscScore
+from mrs_disc.models import model_reference
+from mrs_disc.models.scores import StructureIndexScore
+from mrs_disc.recipe import ScoreOptions
+from mrs_disc.score.disc import Disc, indeterminate, scope_remarks
+
+
+def score_structure_index(
+    disc: Disc, others: Sequence[Disc], model: StructureIndexScore, options: ScoreOptions
+) -> DiscScore:
+    """Return the probability of degeneration in the inputs; the label stays indeterminate."""
+    del others, options
+    reference = model_reference(model)
+    quantity = disc.quantities.values.get(model.quantity) if disc.quantities is not None else None
+    if quantity is None or quantity.value is None:
+        why = quantity.reason if quantity is not None else "not among the quantities"
+        return indeterminate(reference, f"{model.quantity} could not be had: {why}")
+    if quantity.sd is None:
+        return indeterminate(reference, f"{model.quantity} is only an upper limit")
+    classes = model.disc_class
+    sd = np.sqrt(np.array([c.sd for c in classes]) ** 2 + quantity.sd**2)
+    z = (quantity.value - np.array([c.mean for c in classes])) / sd
+    weight = np.array([c.share for c in classes]) * np.exp(-0.5 * z**2) / sd
+    degenerated = np.array([c.degenerated for c in classes])
+    probability = float(weight[degenerated].sum() / weight.sum())
+    return indeterminate(
+        reference,
+        f"{model.quantity} = {quantity.value:.2f} ± {quantity.sd:.2f}: probability of "
+        f"degeneration (Pfirrmann III or more) {probability:.2f}",
+        "the structure index says nothing about pain",
+        *scope_remarks(disc, model),
+        **{model.quantity: quantity.value, "sd": quantity.sd, "degeneration": probability},
+    )

@@ -1,0 +1,303 @@
+"""The verdict on a spectrum: good, acceptable or poor, with each reason in words and numbers.
+
+The gates are options of the recipe and proposals of this project, as are the constants below; the
+brain's consensus limits (metabolite linewidth of 0.1 ppm, for one) would reject every degenerated
+disc. Nothing is refused on a relative Cramér-Rao bound: that would drop the discs with little
+lactate and bias what is left (Kreis 2016, doi:10.1002/mrm.25568).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.fft
+
+from mrs_disc.data import Fid, FitResult, Preprocessed, Quality, Verdict
+from mrs_disc.recipe import QualityOptions, Recipe
+
+WATER_BAND_PPM = (4.4, 4.9)
+"""Where residual water is looked for (definition of `residual_water`)."""
+
+LIPID_CH2_SHARE = 0.693
+"""Share of the CH2 line near 1.30 ppm in the six-peak triglyceride (ISMRM fat-water toolbox)."""
+
+LIPID_TO_WATER_PPM = 3.35
+"""From the lipid's CH2 (1.30) to the carrier on water (4.65)."""
+
+MARROW_LIPID = 20.0
+"""Lipid over the quality peak from which the voxel lies in marrow or fat [proposed]: discs with
+some marrow at the edge reach 10, a marrow voxel some hundreds."""
+
+HARDLY_SUPPRESSED = 100.0
+"""Water before its removal over the quality peak, both as amplitude, from which water was not
+suppressed [proposed]: 0.1 to 30 where it was, 300 to 1000 where it was not."""
+
+SWAPPED = 0.5
+"""Water of the reference over that of the metabolite measurement, below which they are swapped
+[proposed]: an unsuppressed measurement gives 1, a suppressed one 20 and more."""
+
+STRUCTURED_P = 1e-3
+"""Probability of so structured a residual from white noise, below which it counts [proposed]."""
+
+_RANK: dict[Verdict, int] = {"good": 0, "acceptable": 1, "poor": 2}
+
+
+@dataclass(slots=True)
+class _Findings:
+    """The worst verdict so far, its reasons, and what is only worth saying."""
+
+    verdict: Verdict = "good"
+    reasons: list[tuple[Verdict, str]] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    def lower(self, verdict: Verdict, reason: str) -> None:
+        """Lower the verdict for a reason."""
+        self.reasons.append((verdict, reason))
+        if _RANK[verdict] > _RANK[self.verdict]:
+            self.verdict = verdict
+
+    def sentences(self) -> tuple[str, ...]:
+        """Return the reasons, the gravest first; of a good spectrum what it passed."""
+        ordered = sorted(self.reasons, key=lambda r: -_RANK[r[0]])
+        head = [text for _, text in ordered]
+        if not head:
+            head = ["all gates passed: " + ", ".join(self.passed)]
+        return (*head, *self.remarks)
+
+
+def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality:
+    """Return the verdict on a fitted spectrum.
+
+    Parameters
+    ----------
+    fit : FitResult
+        Height and width of the quality peak, noise, residual, amplitudes.
+    preprocessed : Preprocessed
+        What the steps found; the water reference.
+    recipe : Recipe
+        ``[quality]``: the gates.
+
+    Returns
+    -------
+    Quality
+        SNR is the height of the quality peak / standard deviation of the real noise of the
+        unapodized spectrum; residual water the highest magnitude of 4.4 to 4.9 ppm after removal /
+        the same height. Both are `None` where there is no quality peak.
+    """
+    gates = recipe.quality
+    found = _Findings()
+    if not fit.converged:
+        found.lower("poor", f"the fit did not converge{': ' + fit.reason if fit.reason else ''}")
+    snr = _snr(fit, gates, found)
+    linewidth_hz = _linewidth(fit, gates, found)
+    residual_water = _residual_water(fit, preprocessed, gates, found)
+    _suppression(fit, preprocessed, snr, gates, found)
+    _transients(preprocessed, gates, found)
+    _residual(fit, gates, found)
+    contaminated = _lipid(fit, gates, found)
+    _displacement(preprocessed, found)
+    return Quality(
+        verdict=found.verdict,
+        reasons=found.sentences(),
+        snr=snr,
+        linewidth_hz=linewidth_hz,
+        water_linewidth_hz=preprocessed.water_linewidth_hz,
+        n_transients=preprocessed.n_transients,
+        n_rejected=len(preprocessed.rejected),
+        rejected=tuple(sorted(preprocessed.rejected)),
+        drift_hz=preprocessed.drift_hz,
+        residual_water=residual_water,
+        lipid_contaminated=contaminated,
+    )
+
+
+def _snr(fit: FitResult, gates: QualityOptions, found: _Findings) -> float | None:
+    peak = fit.quality_peak or "quality peak"
+    if not fit.spectrum_noise_sd > 0 or not np.isfinite(fit.quality_peak_height):
+        found.lower("poor", f"the noise of the spectrum or the height of {peak} is not known")
+        return None
+    snr = max(float(fit.quality_peak_height / fit.spectrum_noise_sd), 0.0)
+    if snr < gates.min_snr:
+        found.lower("poor", f"SNR of {peak} is {snr:.1f}, below {gates.min_snr:g}")
+    elif snr < gates.good_snr:
+        found.lower("acceptable", f"SNR of {peak} is {snr:.1f}; good from {gates.good_snr:g} on")
+    else:
+        found.passed.append(f"SNR {snr:.1f}")
+    return snr
+
+
+def _linewidth(fit: FitResult, gates: QualityOptions, found: _Findings) -> float | None:
+    peak = fit.quality_peak
+    if not fit.has(peak):
+        return None
+    width_hz = float(fit.linewidth_hz[fit.index(peak)])
+    if not np.isfinite(width_hz):
+        found.lower("poor", f"{peak} has no linewidth")
+        return None
+    ppm = width_hz / fit.sampling.spectrometer_mhz
+    text = f"linewidth of {peak} is {width_hz:.1f} Hz ({ppm:.2f} ppm)"
+    if ppm > gates.max_linewidth_ppm:
+        found.lower("poor", f"{text}, above {gates.max_linewidth_ppm:g} ppm")
+    elif ppm > gates.good_linewidth_ppm:
+        found.lower("acceptable", f"{text}; good up to {gates.good_linewidth_ppm:g} ppm")
+    else:
+        found.passed.append(f"linewidth {width_hz:.1f} Hz ({ppm:.2f} ppm)")
+    return width_hz
+
+
+def _spectrum_scale(fit: FitResult, n_points: int) -> float:
+    """Return what an orthonormal FFT is multiplied with to be in the units of the peak's height."""
+    return fit.spectrum_noise_sd / fit.noise_sd if fit.noise_sd > 0 else float(np.sqrt(n_points))
+
+
+def _highest_in_water_band(signal: Fid) -> float:
+    """Return the highest magnitude of the water band, orthonormal FFT without zero filling."""
+    sampling = signal.sampling
+    hz = scipy.fft.fftfreq(signal.n_points, sampling.dwell_time_s)
+    low, high = (sampling.hz(ppm) for ppm in WATER_BAND_PPM)
+    inside = (hz >= low) & (hz <= high)
+    if not np.any(inside):
+        return 0.0
+    spectrum = scipy.fft.fft(signal.signal, norm="ortho")
+    return float(np.abs(spectrum[inside]).max())
+
+
+def _residual_water(
+    fit: FitResult, preprocessed: Preprocessed, gates: QualityOptions, found: _Findings
+) -> float | None:
+    if not fit.quality_peak_height > 0:
+        return None
+    after = _highest_in_water_band(preprocessed.fid)
+    ratio = after * _spectrum_scale(fit, preprocessed.fid.n_points) / fit.quality_peak_height
+    if ratio > gates.max_residual_water:
+        found.lower(
+            "poor",
+            f"residual water is {ratio:.1f} times the height of {fit.quality_peak}, "
+            f"above {gates.max_residual_water:g}",
+        )
+    else:
+        found.passed.append(f"residual water {ratio:.1f} times {fit.quality_peak}")
+    return ratio
+
+
+def _first_amplitude(signal: Fid) -> float:
+    """Return the magnitude of the first points: the amplitude of the strongest line, nearly."""
+    return float(np.median(np.abs(signal.signal[:5])))
+
+
+def _suppression(
+    fit: FitResult,
+    preprocessed: Preprocessed,
+    snr: float | None,
+    gates: QualityOptions,
+    found: _Findings,
+) -> None:
+    """Find water that was not suppressed, and a reference that is none."""
+    before = _first_amplitude(preprocessed.unsuppressed_residue)
+    if preprocessed.water is not None and before > 0:
+        ratio = _first_amplitude(preprocessed.water) / before
+        if ratio < SWAPPED:
+            found.lower(
+                "poor",
+                f"the water reference is {ratio:.2g} times as strong as the metabolite "
+                "measurement: the two are swapped, or the reference is not one",
+            )
+    peak = fit.quality_peak
+    amplitude = float(fit.amplitude[fit.index(peak)]) if fit.has(peak) else 0.0
+    removed = preprocessed.unsuppressed_residue.signal - preprocessed.fid.signal
+    water = float(np.median(np.abs(removed[:5])))
+    strength = f"{water / amplitude:.0f} times {peak}" if amplitude > 0 else f"{peak} is not there"
+    if amplitude > 0 and water < HARDLY_SUPPRESSED * amplitude:
+        return
+    if water < HARDLY_SUPPRESSED * fit.noise_sd:
+        return
+    if snr is None or snr < gates.min_snr:
+        found.lower("poor", f"a spectrum of water only ({strength} before removal)")
+    elif preprocessed.protocol.water_suppressed is False:
+        found.lower("acceptable", f"measured without water suppression ({strength})")
+    else:
+        found.lower("poor", f"water was hardly suppressed ({strength} before removal)")
+
+
+def _transients(preprocessed: Preprocessed, gates: QualityOptions, found: _Findings) -> None:
+    total, rejected = preprocessed.n_transients, len(preprocessed.rejected)
+    kept = 1 - rejected / total if total else 0.0
+    if kept < gates.min_kept_fraction:
+        found.lower(
+            "poor",
+            f"{rejected} of {total} transients rejected; "
+            f"at least {gates.min_kept_fraction:.0%} have to stay",
+        )
+    elif rejected:
+        found.passed.append(f"{rejected} of {total} transients rejected")
+    drift = preprocessed.drift_hz
+    if drift is not None and drift > gates.max_drift_hz:
+        found.lower("acceptable", f"drift of {drift:.1f} Hz, above {gates.max_drift_hz:g} Hz")
+    elif drift is not None:
+        found.passed.append(f"drift {drift:.1f} Hz")
+
+
+def _residual(fit: FitResult, gates: QualityOptions, found: _Findings) -> None:
+    if not np.isfinite(fit.residual_ratio) or fit.residual_ratio > gates.max_residual_ratio:
+        found.lower(
+            "poor",
+            f"the residual is {fit.residual_ratio:.2f} times the noise, "
+            f"above {gates.max_residual_ratio:g}: the model does not describe the spectrum",
+        )
+    else:
+        found.passed.append(f"residual {fit.residual_ratio:.2f} times the noise")
+    p = fit.residual_whiteness_p
+    if p is not None and p < STRUCTURED_P:
+        found.lower(
+            "acceptable", f"the residual has structure (whiteness p = {p:.1g}, {STRUCTURED_P:g})"
+        )
+
+
+def _lipid(fit: FitResult, gates: QualityOptions, found: _Findings) -> bool:
+    """Say whether lipid may pass for lactate, and whether the voxel lies in marrow."""
+    if not fit.has("LIP"):
+        return False
+    index = fit.index("LIP")
+    lipid, lipid_sd = float(fit.amplitude[index]), float(fit.sd[index])
+    if lipid < 2 * lipid_sd or lipid <= 0:
+        return False
+    methylene = LIPID_CH2_SHARE * lipid
+    if fit.has(fit.quality_peak):
+        peak = fit.index(fit.quality_peak)
+        ratio = lipid / max(float(fit.amplitude[peak]), float(fit.sd[peak]), 1e-300)
+        if ratio > MARROW_LIPID:
+            found.lower(
+                "poor",
+                f"lipid is {ratio:.0f} times {fit.quality_peak}: the voxel lies in marrow or fat",
+            )
+    if not fit.has("LAC", "ALA"):
+        return False
+    lac, ala = fit.index("LAC"), fit.index("ALA")
+    acid = float(fit.amplitude[lac] + fit.amplitude[ala])
+    pair = fit.covariance[np.ix_([lac, ala], [lac, ala])]
+    acid = max(acid, float(np.sqrt(max(pair.sum(), 0.0))), 1e-300)
+    if methylene <= gates.max_lipid_ratio * acid:
+        return False
+    found.lower(
+        "acceptable",
+        f"lactate contaminated by lipid: its CH2 is {methylene / acid:.1f} times LAC + ALA, "
+        f"above {gates.max_lipid_ratio:g}",
+    )
+    return True
+
+
+def _displacement(preprocessed: Preprocessed, found: _Findings) -> None:
+    """Say how far the voxel of lipid lies from that of water, where the bandwidth is known."""
+    protocol = preprocessed.protocol
+    bandwidth = protocol.refocusing_bandwidth_hz
+    if bandwidth is None:
+        return
+    share = LIPID_TO_WATER_PPM * preprocessed.fid.sampling.spectrometer_mhz / bandwidth
+    text = (
+        f"voxels of lipid and water lie {share:.0%} of the voxel apart in each refocused direction"
+    )
+    if protocol.voxel_size_mm is not None:
+        text += f" ({share * min(protocol.voxel_size_mm):.1f} mm in the thinnest)"
+    found.remarks.append(text)

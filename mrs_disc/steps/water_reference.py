@@ -1,0 +1,181 @@
+"""Amplitude of the unsuppressed water, and what turns an area ratio into mmol per kg tissue water.
+
+    C = 1000 x 55.51 x (2 / n_H) x S_m / S_w
+        x [1 - exp(-TR_w/T1_w)] / [1 - exp(-TR_m/T1_m)] x exp(-TE_w/T2_w) / exp(-TE_m/T2_m)
+
+Source: Near et al., NMR Biomed 2021;34:e4257, doi:10.1002/nbm.4257, equation 6 (molality), with
+one water compartment and full MR visibility: the result counts what is mobile enough to be seen.
+J evolution is in the basis FIDs and not divided out here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp
+
+import numpy as np
+
+from mrs_disc.constants import GAMMA_1H_MHZ_PER_T
+from mrs_disc.data import Fid, Morphology, Preprocessed
+from mrs_disc.models.relaxation import Metabolite, RelaxationModel, Time, choose_time
+from mrs_disc.typing import FloatArray
+
+_FLOOR = 0.25  # of the largest magnitude: below, the shape of the line matters too much
+_LONGEST_S = 0.08
+_MIN_POINTS = 8
+_SHAPE_SD = 0.01
+"""Relative error of the water amplitude from a line that is no Voigt line [proposed]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """The water of one disc, and how both measurements were weighted."""
+
+    amplitude: float
+    relative_sd: float
+    molality: float
+    protons: float
+    t1: Time
+    t2: Time
+    echo_time_s: float
+    repetition_time_s: float
+    metabolite_echo_time_s: float
+    metabolite_repetition_time_s: float
+    field_t: float
+
+
+def water_amplitude(water: Fid) -> tuple[float, float] | None:
+    """Return the magnitude of the water FID at the echo, and its relative standard error.
+
+    The logarithm of the magnitude of a Voigt line is a parabola in time; it is fitted to the
+    first points and read at time zero. Metabolites and lipid beat against water many times in that
+    span and average out. `None` where too few points hold signal.
+    """
+    magnitude = np.abs(water.signal)
+    time = water.sampling.time_s(water.n_points)
+    low = np.flatnonzero((magnitude < _FLOOR * magnitude.max()) | (time > _LONGEST_S))
+    n = int(low[0]) if low.size else magnitude.size
+    if n < _MIN_POINTS:
+        return None
+    scaled = time[:n] / time[n - 1]
+    design = np.stack([np.ones(n), scaled, scaled**2], axis=1) * magnitude[:n, None]
+    target = np.log(magnitude[:n]) * magnitude[:n]
+    solution, _, _, _ = np.linalg.lstsq(design, target, rcond=None)
+    residual = target - design @ solution
+    spread = float(residual @ residual) / (n - 3)
+    error = np.sqrt(spread * np.linalg.inv(design.T @ design)[0, 0])
+    return exp(float(solution[0])), float(np.hypot(error, _SHAPE_SD))
+
+
+def water_reference(
+    preprocessed: Preprocessed, relaxation: RelaxationModel, morphology: Morphology | None
+) -> Reference | str:
+    """Return the water reference of a disc, or the reason why there is none in one clause."""
+    if preprocessed.water is None:
+        return "no water reference"
+    protocol = preprocessed.protocol
+    of_water = preprocessed.water_protocol or protocol
+    for what, value in (
+        ("echo time", protocol.echo_time_s),
+        ("repetition time", protocol.repetition_time_s),
+        ("echo time of the water reference", of_water.echo_time_s),
+        ("repetition time of the water reference", of_water.repetition_time_s),
+    ):
+        if value is None:
+            return f"the {what} is not known"
+    sampling = preprocessed.fid.sampling
+    field_t = protocol.field_strength_t or sampling.spectrometer_mhz / GAMMA_1H_MHZ_PER_T
+    grade = morphology.pfirrmann if morphology is not None else None
+    t1 = choose_time(relaxation.water.t1, field_t, grade)
+    t2 = choose_time(relaxation.water.t2, field_t, grade)
+    if t1 is None or t2 is None:
+        return f"{relaxation.name} has no relaxation time of water at {field_t:.2f} T"
+    found = water_amplitude(preprocessed.water)
+    if found is None:
+        return "the water reference decays within a few points"
+    assert of_water.echo_time_s is not None
+    assert of_water.repetition_time_s is not None
+    assert protocol.echo_time_s is not None
+    assert protocol.repetition_time_s is not None
+    return Reference(
+        amplitude=found[0],
+        relative_sd=found[1],
+        molality=relaxation.water.molality_mol_kg,
+        protons=relaxation.water.protons,
+        t1=t1,
+        t2=t2,
+        echo_time_s=of_water.echo_time_s,
+        repetition_time_s=of_water.repetition_time_s,
+        metabolite_echo_time_s=protocol.echo_time_s,
+        metabolite_repetition_time_s=protocol.repetition_time_s,
+        field_t=field_t,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """What one component's amplitude is multiplied with, and the times behind it."""
+
+    factor: float
+    draws: FloatArray
+    t1: Time
+    t2: Time
+    protons: float
+
+    def formula(self, amplitude: float, reference: Reference) -> str:
+        """Return the sum with all its numbers, as a reader or a calculator can redo it."""
+        r = reference
+        return (
+            f"1000 * {r.molality:.10g} * {r.protons:.10g} / {self.protons:.10g}"
+            f" * {amplitude:.10g} / {r.amplitude:.10g}"
+            f" * (1 - exp(-{r.repetition_time_s:.10g} / {r.t1.seconds:.10g}))"
+            f" / (1 - exp(-{r.metabolite_repetition_time_s:.10g} / {self.t1.seconds:.10g}))"
+            f" * exp(-{r.echo_time_s:.10g} / {r.t2.seconds:.10g})"
+            f" / exp(-{r.metabolite_echo_time_s:.10g} / {self.t2.seconds:.10g})"
+        )
+
+
+def scale(
+    entry: Metabolite, reference: Reference, water_normals: FloatArray, normals: FloatArray
+) -> Scale | str:
+    """Return the factor from amplitude to mmol per kg tissue water, or why there is none.
+
+    Parameters
+    ----------
+    entry : Metabolite
+        Protons and relaxation times of the component.
+    reference : Reference
+        The disc's water.
+    water_normals : float array, shape (3, draw)
+        Standard normal draws for T1 and T2 of water and its amplitude, the same for all components.
+    normals : float array, shape (2, draw)
+        For T1 and T2 of the component.
+    """
+    t1 = choose_time(entry.t1, reference.field_t, None)
+    t2 = choose_time(entry.t2, reference.field_t, None)
+    if t1 is None or t2 is None:
+        return f"no relaxation time of {entry.name} at {reference.field_t:.2f} T"
+
+    def weight(times: Sequence[FloatArray | float]) -> FloatArray:
+        """Return the weighting of water over that of the component."""
+        water_t1, water_t2, own_t1, own_t2 = times
+        r = reference
+        water = -np.expm1(-r.repetition_time_s / water_t1) * np.exp(-r.echo_time_s / water_t2)
+        own = -np.expm1(-r.metabolite_repetition_time_s / own_t1)
+        return np.asarray(water / (own * np.exp(-r.metabolite_echo_time_s / own_t2)))
+
+    constant = 1000 * reference.molality * reference.protons / entry.protons / reference.amplitude
+    times = (reference.t1, reference.t2, t1, t2)
+    drawn = [
+        t.seconds * np.exp(t.log_sd * z)
+        for t, z in zip(times, (*water_normals[:2], *normals), strict=True)
+    ]
+    spread = np.exp(-reference.relative_sd * water_normals[2])
+    return Scale(
+        factor=constant * float(weight([t.seconds for t in times])),
+        draws=constant * weight(drawn) * spread,
+        t1=t1,
+        t2=t2,
+        protons=entry.protons,
+    )
