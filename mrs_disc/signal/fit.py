@@ -16,13 +16,14 @@ is a grid that no local minimum traps (`fit_start`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, log, pi, sqrt
 
 import numpy as np
 import scipy.fft
 
 from mrs_disc.errors import InputError
+from mrs_disc.signal.baseline import HumpGrid, Priors, hump_grid, no_humps
 from mrs_disc.signal.fit_model import (
     DELAY,
     GAUSS2,
@@ -32,15 +33,8 @@ from mrs_disc.signal.fit_model import (
     SHIFT,
     MetaboliteModel,
 )
-from mrs_disc.signal.fit_solve import (
-    Problem,
-    RatioPrior,
-    Solution,
-    inverse_positive,
-    ratio_precision,
-    solve,
-    wrapped,
-)
+from mrs_disc.signal.fit_posterior import Posterior, average
+from mrs_disc.signal.fit_solve import Problem, RatioPrior, solve, wrapped
 from mrs_disc.signal.fit_start import Start, decay_length_s, grid_starts, noise_sd
 from mrs_disc.typing import ComplexArray, FloatArray
 
@@ -52,7 +46,10 @@ _MIN_POINTS = 64
 _CROP_SAFETY = 0.6
 _CROP_SNR = 1e4
 _COLLINEAR = 1e-6
-_Z95 = 1.959964
+_SOLVER_WIDTH_HZ = 64.0
+_SOLVER_AREA = 0.1
+GAUSS2_MEAN = 150.0
+"""Prior mean of the square of the Gaussian width, where there is one: some 10 Hz."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,38 +216,76 @@ def fit_fid(
     snr = min(float(np.abs(slow).max()), _CROP_SNR)
     wanted = max(_MIN_POINTS, round(decay_length_s(narrowest, snr) / dwell_time_s))
     used = min(data.size, scipy.fft.next_fast_len(wanted))
-    moves = np.flatnonzero(basis.shift_sd_hz > 0)
-    widens = np.flatnonzero(basis.extra_width_sd_hz > 0)
     model = MetaboliteModel(
         fids[:, :used],
         dwell_time_s=dwell_time_s,
         start_time_s=start_time_s,
         window_hz=window_hz,
-        moves=moves,
-        widens=widens,
+        moves=np.flatnonzero(basis.shift_sd_hz > 0),
+        widens=np.flatnonzero(basis.extra_width_sd_hz > 0),
     )
     if model.bins.size <= fids.shape[0] + N_COMMON:
         raise InputError(
             f"window {window_hz[0]:.0f} to {window_hz[1]:.0f} Hz holds {model.bins.size} points of "
             f"the spectrum, too few for {fids.shape[0]} components; widen it"
         )
+    _refuse_collinear(model, starts[0])
+    if baseline_hz is None:
+        humps = no_humps(model.bins.size)
+    else:
+        low, high = baseline_hz
+        humps = hump_grid((low - centre_hz, high - centre_hz), model.time, model.bins)
+    reference = _reference_area(starts[0].amplitude, fids)
+    problem = _problem(model, slow[:used], basis, delay_sd_s, humps, reference)
+    solver = replace(problem, humps=humps.of_width(_SOLVER_WIDTH_HZ))
+    solutions = [solve(solver, _first_guess(model, start, delay_sd_s)) for start in starts]
+    best = min(solutions, key=lambda solution: solution.cost)
+    priors = Priors(
+        reference_area=_reference_area(best.amplitude[: fids.shape[0]], fids),
+        delay_sd_s=delay_sd_s,
+        gauss2_mean=GAUSS2_MEAN,
+    )
+    posterior = average(problem, best, priors)
+    reason = "" if best.converged else "the search for the optimum did not end"
+    return _result(problem, posterior, fids, carrier, noise, reason)
+
+
+def _problem(
+    model: MetaboliteModel,
+    slow: ComplexArray,
+    basis: FitBasis,
+    delay_sd_s: float,
+    humps: HumpGrid,
+    reference: float,
+) -> Problem:
+    """Return data, model and priors in units of the noise."""
+    moves, widens = model.moves, model.widens
     precision = np.zeros(model.n_nonlinear)
     precision[DELAY] = delay_sd_s**-2 if delay_sd_s > 0 else 0.0
-    precision[N_COMMON : N_COMMON + moves.size] = basis.shift_sd_hz[moves] ** -2
-    precision[N_COMMON + moves.size :] = basis.extra_width_sd_hz[widens] ** -2
+    precision[N_COMMON : N_COMMON + moves.size] = basis.shift_sd_hz[moves] ** -2.0
+    precision[N_COMMON + moves.size :] = basis.extra_width_sd_hz[widens] ** -2.0
     fixed = np.zeros(model.n_nonlinear, dtype=bool)
     fixed[DELAY] = delay_sd_s == 0
-    problem = Problem(
+    return Problem(
         model=model,
-        data=model.spectrum(slow[:used]),
+        data=model.spectrum(slow),
         precision=precision,
         fixed=fixed,
         ratios=basis.ratio_priors,
+        humps=humps,
+        hump_precision=(_SOLVER_AREA * reference) ** -2.0,
     )
-    _refuse_collinear(model, starts[0])
-    solutions = [solve(problem, _first_guess(model, start, delay_sd_s)) for start in starts]
-    best = min(solutions, key=lambda solution: solution.cost)
-    return _result(problem, best, fids, carrier, noise)
+
+
+def _reference_area(amplitude: FloatArray, fids: ComplexArray) -> float:
+    """Return the area that humps are compared with: between the two largest components'.
+
+    Their geometric mean is PG's area within a factor where PG leads, and lipid that outshines
+    everything raises it by its square root alone.
+    """
+    areas = np.sort(np.abs(amplitude) * np.abs(fids[:, 0]))[::-1]
+    second = areas[1] if areas.size > 1 else areas[0]
+    return max(float(np.sqrt(areas[0] * second)), 1.0)
 
 
 def _checked_data(
@@ -326,26 +361,19 @@ def _refuse_collinear(model: MetaboliteModel, start: Start) -> None:
 
 
 def _result(
-    problem: Problem, best: Solution, fids: ComplexArray, carrier: ComplexArray, noise: float
+    problem: Problem,
+    posterior: Posterior,
+    fids: ComplexArray,
+    carrier: ComplexArray,
+    noise: float,
+    reason: str,
 ) -> FitArrays:
-    """Return the solution in the units and on the points of the data."""
+    """Return the posterior in the units and on the points of the data."""
     model = problem.model
-    count = best.amplitude.size
-    parameters = best.parameters
-    used = np.concatenate([np.arange(count), count + np.flatnonzero(best.free)])
-    prior = ratio_precision(problem.ratios, best.model.design, problem.data, best.amplitude)
-    normal = best.columns @ best.columns.T
-    place = np.arange(count, normal.shape[0])
-    normal[place, place] += problem.precision
-    crlb = np.sqrt(np.diag(inverse_positive(normal[np.ix_(used, used)]))[:count])
-    normal[:count, :count] += prior
-    covariance = inverse_positive(normal[np.ix_(used, used)])[:count, :count]
-    residual = problem.data - best.amplitude @ best.model.design
-    ratio = float(np.sqrt(residual @ residual / max(residual.size - used.size, 1)))
-    sd = np.sqrt(np.diag(covariance))
+    parameters = posterior.parameters
     own_shift, own_width = model.own(parameters)
     lorentz, gauss = float(parameters[LORENTZ]), float(np.sqrt(parameters[GAUSS2]))
-    amplitude = best.amplitude * noise
+    shift, delay = float(parameters[SHIFT]), float(parameters[DELAY])
     full = MetaboliteModel(
         fids,
         dwell_time_s=model.dwell_time_s,
@@ -354,26 +382,29 @@ def _result(
         moves=model.moves,
         widens=model.widens,
     )
-    components = amplitude[:, None] * full.evaluate(parameters).fids * carrier.conj()
-    reason = "" if best.converged else "the fit did not converge"
+    to_data = carrier.conj() * noise
+    turned = np.exp(1j * parameters[PHASE])
+    n_parameters = posterior.amplitude.size + int(np.count_nonzero(~problem.fixed))
+    freedom = max(posterior.residual.size - n_parameters, 1)
+    ratio = float(np.sqrt(posterior.residual @ posterior.residual / freedom))
     return FitArrays(
-        amplitude=amplitude,
-        covariance=covariance * noise**2,
-        crlb=crlb * noise,
-        low=amplitude - _Z95 * sd * noise,
-        high=amplitude + _Z95 * sd * noise,
-        shift_hz=parameters[SHIFT] + own_shift,
-        linewidth_hz=voigt_width(lorentz + own_width, gauss),
+        amplitude=posterior.amplitude * noise,
+        covariance=posterior.covariance * noise**2,
+        crlb=posterior.crlb * noise,
+        low=posterior.low * noise,
+        high=posterior.high * noise,
+        shift_hz=shift + own_shift,
+        linewidth_hz=voigt_width(np.maximum(lorentz + own_width, 0.0), gauss),
         lorentz_hz=lorentz,
         gauss_hz=gauss,
-        phase_rad=wrapped(parameters[PHASE] - 2 * pi * model.centre_hz * parameters[DELAY]),
-        delay_s=float(parameters[DELAY]),
+        phase_rad=wrapped(parameters[PHASE] - 2 * pi * model.centre_hz * delay),
+        delay_s=delay,
         noise_sd=noise,
-        baseline=np.zeros(fids.shape[1], dtype=complex),
-        components=components,
+        baseline=problem.humps.fid(posterior.areas, full.time + delay) * turned * to_data,
+        components=posterior.amplitude[:, None] * full.evaluate(parameters).fids * to_data,
         residual_ratio=ratio,
-        residual_whiteness_p=whiteness_p(residual),
-        converged=best.converged,
+        residual_whiteness_p=whiteness_p(posterior.residual),
+        converged=not reason,
         reason=reason,
     )
 

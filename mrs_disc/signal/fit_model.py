@@ -79,7 +79,7 @@ class MetaboliteModel:
         self.dwell_time_s = dwell_time_s
         self.window_hz = window_hz
         self.centre_hz = 0.5 * (window_hz[0] + window_hz[1])
-        self.time = start_time_s + dwell_time_s * np.arange(n_points)
+        self.time: FloatArray = start_time_s + dwell_time_s * np.arange(n_points, dtype=np.float64)
         self.carrier = np.exp(-2j * pi * self.centre_hz * self.time)
         half_width = 0.5 * (window_hz[1] - window_hz[0])
         self.bins = window_bins(n_points, dwell_time_s, half_width)

@@ -14,7 +14,8 @@ import numpy as np
 import scipy.linalg
 
 from mrs_disc.errors import InputError
-from mrs_disc.signal.fit_model import DELAY, GAUSS2, LORENTZ, MetaboliteModel, Spectrum
+from mrs_disc.signal.baseline import HumpGrid
+from mrs_disc.signal.fit_model import DELAY, GAUSS2, LORENTZ, PHASE, MetaboliteModel, Spectrum
 from mrs_disc.typing import BoolArray, FloatArray
 
 MAX_DELAY_S = 4e-4
@@ -80,6 +81,10 @@ class Problem:
         Parameters that stay where they are.
     ratios : sequence of RatioPrior
         Priors on ratios of amplitudes.
+    humps : HumpGrid
+        Humps of the baseline, whose areas join the amplitudes.
+    hump_precision : float
+        Prior precision of each area about zero.
     """
 
     model: MetaboliteModel
@@ -87,6 +92,8 @@ class Problem:
     precision: FloatArray
     fixed: BoolArray
     ratios: Sequence[RatioPrior]
+    humps: HumpGrid
+    hump_precision: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,16 +104,12 @@ class Solution:
     ----------
     parameters : float array, shape (nonlinear,)
         Non-linear parameters.
-    amplitude : float array, shape (component,)
-        Amplitudes in units of the noise.
+    amplitude : float array, shape (component + hump,)
+        Amplitudes and areas in units of the noise.
     cost : float
         Square sum of residual and priors.
     free : bool array, shape (nonlinear,)
         Parameters that are neither fixed nor at a bound.
-    model : Spectrum
-        The components here.
-    columns : float array, shape (component + nonlinear, datum)
-        Derivatives of the model by all parameters.
     converged : bool
         Whether the last step was small enough.
     """
@@ -115,14 +118,36 @@ class Solution:
     amplitude: FloatArray
     cost: float
     free: BoolArray
-    model: Spectrum
-    columns: FloatArray
     converged: bool
 
 
-def solve(
-    problem: Problem, parameters: FloatArray, amplitude: FloatArray | None = None
-) -> Solution:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The model at given non-linear parameters, amplitudes solved for."""
+
+    parameters: FloatArray
+    model: Spectrum
+    design: FloatArray
+    prior: FloatArray
+    amplitude: FloatArray
+    cost: float
+
+
+def _at(problem: Problem, parameters: FloatArray, ratios: FloatArray) -> _Place:
+    """Solve for the amplitudes at given non-linear parameters."""
+    model = problem.model.evaluate(parameters)
+    design = np.vstack([model.design, problem.humps.design(parameters[PHASE], parameters[DELAY])])
+    prior = np.diag(np.full(design.shape[0], problem.hump_precision))
+    count = model.design.shape[0]
+    prior[:count, :count] = ratios
+    amplitude = solve_positive(design @ design.T + prior, design @ problem.data)
+    residual = problem.data - amplitude @ design
+    cost = residual @ residual + amplitude @ prior @ amplitude
+    cost += (problem.precision * parameters) @ parameters
+    return _Place(parameters, model, design, prior, amplitude, float(cost))
+
+
+def solve(problem: Problem, parameters: FloatArray) -> Solution:
     """Return the optimum next to a place.
 
     Parameters
@@ -131,55 +156,50 @@ def solve(
         Data, model and priors.
     parameters : float array, shape (nonlinear,)
         Where to start.
-    amplitude : float array, shape (component,), optional
-        Amplitudes there, for the scale of the ratio priors.
     """
     low, high = bounds(parameters.size)
-    parameters = np.clip(parameters, low, high)
-    model = problem.model.evaluate(parameters)
-    prior = ratio_precision(problem.ratios, model.design, problem.data, amplitude)
-    amplitude = best_amplitude(model.design, problem.data, prior)
-    cost = _cost(problem, parameters, amplitude, model, prior)
+    count = problem.model.n_components
+    here = _at(problem, np.clip(parameters, low, high), np.zeros((count, count)))
+    if problem.ratios:
+        ratios = ratio_precision(problem.ratios, here.model.design, here.amplitude)
+        here = _at(problem, here.parameters, ratios)
     rounding = 1e-14 * float(problem.data @ problem.data)
     damping = 1e-3
     converged = False
-    count = amplitude.size
-    columns = np.empty((count + parameters.size, problem.data.size))
     free = ~problem.fixed
     for _ in range(_ITERATIONS):
-        columns[:count] = model.design
-        columns[count:] = problem.model.jacobian(parameters, amplitude, model)
-        residual = problem.data - amplitude @ model.design
+        slopes = slope_columns(problem, here.parameters, here.model, here.amplitude)
+        linear = here.amplitude.size
+        columns = np.vstack([here.design, slopes])
         normal = columns @ columns.T
-        normal[:count, :count] += prior
-        force = columns @ residual
-        force[:count] -= prior @ amplitude
-        place = np.arange(count, normal.shape[0])
+        force = columns @ (problem.data - here.amplitude @ here.design)
+        normal[:linear, :linear] += here.prior
+        force[:linear] -= here.prior @ here.amplitude
+        place = np.arange(linear, normal.shape[0])
         normal[place, place] += problem.precision
-        force[count:] -= problem.precision * parameters
-        free = ~problem.fixed & ~((parameters <= low) & (force[count:] < 0))
-        free &= ~((parameters >= high) & (force[count:] > 0))
-        used = np.concatenate([np.arange(count), count + np.flatnonzero(free)])
+        force[linear:] -= problem.precision * here.parameters
+        free = ~problem.fixed & ~((here.parameters <= low) & (force[linear:] < 0))
+        free &= ~((here.parameters >= high) & (force[linear:] > 0))
+        used = np.concatenate([np.arange(linear), linear + np.flatnonzero(free)])
+        tail = np.arange(linear, used.size)
         accepted = False
         while damping < 1e8:
-            damped = normal[np.ix_(used, used)].copy()
-            tail = np.arange(count, used.size)
+            damped = normal[np.ix_(used, used)]
             damped[tail, tail] *= 1 + damping
             step = np.zeros(normal.shape[0])
             step[used] = solve_positive(damped, force[used])
             gain = float(force @ step)
-            trial = np.clip(parameters + step[count:], low, high)
-            trial_model = problem.model.evaluate(trial)
-            trial_amplitude = best_amplitude(trial_model.design, problem.data, prior)
-            trial_cost = _cost(problem, trial, trial_amplitude, trial_model, prior)
-            if trial_cost <= cost + rounding:
-                accepted = True
-                break
-            if gain < _SMALL + rounding:
+            trial = _at(
+                problem,
+                np.clip(here.parameters + step[linear:], low, high),
+                here.prior[:count, :count],
+            )
+            accepted = trial.cost <= here.cost + rounding
+            if accepted or gain < _SMALL + rounding:
                 break
             damping = max(10 * damping, 1e-3)
         if accepted:
-            parameters, amplitude, model, cost = trial, trial_amplitude, trial_model, trial_cost
+            here = trial
             damping = 0.1 * damping if damping > 1e-7 else 0.0
         if gain < _SMALL + rounding:
             converged = True
@@ -187,19 +207,46 @@ def solve(
         if not accepted:
             break
         if problem.ratios:
-            prior = ratio_precision(problem.ratios, model.design, problem.data, amplitude)
-            cost = _cost(problem, parameters, amplitude, model, prior)
-    columns[:count] = model.design
-    columns[count:] = problem.model.jacobian(parameters, amplitude, model)
+            ratios = ratio_precision(problem.ratios, here.model.design, here.amplitude)
+            here = _at(problem, here.parameters, ratios)
+    parameters, amplitude = here.parameters, here.amplitude
+    size = np.sqrt((here.model.design**2).sum(axis=1))
+    if size @ amplitude[:count] < 0:  # the same fit upside down: amplitudes are positive as a whole
+        parameters, amplitude = parameters.copy(), -amplitude
+        parameters[PHASE] += pi
     return Solution(
         parameters=parameters,
         amplitude=amplitude,
-        cost=cost,
+        cost=here.cost,
         free=free,
-        model=model,
-        columns=columns,
         converged=converged,
     )
+
+
+def slope_columns(
+    problem: Problem, parameters: FloatArray, model: Spectrum, amplitude: FloatArray
+) -> FloatArray:
+    """Return the derivatives of the whole model by the non-linear parameters.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its humps turn with phase and delay.
+    parameters : float array, shape (nonlinear,)
+        Where.
+    model : Spectrum
+        The components there.
+    amplitude : float array, shape (component + hump,)
+        Amplitudes of the components, then areas of `problem.humps`.
+    """
+    count = problem.model.n_components
+    slopes = problem.model.jacobian(parameters, amplitude[:count], model)
+    areas = amplitude[count:]
+    if np.any(areas):
+        quarter = problem.humps.design(parameters[PHASE] + 0.5 * pi, parameters[DELAY])
+        slopes[PHASE] += areas @ quarter
+        slopes[DELAY] += (areas * 2 * pi * problem.humps.frequency_hz) @ quarter
+    return slopes
 
 
 def bounds(count: int) -> tuple[FloatArray, FloatArray]:
@@ -209,11 +256,6 @@ def bounds(count: int) -> tuple[FloatArray, FloatArray]:
     high[LORENTZ], high[GAUSS2] = MAX_WIDTH_HZ, MAX_WIDTH_HZ**2
     low[DELAY], high[DELAY] = -MAX_DELAY_S, MAX_DELAY_S
     return low, high
-
-
-def best_amplitude(design: FloatArray, data: FloatArray, prior: FloatArray) -> FloatArray:
-    """Return the amplitudes of least square sum, prior included."""
-    return solve_positive(design @ design.T + prior, design @ data)
 
 
 def solve_positive(matrix: FloatArray, right: FloatArray) -> FloatArray:
@@ -233,10 +275,7 @@ def inverse_positive(matrix: FloatArray) -> FloatArray:
 
 
 def ratio_precision(
-    ratios: Sequence[RatioPrior],
-    design: FloatArray,
-    data: FloatArray,
-    amplitude: FloatArray | None,
+    ratios: Sequence[RatioPrior], design: FloatArray, amplitude: FloatArray
 ) -> FloatArray:
     """Return the quadratic form of the ratio priors at the present amplitudes.
 
@@ -246,10 +285,6 @@ def ratio_precision(
     """
     count = design.shape[0]
     precision = np.zeros((count, count))
-    if not ratios:
-        return precision
-    if amplitude is None:
-        amplitude = best_amplitude(design, data, precision)
     error = 1 / np.sqrt(np.maximum((design**2).sum(axis=1), 1e-300))
     for ratio in ratios:
         scale = ratio.sd * max(abs(amplitude[ratio.denominator]), error[ratio.denominator])
@@ -258,21 +293,6 @@ def ratio_precision(
         row[ratio.denominator] -= ratio.mean / scale
         precision += np.outer(row, row)
     return precision
-
-
-def _cost(
-    problem: Problem,
-    parameters: FloatArray,
-    amplitude: FloatArray,
-    model: Spectrum,
-    prior: FloatArray,
-) -> float:
-    residual = problem.data - amplitude @ model.design
-    return float(
-        residual @ residual
-        + amplitude @ prior @ amplitude
-        + (problem.precision * parameters) @ parameters
-    )
 
 
 def wrapped(angle: float) -> float:

@@ -28,13 +28,17 @@ _RESOLUTION_HZ = 1.3
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A place on the grid; `gain` is the part of the data's square sum that it explains."""
+    """A place on the grid.
+
+    `gain` is the part of the data's square sum that it explains, `amplitude` its amplitudes.
+    """
 
     gain: float
     shift_hz: float
     width_hz: float
     phase_rad: float
     delay_s: float
+    amplitude: FloatArray
 
 
 def noise_sd(fid: ComplexArray) -> float:
@@ -132,6 +136,7 @@ def grid_starts(
             )
             if amplitude @ np.sqrt(np.diag(gram)) < 0:
                 angle += pi
+                amplitude = -amplitude
             found.append(
                 Start(
                     float(gain[flat_place]),
@@ -139,6 +144,7 @@ def grid_starts(
                     width,
                     angle,
                     DELAYS_S[place[0]],
+                    amplitude,
                 )
             )
     found.sort(key=lambda start: -start.gain)

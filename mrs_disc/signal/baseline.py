@@ -1,0 +1,396 @@
+"""The baseline: a few positive humps, and an average over all ways to place them.
+
+Under the metabolites of a short echo lie macromolecules and lipids: positive, in phase, an order
+broader than the metabolites, of unknown number, place, width and size. Each is a Gaussian hump ::
+
+    c exp(i phase) exp(2 pi i f (t + delay)) exp(-GAUSS_RATE w^2 (t + delay)^2),   c > 0, t >= 0
+
+Physics enters as the prior: the number of humps is binomial about `MEAN_COUNT`, their places are
+uniform, their widths and the logarithm of their common strength too, and their areas scatter about
+it. The data decide between none and many, weak and strong, and where they cannot decide, the
+amplitudes' uncertainty says so.
+
+Around a solution of the fit everything is linear. With the metabolites' parameters x (amplitudes
+and the derivatives by shift, width, phase ...) integrated out in closed form, the log-likelihood
+of the humps' areas c on a grid of places and widths is the small quadratic form ::
+
+    h^T c - c^T Q c / 2,    Q = D^T (1 - X (X^T X + P)^-1 X^T) D,   x | c = x_0 - W c
+
+(D humps, X derivatives, P priors, all in units of the noise). The humps sit in a fixed number of
+slots. A slot is empty, or holds one hump anywhere on the grid; given the other slots, the odds of
+every place and width, its area integrated out, and of the empty slot are closed forms, so that a
+slot can be drawn anew from all of them at once (Gibbs sampling). So can the common strength. Some
+tens of chains advance together as rows of arrays; twenty sweeps suffice, because every draw may
+jump across the whole spectrum. The seed is fixed: same data, same answer.
+
+Decisions:
+
+- An average, not a choice: taking the best hump model, or testing whether there is any, made 95 %
+  intervals cover 11 to 22 % for weak humps, and left a bias of several standard errors.
+- Sampling, not expectation propagation, on the same grid and prior: that is smooth and as
+  fast, but its spike-and-slab moments are wrong for overlapping humps (intervals covered 83 to 92 %
+  where sampling covers 93 to 95 %; PA 15 % less accurate). A beam of the best models misses
+  the many equivalent ones.
+- Humps not on the grid do not matter: it is finer than half of the narrowest hump.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, log, pi
+
+import numpy as np
+import scipy.fft
+
+from mrs_disc.signal.basis import GAUSS_RATE
+from mrs_disc.typing import ComplexArray, FloatArray, IntArray
+
+MEAN_COUNT = 5.0
+"""Humps expected; none has weight too: a strength below the noise is the same as no hump."""
+WIDTHS_HZ = (45.0, 64.0, 90.0)
+STRENGTH = (0.005, 0.6)
+"""Range of the humps' typical area, in units of the metabolites' area; log-uniform."""
+AREA_LOG_SD = 0.6
+SPACING_HZ = 15.0
+SLOTS = 10
+CHAINS = 32
+_STRENGTHS = 16
+_SEED = 20240601
+_HUMP_S = 0.07  # after this a hump of 45 Hz has fallen to 3e-16
+
+
+@dataclass(frozen=True, slots=True)
+class HumpGrid:
+    """Humps of area one at the bins of a spectrum.
+
+    Parameters
+    ----------
+    frequency_hz, width_hz : float array, shape (hump,)
+        Place, from the centre of the window, and Gaussian FWHM.
+    bins : complex array, shape (hump, bin)
+        Their spectra at phase and delay zero.
+    """
+
+    frequency_hz: FloatArray
+    width_hz: FloatArray
+    bins: ComplexArray
+
+    def design(self, phase_rad: float, delay_s: float) -> FloatArray:
+        """Return the humps' spectra as they lie in the data, shape (hump, datum)."""
+        turn = np.exp(1j * (phase_rad + 2 * pi * self.frequency_hz * delay_s))
+        turned = turn[:, None] * self.bins
+        return np.concatenate([turned.real, turned.imag], axis=1)
+
+    def of_width(self, width_hz: float) -> HumpGrid:
+        """Return the humps of one width."""
+        kept = np.flatnonzero(self.width_hz == width_hz)
+        return HumpGrid(self.frequency_hz[kept], self.width_hz[kept], self.bins[kept])
+
+    def fid(self, area: FloatArray, time_s: FloatArray) -> ComplexArray:
+        """Return the FID of humps of given areas about the window's centre, shape (point,)."""
+        total = np.zeros(time_s.shape, dtype=complex)
+        live = np.abs(time_s) < _HUMP_S
+        time = time_s[live]
+        for index in np.flatnonzero(area):
+            rate = 2j * pi * self.frequency_hz[index] * time
+            decay = GAUSS_RATE * (self.width_hz[index] * time) ** 2
+            total[live] += area[index] * np.exp(rate - decay)
+        return total
+
+
+def no_humps(n_bins: int) -> HumpGrid:
+    """Return the grid of no baseline."""
+    return HumpGrid(np.zeros(0), np.zeros(0), np.zeros((0, n_bins), dtype=complex))
+
+
+def hump_grid(range_hz: tuple[float, float], time_s: FloatArray, bins: IntArray) -> HumpGrid:
+    """Return humps on a grid of places and widths.
+
+    Parameters
+    ----------
+    range_hz : tuple of float
+        Where humps may lie, from the centre of the window.
+    time_s : float array, shape (point,)
+        Time of the points after the echo.
+    bins : int array, shape (bin,)
+        Bins of the unitary discrete Fourier transform of the points.
+    """
+    low, high = range_hz
+    count = max(2, round((high - low) / SPACING_HZ))
+    places = low + (high - low) * (np.arange(count) + 0.5) / count
+    live = time_s[: max(1, int(np.searchsorted(time_s, _HUMP_S)))]
+    carriers = np.exp(2j * pi * places[:, None] * live)
+    envelopes = np.exp(-GAUSS_RATE * np.multiply.outer(WIDTHS_HZ, live) ** 2)
+    fids = (carriers[:, None, :] * envelopes).reshape(-1, live.size)
+    spectra = scipy.fft.fft(fids, time_s.size)[:, bins] / np.sqrt(time_s.size)
+    return HumpGrid(np.repeat(places, len(WIDTHS_HZ)), np.tile(WIDTHS_HZ, count), spectra)
+
+
+@dataclass(frozen=True, slots=True)
+class Chains:
+    """Where the chains stand: areas are zero in empty slots.
+
+    Parameters
+    ----------
+    hump : int array, shape (slot, chain)
+        The hump on the grid that a slot holds.
+    area : float array, shape (slot, chain)
+        Its area in units of the noise.
+    strength : int array, shape (chain,)
+        Index of the common strength.
+    gauss2 : float array, shape (chain,)
+        Square of the common Gaussian width.
+    delay : float array, shape (chain,)
+        The delay.
+    """
+
+    hump: IntArray
+    area: FloatArray
+    strength: IntArray
+    gauss2: FloatArray
+    delay: FloatArray
+
+    @classmethod
+    def empty(cls, gauss2: float, delay: float) -> Chains:
+        """Return chains without humps, over all strengths."""
+        return cls(
+            np.zeros((SLOTS, CHAINS), dtype=int),
+            np.zeros((SLOTS, CHAINS)),
+            np.arange(CHAINS) * _STRENGTHS // CHAINS,
+            np.full(CHAINS, gauss2),
+            np.full(CHAINS, delay),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tangent:
+    """The linear problem about a solution, metabolites integrated out.
+
+    The coordinates z are, in this order: the square of the Gaussian width, the delay, the humps'
+    areas. Their log-likelihood is ``force @ z - z @ curvature @ z / 2``; given them, the
+    metabolites' parameters are normal about ``centre - response @ z`` with `covariance`.
+
+    Parameters
+    ----------
+    curvature : float array, shape (coordinate, coordinate)
+    force : float array, shape (coordinate,)
+    centre : float array, shape (parameter,)
+    response : float array, shape (parameter, coordinate)
+    covariance : float array, shape (parameter, parameter)
+    """
+
+    curvature: FloatArray
+    force: FloatArray
+    centre: FloatArray
+    response: FloatArray
+    covariance: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priors:
+    """Scales of what the chains draw.
+
+    Parameters
+    ----------
+    reference_area : float
+        The metabolites' area in units of the noise; strengths are relative to it.
+    delay_sd_s : float
+        Standard deviation of a delay, where there is one; 0 holds it at zero.
+    gauss2_mean : float
+        Mean square of the Gaussian width in Hz^2, where there is one.
+    """
+
+    reference_area: float
+    delay_sd_s: float
+    gauss2_mean: float
+
+
+def draw_chains(
+    tangent: Tangent,
+    chains: Chains,
+    priors: Priors,
+    *,
+    burn: int,
+    keep: int,
+    rng: np.random.Generator,
+) -> tuple[Chains, FloatArray]:
+    """Advance the chains and return what they drew.
+
+    Parameters
+    ----------
+    tangent : Tangent
+        The linear problem.
+    chains : Chains
+        Where the chains stand.
+    priors : Priors
+        Scales of the priors.
+    burn, keep : int
+        Sweeps to forget, and sweeps to keep.
+    rng : numpy Generator
+        Of a fixed seed.
+
+    Returns
+    -------
+    Chains
+        Where they stand now.
+    float array, shape (draw, coordinate)
+        Coordinates at the kept sweeps of all chains, all of the same weight.
+    """
+    sweeper = _Sweeper(tangent, chains, priors)
+    kept = []
+    for sweep in range(burn + keep):
+        sweeper.sweep(rng)
+        if sweep >= burn:
+            kept.append(sweeper.coordinates())
+    return sweeper.chains(), np.concatenate(kept)
+
+
+class _Sweeper:
+    """The state of all chains, one per row, and the draws that change it.
+
+    `left` holds the force that the present coordinates leave, ``force - curvature @ z``: with the
+    contribution of one coordinate put back, it gives that coordinate's conditional law.
+    """
+
+    def __init__(self, tangent: Tangent, chains: Chains, priors: Priors) -> None:
+        self.curvature = tangent.curvature
+        self.force = tangent.force
+        self.stiffness = np.diag(tangent.curvature).copy()
+        self.n_humps = tangent.force.size - 2
+        self.rows = np.arange(chains.strength.size)
+        self.hump = chains.hump.copy()
+        self.area = chains.area.copy()
+        self.strength = chains.strength.copy()
+        self.gauss2 = chains.gauss2.copy()
+        self.delay = chains.delay.copy()
+        self.priors = priors
+        self.scale = np.exp(np.linspace(log(STRENGTH[0]), log(STRENGTH[1]), _STRENGTHS))
+        # Normal law of the mean and variance of the log-normal.
+        spread = exp(AREA_LOG_SD**2)
+        self.mean = self.scale * priors.reference_area * spread**0.5
+        self.variance = self.mean**2 * (spread - 1)
+        share = MEAN_COUNT / SLOTS
+        self.log_odds = log(share / (1 - share) / max(self.n_humps, 1))
+        self.left = self.force - self.coordinates() @ self.curvature
+
+    def coordinates(self) -> FloatArray:
+        """Return the present coordinates, shape (chain, coordinate)."""
+        place = np.zeros((self.rows.size, self.force.size))
+        place[:, 0] = self.gauss2
+        place[:, 1] = self.delay
+        rows = np.broadcast_to(self.rows, self.hump.shape)
+        if self.n_humps:
+            np.add.at(place, (rows, 2 + self.hump), self.area)
+        return place
+
+    def chains(self) -> Chains:
+        """Return where the chains stand."""
+        return Chains(self.hump, self.area, self.strength, self.gauss2, self.delay)
+
+    def sweep(self, rng: np.random.Generator) -> None:
+        """Draw everything once."""
+        if self.n_humps:
+            self._draw_humps(rng)
+            self._draw_scale(rng)
+        self._draw_gauss(rng)
+        self._draw_delay(rng)
+
+    def _draw_humps(self, rng: np.random.Generator) -> None:
+        """Draw each slot: empty, or a hump anywhere, with its area."""
+        count = self.rows.size
+        mean = self.mean[self.strength][:, None]
+        precision = 1 / self.variance[self.strength][:, None]
+        posterior = self.stiffness[2:] + precision
+        width = 1 / posterior
+        constant = self.log_odds + 0.5 * np.log(width * precision) - 0.5 * mean**2 * precision
+        uniform = rng.random((self.hump.shape[0], count))
+        normal = rng.standard_normal((self.hump.shape[0], count))
+        for slot in range(self.hump.shape[0]):
+            self.left += self.curvature[2 + self.hump[slot]] * self.area[slot][:, None]
+            centre = (self.left[:, 2:] + mean * precision) * width
+            weight = centre * centre * posterior
+            weight *= 0.5
+            weight += constant
+            largest = np.maximum(weight.max(axis=1), 0.0)
+            weight -= largest[:, None]
+            np.exp(weight, out=weight)
+            cumulated = weight.cumsum(axis=1)
+            threshold = uniform[slot] * (cumulated[:, -1] + np.exp(-largest))
+            chosen = (cumulated < threshold[:, None]).sum(axis=1)
+            filled = chosen < self.n_humps
+            chosen[~filled] = 0
+            spread = np.sqrt(width[self.rows, chosen])
+            self.area[slot] = filled * (centre[self.rows, chosen] + spread * normal[slot])
+            self.hump[slot] = chosen
+            self.left -= self.curvature[2 + chosen] * self.area[slot][:, None]
+
+    def _draw_scale(self, rng: np.random.Generator) -> None:
+        """Draw the strength, first together with all areas, then given them."""
+        index = 2 + self.hump
+        others = self.force - self.curvature[0] * self.gauss2[:, None]
+        others = others - self.curvature[1] * self.delay[:, None]
+        pull = (others[self.rows, index] * self.area).sum(axis=0)
+        push = pull - (self.left[self.rows, index] * self.area).sum(axis=0)
+        factor = self.scale / self.scale[self.strength][:, None]
+        odds = factor * pull[:, None] - 0.5 * factor**2 * push[:, None]
+        moved = _choose(odds, rng)
+        filled = self.area != 0
+        number = filled.sum(axis=0)
+        self.strength = np.where(number > 0, moved, self.strength)
+        gain = np.where(number > 0, factor[self.rows, moved], 1.0)
+        self.left = others - (others - self.left) * gain[:, None]
+        self.area *= gain
+        distance = (self.area[:, :, None] - self.mean) ** 2 / self.variance
+        odds = -0.5 * number[:, None] * np.log(self.variance)
+        odds = odds - 0.5 * (distance * filled[:, :, None]).sum(axis=0)
+        self.strength = _choose(odds, rng)
+
+    def _draw_gauss(self, rng: np.random.Generator) -> None:
+        """Draw the square of the Gaussian width: none, or exponential; each has even odds."""
+        stiffness = self.stiffness[0]
+        if stiffness <= 0:
+            return
+        mean = self.left[:, 0] / stiffness + self.gauss2
+        slope = 1 / self.priors.gauss2_mean
+        sd = min(stiffness**-0.5, 2 * self.priors.gauss2_mean)
+        edges = np.maximum(mean - slope / stiffness, 0.0)[:, None] + sd * np.linspace(-4, 4, 33)
+        edges = np.maximum(edges, 0.0)
+        size = np.diff(edges, axis=1)
+        middle = edges[:, :-1] + 0.5 * size
+        logs = -0.5 * stiffness * (middle - mean[:, None]) ** 2 - slope * middle
+        none = -0.5 * stiffness * mean**2
+        top = np.maximum(logs.max(axis=1), none)
+        mass = np.exp(logs - top[:, None]) * size * slope
+        cumulated = mass.cumsum(axis=1)
+        threshold = rng.random(mean.size) * (cumulated[:, -1] + np.exp(none - top))
+        chosen = (cumulated < threshold[:, None]).sum(axis=1)
+        broad = chosen < mass.shape[1]
+        chosen[~broad] = 0
+        inside = edges[self.rows, chosen] + rng.random(mean.size) * size[self.rows, chosen]
+        self._move(0, self.gauss2, broad * inside)
+
+    def _draw_delay(self, rng: np.random.Generator) -> None:
+        """Draw the delay: none, or normal; each has even odds."""
+        precision = self.priors.delay_sd_s**-2 if self.priors.delay_sd_s > 0 else 0.0
+        if precision == 0:
+            return
+        width = 1 / (self.stiffness[1] + precision)
+        mean = (self.left[:, 1] + self.stiffness[1] * self.delay) * width
+        odds = 0.5 * np.log(precision * width) + 0.5 * mean**2 / width
+        late = rng.random(mean.size) * (1 + np.exp(-np.clip(odds, -50, 50))) < 1
+        drawn = mean + width**0.5 * rng.standard_normal(mean.size)
+        self._move(1, self.delay, late * drawn)
+
+    def _move(self, coordinate: int, values: FloatArray, new: FloatArray) -> None:
+        self.left -= self.curvature[coordinate] * (new - values)[:, None]
+        values[:] = new
+
+
+def _choose(log_odds: FloatArray, rng: np.random.Generator) -> IntArray:
+    """Return one column per row, drawn with the odds."""
+    return np.asarray((log_odds + rng.gumbel(size=log_odds.shape)).argmax(axis=1))
+
+
+def seeded() -> np.random.Generator:
+    """Return the generator of every fit: the same numbers each time."""
+    return np.random.default_rng(_SEED)
