@@ -118,6 +118,7 @@ status = "P"
 def population(table: dict[str, dict[str, np.ndarray]], seed: int, per_class: int) -> str:
     """Return the population model of log(acidity/structure)."""
     patient_sd = load_population().patient_log_sd
+    painful = table["P"]["r"]
     text = header(
         "acidity_structure",
         "population",
@@ -135,6 +136,7 @@ def population(table: dict[str, dict[str, np.ndarray]], seed: int, per_class: in
 #   p = sum of share * N(r; mean, sqrt(sd^2 + patient_sd^2 + e^2)) over the painful classes
 #       / the same over all classes
 r_range = [-5.0, 1.0]
+r_cap = {painful.mean() + sqrt(painful.var() - patient_sd**2):.2f}
 patient_sd = {patient_sd:g}
 """
     text += scope(["LAC", "ALA", "PA", "PG", "COL"])
@@ -142,6 +144,7 @@ patient_sd = {patient_sd:g}
     text += """
 [sources]
 r_range = { source = "on it more acid means a higher probability in every class", status = "D" }
+r_cap = { source = "mean + sd of painful discs: up to there more structure lowers p", status = "D" }
 patient_sd = { source = "common to the acids of a patient's discs in the simulator", status = "P" }
 """
     for kind, share in zip(KINDS, shares(), strict=True):

@@ -76,12 +76,15 @@ class PopulationScore(ScoreModelBase):
 
     r of a disc is normal within its class; all discs of a patient share an offset of standard
     deviation `patient_sd`; each disc is seen with its own measurement error. r is taken to lie in
-    `r_range`, on which more acid has to mean a higher probability.
+    `r_range`, on which more acid has to mean a higher probability. A measured r above `r_cap`
+    counts as that, with the structure raised to match: beyond it, at large errors, more structure
+    would make a painful disc more likely.
     """
 
     kind: Literal["population"]
     patient_sd: Annotated[float, Field(ge=0)]
     r_range: Range
+    r_cap: float
     disc_class: tuple[PopulationClass, ...] = Field(min_length=2, alias="class")
 
     @model_validator(mode="after")
@@ -91,7 +94,9 @@ class PopulationScore(ScoreModelBase):
         if {c.painful for c in self.disc_class} != {True, False}:
             raise ValueError("one class at least has to be painful, and one painless")
         if not self.r_range[0] < self.r_range[1]:
-            raise ValueError("r_range has to rise, as in [-6.0, 1.0]")
+            raise ValueError("r_range has to rise, as in [-5.0, 1.0]")
+        if not self.r_range[0] < self.r_cap <= self.r_range[1]:
+            raise ValueError("r_cap has to lie inside r_range")
         reach = 4 * self.patient_sd
         for end in (self.r_range[0] - reach, self.r_range[1] + reach):
             for sick in (c for c in self.disc_class if c.painful):

@@ -16,6 +16,9 @@ from mrs_disc.recipe import ScoreOptions
 STRUCTURE_SD = 3.0
 """Structure below so many standard deviations is not measurable, and gives no score."""
 
+NEGATIVE_SD = 3.5
+"""Acidity so many standard deviations below zero is no noise: baseline or lipid is misjudged."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Disc:
@@ -26,7 +29,7 @@ class Disc:
     level : str
         Disc level.
     acidity, structure : float or None
-        Uncut sums of amplitudes, in the same unit; `None` where the model lacks a part.
+        Sums of amplitudes, uncut, in the same unit; `None` where the model lacks a part.
     acidity_sd, structure_sd, correlation : float
         Their measurement errors.
     components : tuple of str
@@ -167,6 +170,11 @@ def structure_problem(disc: Disc) -> str:
     if disc.structure <= 0 or disc.structure < STRUCTURE_SD * disc.structure_sd:
         ratio = disc.structure / disc.structure_sd if disc.structure_sd > 0 else 0.0
         return f"structure not measurable: {ratio:.1f} sd, {STRUCTURE_SD:g} are needed"
+    if disc.acidity < -NEGATIVE_SD * disc.acidity_sd:
+        return (
+            f"acidity lies {-disc.acidity / disc.acidity_sd:.1f} sd below zero, which noise does "
+            "not explain: baseline or lipid is misjudged"
+        )
     return ""
 
 

@@ -89,7 +89,7 @@ def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality
     gates = recipe.quality
     found = _Findings()
     if not fit.converged:
-        found.lower("poor", f"the fit did not converge{': ' + fit.reason if fit.reason else ''}")
+        found.lower("poor", fit.reason or "the fit did not converge")
     snr = _snr(fit, gates, found)
     linewidth_hz = _linewidth(fit, gates, found)
     residual_water = _residual_water(fit, preprocessed, gates, found)
