@@ -192,15 +192,17 @@ def align(
         if float(np.median(energy)) < MIN_ENERGY:  # then its tails are far below the noise
             water = None
         else:
-            tails = _tails(spectra, frequencies, inside, window(frequencies, *water_hz), duration)
+            tails = water_tails(
+                spectra, frequencies, inside, window(frequencies, *water_hz), duration
+            )
             struck = lines - (lines @ tails.conj()) @ tails.T
     metabolites = _thinned(lines if tails is None else struck, duration)
-    found = _register(metabolites, max_shift_hz)
+    found = _register(metabolites, max_shift_hz, n_rounds=3 if tails is None else 2)
     if tails is not None and found.energy >= MIN_ENERGY:
         softened = _soft_tails(lines, tails, found)
         if softened is not None:
             metabolites = _thinned(softened, duration)
-            found = _register(metabolites, max_shift_hz)
+            found = _register(metabolites, max_shift_hz, n_rounds=2, start=found)
     used = "metabolites"
     if water is not None:
         found, used = _with_water(found, metabolites, water, max_shift_hz)
@@ -292,10 +294,27 @@ def smooth_course(values: FloatArray, sd: FloatArray, bandwidth: float | None = 
     return course
 
 
-def _tails(
+def water_tails(
     spectra: ComplexArray, frequencies: FloatArray, inside: slice, band: slice, duration_s: float
 ) -> ComplexArray:
-    """Orthonormal tails of the water in the window, shape (bin, power)."""
+    """Return orthonormal tails of the water in a window.
+
+    Parameters
+    ----------
+    spectra : complex array, shape (transient, point)
+        Spectra without halving of the first point, in the order of `frequencies`.
+    frequencies : float array, shape (point,)
+        Hz from the carrier.
+    inside, band : slice
+        The window, and the band of the water; they must not overlap.
+    duration_s : float
+        Number of points times dwell time, s.
+
+    Returns
+    -------
+    complex128 array, shape (bin, `N_TAILS`)
+        Orthonormal columns: what a line of any shape near the water's place adds to the window.
+    """
     power = np.median(np.abs(spectra[:, band]), axis=0).astype(float) ** 4
     centre = float(frequencies[band] @ power / max(power.sum(), 1e-300))
     angle = 2j * np.pi * duration_s / len(frequencies) * (frequencies[inside] - centre)
@@ -323,10 +342,7 @@ def _thinned(spectra: ComplexArray, duration_s: float) -> _Band:
 
 
 def _register(
-    band: _Band,
-    max_shift_hz: float,
-    centre: FloatArray | None = None,
-    centre_sd: float = JITTER_PRIOR_HZ,
+    band: _Band, max_shift_hz: float, *, n_rounds: int = 3, start: _Found | None = None
 ) -> _Found:
     """Register all transients of one band to their own common reference."""
     x, time = band.signal, band.time
@@ -334,13 +350,14 @@ def _register(
     norm = np.sqrt(np.sum(np.abs(x) ** 2, axis=1))
     typical = float(np.median(norm))
     clamp = np.minimum(1.0, 1.5 * typical / np.maximum(norm, 1e-300))
-    prior = np.zeros(n_transients) if centre is None else centre
-    frequency = prior.copy()
-    start = x * clamp[:, None] * np.exp(-2j * np.pi * frequency[:, None] * time)
-    phase = _first_phases(start)
+    frequency = np.zeros(n_transients)
+    if start is None:
+        phase = _first_phases(x * clamp[:, None])
+    else:
+        frequency, phase = start.frequency, start.phase
     weight = clamp
     found = _Found(frequency, phase, np.zeros((n_transients, 2, 2)), 0.0)
-    for _ in range(3):
+    for _ in range(n_rounds):
         turned = x * np.exp(-1j * (phase[:, None] + 2 * np.pi * frequency[:, None] * time))
         total = weight @ turned
         mean = total / weight.sum()
@@ -354,7 +371,7 @@ def _register(
             weight.sum() - weight[:, None]
         )
         product = x[:, keep] * np.conj(others * shape[keep])
-        frequency, phase = _highest_points(product, time[keep], max_shift_hz, prior, centre_sd)
+        frequency, phase = _highest_points(product, time[keep], max_shift_hz)
         information = _information(power, time)
         found = _Found(
             frequency,
@@ -422,15 +439,13 @@ def _highest_points(
     product: ComplexArray,
     time: FloatArray,
     max_shift_hz: float,
-    prior: FloatArray,
-    prior_sd: float,
 ) -> tuple[FloatArray, FloatArray]:
-    """Frequency and phase of the highest point of each periodogram, weakly drawn to the prior."""
+    """Frequency and phase of the highest point of each periodogram, weakly drawn to zero."""
     span = float(np.sqrt(np.average(time**2, weights=np.abs(product).mean(axis=0) + 1e-300)))
     step = min(max(1 / (16 * max(span, 1e-4)), max_shift_hz / 200), max_shift_hz / 8)
     grid = np.arange(-max_shift_hz, max_shift_hz + step / 2, step)
     height = np.abs(product @ np.exp(-2j * np.pi * np.outer(time, grid)))
-    penalty = 0.5 * ((grid - prior[:, None]) / prior_sd) ** 2
+    penalty = 0.5 * (grid / JITTER_PRIOR_HZ) ** 2
     frequency = grid[np.argmax(2 * height - penalty, axis=1)]
     turning = 2j * np.pi * time
     for _ in range(4):
@@ -439,11 +454,11 @@ def _highest_points(
         c1 = -(turned @ turning)
         c2 = turned @ turning**2
         size = np.maximum(np.abs(c0), 1e-300)
-        slope = 2 * np.real(np.conj(c0) * c1) / size - (frequency - prior) / prior_sd**2
+        slope = 2 * np.real(np.conj(c0) * c1) / size - frequency / JITTER_PRIOR_HZ**2
         bend = (
             2 * (np.abs(c1) ** 2 + np.real(np.conj(c0) * c2)) / size
             - 2 * np.real(np.conj(c0) * c1) ** 2 / size**3
-            - 1 / prior_sd**2
+            - 1 / JITTER_PRIOR_HZ**2
         )
         move = np.where(bend < 0, -slope / np.where(bend < 0, bend, -1.0), 0.0)
         frequency = np.clip(frequency + np.clip(move, -step, step), -max_shift_hz, max_shift_hz)
@@ -517,7 +532,7 @@ def _with_water(
     metabolites: _Found, band: _Band, water_band: _Band, max_shift_hz: float
 ) -> tuple[_Found, str]:
     """Add what the residual water says, as far as it agrees with the metabolites."""
-    water = _register(water_band, max_shift_hz)
+    water = _register(water_band, max_shift_hz, n_rounds=2)
     if water.energy < MIN_ENERGY:
         return metabolites, "metabolites"
     if metabolites.energy < MIN_ENERGY:

@@ -95,10 +95,9 @@ def coil_weights(reference: ComplexArray, covariance: ComplexArray) -> CoilWeigh
         signal = signal[:, finite]
         if not finite.any():
             raise InputError("coil reference: every transient has points that are not finite")
-    if not signal.any():
-        raise InputError("coil reference is zero throughout")
-
     mean = np.asarray(signal.mean(axis=1), dtype=np.complex128)
+    if not mean.any() and not signal.any():
+        raise InputError("coil reference is zero throughout")
     noise = _floored(noise, signal)
     used, dropped = _independent_coils(noise)
     factor = np.linalg.cholesky(noise[np.ix_(used, used)])
@@ -203,17 +202,19 @@ def _strongest_direction(
     if n_transients > 1:
         # Phases that differ from transient to transient cancel in the mean: then stack instead.
         n_early = max(8, n_points // 16)
-        early = np.ascontiguousarray(signal[:, :, :n_early]).reshape(n_coils, -1)
+        some = signal[:, :: max(1, n_transients // 16), :n_early]
+        early = np.ascontiguousarray(some).reshape(n_coils, -1)
         stacked = scipy.linalg.solve_triangular(
             factor.astype(signal.dtype), early, lower=True, check_finite=False
         )
-        gram = (stacked @ stacked.conj().T).astype(np.complex128) / n_transients
-        gram -= early.shape[1] / n_transients * np.eye(n_coils)
+        n_stacked = some.shape[1]
+        gram = (stacked @ stacked.conj().T).astype(np.complex128) / n_stacked
+        gram -= n_early * np.eye(n_coils)
         level = whitened[:, :n_early]
         in_mean = np.linalg.eigvalsh(level @ level.conj().T)[-1] - n_early / n_transients
         in_stack = np.linalg.eigvalsh(gram)[-1]
         # the largest eigenvalue of pure noise is of this size, and proves nothing
-        chance = 2 * np.sqrt(n_coils * n_early / n_transients) + n_coils / n_transients
+        chance = 2 * np.sqrt(n_coils * n_early / n_stacked) + n_coils / n_stacked
         if in_stack > 3 * chance and in_mean < 0.3 * in_stack:
             coherent = gram
     return np.asarray(np.linalg.eigh(coherent)[1][:, -1])

@@ -18,6 +18,9 @@ from mrs_disc.errors import InputError
 from mrs_disc.signal.axes import complex_array
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
 
+SAMPLES_PER_COIL = 512
+"""Noise samples read for each coil: the weights then lose about 0.4 % of the SNR."""
+
 MIN_POINTS = 32
 """Fewer points than this tell nothing about their noise."""
 
@@ -44,7 +47,9 @@ def noise_sd(signal: ComplexArray) -> float:
         If the signal is not finite, zero, or has fewer than 32 points.
     """
     fids = np.atleast_2d(complex_array(signal, "signal", 1, 2))
-    power = _tail_power(fids, 0.25)
+    n_used = _n_filled(fids)
+    tail = _tail(fids[:, n_used // 4 : n_used])
+    power = tail.real.astype(float) ** 2 + tail.imag.astype(float) ** 2
     level = np.median(power, axis=1)
     heard = level[level > 0]
     if len(heard):
@@ -81,17 +86,21 @@ def noise_covariance(raw: ComplexArray) -> ComplexArray:
         signal = signal[:, None, :]
     n_coils, n_transients, n_points = signal.shape
     n_tail = n_points - n_points // 2
-    wanted = min(n_transients, max(8, -(-800 * n_coils // max(n_tail, 1))))
-    chosen = signal[:, np.unique(np.linspace(0, n_transients - 1, wanted).round().astype(int))]
-    finite = np.isfinite(chosen).all(axis=(0, 2))
-    if not finite.any():
-        chosen = signal
-        finite = np.isfinite(chosen).all(axis=(0, 2))
+    wanted = min(n_transients, max(8, -(-SAMPLES_PER_COIL * n_coils // max(n_tail, 1))))
+    read = np.unique(np.linspace(0, n_transients - 1, wanted).round().astype(int))
+    n_used = _n_filled(signal[:, read])
+    with np.errstate(invalid="ignore", over="ignore"):
+        tail = _tail(signal[:, read, n_used // 2 : n_used])
+        finite = np.isfinite(tail.sum(axis=(0, 2)))
         if not finite.any():
-            raise InputError("raw signal: every transient has points that are not finite numbers")
-    tail = _tail(chosen[:, finite], 0.5)
+            tail = _tail(signal[:, :, n_used // 2 : n_used])
+            finite = np.isfinite(tail.sum(axis=(0, 2)))
+    if not finite.any():
+        raise InputError("raw signal: every transient has points that are not finite numbers")
+    if not finite.all():
+        tail = tail[:, finite]
     power = tail.real**2 + tail.imag**2
-    level = np.median(power, axis=2)
+    level = np.median(power[:, :, 1 :: max(1, power.shape[2] // 128)], axis=2)
     coil_level = np.median(level, axis=1)
     heard = coil_level > 0
     if not heard.any():
@@ -100,10 +109,15 @@ def noise_covariance(raw: ComplexArray) -> ComplexArray:
     usable = relative.max(axis=0) <= 4.0
     if not usable.any():
         usable[:] = True
-    pooled = np.mean(power[heard][:, usable] / coil_level[heard, None, None], axis=(0, 1))
-    quiet = quiet_bins(pooled, int(usable.sum()))
-    samples = tail[:, usable][:, :, quiet].reshape(n_coils, -1)
-    covariance = (samples @ samples.conj().T).astype(np.complex128) / samples.shape[1]
+    share = np.where(heard, 1 / np.where(heard, coil_level, 1), 0).astype(power.dtype)
+    pooled = np.einsum("c,tck->k", share, power.transpose(1, 0, 2)[usable])
+    quiet = quiet_bins(pooled.astype(float) / (heard.sum() * usable.sum()), int(usable.sum()))
+    if not usable.all():
+        tail = tail[:, usable]
+    tail *= quiet
+    samples = tail.reshape(n_coils, -1)
+    n_samples = int(quiet.sum()) * tail.shape[1]
+    covariance = (samples @ samples.conj().T).astype(np.complex128) / n_samples
     hermitian: ComplexArray = (covariance + covariance.conj().T) / 2
     return hermitian
 
@@ -151,28 +165,26 @@ def quiet_bins(power: FloatArray, n_averaged: int) -> BoolArray:
     return quiet
 
 
-def _tail(signal: ComplexArray, start: float) -> ComplexArray:
-    """Tapered transform of the late part of the last axis, noise power per bin kept."""
-    n_points = signal.shape[-1]
-    filled = np.flatnonzero(np.abs(signal[..., -1].ravel()) > 0)
-    if not len(filled):
+def _n_filled(signal: ComplexArray) -> int:
+    """Return the number of points up to the last that is not zero."""
+    n_points = int(signal.shape[-1])
+    if not signal[..., -1].any():
         used = np.flatnonzero(signal.any(axis=tuple(range(signal.ndim - 1))))
         n_points = int(used[-1]) + 1 if len(used) else 0
     if n_points < MIN_POINTS:
         raise InputError(f"signal has {n_points} points that are not zero, {MIN_POINTS} needed")
-    tail = signal[..., int(start * n_points) : n_points]
-    n_tail = tail.shape[-1]
+    return n_points
+
+
+def _tail(late: ComplexArray) -> ComplexArray:
+    """Tapered transform of the late part of the last axis, noise power per bin kept."""
+    n_tail = late.shape[-1]
     taper = np.sin(np.pi * (np.arange(n_tail) + 0.5) / n_tail) ** 2
     taper /= np.sqrt(np.sum(taper**2))
     transformed: ComplexArray = scipy.fft.fft(
-        tail * taper.astype(signal.real.dtype), axis=-1, overwrite_x=True
+        late * taper.astype(late.real.dtype), axis=-1, overwrite_x=True
     )
     return transformed
-
-
-def _tail_power(fids: ComplexArray, start: float) -> FloatArray:
-    tail = _tail(fids, start)
-    return np.asarray(tail.real.astype(float) ** 2 + tail.imag.astype(float) ** 2)
 
 
 def _circular_mean(values: FloatArray, width: int) -> FloatArray:

@@ -1,12 +1,13 @@
 """Transients that do not belong to the others, with a reason each; and transients of water.
 
 Every test compares a transient with the middle of the series, in units of the larger of two
-spreads: what the noise makes, and what the other transients show (median absolute deviation). The
-thresholds are quantiles for the number of transients and tests, so that a clean series loses a
-transient in about one series of twenty, whatever its length.
+spreads: what the noise makes, and what the other transients show (median absolute deviation).
+Deviations become chances, and the chances are judged together by the procedure of Benjamini and
+Hochberg: of the transients left out, at most one in ten should be sound, whatever the length of
+the series; a clean series loses one in about one case of ten.
 
-Source of the idea, with fixed thresholds: Near et al., NMR Biomed 2021;34:e4257,
-doi:10.1002/nbm.4257; Simpson et al., Magn Reson Med 2017;77:23-33, doi:10.1002/mrm.26091.
+Sources: Near et al., NMR Biomed 2021;34:e4257, doi:10.1002/nbm.4257 (what spoils a transient);
+Benjamini and Hochberg, J R Stat Soc B 1995;57:289-300, doi:10.1111/j.2517-6161.1995.tb02031.x.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from itertools import pairwise
 
 import numpy as np
 import scipy.fft
-from scipy.special import ndtri
+from scipy.special import log_ndtr
 
 from mrs_disc.errors import InputError
-from mrs_disc.signal.align import Alignment
+from mrs_disc.signal.align import Alignment, water_tails
 from mrs_disc.signal.axes import check_dwell_time, complex_array, frequency_axis, window
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray, IntArray
 
-FALSE_ALARM = 0.05
-"""Chance that a clean series loses a transient to one kind of test."""
+FALSE_SHARE = 0.1
+"""Expected share of sound transients among those left out."""
 
 MIN_TRANSIENTS = 4
 """Among fewer, nobody can say which one is wrong."""
@@ -44,7 +45,8 @@ class Rejection:
     reasons : tuple of (str or None), length transient
         Why a transient is left out, None where it is kept.
     score : float array, shape (transient,)
-        Largest deviation / its threshold; above 1 is an outlier. Infinite where not usable.
+        Deviation / threshold, both as normal deviates; above 1 is an outlier. Infinite where
+        not usable.
     """
 
     keep: BoolArray
@@ -57,7 +59,9 @@ def find_outliers(
     dwell_time_s: float,
     *,
     window_hz: tuple[float, float],
+    water_hz: tuple[float, float] | None = None,
     noise_sd: float | None = None,
+    clipped: BoolArray | None = None,
 ) -> Rejection:
     """Find the transients that do not belong to the others.
 
@@ -69,8 +73,13 @@ def find_outliers(
         Time from point to point, s.
     window_hz : tuple of float
         Metabolite window from the carrier, Hz, without water: its jitter is no reason.
+    water_hz : tuple of float, optional
+        Band of the residual water, Hz; its tails in the window are then no reason either.
     noise_sd : float, optional
         Standard deviation of one real channel of a transient; default the alignment's.
+
+    clipped : bool array, shape (transient,), optional
+        Transients known to be clipped, from `clipped_transients` of the raw signal.
 
     Returns
     -------
@@ -93,16 +102,17 @@ def find_outliers(
         return Rejection(keep=usable.copy(), reasons=tuple(reasons), score=score)
     chosen = np.asarray(signal[index], dtype=np.complex128)
     sd = alignment.noise_sd if noise_sd is None else float(noise_sd)
-    tests = _tests(chosen, alignment, index, dwell_time_s, window_hz, sd)
-    for values, words in tests:
-        over = values > score[index]
-        for k in np.flatnonzero(over & (values > 1)):
-            reasons[index[k]] = words[k]
-        score[index] = np.maximum(score[index], values)
-    clipped = _clipped(chosen)
-    for k in np.flatnonzero(clipped):
-        reasons[index[k]] = "clipped"
-        score[index[k]] = max(score[index[k]], 10.0)
+    kinds = _kinds(chosen, alignment, index, dwell_time_s, window_hz, water_hz, sd)
+    # chance of the worst kind of each transient, for as many kinds as were tried
+    log_chances = np.stack([kind.log_chance for kind in kinds])
+    log_chance = np.minimum(log_chances.min(axis=0) + np.log(len(kinds)), 0.0)
+    limit = _log_limit(log_chance)
+    score[index] = np.sqrt(log_chance / limit)  # a normal deviate is about sqrt(-2 log chance)
+    for place, k in enumerate(index):
+        if score[k] > 1:
+            reasons[k] = kinds[int(np.argmin(log_chances[:, place]))].word(place)
+        if clipped is not None and clipped[k]:
+            reasons[k], score[k] = "clipped", max(score[k], 10.0)
 
     bad = index[score[index] > 1]
     allowed = len(index) // 2
@@ -115,6 +125,29 @@ def find_outliers(
         reasons=tuple(None if k else r for k, r in zip(keep, reasons, strict=True)),
         score=score,
     )
+
+
+def clipped_transients(raw: ComplexArray) -> BoolArray:
+    """Recognise transients whose first points hold the largest value the receiver can give.
+
+    Parameters
+    ----------
+    raw : complex array, shape (transient, point) or (coil, transient, point)
+        Raw signal, before anything was done to it.
+
+    Returns
+    -------
+    bool array, shape (transient,)
+        True where, in any coil, a channel holds its largest magnitude for three points or more
+        among the first 64.
+    """
+    early = complex_array(raw, "raw signal", 2, 3, finite=False)[..., :64]
+    clipped = np.zeros(early.shape[:-1], dtype=bool)
+    for part in (early.real, early.imag):
+        size = np.abs(part)
+        top = size.max(axis=-1, keepdims=True)
+        clipped |= ((size == top) & (top > 0)).sum(axis=-1) >= 3
+    return np.asarray(clipped.any(axis=0) if clipped.ndim == 2 else clipped, dtype=bool)
 
 
 def water_transients(signal: ComplexArray, factor: float = 5.0) -> BoolArray:
@@ -186,118 +219,167 @@ def _one_line(loud: ComplexArray) -> bool:
     return True
 
 
-def _tests(
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One kind of test: log chance of each transient, and how to say what was found."""
+
+    log_chance: FloatArray
+    words: str
+    values: FloatArray
+
+    def word(self, place: int) -> str:
+        return self.words.format(float(self.values[place]))
+
+
+def _kinds(
     signal: ComplexArray,
     alignment: Alignment,
     index: IntArray,
     dwell_time_s: float,
     window_hz: tuple[float, float],
+    water_hz: tuple[float, float] | None,
     sd: float,
-) -> list[tuple[FloatArray, list[str]]]:
-    n_transients, n_points = signal.shape
+) -> list[_Kind]:
+    n_points = signal.shape[1]
     frequencies = frequency_axis(n_points, dwell_time_s)
     inside = window(frequencies, *window_hz)
     spectra = scipy.fft.fftshift(scipy.fft.fft(signal, axis=-1, norm="ortho"), axes=-1)
-    lines = spectra[:, inside] / (np.sqrt(2) * sd)
-    limit = _threshold(n_transients, 2)
+    spectra /= np.sqrt(2) * sd
+    band = None
+    if water_hz is not None and (window_hz[1] < water_hz[0] or water_hz[1] < window_hz[0]):
+        band = window(frequencies, *water_hz)
 
-    # amplitude of the common shape, leaving the transient out of the shape
-    middle = np.median(lines.real, axis=0) + 1j * np.median(lines.imag, axis=0)
-    middle = _common(lines, middle)
+    def without_tails(part: slice) -> ComplexArray:
+        lines: ComplexArray = spectra[:, part]
+        if band is None:
+            return lines
+        tails = water_tails(spectra, frequencies, part, band, n_points * dwell_time_s)
+        cleaned: ComplexArray = lines - (lines @ tails.conj()) @ tails.T
+        return cleaned
+
+    # amplitude of the common shape
+    lines = without_tails(inside)
+    middle = _common(lines)
     energy = max(float(np.sum(np.abs(middle) ** 2)), 1e-300)
     part = np.real(lines @ middle.conj()) / energy
     typical = float(np.median(part))
     spread = max(_spread(part), 1 / np.sqrt(2 * energy))
-    away = np.abs(part - typical) / (limit * spread + 0.1 * abs(typical))
-    results = [
-        (
-            away,
-            [
-                f"amplitude {p / typical:.2f} of the others" if typical > 0 else "amplitude"
-                for p in part
-            ],
+    kinds = [
+        _Kind(
+            _two_sided(part - typical, spread, 0.1 * abs(typical)),
+            "amplitude {:.2f} of the others",
+            part / typical if typical > 0 else part,
         )
     ]
 
     sd_hz, sd_rad = alignment.frequency_sd_hz[index], alignment.phase_sd_rad[index]
-    if np.isfinite(sd_hz).all() and alignment.method == "transient":
+    if alignment.method == "transient":
         jump = alignment.measured_hz[index] - alignment.smooth_hz[index]
-        wide = np.sqrt(np.maximum(_spread(jump), sd_hz) ** 2)
-        results.append(
-            (np.abs(jump) / (limit * wide + 0.5), [f"frequency jump of {j:+.1f} Hz" for j in jump])
-        )
+        wide = np.maximum(_spread(jump), sd_hz)
+        kinds.append(_Kind(_two_sided(jump, wide, 0.5), "frequency jump of {:+.1f} Hz", jump))
         turn = alignment.measured_rad[index]
         turn = np.angle(np.exp(1j * (turn - np.median(turn))))
         wide = np.maximum(_spread(turn), sd_rad)
-        results.append(
-            (
-                np.abs(turn) / (limit * wide + 0.05),
-                [f"phase jump of {np.degrees(a):+.0f} degrees" for a in turn],
-            )
+        kinds.append(
+            _Kind(_two_sided(turn, wide, 0.05), "phase jump of {:+.0f} degrees", np.degrees(turn))
         )
 
-    residual = lines - part[:, None] * middle
-    results.append(_energies(residual, n_transients))
-    results.append(_spikes(signal, sd))
-    return results
+    kinds.append(
+        _energies(
+            _split(lines - part[:, None] * middle, N_BANDS),
+            "residual in the window {:.1f} times the others'",
+        )
+    )
+    parts = []
+    for side in _outside(frequencies, window_hz, water_hz):
+        other = without_tails(side)
+        parts += _split(other - other.mean(axis=0), 4)
+    if parts:
+        kinds.append(_energies(parts, "signal outside the window {:.1f} times the others'"))
+    kinds.append(_spikes(signal, sd))
+    return kinds
 
 
-def _common(lines: ComplexArray, middle: ComplexArray) -> ComplexArray:
+def _log_limit(log_chance: FloatArray) -> float:
+    """Chance below which transients are outliers (Benjamini and Hochberg)."""
+    ranked = np.sort(log_chance)
+    limits = np.log(FALSE_SHARE * np.arange(1, len(ranked) + 1) / len(ranked))
+    under = np.flatnonzero(ranked <= limits)
+    return float(limits[under[-1] if len(under) else 0])
+
+
+def _two_sided(away: FloatArray, spread: FloatArray | float, margin: float) -> FloatArray:
+    """Log chance of a deviation to either side, the part within the margin not counted."""
+    beyond = np.maximum(np.abs(away) - margin, 0) / np.maximum(spread, 1e-300)
+    return np.asarray(log_ndtr(-beyond / _widening(len(away))) + np.log(2))
+
+
+def _widening(n_transients: int) -> float:
+    """Widen deviations in short series, whose spread is itself uncertain."""
+    return 1 + 6.0 / n_transients
+
+
+def _common(lines: ComplexArray) -> ComplexArray:
     """Mean of the lines that are like their median: less noise than the median itself."""
+    middle = np.median(lines.real, axis=0) + 1j * np.median(lines.imag, axis=0)
     distance = np.sum(np.abs(lines - middle) ** 2, axis=1)
     near = distance <= np.median(distance) + 3 * max(_spread(distance), 1e-300)
     return np.asarray(lines[near].mean(axis=0))
 
 
-def _energies(residual: ComplexArray, n_transients: int) -> tuple[FloatArray, list[str]]:
-    """Residual energy in parts of the window, as normal deviates against the series."""
-    edges = np.linspace(0, residual.shape[1], N_BANDS + 1).round().astype(int)
-    power = residual.real**2 + residual.imag**2
-    limit = _threshold(n_transients, N_BANDS)
-    worst = np.zeros(n_transients)
-    place = np.zeros(n_transients, dtype=int)
-    for band, (a, b) in enumerate(pairwise(edges)):
-        if b <= a:
-            continue
-        shape = float(b - a)
-        ratio = np.cbrt(power[:, a:b].mean(axis=1))  # a cube root of energy is near normal
-        centre = float(np.median(ratio))
-        spread = max(_spread(ratio), 1 / (3 * np.sqrt(shape)) * centre)
-        value = (ratio - centre) / (limit * spread + 0.03 * centre)
-        place = np.where(value > worst, band, place)
-        worst = np.maximum(worst, value)
-    return worst, [f"residual in part {p + 1} of {N_BANDS} of the window" for p in place]
+def _split(residual: ComplexArray, n_parts: int) -> list[ComplexArray]:
+    """Cut a residual into parts of equal width, those of no bin left out."""
+    edges = np.linspace(0, residual.shape[1], n_parts + 1).round().astype(int)
+    return [residual[:, a:b] for a, b in pairwise(edges) if b > a]
 
 
-def _spikes(signal: ComplexArray, sd: float) -> tuple[FloatArray, list[str]]:
-    """Points that stand alone in time: second difference against the series."""
+def _outside(
+    frequencies: FloatArray, window_hz: tuple[float, float], water_hz: tuple[float, float] | None
+) -> list[slice]:
+    """Return what lies on either side of the window and of the water, with a margin."""
+    low, high = window_hz
+    if water_hz is not None:
+        margin = 0.5 * (water_hz[1] - water_hz[0])
+        low, high = min(low, water_hz[0] - margin), max(high, water_hz[1] + margin)
+    sides = [
+        slice(0, int(np.searchsorted(frequencies, low))),
+        slice(int(np.searchsorted(frequencies, high, side="right")), len(frequencies)),
+    ]
+    return [side for side in sides if side.stop - side.start >= 32]
+
+
+def _energies(parts: list[ComplexArray], words: str) -> _Kind:
+    """Residual energy of each part of the spectrum against the series; more is suspect."""
+    n_transients = len(parts[0])
+    log_chance = np.zeros(n_transients)
+    ratio = np.ones(n_transients)
+    for residual in parts:
+        power = residual.real**2 + residual.imag**2
+        size = np.cbrt(power.mean(axis=1))  # the cube root of an energy is near normal
+        centre = max(float(np.median(size)), 1e-300)
+        spread = max(_spread(size), centre / (3 * np.sqrt(residual.shape[1])))
+        beyond = (size - centre - 0.03 * centre) / spread / _widening(n_transients)
+        chance = np.minimum(log_ndtr(-beyond) + np.log(len(parts)), 0.0)
+        ratio = np.where(chance < log_chance, (size / centre) ** 3, ratio)
+        log_chance = np.minimum(log_chance, chance)
+    return _Kind(log_chance, words, ratio)
+
+
+def _spikes(signal: ComplexArray, sd: float) -> _Kind:
+    """Points that stand alone in time: second difference against noise and against the series."""
     n_transients, n_points = signal.shape
     bent = signal[:, 1:-1] - 0.5 * (signal[:, 2:] + signal[:, :-2])
     bent -= bent.mean(axis=0)
-    highest = np.abs(bent).max(axis=1)
-    expected = sd * np.sqrt(2 * 1.5) * np.sqrt(np.log(n_points * n_transients / FALSE_ALARM))
-    centre = float(np.median(highest))
-    limit = max(
-        expected, centre + _threshold(n_transients, 1) * max(_spread(highest), 0.1 * centre)
-    )
-    return highest / limit, ["spike"] * n_transients
-
-
-def _clipped(signal: ComplexArray) -> BoolArray:
-    """Transients whose largest value is held for three points or more."""
-    clipped = np.zeros(len(signal), dtype=bool)
-    for part in (signal.real, signal.imag):
-        size = np.abs(part)
-        top = size.max(axis=1, keepdims=True)
-        clipped |= (size >= top * (1 - 1e-12)).sum(axis=1) >= 3
-    return clipped
+    highest = (bent.real**2 + bent.imag**2).max(axis=1)
+    # the highest of n exponential variables of mean 1.5 * 2 * sd**2
+    by_noise = np.log(n_points) - highest / (3 * sd**2)
+    size = np.sqrt(highest)
+    centre = float(np.median(size))
+    spread = max(_spread(size), 0.07 * centre, 1e-300)
+    by_series = log_ndtr(-(size - centre) / spread / _widening(n_transients))
+    chance = np.minimum(np.maximum(by_noise, by_series), 0.0)
+    return _Kind(chance, "spike of {:.0f} times the noise", size / (np.sqrt(1.5) * sd))
 
 
 def _spread(values: FloatArray) -> float:
     return float(1.4826 * np.median(np.abs(values - np.median(values))))
-
-
-def _threshold(n_transients: int, n_tests: int) -> float:
-    """Two-sided normal quantile for all transients and tests, wider for short series."""
-    quantile = float(-ndtri(FALSE_ALARM / (2 * n_transients * n_tests)))
-    return quantile * (1 + 2.0 / n_transients)
