@@ -205,6 +205,11 @@ def load_recipe(recipe: str | Path | Recipe | None = None) -> Recipe:
         A shipped name (``"press_3t_te30"``), a TOML file, a recipe (returned as it is), or `None`
         for the defaults.
 
+    Returns
+    -------
+    Recipe
+        With the paths of its models made absolute.
+
     Raises
     ------
     RecipeError

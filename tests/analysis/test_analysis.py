@@ -1,0 +1,103 @@
+"""A study end to end: each level on its own, the study as a whole, the same bytes each time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import mrs_disc as md
+from mrs_disc.data import LevelFailure, RawSignal
+from mrs_disc.errors import InputError
+from mrs_disc.report.results import canonical_json, results_from
+
+LEVELS = ("L3-L4", "L4-L5", "L5-S1")
+
+
+@pytest.fixture(scope="module")
+def study():
+    simulated, _ = md.simulate_study(seed=5, levels=LEVELS)
+    return simulated
+
+
+@pytest.fixture(scope="module")
+def report(study):
+    return md.analyze(study)
+
+
+def with_level(study, level, load):
+    """Return the study with another way to load one level."""
+    discs = tuple(replace(d, load=load) if d.level == level else d for d in study.discs)
+    return replace(study, discs=discs)
+
+
+def test_every_level_is_measured_and_scored(report):
+    assert [r.level for r in report] == list(LEVELS)
+    for level in report:
+        assert level.measurement is not None
+        assert level.score.label in ("likely painful", "indeterminate", "unlikely painful")
+        assert level.measurement.fit.converged or level.score.label == "indeterminate"
+
+
+def test_a_level_that_cannot_be_read_fails_alone(study, report):
+    def broken():
+        raise InputError("L4-L5.dat: cut short\nafter 3 transients")
+
+    partly = md.analyze(with_level(study, "L4-L5", broken))
+    failed = partly["L4-L5"]
+    assert failed.failure == LevelFailure(
+        stage="read", message="L4-L5.dat: cut short after 3 transients"
+    )
+    assert failed.measurement is None
+    for level in ("L3-L4", "L5-S1"):
+        mine, whole = partly[level].measurement.fit, report[level].measurement.fit
+        assert np.array_equal(mine.amplitude, whole.amplitude)
+    assert partly.completeness.missing[:1] == ("L4-L5",) or "L4-L5" in partly.completeness.missing
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_a_level_of_zeros_or_no_numbers_fails_with_the_reason(study, value):
+    acquisition = study["L4-L5"]
+    samples = np.full(acquisition.metabolite.signal.shape, value, complex)
+    broken = replace(
+        acquisition,
+        metabolite=RawSignal(signal=samples, sampling=acquisition.metabolite.sampling),
+    )
+    failed = md.analyze(with_level(study, "L4-L5", lambda: broken))["L4-L5"]
+    assert failed.failure.stage == "measure"
+    assert "zero" in failed.failure.message or "finite" in failed.failure.message
+
+
+def test_the_same_study_gives_the_same_bytes(study, report):
+    again = md.analyze(study)
+    assert canonical_json(results_from(report)) == canonical_json(results_from(again))
+
+
+def test_only_the_asked_levels_are_measured(study):
+    assert [r.level for r in md.analyze(study, levels=["l5/s1"])] == ["L5-S1"]
+    with pytest.raises(InputError, match=r"has no L1-L2\. It has: L3-L4, L4-L5, L5-S1"):
+        md.analyze(study, levels=["L1-L2"])
+
+
+def test_completeness_counts_usable_levels(report):
+    usable = [r.level for r in report if r.usable]
+    assert report.completeness.n_levels == len(usable)
+    assert report.completeness.met == (len(usable) >= 3)
+
+
+def test_the_recipe_decides(study):
+    strict = md.load_recipe().model_copy(
+        update={"quality": md.load_recipe().quality.model_copy(update={"min_snr": 1000.0})}
+    )
+    report = md.analyze(study, strict)
+    assert all(r.measurement.quality.verdict == "poor" for r in report)
+    assert all(r.score.label == "indeterminate" for r in report)
+    assert report.recipe_sha256 != md.analyze(study).recipe_sha256
+
+
+def test_the_steps_of_the_api_are_those_of_the_analysis(study, report):
+    preprocessed = md.preprocess(study["L4-L5"], report.recipe)
+    fitted = md.fit(preprocessed, report.recipe)
+    assert np.array_equal(fitted.amplitude, report["L4-L5"].measurement.fit.amplitude)
+    assert fitted.names[0] == "PG"
