@@ -324,16 +324,16 @@ def measure(
     noise_sd : float
         Standard deviation of one real channel of a coil of noise one.
     water : bool
-        The unsuppressed reference instead of the metabolites.
+        The unsuppressed reference (metabolites and water) instead of the suppressed scan.
     """
     time = scan.sampling.time_s(scan.n_points)
     eddy = disturbance.eddy_rad @ np.exp(-time / disturbance.eddy_tau_s[:, None])
+    steady = clean.components.sum(axis=0) + baseline(disturbance, time)
     if water:
         offset, angle = disturbance.frequency_hz[:1], disturbance.phase_rad[:1]
-        first = np.exp(1j * (angle + 2 * pi * offset * time + eddy)) * clean.water
+        first = np.exp(1j * (angle + 2 * pi * offset * time + eddy)) * (clean.water + steady)
         transients = np.repeat(first[None, :], scan.n_water, axis=0)
     else:
-        steady = clean.components.sum(axis=0) + baseline(disturbance, time)
         decay = 2j * pi * disturbance.residual_offset_hz - pi * disturbance.residual_width_hz
         residual = np.exp(decay * time)
         turn = 1j * (

@@ -10,7 +10,6 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from mrs_disc.data import (
-    AnySignal,
     DiscAcquisition,
     DiscEntry,
     RawSignal,
@@ -32,6 +31,7 @@ from mrs_disc.simulate.scanner import (
     draw_disturbance,
     measure,
 )
+from mrs_disc.typing import FloatArray
 
 LUMBAR = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
 CERVICAL = ("C3-C4", "C4-C5", "C5-C6", "C6-C7")
@@ -52,7 +52,11 @@ Truth: TypeAlias = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Measured:
-    """Everything that decides the samples of one measurement but the noise."""
+    """Everything that decides the samples of one measurement but the noise itself.
+
+    `noise_sd` is the standard deviation of one real channel of a coil of noise one, `average_sd`
+    that of the optimally combined average in units of the strongest coil.
+    """
 
     disc: Disc
     run: int
@@ -60,6 +64,7 @@ class Measured:
     disturbance: Disturbance
     coils: Coils
     noise_sd: float
+    average_sd: float
     snr: float
     spoilt: tuple[Spoil, ...]
 
@@ -154,7 +159,7 @@ def simulate_study(
         given = snr.get(level) if isinstance(snr, Mapping) else snr
         for run in range(1, (repeats or {}).get(level, 1) + 1):
             rng = stream(seed, subject, SCAN, visit, level_order(level), run)
-            measured.append(_prepare(rng, disc, run, scan, model, given, spoils[level]))
+            measured.append(plan(rng, disc, scan, model, run=run, snr=given, spoilt=spoils[level]))
     where = places(wanted)
     key = (seed, subject, visit)
     entries = tuple(_entry(key, scan, m, where[m.disc.level], provocation) for m in measured)
@@ -206,16 +211,31 @@ def _check_kinds(kinds: Mapping[str, Kind]) -> None:
             )
 
 
-def _prepare(
+def plan(
     rng: np.random.Generator,
     disc: Disc,
-    run: int,
     scan: Scan,
     model: MetaboliteModel,
-    snr: float | None,
-    spoilt: tuple[Spoil, ...],
+    *,
+    run: int = 1,
+    snr: float | None = None,
+    spoilt: tuple[Spoil, ...] = (),
 ) -> Measured:
-    """Draw how one measurement goes, and how strong its noise is."""
+    """Draw how the measurement of one disc goes, and how strong its noise is.
+
+    Parameters
+    ----------
+    rng : Generator
+        Of this measurement.
+    disc : Disc
+        What is measured.
+    scan : Scan
+        How.
+    model : MetaboliteModel
+        The lines of its components.
+    run, snr, spoilt
+        As in `simulate_study`, for this disc.
+    """
     undisturbed = clean_signal(disc, scan, model)
     target = undisturbed.peak_height / ((snr or disc.snr) * np.sqrt(scan.n_points))
     # A vacuum phenomenon takes signal and leaves the noise; so does a failed shim.
@@ -240,6 +260,7 @@ def _prepare(
         disturbance=disturbance,
         coils=coils,
         noise_sd=float(per_point),
+        average_sd=float(target / dwell),
         snr=float(heights),
         spoilt=spoilt,
     )
@@ -254,16 +275,9 @@ def _entry(
 
     def load() -> DiscAcquisition:
         affine = place.voxel_affine(scan.voxel_size_mm)
-        return DiscAcquisition(
-            level=level,
-            run=m.run,
-            metabolite=_signal(key, scan, m, water=False),
-            protocol=scan.protocol(water=False, affine=affine),
-            water=_signal(key, scan, m, water=True) if scan.n_water else None,
-            water_protocol=scan.protocol(water=True, affine=affine) if scan.n_water else None,
-            morphology=m.disc.morphology,
-            provocation=reference,
-        )
+        streams = [stream(*key[:2], NOISE, key[2], level_order(level), m.run, w) for w in (0, 1)]
+        acquisition = acquire(streams[0], streams[1], scan, m, affine=affine)
+        return replace(acquisition, provocation=reference)
 
     return DiscEntry(
         level=level,
@@ -275,14 +289,46 @@ def _entry(
     )
 
 
-def _signal(key: tuple[int, int, int], scan: Scan, m: Measured, *, water: bool) -> AnySignal:
-    seed, subject, session = key
-    rng = stream(seed, subject, NOISE, session, level_order(m.disc.level), m.run, int(water))
-    samples = measure(rng, scan, m.clean, m.disturbance, m.coils, noise_sd=m.noise_sd, water=water)
-    if "silent" in m.spoilt:
-        samples[:] = 0
-    samples.flags.writeable = False
-    return RawSignal(signal=samples, sampling=scan.sampling)
+def acquire(
+    rng: np.random.Generator,
+    water_rng: np.random.Generator,
+    scan: Scan,
+    m: Measured,
+    *,
+    affine: FloatArray | None = None,
+) -> DiscAcquisition:
+    """Return the samples of a planned measurement and of its water reference.
+
+    Parameters
+    ----------
+    rng, water_rng : Generator
+        Streams of the noise of the two scans.
+    scan : Scan
+        As in `plan`.
+    m : Measured
+        From `plan`.
+    affine : float array, shape (4, 4), optional
+        Places the voxel.
+    """
+
+    def signal(generator: np.random.Generator, water: bool) -> RawSignal:
+        samples = measure(
+            generator, scan, m.clean, m.disturbance, m.coils, noise_sd=m.noise_sd, water=water
+        )
+        if "silent" in m.spoilt:
+            samples[:] = 0
+        samples.flags.writeable = False
+        return RawSignal(signal=samples, sampling=scan.sampling)
+
+    return DiscAcquisition(
+        level=m.disc.level,
+        run=m.run,
+        metabolite=signal(rng, False),
+        protocol=scan.protocol(water=False, affine=affine),
+        water=signal(water_rng, True) if scan.n_water else None,
+        water_protocol=scan.protocol(water=True, affine=affine) if scan.n_water else None,
+        morphology=m.disc.morphology,
+    )
 
 
 def _truth(m: Measured, scan: Scan, provocation: bool) -> dict[str, Any]:
