@@ -1,0 +1,304 @@
+"""The table of studies: what the list shows, and the only way from an address to a folder.
+
+It is read from ``levels.tsv`` of a batch (10,000 studies in a fraction of a second), or from the
+results themselves where there is no table. An address carries the identifier of a row, which is
+looked up here; text from an address never becomes part of a path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from mrs_disc.errors import InputError, ReadError
+from mrs_disc.report.results import RESULTS_NAME
+from mrs_disc.report.schema import read_record
+
+TABLE_NAME = "levels.tsv"
+MAX_TABLE_BYTES = 1_000_000_000
+MAX_SCANNED = 2_000
+"""Results that are opened where a folder has no table."""
+PAGE_SIZE = 50
+
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,119}$")
+_COLUMNS = (
+    "participant_id",
+    "session_id",
+    "level",
+    "run",
+    "status",
+    "verdict",
+    "label",
+    "score",
+)
+_LABEL_RANK = {"likely painful": 0, "indeterminate": 1, "unlikely painful": 2}
+
+Sort: TypeAlias = Literal["worst", "quality", "name"]
+SORTS: dict[Sort, str] = {
+    "worst": "most painful first",
+    "quality": "worst quality first",
+    "name": "by name",
+}
+LABELS = ("likely painful", "indeterminate", "unlikely painful")
+QUALITIES = {"poor": "with a poor level", "failed": "with a failed level", "usable": "all usable"}
+
+
+@dataclass(frozen=True, slots=True)
+class LevelRow:
+    """One level of a study as the list shows it."""
+
+    level: str
+    run: int
+    status: str
+    verdict: str
+    label: str
+    score: float | None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was not measured."""
+        return self.status != "ok"
+
+    @property
+    def title(self) -> str:
+        """Level as the list shows it."""
+        return self.level if self.run == 1 else f"{self.level} run {self.run}"
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRow:
+    """One study: its name in addresses, its folder and its levels."""
+
+    study: str
+    folder: Path
+    levels: tuple[LevelRow, ...]
+
+    @property
+    def n_poor(self) -> int:
+        """Number of levels of poor quality."""
+        return sum(row.verdict == "poor" for row in self.levels)
+
+    @property
+    def n_failed(self) -> int:
+        """Number of levels that were not measured."""
+        return sum(row.failed for row in self.levels)
+
+    @property
+    def highest(self) -> LevelRow | None:
+        """The level of highest score."""
+        scored = [row for row in self.levels if row.score is not None]
+        return max(scored, key=lambda row: row.score or 0.0, default=None)
+
+    @property
+    def worst(self) -> tuple[int, float, int, str]:
+        """Order of the list: label, then score, then quality, then name."""
+        label = min((_LABEL_RANK.get(row.label, 1) for row in self.levels), default=1)
+        score = max((row.score or 0.0 for row in self.levels), default=0.0)
+        return label, -score, -(self.n_poor + self.n_failed), self.study
+
+    @property
+    def worst_quality(self) -> tuple[int, int, str]:
+        """Order of the list by quality."""
+        return -self.n_failed, -self.n_poor, self.study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What the list shows."""
+
+    search: str = ""
+    label: str = ""
+    quality: str = ""
+    review: str = ""
+    sort: Sort = "worst"
+    page: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of the list."""
+
+    rows: tuple[StudyRow, ...]
+    n_found: int
+    number: int
+    n_pages: int
+
+
+class Catalogue:
+    """All studies of a folder; read again when its table has changed.
+
+    Parameters
+    ----------
+    folder : Path
+        Output of ``analyze`` or ``batch``.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to review.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise InputError(
+                f"{folder}: no such folder. Give the output folder of mrs-disc analyze or batch."
+            )
+        self.folder = folder
+        self.single = (folder / RESULTS_NAME).is_file()
+        self._stamp: tuple[int, int] | None = None
+        self._studies: dict[str, StudyRow] = {}
+        self._sorted: dict[Sort, list[StudyRow]] = {}
+        if not self.studies:
+            raise InputError(
+                f"{folder}: holds no results.json and no {TABLE_NAME}. "
+                "Give the output folder of mrs-disc analyze or batch."
+            )
+
+    @property
+    def studies(self) -> dict[str, StudyRow]:
+        """The studies by name."""
+        table = self.folder / TABLE_NAME
+        stamp = None
+        if not self.single and table.is_file():
+            stat = table.stat()
+            stamp = (stat.st_mtime_ns, stat.st_size)
+        if not self._studies or stamp != self._stamp:
+            rows = _rows_of_table(table) if stamp else _rows_of_results(self.folder, self.single)
+            self._studies = {row.study: row for row in rows}
+            self._sorted = {}
+            self._stamp = stamp
+        return self._studies
+
+    def ordered(self, sort: Sort) -> list[StudyRow]:
+        """Return all studies in an order."""
+        studies = self.studies
+        if sort not in self._sorted:
+            keys: dict[Sort, Callable[[StudyRow], Any]] = {
+                "worst": lambda row: row.worst,
+                "quality": lambda row: row.worst_quality,
+                "name": lambda row: row.study,
+            }
+            self._sorted[sort] = sorted(studies.values(), key=keys[sort])
+        return self._sorted[sort]
+
+    def found(self, query: Query, state: Callable[[StudyRow], str]) -> list[StudyRow]:
+        """Return the studies that a query names, in its order.
+
+        Parameters
+        ----------
+        query : Query
+            Search and filters.
+        state : callable
+            Returns the state of a study's review; called only where the query asks for one.
+        """
+        rows: Iterable[StudyRow] = self.ordered(query.sort)
+        if query.search:
+            wanted = query.search.casefold()
+            rows = (row for row in rows if wanted in row.study.casefold())
+        if query.label:
+            rows = (row for row in rows if any(r.label == query.label for r in row.levels))
+        if query.quality:
+            rows = (row for row in rows if _has_quality(row, query.quality))
+        if query.review:
+            rows = (row for row in rows if state(row) == query.review)
+        return list(rows)
+
+    def page(self, query: Query, state: Callable[[StudyRow], str]) -> Page:
+        """Return one page of the studies that a query names."""
+        rows = self.found(query, state)
+        n_pages = max(1, -(-len(rows) // PAGE_SIZE))
+        number = min(max(query.page, 1), n_pages)
+        start = (number - 1) * PAGE_SIZE
+        return Page(tuple(rows[start : start + PAGE_SIZE]), len(rows), number, n_pages)
+
+
+def _has_quality(row: StudyRow, quality: str) -> bool:
+    if quality == "poor":
+        return row.n_poor > 0
+    if quality == "failed":
+        return row.n_failed > 0
+    return row.n_poor == row.n_failed == 0
+
+
+# --------------------------------------------------------------------------- reading
+
+
+def _rows_of_table(path: Path) -> list[StudyRow]:
+    """Read the first columns of ``levels.tsv``; the many quantities behind them stay unsplit."""
+    if path.stat().st_size > MAX_TABLE_BYTES:
+        raise ReadError(path, "larger than 1 GB, not the table of a batch")
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    header = lines[0].split("\t") if lines else []
+    absent = [name for name in ("participant_id", "level", "status") if name not in header]
+    if absent:
+        raise ReadError(path, f"lacks the column '{absent[0]}'; run mrs-disc collect again")
+    places = [header.index(name) if name in header else -1 for name in _COLUMNS]
+    last = max(places) + 1
+    levels: dict[tuple[str, str], list[LevelRow]] = {}
+    for line in lines[1:]:
+        cells = line.split("\t", last)
+        if len(cells) < last:
+            continue
+        participant, session, *rest = (cells[k] if k >= 0 else "" for k in places)
+        key = (participant, "" if session == "n/a" else session)
+        levels.setdefault(key, []).append(_level_row(*rest))
+    return [
+        StudyRow("_".join(filter(None, key)), path.parent.joinpath(*filter(None, key)), tuple(rows))
+        for key, rows in levels.items()
+        if all(_NAME.match(part) for part in key if part)
+    ]
+
+
+def _level_row(level: str, run: str, status: str, verdict: str, label: str, score: str) -> LevelRow:
+    def known(text: str) -> str:
+        return "" if text == "n/a" else text
+
+    try:
+        value: float | None = float(score)
+    except ValueError:
+        value = None
+    number = int(run) if run.isdecimal() else 1
+    return LevelRow(level, number, status, known(verdict), known(label), value)
+
+
+def _rows_of_results(folder: Path, single: bool) -> list[StudyRow]:
+    """Read the results themselves: of the folder, or of those one or two levels below it."""
+    if single:
+        record = read_record(folder / RESULTS_NAME)
+        return [_row_of_record(str(record.get("study_id", "")), folder, record)]
+    found = sorted((*folder.glob(f"*/{RESULTS_NAME}"), *folder.glob(f"*/*/{RESULTS_NAME}")))
+    if len(found) > MAX_SCANNED:
+        raise InputError(
+            f"{folder}: holds {len(found)} results but no {TABLE_NAME}; "
+            f"write it with: mrs-disc collect {folder.name}"
+        )
+    rows = []
+    for path in found:
+        parts = path.parent.relative_to(folder).parts
+        if all(_NAME.match(part) for part in parts):
+            rows.append(_row_of_record("_".join(parts), path.parent, read_record(path)))
+    return rows
+
+
+def _row_of_record(name: str, folder: Path, record: dict[str, Any]) -> StudyRow:
+    study = name if _NAME.match(name) else "study"
+    try:
+        levels = tuple(_level_of_record(level) for level in record["levels"])
+    except (KeyError, TypeError, AttributeError):
+        raise ReadError(folder / RESULTS_NAME, "is not the record of an analysis") from None
+    return StudyRow(study, folder, levels)
+
+
+def _level_of_record(level: dict[str, Any]) -> LevelRow:
+    quality, score = level["quality"] or {}, level["score"] or {}
+    return LevelRow(
+        level["level"],
+        level["run"],
+        level["status"],
+        quality.get("verdict", ""),
+        score.get("label", ""),
+        score.get("value"),
+    )

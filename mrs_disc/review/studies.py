@@ -1,0 +1,154 @@
+"""One study as the page needs it: record, arrays, curves and review, kept while they are read."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mrs_disc.errors import InputError
+from mrs_disc.report.results import RESULTS_NAME, SIGNALS_NAME
+from mrs_disc.report.review_log import (
+    LOG_NAME,
+    Review,
+    ReviewLog,
+    read_log,
+    read_review,
+    review_of,
+    reviewed,
+)
+from mrs_disc.report.schema import Level, Results, read_record, results_of
+from mrs_disc.report.signals import Signals, read_signals
+from mrs_disc.review.catalogue import StudyRow
+from mrs_disc.review.spectra import common_height
+
+KEPT = 8
+"""Studies that are held in memory: the one that is read and its neighbours."""
+
+
+@dataclass(eq=False)
+class LoadedStudy:
+    """A study whose results have been read.
+
+    Parameters
+    ----------
+    row : StudyRow
+        Name and folder.
+    record : dict
+        The content of ``results.json``.
+    sha256 : str
+        Of that file.
+    """
+
+    row: StudyRow
+    record: dict[str, Any]
+    sha256: str
+
+    @property
+    def folder(self) -> Path:
+        """Where the results lie."""
+        return self.row.folder
+
+    @cached_property
+    def results(self) -> Results:
+        """The record as it was analysed, checked."""
+        return results_of(self.record, self.folder / RESULTS_NAME)
+
+    @cached_property
+    def signals(self) -> Signals:
+        """The arrays; empty where there are none, with `signals_problem` saying why."""
+        try:
+            path = self.folder / SIGNALS_NAME
+            return read_signals(path, self.results.signals.sha256)
+        except InputError as error:
+            self.signals_problem = str(error)
+            return Signals(levels={})
+
+    signals_problem: str = field(default="", init=False)
+
+    @cached_property
+    def height(self) -> float:
+        """What stands for 100 in every spectrum of the study."""
+        return common_height(self.results, self.signals)
+
+    def log(self) -> ReviewLog:
+        """Return the log as it is now."""
+        return read_log(self.folder)
+
+    def review(self, log: ReviewLog | None = None) -> Review:
+        """Return the state of the review of these results."""
+        return review_of(self.log() if log is None else log, self.sha256)
+
+    def reviewed(self, review: Review) -> Results:
+        """Return the record as the reviewer left it."""
+        return results_of(reviewed(self.record, review), self.folder / RESULTS_NAME)
+
+    def level(self, key: str) -> Level:
+        """Return a level by its key.
+
+        Raises
+        ------
+        InputError
+            If the study has no such level.
+        """
+        for level in self.results.levels:
+            if level.key == key:
+                return level
+        raise InputError(f"this study has no level '{key[:40]}'")
+
+
+class Library:
+    """Studies in memory, read again when their results have changed; and the states of all."""
+
+    def __init__(self) -> None:
+        self._studies: OrderedDict[Path, tuple[tuple[int, int], LoadedStudy]] = OrderedDict()
+        self._states: dict[Path, tuple[tuple[int, ...], str]] = {}
+        self._lock = threading.Lock()
+
+    def open(self, row: StudyRow) -> LoadedStudy:
+        """Return a study.
+
+        Raises
+        ------
+        InputError
+            If its results are not there or are not valid.
+        """
+        path = row.folder / RESULTS_NAME
+        try:
+            stat = path.stat()
+        except OSError:
+            raise InputError(
+                f"{row.study}: its results.json is not there any more; run mrs-disc collect again"
+            ) from None
+        stamp = (stat.st_mtime_ns, stat.st_size)
+        with self._lock:
+            kept = self._studies.get(row.folder)
+            if kept and kept[0] == stamp:
+                self._studies.move_to_end(row.folder)
+                return kept[1]
+        record = read_record(path)
+        study = LoadedStudy(row, record, hashlib.sha256(path.read_bytes()).hexdigest())
+        _ = study.results  # a record that is not valid is told here
+        with self._lock:
+            self._studies[row.folder] = (stamp, study)
+            while len(self._studies) > KEPT:
+                self._studies.popitem(last=False)
+        return study
+
+    def state(self, row: StudyRow) -> str:
+        """Return the state of a study's review, from its log alone where there is none."""
+        try:
+            log = (row.folder / LOG_NAME).stat()
+            results = (row.folder / RESULTS_NAME).stat()
+        except OSError:
+            return "not reviewed"
+        stamp = (log.st_mtime_ns, log.st_size, results.st_mtime_ns, results.st_size)
+        kept = self._states.get(row.folder)
+        if kept is None or kept[0] != stamp:
+            kept = (stamp, read_review(row.folder).status)
+            self._states[row.folder] = kept
+        return kept[1]
