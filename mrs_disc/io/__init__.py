@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mrs_disc.io.describe import describe as describe
     from mrs_disc.io.images import load_image as load_image
     from mrs_disc.io.readers import READERS as READERS
     from mrs_disc.io.readers import read_scan as read_scan
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _HOME = {
     "READERS": "mrs_disc.io.readers",
     "StudyPath": "mrs_disc.io.study",
+    "describe": "mrs_disc.io.describe",
     "find_studies": "mrs_disc.io.study",
     "load_image": "mrs_disc.io.images",
     "read_basis_fid": "mrs_disc.models.basis",

@@ -84,18 +84,7 @@ def read(folder: Path) -> Study:
     InputError
         If the folder holds no disc spectra, or several sessions.
     """
-    folder = folder.resolve()
-    if _SUBJECT.match(folder.name) and not (folder / "mrs").is_dir():
-        found = sessions(folder)
-        if len(found) > 1:
-            names = ", ".join(p.name for p in found)
-            raise InputError(f"{folder.name} has the sessions {names}: name one, or run 'batch'")
-        if not found:
-            raise InputError(f"{folder.name}: no folder 'mrs' in it")
-        folder = found[0]
-    session = folder.name if _SESSION.match(folder.name) else None
-    subject = folder.parent.name if session else folder.name
-    dataset = folder.parent.parent if session else folder.parent
+    folder, dataset, subject, session = _places(folder)
     study_id = f"{subject}_{session}" if session else subject
     discs, notes = _discs(folder, dataset, subject, session)
     if not discs:
@@ -115,10 +104,23 @@ def read(folder: Path) -> Study:
 
 def disc_files(folder: Path) -> list[DiscFiles]:
     """Return the discs of a subject or session folder, for a description."""
+    return _discs(*_places(folder))[0]
+
+
+def _places(folder: Path) -> tuple[Path, Path, str, str | None]:
+    """Return the folder that holds `mrs`, the dataset's, the subject and the session."""
+    folder = folder.resolve()
+    if _SUBJECT.match(folder.name) and not (folder / "mrs").is_dir():
+        found = sessions(folder)
+        if len(found) > 1:
+            names = ", ".join(p.name for p in found)
+            raise InputError(f"{folder.name} has the sessions {names}: name one, or run 'batch'")
+        if not found:
+            raise InputError(f"{folder.name}: no folder 'mrs' in it")
+        folder = found[0]
     session = folder.name if _SESSION.match(folder.name) else None
     subject = folder.parent.name if session else folder.name
-    dataset = folder.parent.parent if session else folder.parent
-    return _discs(folder, dataset, subject, session)[0]
+    return folder, folder.parent.parent if session else folder.parent, subject, session
 
 
 def _discs(

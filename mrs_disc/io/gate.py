@@ -23,7 +23,10 @@ DWELL_TIME_S = (50e-6, 2e-3)
 SPECTROMETER_MHZ = (10.0, 500.0)
 WATER_RATIO = 60.0
 """Height of the water against the highest peak of 1.9 to 3.5 ppm, above which a spectrum counts as
-not suppressed. On real files: suppressed 0.1 to 35, unsuppressed above 100."""
+not suppressed. Real files: suppressed 0.1 to 35; unsuppressed 70 to 5,000, at 7 T with a broad
+line down to 26."""
+NO_WATER_RATIO = 10.0
+"""Below this a spectrum is no water reference."""
 MIRROR_RATIO = 4.0
 _MAX_FIDS = 128
 _BLOCK = 1 << 20
@@ -102,8 +105,15 @@ def examine(scan: Scan) -> Findings:
     return Findings(
         forbids=tuple(forbids),
         mirrored=mirrored,
-        is_water=None if is_water is None else is_water >= WATER_RATIO,
+        is_water=_verdict(is_water),
     )
+
+
+def _verdict(ratio: float | None) -> bool | None:
+    """Return whether a spectrum is of unsuppressed water; `None` between the two limits."""
+    if ratio is None or NO_WATER_RATIO <= ratio < WATER_RATIO:
+        return None
+    return ratio >= WATER_RATIO
 
 
 def missing(scan: Scan) -> list[str]:

@@ -220,25 +220,57 @@ def _first(value: Any) -> Any:
 def _scan(
     path: Path, header: Any, samples: ComplexArray, facts: Mapping[str, Any], standard: bool
 ) -> Scan:
+    scan = scan_from_parts(
+        path,
+        samples,
+        facts,
+        form=FORMAT,
+        reader="nifti_mrs",
+        dwell_time_s=_dwell_time(header, facts),
+        affine=np.asarray(header.get_best_affine(), dtype=float),
+    )
+    if not standard:
+        return scan.noted("no MRS header extension: frequency and dimensions are the sidecar's")
+    if scan.spectrometer_mhz is None or scan.nucleus is None:
+        lacks = "SpectrometerFrequency" if scan.spectrometer_mhz is None else "ResonantNucleus"
+        raise ReadError(path, f"its MRS header extension lacks a valid {lacks}, which is required")
+    return scan
+
+
+def scan_from_parts(
+    path: Path,
+    samples: ComplexArray,
+    facts: Mapping[str, Any],
+    *,
+    form: str,
+    reader: str,
+    dwell_time_s: float | None,
+    affine: FloatArray,
+) -> Scan:
+    """Return the scan of samples in this package's sign and the entries of a header extension.
+
+    Parameters
+    ----------
+    samples : complex array, shape (x, y, z, point[, dimension 5][, 6][, 7])
+    facts : mapping
+        Entries of a NIfTI-MRS header extension or of a BIDS sidecar.
+    form, reader : str
+        What `Scan.format` and `Scan.reader` say.
+    """
     mhz, notes = megahertz(
         _first(facts.get("SpectrometerFrequency", facts.get("ImagingFrequency")))
     )
     nucleus = _first(facts.get("ResonantNucleus"))
-    if standard and (mhz is None or not isinstance(nucleus, str)):
-        lacks = "SpectrometerFrequency" if mhz is None else "ResonantNucleus"
-        raise ReadError(path, f"its MRS header extension lacks a valid {lacks}, which is required")
     signal, coil_axis, transient_axis, extra, more = _axes(path, samples, facts)
-    if not standard:
-        more = (*more, "no MRS header extension: frequency and dimensions are the sidecar's")
     return Scan(
-        format=FORMAT,
-        reader="nifti_mrs",
+        format=form,
+        reader=reader,
         signal=read_only(signal),
         coil_axis=coil_axis,
         transient_axis=transient_axis,
-        nucleus=nucleus if isinstance(nucleus, str) else None,
+        nucleus=nucleus if isinstance(nucleus, str) and nucleus else None,
         spectrometer_mhz=mhz,
-        dwell_time_s=_dwell_time(header, facts),
+        dwell_time_s=dwell_time_s,
         reference_ppm=_ppm(facts.get("SpecFreqChemShift")),
         start_time_s=number(facts.get("AcquisitionStartTime")) or 0.0,
         echo_time_s=seconds(facts.get("EchoTime"), 1.0, 1.0),
@@ -248,14 +280,14 @@ def _scan(
         ),
         manufacturer=known_manufacturer(facts.get("Manufacturer")),
         scanner=known_model(facts.get("ManufacturersModelName")),
-        software=known_software(facts.get("SoftwareVersions")),
+        software=known_software(_first(facts.get("SoftwareVersions"))),
         field_strength_t=seconds(facts.get("MagneticFieldStrength"), 1.0, 20.0),
-        voxel_affine=_affine(header),
+        voxel_affine=_placed(affine),
         water_suppressed=_flag(facts.get("WaterSuppressed", facts.get("WaterSuppression"))),
         extra_axes=extra,
         n_voxels=int(np.prod(samples.shape[:3])),
         identity=Identity(
-            subject=digest(facts.get("PatientID") or facts.get("PatientName")),
+            subject=digest(facts.get("PatientID")) or digest(facts.get("PatientName")),
             date=digest(facts.get("StudyDate")),
         ),
         notes=(*notes, *more),
@@ -305,8 +337,8 @@ def _dwell_time(header: Any, facts: Mapping[str, Any]) -> float | None:
     return seconds(facts.get("DwellTime"), 1.0, 1.0)
 
 
-def _affine(header: Any) -> FloatArray | None:
-    affine = np.asarray(header.get_best_affine(), dtype=float)
+def _placed(affine: FloatArray) -> FloatArray | None:
+    """Return the affine, or `None` for the placeholder of unlocalised data (10 m voxels)."""
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
     return affine if np.all(np.isfinite(affine)) and 0 < sizes.min() <= sizes.max() < 1000 else None
 

@@ -16,7 +16,20 @@ from typing import Protocol as TypingProtocol
 import numpy as np
 
 from mrs_disc.errors import InputError, ReadError
-from mrs_disc.io import gate, nifti_mrs, philips, rda
+from mrs_disc.io import (
+    bruker,
+    data_list,
+    dicom,
+    gate,
+    ge,
+    jmrui,
+    lcmodel,
+    nifti_mrs,
+    philips,
+    rda,
+    text,
+    twix,
+)
 from mrs_disc.io.scan import Scan, head, read_only
 
 
@@ -32,7 +45,19 @@ class Reader(TypingProtocol):
         """Read it, or raise `ReadError`."""
 
 
-READERS: tuple[Reader, ...] = (nifti_mrs, rda, philips)
+READERS: tuple[Reader, ...] = (
+    nifti_mrs,
+    dicom,
+    rda,
+    ge,
+    bruker,
+    philips,
+    data_list,
+    lcmodel,
+    jmrui,
+    twix,
+    text,
+)
 """In the order of asking: formats with a signature first."""
 
 
@@ -63,8 +88,29 @@ def _what_it_is(path: Path, start: bytes) -> str:
         return "is a JSON sidecar; name the data file beside it"
     if not start.strip(b"\x00"):
         return "holds only zero bytes"
+    if start[128:132] == b"DICM":
+        return (
+            f"is a DICOM object of another kind than spectroscopy ({_kind_of_dicom(path)}); "
+            "export the spectroscopy series"
+        )
+    if (
+        start[:1] == b"\x08"
+        and start[1:2] == b"\x00"
+        and path.suffix.lower() in (".dcm", ".ima", "")
+    ):
+        return "looks like DICOM without its file header; export it again as a DICOM file"
     names = ", ".join(r.FORMAT for r in READERS)
     return f"is of no format that is read. Formats: {names}."
+
+
+def _kind_of_dicom(path: Path) -> str:
+    uid = dicom.sop_class(path) or "class not stated"
+    return {
+        "1.2.840.10008.5.1.4.1.1.4": "MR image",
+        "1.2.840.10008.5.1.4.1.1.4.1": "enhanced MR image",
+        "1.2.840.10008.5.1.4.1.1.7": "secondary capture",
+        "1.2.840.10008.1.3.10": "directory of a disc",
+    }.get(uid, uid)
 
 
 def is_spectroscopy(path: Path) -> bool:

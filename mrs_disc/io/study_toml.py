@@ -123,6 +123,13 @@ def build(content: StudyFile, path: Path) -> Study:
         raise InputError(f"{path.name}: {error}") from error
 
 
+def discs(path: Path) -> list[DiscFiles]:
+    """Return the discs of a study file, for a description."""
+    content = load_toml(path, StudyFile)
+    runs = Counter(d.level for d in content.disc)
+    return [disc_files(d, path.parent, many_runs=runs[d.level] > 1) for d in content.disc]
+
+
 def disc_files(disc: DiscValues, folder: Path, *, many_runs: bool) -> DiscFiles:
     """Return where the signals of one entry lie."""
     return DiscFiles(

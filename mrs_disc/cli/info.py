@@ -1,0 +1,80 @@
+"""`mrs-disc info`: what is there, what is missing, what would go wrong; never writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+def command(path: Path, as_json: bool) -> None:
+    """Describe PATH: a scanner file, a study or a dataset.
+
+    Example: mrs-disc info L4-L5_press.SDAT
+    """
+    from mrs_disc.io.describe import describe
+
+    found = describe(path)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
+        return
+    for line in lines(found):
+        click.echo(line)
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """Return a description in words, one fact a line."""
+    if "studies" in found:
+        result = [f"{found['dataset']}: dataset of {found['n_studies']} studies"]
+        for study in found["studies"]:
+            result.append(f"  {study['path']}: {', '.join(study['levels']) or 'nothing to read'}")
+            result += [f"    problem: {problem}" for problem in study["problems"]]
+        return result
+    if "files" in found:
+        result = [f"{found['folder']}: {len(found['files'])} spectroscopy files"]
+        for entry in found["files"]:
+            result += [f"  {entry['path']}", *(f"    {line}" for line in _entry(entry))]
+        return result
+    if "levels" not in found:
+        return [found["path"], *(f"  {line}" for line in _entry(found))]
+    result = [f"{found['study_id']}: study of {len(found['levels'])} discs"]
+    for entry in found["levels"]:
+        run = f" run {entry['run']}" if entry["run"] > 1 else ""
+        result.append(f"  {entry['level']}{run}: {_names(entry['path'])}")
+        if entry["water"]:
+            result.append(f"    water: {_names(entry['water'])}")
+        result += [f"    {line}" for line in _entry(entry)]
+    return result
+
+
+def _names(path: str | list[str]) -> str:
+    return path if isinstance(path, str) else f"{path[0]} and {len(path) - 1} more"
+
+
+def _entry(entry: dict[str, Any]) -> list[str]:
+    if entry.get("format") is None:
+        return [f"problem: {problem}" for problem in entry["problems"]]
+    size = entry["voxel_size_mm"]
+    voxel = " x ".join(f"{v:.3g}" for v in size) + " mm" if size else "voxel not stated"
+    kind = {True: "unsuppressed water", False: "metabolites", None: "water or metabolites"}
+    return [
+        f"{entry['format']} (read by {entry['reader']}), {kind[entry['is_water']]}",
+        f"{entry['nucleus'] or 'nucleus not stated'}, {_value(entry['spectrometer_mhz'], 'MHz')}, "
+        f"dwell time {_value(entry['dwell_time_s'], 's')}",
+        f"{entry['n_points']} points x {entry['n_coils']} coils x "
+        f"{entry['n_transients']} transients",
+        f"{entry['sequence'] or 'sequence not stated'}, TE {_value(entry['echo_time_s'], 's')}, "
+        f"TR {_value(entry['repetition_time_s'], 's')}, {voxel}, "
+        f"{entry['manufacturer'] or 'maker not stated'}",
+        *(f"note: {note}" for note in entry.get("notes", [])),
+        *(f"problem: {problem}" for problem in entry["problems"]),
+    ]
+
+
+def _value(value: float | None, unit: str) -> str:
+    return "not stated" if value is None else f"{value:.7g} {unit}"

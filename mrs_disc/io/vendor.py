@@ -1,0 +1,202 @@
+"""The adapter to spec2nii: its functions in process, its errors as one sentence each.
+
+spec2nii's command class parses `sys.argv` and leaves the interpreter; the functions underneath
+return NIfTI-MRS objects in milliseconds, and raise bare built-ins of any kind on broken files.
+Heavy libraries are imported inside the functions: a NIfTI file is described without them. Their
+interface is no promise, hence the pin in pyproject.toml and one contract test per format.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from mrs_disc.errors import ReadError
+from mrs_disc.io.scan import MAX_SIGNAL_BYTES, Scan, sibling
+
+_WATER_NAMES = ("_ref", "_wref", "_quant", "_rf_grads_ovs_off", "_rf_off", "_ecc", "std_1", "water")
+_IGNORED_NAMES = ("_empty", "noi_", "nav_", "rej_", "phc_", "frc_")
+
+
+@contextlib.contextmanager
+def _quiet(path: Path, what: str) -> Iterator[None]:
+    """Keep spec2nii silent, and turn what it raises into one sentence that names the file."""
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    except (ReadError, MemoryError):
+        raise
+    except Exception as error:
+        raise ReadError(
+            path,
+            f"cannot be read as {what}: cut off, or of an unknown release "
+            f"({type(error).__name__}). If it is whole, export it in another format.",
+        ) from error
+
+
+def _limit(path: Path) -> None:
+    size = path.stat().st_size
+    if size > MAX_SIGNAL_BYTES:
+        raise ReadError(
+            path, f"has {size / 1e6:.0f} MB; at most {MAX_SIGNAL_BYTES / 1e6:.0f} MB are read"
+        )
+
+
+def twix(path: Path) -> Scan:
+    """Read a Siemens twix file (VB, VD, VE, XA); reference scans in it become the water."""
+    _limit(path)
+    with _quiet(path, "Siemens twix"):
+        from mapvbvd import mapVBVD
+        from spec2nii.Siemens.twixfunctions import process_twix
+
+        found = mapVBVD(str(path), quiet=True)
+        measured = found[-1] if isinstance(found, list) else found
+        if not measured or "image" not in measured.keys():  # noqa: SIM118 - not a dictionary
+            raise ReadError(path, "holds no measured samples: cut off, or a noise scan alone")
+
+        def convert(key: str) -> list[tuple[Any, str]]:
+            overrides = {"dims": (None,) * 3, "tags": (None,) * 3}
+            made = process_twix(
+                measured, None, path.name, key, overrides, quiet=True, remove_os=False
+            )
+            return list(zip(*made, strict=True))
+
+        try:
+            outputs = convert("image")
+        except ValueError as error:
+            if "dimension tag" in str(error):
+                raise ReadError(
+                    path, "is a twix file of an imaging sequence, not of spectroscopy"
+                ) from error
+            raise
+        points = measured["image"].NCol
+        for key in measured.keys():  # noqa: SIM118 - not a dictionary
+            other = measured[key]
+            if key in ("image", "noise", "hdr") or getattr(other, "NCol", None) != points:
+                continue
+            with contextlib.suppress(KeyError, ValueError, IndexError, AttributeError):
+                outputs += [(made, f"{name}_ref") for made, name in convert(key)]
+        return _choose(path, "siemens-twix", outputs)
+
+
+def philips_classic(path: Path) -> Scan:
+    """Read Philips' private DICOM spectroscopy class of older releases."""
+    _limit(path)
+    with _quiet(path, "Philips DICOM"):
+        from spec2nii.Philips.philips_dcm import multi_file_dicom
+
+        return _choose(path, "philips-dicom", _pairs(multi_file_dicom([path], None, None, False)))
+
+
+def data_list(path: Path) -> Scan:
+    """Read a Philips data/list pair; parameters come from the SPAR or DICOM file beside it."""
+    data, listed = sibling(path, ".data"), sibling(path, ".list")
+    extra = sibling(path, ".SPAR", ".dcm")
+    if data is None or listed is None:
+        raise ReadError(path, f"its partner {path.stem}.{'list' if data else 'data'} is absent")
+    if extra is None:
+        beside = [p for p in path.parent.iterdir() if p.suffix.lower() == ".spar"]
+        extra = beside[0] if len(beside) == 1 else None
+    if extra is None:
+        raise ReadError(
+            path,
+            "needs a SPAR or DICOM file of the same scan beside it, of the same name: data/list "
+            "holds neither frequency nor spectral width",
+        )
+    _limit(data)
+    with _quiet(path, "Philips data/list"):
+        from spec2nii.Philips.philips_data_list import read_data_list_pair
+
+        return _choose(path, "philips-data-list", _pairs(read_data_list_pair(data, listed, extra)))
+
+
+def ge_pfile(path: Path) -> Scan:
+    """Read a GE P-file of header revision 11 and above."""
+    _limit(path)
+    with _quiet(path, "GE P-file"):
+        from spec2nii.GE.ge_pfile import read_pfile
+
+        return _choose(path, "ge-pfile", _pairs(read_pfile(path, None)))
+
+
+def bruker(path: Path) -> Scan:
+    """Read a Bruker ParaVision file (fid, 2dseq, rawdata.job0) with the parameters beside it."""
+    _limit(path)
+    mode = "2DSEQ" if path.name == "2dseq" else "RAWDATA" if "rawdata" in path.name else "FID"
+    options: dict[str, Any] = {
+        "file": str(path),
+        "mode": mode,
+        "query": [],
+        "fileout": None,
+        "zeropad": False,
+        "nospectrum": False,
+        "dump_headers": False,
+    }
+    with _quiet(path, "Bruker ParaVision"):
+        from spec2nii.bruker import read_bruker
+
+        return _choose(path, "bruker", _pairs(read_bruker(SimpleNamespace(**options))))
+
+
+def _pairs(made: tuple[Any, Any]) -> list[tuple[Any, str]]:
+    objects, names = made
+    return [(o, str(n)) for o, n in zip(objects, names, strict=True)]
+
+
+def _choose(path: Path, form: str, outputs: list[tuple[Any, str]]) -> Scan:
+    """Return the metabolite scan of several outputs, with the water reference beside it."""
+    stem = path.stem.lower()
+    metabolite: list[Any] = []
+    water: list[tuple[int, Any]] = []
+    for made, name in outputs:
+        tail = name.lower().removeprefix(stem)
+        rank = [i for i, word in enumerate(_WATER_NAMES) if word in tail]
+        if any(word in tail for word in _IGNORED_NAMES):
+            continue
+        if rank:
+            water.append((rank[0], made))
+        else:
+            metabolite.append(made)
+    if not metabolite and water:
+        metabolite, water = [water[0][1]], []
+    if not metabolite:
+        raise ReadError(path, "holds no single-voxel spectrum that is read")
+    scan = _to_scan(path, form, max(metabolite, key=lambda m: int(np.prod(m.shape))))
+    if not water:
+        return scan
+    reference = _to_scan(path, form, min(water, key=lambda w: w[0])[1])
+    return replace(scan, water=replace(reference, water_suppressed=False))
+
+
+def _to_scan(path: Path, form: str, made: Any) -> Scan:
+    """Return a NIfTI-MRS object in memory as a scan."""
+    from spec2nii import __version__
+
+    from mrs_disc.io.nifti_mrs import scan_from_parts
+
+    facts = {k: v for k, v in made.hdr_ext.to_dict().items() if v is not None}
+    samples = np.conj(np.asarray(made.image.data, dtype=np.complex64))
+    release = re.match(r"[\d.]+", __version__)
+    return scan_from_parts(
+        path,
+        samples,
+        facts,
+        form=form,
+        reader=f"spec2nii {release.group(0) if release else ''}".strip(),
+        dwell_time_s=float(made.dwelltime),
+        affine=np.asarray(made.getAffine("voxel", "world"), dtype=float),
+    )
