@@ -67,12 +67,15 @@ class HumpGrid:
     ----------
     frequency_hz, width_hz : float array, shape (hump,)
         Place, from the centre of the window, and Gaussian FWHM.
+    fids : complex array, shape (hump, point)
+        Their first points, about the centre of the window, at phase and delay zero.
     bins : complex array, shape (hump, bin)
-        Their spectra at phase and delay zero.
+        Their spectra.
     """
 
     frequency_hz: FloatArray
     width_hz: FloatArray
+    fids: ComplexArray
     bins: ComplexArray
 
     def design(self, phase_rad: float, delay_s: float) -> FloatArray:
@@ -84,23 +87,22 @@ class HumpGrid:
     def of_width(self, width_hz: float) -> HumpGrid:
         """Return the humps of one width."""
         kept = np.flatnonzero(self.width_hz == width_hz)
-        return HumpGrid(self.frequency_hz[kept], self.width_hz[kept], self.bins[kept])
+        return HumpGrid(
+            self.frequency_hz[kept], self.width_hz[kept], self.fids[kept], self.bins[kept]
+        )
 
-    def fid(self, area: FloatArray, time_s: FloatArray) -> ComplexArray:
+    def fid(self, area: FloatArray, delay_s: float, n_points: int) -> ComplexArray:
         """Return the FID of humps of given areas about the window's centre, shape (point,)."""
-        total = np.zeros(time_s.shape, dtype=complex)
-        live = np.abs(time_s) < _HUMP_S
-        time = time_s[live]
-        for index in np.flatnonzero(area):
-            rate = 2j * pi * self.frequency_hz[index] * time
-            decay = GAUSS_RATE * (self.width_hz[index] * time) ** 2
-            total[live] += area[index] * np.exp(rate - decay)
+        total = np.zeros(n_points, dtype=complex)
+        turned = area * np.exp(2j * pi * self.frequency_hz * delay_s)
+        total[: self.fids.shape[1]] = turned @ self.fids
         return total
 
 
 def no_humps(n_bins: int) -> HumpGrid:
     """Return the grid of no baseline."""
-    return HumpGrid(np.zeros(0), np.zeros(0), np.zeros((0, n_bins), dtype=complex))
+    none = np.zeros((0, n_bins), dtype=complex)
+    return HumpGrid(np.zeros(0), np.zeros(0), none[:, :1], none)
 
 
 def hump_grid(range_hz: tuple[float, float], time_s: FloatArray, bins: IntArray) -> HumpGrid:
@@ -123,7 +125,7 @@ def hump_grid(range_hz: tuple[float, float], time_s: FloatArray, bins: IntArray)
     envelopes = np.exp(-GAUSS_RATE * np.multiply.outer(WIDTHS_HZ, live) ** 2)
     fids = (carriers[:, None, :] * envelopes).reshape(-1, live.size)
     spectra = scipy.fft.fft(fids, time_s.size)[:, bins] / np.sqrt(time_s.size)
-    return HumpGrid(np.repeat(places, len(WIDTHS_HZ)), np.tile(WIDTHS_HZ, count), spectra)
+    return HumpGrid(np.repeat(places, len(WIDTHS_HZ)), np.tile(WIDTHS_HZ, count), fids, spectra)
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,8 +315,7 @@ class _Sweeper:
             weight += constant
             largest = np.maximum(weight.max(axis=1), 0.0)
             weight -= largest[:, None]
-            np.exp(weight, out=weight)
-            cumulated = weight.cumsum(axis=1)
+            cumulated = np.exp(weight, dtype=np.float32, casting="same_kind").cumsum(axis=1)
             threshold = uniform[slot] * (cumulated[:, -1] + np.exp(-largest))
             chosen = (cumulated < threshold[:, None]).sum(axis=1)
             filled = chosen < self.n_humps

@@ -211,7 +211,7 @@ def resample_basis(
     where = position[inside]
     taps = min(24, source.size)
     first = np.clip(np.floor(where).astype(int) - taps // 2 + 1, 0, source.size - taps)
-    weights = band_weights(where - first, taps, half_band)
+    weights = band_weights(where - first, taps, half_band)[0]
     values = np.einsum("pt,pt->p", weights, slow[first[:, None] + np.arange(taps)])
     result = np.zeros(n_points, dtype=complex)
     result[inside] = values * np.exp(2j * pi * centre * where)
@@ -219,7 +219,7 @@ def resample_basis(
 
 
 def band_weights(
-    position: FloatArray, taps: int, half_band: float, derivative: int = 0
+    position: FloatArray, taps: int, half_band: float, derivatives: Sequence[int] = (0,)
 ) -> FloatArray:
     """Return least-squares interpolation weights for signals of limited band.
 
@@ -231,24 +231,25 @@ def band_weights(
         Number of consecutive samples combined.
     half_band : float
         Half of the band in cycles per sample, centred on zero.
-    derivative : int
-        0 to 4: the derivative that is wanted, per sample.
+    derivatives : sequence of int
+        The derivatives that are wanted, per sample; 0 is the signal.
 
     Returns
     -------
-    float array, shape (place, taps)
+    float array, shape (derivative, place, taps)
         The weights of least mean square error over all frequencies of the band.
     """
-    nodes, density = np.polynomial.legendre.leggauss(max(48, 2 * taps))
-    omega = 2 * pi * half_band * nodes
-    sample = np.exp(1j * np.outer(omega, np.arange(taps) - (taps - 1) / 2))
-    wanted = np.exp(1j * np.outer(omega, np.asarray(position) - (taps - 1) / 2))
-    wanted *= ((1j * omega) ** derivative)[:, None]
-    root = np.sqrt(density)[:, None]
-    left = np.vstack([(root * sample).real, (root * sample).imag])
-    right = np.vstack([(root * wanted).real, (root * wanted).imag])
+    nodes = 3 * taps
+    omega = 2 * pi * half_band * ((np.arange(nodes) + 0.5) * (2 / nodes) - 1)
+    middle = 0.5 * (taps - 1)
+    sample = np.exp(1j * np.outer(omega, np.arange(taps) - middle))
+    wanted = np.exp(1j * np.outer(omega, np.asarray(position) - middle))
+    orders = [(1j * omega[:, None]) ** order * wanted for order in derivatives]
+    right = np.concatenate(orders, axis=1)
     # The cut keeps the weights small where the band makes neighbouring samples redundant.
-    return np.asarray(np.linalg.pinv(left, rcond=1e-9) @ right).T
+    inverse = np.linalg.pinv(np.concatenate([sample.real, sample.imag]), rcond=1e-9)
+    weights = inverse @ np.concatenate([right.real, right.imag])
+    return np.asarray(weights.T.reshape(len(derivatives), -1, taps))
 
 
 def _occupied_band(fid: ComplexArray) -> tuple[float, float]:

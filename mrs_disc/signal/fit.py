@@ -46,6 +46,8 @@ _MIN_POINTS = 64
 _CROP_SAFETY = 0.6
 _CROP_SNR = 1e4
 _COLLINEAR = 1e-6
+_INSIDE = 0.01  # of a component's energy: less is the tails of lines elsewhere
+_TOLERANCE = 1e-2  # the average takes the last steps
 _SOLVER_WIDTH_HZ = 64.0
 _SOLVER_AREA = 0.1
 GAUSS2_MEAN = 150.0
@@ -274,6 +276,7 @@ def _problem(
         ratios=basis.ratio_priors,
         humps=humps,
         hump_precision=(_SOLVER_AREA * reference) ** -2.0,
+        tolerance=_TOLERANCE,
     )
 
 
@@ -346,10 +349,12 @@ def _first_guess(model: MetaboliteModel, start: Start, delay_sd_s: float) -> Flo
 
 def _refuse_collinear(model: MetaboliteModel, start: Start) -> None:
     """Raise where two components, or a sum of some, are the same in the window."""
-    design = model.evaluate(_first_guess(model, start, 0.0)).design
+    here = model.evaluate(_first_guess(model, start, 0.0))
+    design = here.design
     norm = np.sqrt((design**2).sum(axis=1))
-    if norm.min() <= 1e-6 * norm.max():
-        raise InputError(f"component {int(norm.argmin())} has no signal inside the window")
+    share = norm**2 / np.maximum((np.abs(here.fids) ** 2).sum(axis=1), 1e-300)
+    if share.min() < _INSIDE:
+        raise InputError(f"component {int(share.argmin())} has no signal inside the window")
     unit = design / norm[:, None]
     values, vectors = np.linalg.eigh(unit @ unit.T)
     if values[0] < _COLLINEAR:
@@ -374,14 +379,6 @@ def _result(
     own_shift, own_width = model.own(parameters)
     lorentz, gauss = float(parameters[LORENTZ]), float(np.sqrt(parameters[GAUSS2]))
     shift, delay = float(parameters[SHIFT]), float(parameters[DELAY])
-    full = MetaboliteModel(
-        fids,
-        dwell_time_s=model.dwell_time_s,
-        start_time_s=float(model.time[0]),
-        window_hz=model.window_hz,
-        moves=model.moves,
-        widens=model.widens,
-    )
     to_data = carrier.conj() * noise
     turned = np.exp(1j * parameters[PHASE])
     n_parameters = posterior.amplitude.size + int(np.count_nonzero(~problem.fixed))
@@ -400,8 +397,10 @@ def _result(
         phase_rad=wrapped(parameters[PHASE] - 2 * pi * model.centre_hz * delay),
         delay_s=delay,
         noise_sd=noise,
-        baseline=problem.humps.fid(posterior.areas, full.time + delay) * turned * to_data,
-        components=posterior.amplitude[:, None] * full.evaluate(parameters).fids * to_data,
+        baseline=problem.humps.fid(posterior.areas, delay, carrier.size) * turned * to_data,
+        components=posterior.amplitude[:, None]
+        * model.fids_on(fids * carrier, parameters)
+        * to_data,
         residual_ratio=ratio,
         residual_whiteness_p=whiteness_p(posterior.residual),
         converged=not reason,

@@ -86,8 +86,8 @@ class MetaboliteModel:
         self.moves = moves
         self.widens = widens
         self.n_components = fids.shape[0]
-        half_band = min(0.45, 1.2 * half_width * dwell_time_s)
-        self._series = _delay_series(fids * self.carrier, dwell_time_s, half_band)
+        self.half_band = min(0.45, 1.2 * half_width * dwell_time_s)
+        self._series = _delay_series(fids * self.carrier, dwell_time_s, self.half_band)
 
     @property
     def n_nonlinear(self) -> int:
@@ -101,8 +101,24 @@ class MetaboliteModel:
 
     def evaluate(self, parameters: FloatArray) -> Spectrum:
         """Return the components' spectra at the given non-linear parameters."""
-        fids = self._basis_at(parameters[DELAY], 0) * self._modulation(parameters)
+        fids = self._basis_at(parameters[DELAY], 0) * self._modulation(parameters, self.time)
         return Spectrum(self.spectrum(fids), fids)
+
+    def fids_on(self, basis: ComplexArray, parameters: FloatArray) -> ComplexArray:
+        """Return the components' FIDs on more points than are fitted.
+
+        Parameters
+        ----------
+        basis : complex array, shape (component, point)
+            Basis FIDs about the window's centre, from the first recorded point on.
+        parameters : float array, shape (nonlinear,)
+            Non-linear parameters.
+        """
+        time: FloatArray = self.time[0] + self.dwell_time_s * np.arange(
+            basis.shape[1], dtype=np.float64
+        )
+        delayed = delayed_fids(basis, parameters[DELAY], self.dwell_time_s, self.half_band)
+        return delayed * self._modulation(parameters, time)
 
     def jacobian(
         self, parameters: FloatArray, amplitude: FloatArray, model: Spectrum
@@ -134,7 +150,8 @@ class MetaboliteModel:
         total: ComplexArray,
     ) -> ComplexArray:
         """Return the derivative of the whole model by the delay."""
-        slope = amplitude @ (self._basis_at(parameters[DELAY], 1) * self._modulation(parameters))
+        basis = self._basis_at(parameters[DELAY], 1)
+        slope = amplitude @ (basis * self._modulation(parameters, self.time))
         rate = 2j * pi * parameters[SHIFT] - pi * parameters[LORENTZ]
         column = slope + (rate - 2 * GAUSS_RATE * parameters[GAUSS2] * time) * total
         own_shift, own_width = self.own(parameters)
@@ -157,9 +174,9 @@ class MetaboliteModel:
             fids += (delay**power / factorial(power)) * self._series[order]
         return fids
 
-    def _modulation(self, parameters: FloatArray) -> ComplexArray:
+    def _modulation(self, parameters: FloatArray, time: FloatArray) -> ComplexArray:
         """Return what shifts, widths and phase do to the basis FIDs, shape (component, point)."""
-        time = self.time + parameters[DELAY]
+        time = time + parameters[DELAY]
         exponent = (
             1j * parameters[PHASE]
             + (2j * pi * parameters[SHIFT] - pi * parameters[LORENTZ]) * time
@@ -187,21 +204,50 @@ def _delay_series(
     fids: ComplexArray, dwell_time_s: float, half_band: float
 ) -> tuple[ComplexArray, ...]:
     """Return the FIDs and their time derivatives, each of shape (component, point)."""
+    taps = min(_TAPS, fids.shape[1])
+    places = np.arange(taps // 2 + 1, dtype=np.float64)
+    orders = range(1, _ORDER + 1)
+    weights = band_weights(places, taps, half_band, orders)
+    slopes = [
+        _filtered(fids, weights[order - 1] * dwell_time_s**-order, order % 2 == 1)
+        for order in orders
+    ]
+    return np.asarray(fids, dtype=complex), *slopes
+
+
+def _filtered(fids: ComplexArray, weights: FloatArray, odd: bool) -> ComplexArray:
+    """Return what filters give: one-sided ones at the ends, the last one in between.
+
+    Parameters
+    ----------
+    fids : complex array, shape (component, point)
+        What is filtered.
+    weights : float array, shape (place, taps)
+        Filters for the first points and, last, for a point in the middle of the taps.
+    odd : bool
+        Whether the filter changes sign when time is reversed.
+    """
     n_points = fids.shape[1]
-    taps = min(_TAPS, n_points)
+    taps = weights.shape[1]
     half = taps // 2
-    head = np.arange(half)
-    series = [np.asarray(fids, dtype=complex)]
-    for derivative in range(1, _ORDER + 1):
-        scale = dwell_time_s**-derivative
-        inner = band_weights(np.array([float(half)]), taps, half_band, derivative)[0] * scale
-        ends = band_weights(head.astype(float), taps, half_band, derivative) * scale
-        mirrored = ends[::-1, ::-1] * (-1) ** derivative
-        slope = np.zeros_like(series[0])
-        count = n_points - taps + 1
-        for tap, weight in enumerate(inner):
-            slope[:, half : half + count] += weight * fids[:, tap : tap + count]
-        slope[:, :half] = fids[:, :taps] @ ends.T
-        slope[:, n_points - half :] = fids[:, n_points - taps :] @ mirrored.T
-        series.append(slope)
-    return tuple(series)
+    result = np.empty(fids.shape, dtype=complex)
+    windows = np.lib.stride_tricks.sliding_window_view(fids, taps, axis=1)
+    result[:, half : half + windows.shape[1]] = windows @ weights[-1]
+    result[:, :half] = fids[:, :taps] @ weights[:half].T
+    mirrored = weights[:half][::-1, ::-1] * (-1 if odd else 1)
+    result[:, n_points - half :] = fids[:, n_points - taps :] @ mirrored.T
+    return result
+
+
+def delayed_fids(
+    fids: ComplexArray, delay_s: float, dwell_time_s: float, half_band: float
+) -> ComplexArray:
+    """Return FIDs (component, point) read out later by a part of the dwell time."""
+    taps = min(_TAPS, fids.shape[1])
+    places = np.arange(taps // 2 + 1) + delay_s / dwell_time_s
+    weights = band_weights(places, taps, half_band)[0]
+    # At the far end the signal is gone: the filter of the middle serves there too.
+    tail = fids[:, -taps:].copy()
+    result = _filtered(fids, weights, odd=False)
+    result[:, -(taps // 2) :] = tail[:, -(taps // 2) :]
+    return result

@@ -34,7 +34,7 @@ from mrs_disc.signal.fit_solve import (
 )
 from mrs_disc.typing import FloatArray
 
-LOOKS = ((8, 4), (4, 12))
+LOOKS = ((6, 3), (2, 10))
 """Sweeps forgotten and kept at each place to stand."""
 _WEAK = {SHIFT: 30.0, LORENTZ: 40.0, PHASE: 3.0}
 """Prior standard deviations about the present place, felt only where there is no signal."""

@@ -21,8 +21,6 @@ from mrs_disc.typing import BoolArray, FloatArray
 MAX_DELAY_S = 4e-4
 MAX_WIDTH_HZ = 80.0
 _ITERATIONS = 40
-_SMALL = 1e-10
-"""A step is the last when it lowers the sum of squares by less: 1e-5 of a standard deviation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +83,9 @@ class Problem:
         Humps of the baseline, whose areas join the amplitudes.
     hump_precision : float
         Prior precision of each area about zero.
+    tolerance : float
+        A step is the last when it lowers the sum of squares by less: its square root is the
+        distance to the optimum in standard deviations.
     """
 
     model: MetaboliteModel
@@ -94,6 +95,7 @@ class Problem:
     ratios: Sequence[RatioPrior]
     humps: HumpGrid
     hump_precision: float
+    tolerance: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,13 +197,13 @@ def solve(problem: Problem, parameters: FloatArray) -> Solution:
                 here.prior[:count, :count],
             )
             accepted = trial.cost <= here.cost + rounding
-            if accepted or gain < _SMALL + rounding:
+            if accepted or gain < problem.tolerance + rounding:
                 break
             damping = max(10 * damping, 1e-3)
         if accepted:
             here = trial
             damping = 0.1 * damping if damping > 1e-7 else 0.0
-        if gain < _SMALL + rounding:
+        if gain < problem.tolerance + rounding:
             converged = True
             break
         if not accepted:
