@@ -1,1 +1,209 @@
-"""Results to files: one record, one figure code, one wording; every format is a view of it."""
+"""Results to files: one record, one figure code, one wording; every format is a view of it.
+
+``results.json`` with ``signals.npz`` is the record. Every other format is made from these two
+alone, so that `render_results` gives later what `write_report` gives now, without the raw data.
+
+Decision: a renderer is a function from a view to named bytes, and only `write_files` touches the
+disk, so that all files appear whole or none does. Refused: renderers that write for themselves.
+
+A new format is one module with ``render(view)``, and one line in `RENDERERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from importlib import import_module
+from os import environ
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mrs_disc.errors import InputError, did_you_mean
+from mrs_disc.report.files import check_folder, write_files
+from mrs_disc.report.results import RESULTS_NAME, SIGNALS_NAME, canonical_json, results_from
+
+if TYPE_CHECKING:
+    from mrs_disc.data import StudyReport
+    from mrs_disc.report.content import View
+
+RENDERERS: dict[str, str] = {
+    "html": "mrs_disc.report.html",
+    "pdf": "mrs_disc.report.pdf",
+    "png": "mrs_disc.report.png",
+    "csv": "mrs_disc.report.tables",
+    "nifti": "mrs_disc.report.nifti",
+    "dicom": "mrs_disc.report.dicom",
+    "citation": "mrs_disc.report.citation_files",
+}
+"""Format to the module whose ``render(view)`` gives its files; JSON is the record itself."""
+
+FORMATS: tuple[str, ...] = ("json", *RENDERERS)
+DRAWING = ("html", "pdf", "png", "nifti", "dicom")
+"""Formats that need ``signals.npz``."""
+
+__all__ = ["FORMATS", "RENDERERS", "check_output", "render_results", "write_report"]
+
+
+def check_output(
+    out: str | Path,
+    formats: Sequence[str],
+    dicom_reference: str | Path | None = None,
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Refuse before any work what cannot be written.
+
+    Parameters
+    ----------
+    out : str or Path
+        The folder.
+    formats : sequence of str
+        Of `FORMATS`.
+    dicom_reference : str or Path, optional
+        A DICOM file of the patient, which DICOM output needs.
+    overwrite : bool
+        Whether an earlier report may be replaced.
+
+    Raises
+    ------
+    InputError
+        If a format is unknown, DICOM has no reference, or the folder holds a report already.
+    """
+    for name in formats:
+        if name not in FORMATS:
+            raise InputError(
+                f"there is no format '{name}'.{did_you_mean(name, FORMATS)} "
+                f"Formats: {', '.join(FORMATS)}."
+            )
+    if "dicom" in formats:
+        if dicom_reference is None:
+            raise InputError(
+                "--format dicom needs --dicom-reference FILE: a DICOM file of this patient's "
+                "examination, whose patient and study fields the objects take over"
+            )
+        if not Path(dicom_reference).is_file():
+            raise InputError(
+                f"--dicom-reference {Path(dicom_reference).name}: there is no such file"
+            )
+    check_folder(Path(out), formats, overwrite)
+
+
+def write_report(
+    report: StudyReport,
+    out: str | Path,
+    formats: Sequence[str] = ("json", "html"),
+    overwrite: bool = False,
+    dicom_reference: str | Path | None = None,
+) -> list[Path]:
+    """Write a report.
+
+    ``results.json`` and ``signals.npz`` are always written, as everything else is made from them.
+
+    Parameters
+    ----------
+    report : StudyReport
+        From `analyze`.
+    out : str or Path
+        The folder; it is made where it does not exist.
+    formats : sequence of str
+        json, html, pdf, png, csv, nifti, dicom, citation.
+    overwrite : bool
+        Replace an earlier report in the folder, with all its formats.
+    dicom_reference : str or Path, optional
+        A DICOM file of the patient, which DICOM output needs.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order of the formats.
+
+    Raises
+    ------
+    InputError
+        If a format is unknown, or the folder holds a report already.
+    OutputError
+        If the folder cannot be written to; nothing is left half-written.
+    """
+    from mrs_disc.report.signals import npz_bytes, sha256, signals_from
+
+    check_output(out, formats, dicom_reference, overwrite=overwrite)
+    arrays = signals_from(report)
+    packed = npz_bytes(arrays)
+    record = results_from(report, sha256(packed))
+    files = {RESULTS_NAME: canonical_json(record), SIGNALS_NAME: packed}
+    wanted = [name for name in dict.fromkeys(formats) if name != "json"]
+    if wanted:
+        view = _view(record, arrays, Path(out) / RESULTS_NAME, dicom_reference)
+        for name in wanted:
+            files |= import_module(RENDERERS[name]).render(view)
+    return write_files(Path(out), files, overwrite=overwrite)
+
+
+def render_results(
+    results: str | Path,
+    out: str | Path,
+    formats: Sequence[str] = ("html",),
+    overwrite: bool = False,
+    dicom_reference: str | Path | None = None,
+) -> list[Path]:
+    """Render ``results.json`` again, without the raw data.
+
+    Parameters
+    ----------
+    results : str or Path
+        ``results.json``, with ``signals.npz`` beside it; or their folder.
+    out, formats, overwrite, dicom_reference
+        As in `write_report`; json copies the record.
+
+    Raises
+    ------
+    InputError
+        If the record cannot be read, or does not belong to its signals.
+    """
+    from mrs_disc.report.content import View
+    from mrs_disc.report.schema import read_results
+    from mrs_disc.report.signals import read_signals
+
+    path = Path(results)
+    path = path / RESULTS_NAME if path.is_dir() else path
+    check_output(out, formats, dicom_reference, overwrite=overwrite)
+    record = read_results(path)
+    beside = path.parent / SIGNALS_NAME
+    needs_signals = any(name in DRAWING or name == "json" for name in formats)
+    signals = read_signals(beside, record.signals.sha256) if needs_signals else None
+    view = View(
+        results=record,
+        signals=signals,
+        written=today(),
+        dicom_reference=None if dicom_reference is None else Path(dicom_reference),
+    )
+    files: dict[str, bytes] = {}
+    for name in dict.fromkeys(formats):
+        if name == "json":
+            files |= {RESULTS_NAME: path.read_bytes(), SIGNALS_NAME: beside.read_bytes()}
+        else:
+            files |= import_module(RENDERERS[name]).render(view)
+    return write_files(Path(out), files, overwrite=overwrite)
+
+
+def _view(
+    record: dict[str, Any], arrays: dict[str, Any], path: Path, dicom_reference: str | Path | None
+) -> View:
+    from mrs_disc.report.content import View
+    from mrs_disc.report.schema import results_of
+    from mrs_disc.report.signals import signals_of
+
+    return View(
+        results=results_of(record, path),
+        signals=signals_of(arrays, path.parent / SIGNALS_NAME),
+        written=today(),
+        dicom_reference=None if dicom_reference is None else Path(dicom_reference),
+    )
+
+
+def today() -> date:
+    """Return the day of writing; ``SOURCE_DATE_EPOCH`` fixes it for reproducible builds."""
+    fixed = environ.get("SOURCE_DATE_EPOCH", "")
+    if fixed.isdigit():
+        return datetime.fromtimestamp(int(fixed), tz=UTC).date()
+    return datetime.now().astimezone().date()

@@ -187,7 +187,9 @@ def _quality(quality: Quality) -> dict[str, Any]:
 
 def _quantity(quantity: Quantity) -> dict[str, Any]:
     if quantity.value is None or not math.isfinite(quantity.value):
-        return {"value": None, "reason": quantity.reason or "reason not stated"}
+        none = {"value": None, "reason": quantity.reason or "reason not stated"}
+        bounded = {"high": quantity.high, "limit": quantity.limit}
+        return none if quantity.high is None else none | bounded
     names = ("value", "sd", "low", "high", "limit", "unit", "how")
     return {name: getattr(quantity, name) for name in names}
 

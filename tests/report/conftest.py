@@ -300,7 +300,7 @@ def failed_level(level, message="the echo time is unknown: neither the file nor 
     return replace(report, concordance=concordance(report))
 
 
-def make_anatomy(shape=(11, 220, 260)):
+def make_anatomy(shape=(11, 220, 300)):
     """A sagittal volume of bright discs between dark vertebrae, indices (left, front, head)."""
     i, j, k = np.meshgrid(*(np.arange(n) for n in shape), indexing="ij")
     affine = np.array([[4.0, 0, 0, -20], [0, 1.0, 0, -150], [0, 0, 1.3, 60], [0, 0, 0, 1]])

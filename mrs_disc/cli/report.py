@@ -1,0 +1,61 @@
+"""`mrs-disc report`: render a record again, without analysis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("results", type=click.Path(path_type=Path), required=False)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder.")
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    metavar="FORMAT",
+    help="html, csv, pdf, png, nifti, dicom, citation, json; may be repeated. Default: html.",
+)
+@click.option(
+    "--dicom-reference",
+    type=click.Path(path_type=Path),
+    help="A DICOM file of the patient, whose patient and study fields the DICOM output takes.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+@click.option("--schema", is_flag=True, help="Print the JSON schema of results.json and stop.")
+def command(
+    results: Path | None,
+    output: Path | None,
+    formats: tuple[str, ...],
+    dicom_reference: Path | None,
+    overwrite: bool,
+    schema: bool,
+) -> int:
+    """Render RESULTS (a results.json with its signals.npz, or their folder) again.
+
+    Example: mrs-disc report out/results.json -o out --format pdf
+    """
+    if schema:
+        import json
+
+        from mrs_disc.report.schema import results_schema
+
+        click.echo(json.dumps(results_schema(), indent=2))
+        return 0
+    if results is None:
+        raise click.UsageError("RESULTS is missing: give a results.json, or its folder")
+    if output is None:
+        raise click.UsageError("-o OUT is missing: give the folder to write to")
+    from mrs_disc.report import render_results
+
+    paths = render_results(
+        results,
+        output,
+        formats=formats or ("html",),
+        overwrite=overwrite,
+        dicom_reference=dicom_reference,
+    )
+    for path in paths:
+        click.echo(path)
+    return 0

@@ -1,0 +1,187 @@
+"""What a report says, in its order, as plain data: HTML and PDF only lay it out.
+
+Everything here is final wording; texts from files and people have passed `harmless`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from mrs_disc.constants import RESEARCH_USE
+from mrs_disc.report import figures
+from mrs_disc.report.citations import bibtex, references
+from mrs_disc.report.level_content import level_content, structure_unit, summary_row
+from mrs_disc.report.methods import LIMITS, methods_table, model_card, paragraph
+from mrs_disc.report.overview import overview_alt, overview_figure
+from mrs_disc.report.schema import Results
+from mrs_disc.report.signals import Signals
+from mrs_disc.report.words import CODES, COMPONENTS, clean, harmless
+
+NOT_REVIEWED = "Preliminary, not reviewed"
+
+CLINICAL = {
+    "indication": "Indication",
+    "conservative_care": "Conservative care so far",
+    "mri_safety_screening": "MRI safety screening",
+    "consent": "Consent",
+    "preauthorization": "Preauthorization",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class View:
+    """A report as every format sees it.
+
+    Parameters
+    ----------
+    results : Results
+        The record.
+    signals : Signals or None
+        The arrays; `None` where a format that draws nothing was asked for.
+    written : date
+        Day of writing; it stands in HTML, PDF and DICOM, never in the record.
+    dicom_reference : Path or None
+        A DICOM file of the patient, for DICOM output alone.
+    """
+
+    results: Results
+    signals: Signals | None
+    written: date
+    dicom_reference: Path | None = None
+
+
+def report_content(view: View) -> dict[str, Any]:
+    """Return the whole report: words, tables and figures (SVG with alternative text)."""
+    results, signals = view.results, view.signals
+    drawn = {
+        level.key: figures.spectra(level, signals.levels[level.key])
+        for level in results.levels
+        if signals is not None and figures.has_signals(level, signals)
+    }
+    top = figures.common_top(results.levels, drawn)
+    content = {
+        "title": f"Disc spectroscopy report: {results.study_id}",
+        "study_id": results.study_id,
+        "written": view.written.isoformat(),
+        "status": NOT_REVIEWED,
+        "notice": RESEARCH_USE,
+        "notices": [n for n in results.notices if n != RESEARCH_USE],
+        "impression": sentences(results.impression),
+        "completeness": _completeness(results),
+        "codes": [list(pair) for pair in CODES],
+        "clinical": _clinical(results.clinical),
+        "summary": [summary_row(level, results) for level in results.best.values()],
+        "overview_alt": overview_alt(results),
+        "overview_note": _overview_note(signals),
+        "structure_unit": structure_unit(results),
+        "levels": [
+            level_content(level, results, signals, drawn.get(level.key), top)
+            for level in results.levels
+        ],
+        "methods": methods_table(results),
+        "paragraph": paragraph(results),
+        "references": [{"text": p.text, "link": p.link, "doi": p.doi} for p in references(results)],
+        "limits": LIMITS,
+        "card": model_card(results),
+        "glossary": _glossary(results),
+        "provenance": _provenance(results),
+        "inputs": [_input(i.path, i.sha256, i.reader) for i in results.inputs],
+        "recipe": _flat(results.recipe),
+    }
+    cleaned: dict[str, Any] = clean(content, 4000)
+    cleaned["bibtex"] = bibtex(references(results))
+    picture = overview_figure(results, signals)
+    cleaned["overview_svg"] = figures.svg(picture)
+    cleaned["overview_height"] = round(100 * float(picture.get_size_inches()[1]))
+    return cleaned
+
+
+def _overview_note(signals: Signals | None) -> str:
+    if signals is None or signals.anatomy is None:
+        return "The spine is drawn, not imaged."
+    return "Left: the sagittal image with the voxels."
+
+
+def sentences(text: str) -> list[str]:
+    """Return a text as its sentences.
+
+    >>> sentences("Likely painful: L4-L5. SNR 3.2 is low.")
+    ['Likely painful: L4-L5.', 'SNR 3.2 is low.']
+    """
+    return [s for s in re.split(r"(?<=\.)\s+", text.strip()) if s]
+
+
+def _completeness(results: Results) -> str:
+    c = results.completeness
+    text = (
+        f"{c.n_levels} of {len(results.best)} levels gave a usable spectrum; "
+        f"CPT 0609T asks for at least {c.min_levels}: {'met' if c.met else 'not met'}."
+    )
+    return text + (f" Without a usable spectrum: {', '.join(c.missing)}." if c.missing else "")
+
+
+def _clinical(clinical: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    for key, value in clinical.items():
+        name = CLINICAL.get(key, str(key).replace("_", " "))
+        shown = ", ".join(str(v) for v in value) if isinstance(value, list | tuple) else str(value)
+        rows.append((harmless(name, 80), harmless(shown, 400)))
+    return rows
+
+
+def _glossary(results: Results) -> list[tuple[str, str]]:
+    names = dict.fromkeys(n for v in results.levels if v.fit for n in v.fit.metabolites)
+    rows = [(n, f"{COMPONENTS[n][0]}: {COMPONENTS[n][1]}") for n in names if n in COMPONENTS]
+    if {"LAC", "ALA"} <= set(names):
+        rows.append(("LAAL", f"{COMPONENTS['LAAL'][0]}: {COMPONENTS['LAAL'][1]}"))
+    if "PG" in names:
+        rows += [
+            ("acidity", "lactate + alanine + 3/5 propionate (acid side of the score)"),
+            ("structure", "proteoglycan + collagen (matrix side; a sign of degeneration)"),
+        ]
+    return [
+        *rows,
+        ("SNR", "height of the quality peak / standard deviation of the noise"),
+        ("CRLB", "Cramér-Rao lower bound: the least uncertainty that the noise allows"),
+        ("interval", "95 %: of a hundred such intervals, about 95 hold the true value"),
+        ("probability", "of a painful disc by the score model, measurement error included"),
+        ("concordant", "score and images (or provocation) point the same way"),
+    ]
+
+
+def _provenance(results: Results) -> list[tuple[str, str]]:
+    dependencies = ", ".join(f"{n} {v}" for n, v in results.software.dependencies.items())
+    return [
+        ("Software", f"{results.software.name} {results.software.version}"),
+        ("Libraries", dependencies or "not reported"),
+        ("Recipe", str(results.recipe.get("name", "not reported"))),
+        ("Recipe, SHA-256", results.recipe_sha256),
+        ("Models", ", ".join(f"{k}: {v}" for k, v in results.models.items())),
+        ("Signals, SHA-256", results.signals.sha256 or "not reported"),
+    ]
+
+
+def _input(path: str, sha256: str | None, reader: str | None) -> tuple[str, str, str]:
+    return harmless(path, 200), reader or "not reported", sha256 or "not reported"
+
+
+def _flat(recipe: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the options of a recipe as ``group.option`` and value."""
+    rows = []
+    for group, options in recipe.items():
+        if isinstance(options, Mapping):
+            rows += [(f"{group}.{name}", _option(value)) for name, value in options.items()]
+        else:
+            rows.append((group, _option(options)))
+    return rows
+
+
+def _option(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(str(v) for v in value)
+    return "none" if value is None else harmless(value, 200)

@@ -1,0 +1,443 @@
+"""The figures of a report, as SVG: one code for the page, the PDF and the PNG.
+
+matplotlib's `Figure` alone, never pyplot: no global state. Text stays text. Every figure comes
+with an alternative text that says the result in words.
+
+Colours are told apart by people with any colour vision (Okabe and Ito), and nothing is said by
+colour alone: lines differ in width and dash, labels in shape.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import scipy.fft
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from mrs_disc.report.schema import Level
+from mrs_disc.report.signals import LevelSignals, Signals
+from mrs_disc.report.words import component_word, number
+from mrs_disc.typing import ComplexArray, FloatArray
+
+INK = "#1c1c1c"
+GREY = "#595959"
+PALE = "#d9d9d9"
+FIT_COLOUR = "#b3261e"
+LABEL_COLOUR = {
+    "likely painful": "#9a1b1b",
+    "indeterminate": "#4d4d4d",
+    "unlikely painful": "#1b4f8f",
+}
+LABEL_MARKER = {"likely painful": "D", "indeterminate": "o", "unlikely painful": "s"}
+COMPONENT_COLOUR = {
+    "PG": "#0072b2",
+    "LAC": "#b3261e",
+    "ALA": "#a35200",
+    "PA": "#8a5a83",
+    "CHO": "#006b4f",
+    "CARB": "#5a6b00",
+    "COL": "#5b3fa0",
+    "LIP": "#6e6e6e",
+}
+REGIONS = {"CARB": (3.4, 4.2)}
+"""Components that fill a range; the others are named at their line."""
+LABELLED = {"COL": (3.02, 1.71), "LIP": (0.90,)}
+"""Where lines are named that are not at the component's first resonance."""
+
+PPM_RANGE = (0.5, 4.5)
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "mrs_disc",
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.linewidth": 0.7,
+    "lines.solid_joinstyle": "round",
+    "path.simplify": True,
+    "path.simplify_threshold": 0.2,
+    "figure.dpi": 100,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spectra:
+    """The curves of one level on the shown axis (ascending ppm): real parts, delay removed."""
+
+    ppm: FloatArray
+    data: FloatArray
+    fit: FloatArray
+    baseline: FloatArray
+    components: FloatArray
+    fitted: tuple[float, float]
+    noise_sd: float
+
+    @property
+    def inside(self) -> slice:
+        """The fitted range."""
+        low, high = np.searchsorted(self.ppm, self.fitted)
+        return slice(int(low), int(high))
+
+    @property
+    def top(self) -> float:
+        """Highest point of the fit, or of the data in the fitted range."""
+        return float(max(self.fit[self.inside].max(), self.data[self.inside].max()))
+
+
+# --------------------------------------------------------------------------- curves
+
+
+def spectra(level: Level, signals: LevelSignals) -> Spectra:
+    """Return the curves of a level in the units of the data."""
+    assert level.fit is not None
+    sampling, n = signals.sampling, signals.data.size
+    size = scipy.fft.next_fast_len(2 * n)
+    hz = scipy.fft.fftshift(scipy.fft.fftfreq(size, sampling.dwell_time_s))
+    ppm = sampling.reference_ppm + hz / sampling.spectrometer_mhz
+    low, high = level.fit.window_ppm
+    shown = (ppm >= PPM_RANGE[0]) & (ppm <= PPM_RANGE[1])
+    turn = np.exp(-2j * np.pi * hz[shown] * level.fit.delay_s)
+
+    def real(fids: ComplexArray) -> FloatArray:
+        weighted = fids.astype(np.complex128)
+        weighted[..., 0] *= 0.5  # the first point stands for half an interval
+        curve = scipy.fft.fftshift(scipy.fft.fft(weighted, size), axes=-1)[..., shown]
+        return np.asarray((curve * turn).real)
+
+    baseline, components = real(signals.baseline), real(signals.components)
+    return Spectra(
+        ppm=ppm[shown],
+        data=real(signals.data),
+        fit=baseline + components.sum(axis=0),
+        baseline=baseline,
+        components=components,
+        fitted=(max(low, PPM_RANGE[0]), min(high, PPM_RANGE[1])),
+        noise_sd=level.fit.spectrum_noise_sd,
+    )
+
+
+def common_top(levels: Sequence[Level], curves: Mapping[str, Spectra]) -> float:
+    """Return the height that stands for 100 in all levels: the tallest of usable quality."""
+    usable = [
+        curves[level.key].top
+        for level in levels
+        if level.key in curves and level.quality is not None and level.quality.verdict != "poor"
+    ]
+    return max(usable or [c.top for c in curves.values()] or [1.0]) or 1.0
+
+
+FACTORS = (50.0, 20.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+
+
+def magnification(curves: Spectra, top: float) -> float:
+    """Return the factor by which a level is drawn larger or smaller than the others."""
+    height = max(curves.top, 1e-12 * top) / top
+    return next((f for f in FACTORS if height * f <= (0.75 if f > 1 else 1.05)), FACTORS[-1])
+
+
+def scale_words(factor: float) -> str:
+    """Return the line that tells a level's vertical scale.
+
+    >>> scale_words(1.0), scale_words(5.0), scale_words(0.5)
+    ('Same vertical scale as the other levels.', 'Enlarged 5 times.', 'Reduced 2 times.')
+    """
+    if factor == 1:
+        return "Same vertical scale as the other levels."
+    word, times = ("Enlarged", factor) if factor > 1 else ("Reduced", 1 / factor)
+    return f"{word} {times:g} times."
+
+
+# --------------------------------------------------------------------------- one level
+
+_RESIDUAL_AT = 128.0
+_COMPONENTS_AT = -72.0
+_COMPONENTS_SCALE = 0.6
+_BOTTOM = -84.0
+_TOP = 146.0
+
+
+def spectrum_figure(level: Level, curves: Spectra, top: float) -> Figure:
+    """Return data, fit, baseline, residual and components of one level, on one axis.
+
+    Parameters
+    ----------
+    level : Level
+        The level's record.
+    curves : Spectra
+        Its curves.
+    top : float
+        What stands for 100 on the vertical axis: see `common_top`.
+    """
+    assert level.fit is not None
+    factor = magnification(curves, top)
+    unit = 100.0 * factor / top
+    names = list(level.fit.metabolites)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8.2, 4.7))
+        axes = figure.add_axes((0.112, 0.095, 0.878, 0.765))
+        small = _residual_scale(curves, unit)
+        _draw_bands(axes, curves, unit * small)
+        _draw_curves(axes, curves, unit, small, names)
+        axes.set_xlim(PPM_RANGE[1], PPM_RANGE[0])
+        axes.set_ylim(_BOTTOM, _TOP)
+        axes.set_xticks([4.5, 4, 3.5, 3, 2.5, 2, 1.5, 1, 0.5])
+        axes.set_xlabel("chemical shift (ppm)")
+        ticks = (0, 50, 100)
+        axes.set_yticks(ticks, [f"{t / factor:g}" for t in ticks])
+        axes.tick_params(length=3)
+        for side in ("top", "right", "left"):
+            axes.spines[side].set_visible(False)
+        for text, height in (
+            ("residual" if small == 1 else f"residual\n× {small:g}", _RESIDUAL_AT),
+            (f"components\n× {_COMPONENTS_SCALE:g}", _COMPONENTS_AT + 6),
+        ):
+            axes.text(4.53, height, text, ha="right", va="center", fontsize=8)
+        axes.legend(
+            loc=(0.0, 0.76), ncols=3, frameon=False, fontsize=8, handlelength=1.8,
+            borderaxespad=0.1, columnspacing=1.2,
+        )  # fmt: skip
+        _name_regions(axes, level, names)
+    return figure
+
+
+def _draw_bands(axes: Axes, curves: Spectra, unit: float) -> None:
+    """Draw the zero lines, and two standard deviations of the noise behind the residual."""
+    noise = 2 * curves.noise_sd * unit
+    axes.axhspan(_RESIDUAL_AT - noise, _RESIDUAL_AT + noise, color="#e4e4e4", lw=0)
+    for height in (0.0, _COMPONENTS_AT):
+        axes.axhline(height, color=PALE, lw=0.6)
+
+
+def _residual_scale(curves: Spectra, unit: float) -> float:
+    """Return by how much the residual is made smaller, so that it keeps to its room."""
+    extent = float(np.abs((curves.data - curves.fit)[curves.inside]).max()) * unit
+    return next((s for s in (1.0, 0.5, 0.2, 0.1, 0.05, 0.02) if extent * s <= 18), 0.01)
+
+
+def _draw_curves(
+    axes: Axes, curves: Spectra, unit: float, small: float, names: Sequence[str]
+) -> None:
+    inside = curves.inside
+    ppm = curves.ppm[inside]
+    axes.plot(curves.ppm, _cut(curves.data * unit), color=INK, lw=0.7, label="data")
+    axes.plot(ppm, curves.fit[inside] * unit, color=FIT_COLOUR, lw=1.5, label="fit")
+    axes.plot(
+        ppm[::2], curves.baseline[inside][::2] * unit,
+        color=GREY, lw=1.1, ls=(0, (4, 2)), label="baseline",
+    )  # fmt: skip
+    residual = (curves.data - curves.fit)[inside] * unit * small
+    axes.plot(ppm, _RESIDUAL_AT + residual, color=INK, lw=0.6)
+    for k in range(len(names)):
+        curve = _COMPONENTS_AT + curves.components[k][inside][::2] * unit * _COMPONENTS_SCALE
+        axes.plot(ppm[::2], curve, color=_colour(names[k], k), lw=1.1, ls=_dash(k))
+
+
+def _cut(curve: FloatArray) -> FloatArray:
+    """Keep what lies beyond the fitted range (water) out of the other curves' room."""
+    return np.where((curve > -30) & (curve < 108), curve, np.nan)
+
+
+def _colour(name: str, index: int) -> str:
+    return COMPONENT_COLOUR.get(name) or list(COMPONENT_COLOUR.values())[index % 8]
+
+
+def _dash(index: int) -> str | tuple[int, tuple[int, ...]]:
+    return ("-", (0, (5, 1)), (0, (2, 1)), (0, (4, 1, 1, 1)))[index % 4]
+
+
+def _name_regions(axes: Axes, level: Level, names: Sequence[str]) -> None:
+    """Write what lies where above the curves; neighbours keep their distance."""
+    assert level.fit is not None
+    across = axes.get_xaxis_transform()
+    wanted: list[tuple[float, str, str]] = []
+    for k, name in enumerate(names):
+        colour = _colour(name, k)
+        word = component_word(name)
+        if name in REGIONS:
+            axes.plot(
+                REGIONS[name], [1.01, 1.01], color=colour, lw=2, clip_on=False,
+                transform=across, solid_capstyle="butt",
+            )  # fmt: skip
+            wanted.append((float(np.mean(REGIONS[name])), word, colour))
+            continue
+        first = level.fit.metabolites[name].ppm
+        places = LABELLED.get(name) or ((first,) if first is not None else ())
+        wanted += [(p, word, colour) for p in places if PPM_RANGE[0] < p < PPM_RANGE[1]]
+    for place, (ppm, word, colour) in _spread(wanted, 0.14):
+        axes.plot([ppm, place], [1.0, 1.03], color=colour, lw=0.8, clip_on=False, transform=across)
+        axes.text(
+            place, 1.045, word, rotation=32, fontsize=8, color=colour, transform=across,
+            ha="left", va="bottom", rotation_mode="anchor",
+        )  # fmt: skip
+
+
+def _spread(
+    wanted: list[tuple[float, str, str]], gap: float
+) -> list[tuple[float, tuple[float, str, str]]]:
+    """Return places of labels at least `gap` ppm apart, near where they belong."""
+    wanted = sorted(wanted, reverse=True)
+    places = np.array([w[0] for w in wanted])
+    for _ in range(50):
+        tight = np.flatnonzero(-np.diff(places) < gap - 1e-9)
+        if tight.size == 0:
+            break
+        for k in tight:
+            push = (gap - (places[k] - places[k + 1])) / 2
+            if push > 0:
+                places[k] += push
+                places[k + 1] -= push
+    return list(zip(places.tolist(), wanted, strict=True))
+
+
+# --------------------------------------------------------------------------- quality strip
+
+
+def quality_figure(level: Level, signals: LevelSignals) -> Figure:
+    """Return the transients' frequency (rejected ones marked) and the water band."""
+    assert level.quality is not None
+    n = signals.frequency_hz.size
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8.2, 1.75))
+        if n > 1:
+            transients = figure.add_axes((0.085, 0.25, 0.5, 0.61))
+            rejected = [r for r in level.quality.rejected if r < n]
+            _draw_transients(transients, signals.frequency_hz, rejected)
+        place = (0.67, 0.25, 0.32, 0.61) if n > 1 else (0.085, 0.25, 0.4, 0.61)
+        _draw_water(figure.add_axes(place), level, signals)
+    return figure
+
+
+def _draw_transients(axes: Axes, values: FloatArray, rejected: Sequence[int]) -> None:
+    index = np.arange(1, values.size + 1)
+    kept = np.ones(values.size, bool)
+    kept[list(rejected)] = False
+    centred = values - np.median(values[kept] if kept.any() else values)
+    axes.plot(index[kept], centred[kept], "o", ms=2.4, color="#1b4f8f", mec="none")
+    axes.plot(
+        index[~kept], centred[~kept], "x", ms=5, mew=1.3, color="#9a1b1b",
+        label=f"rejected: {len(rejected)}",
+    )  # fmt: skip
+    axes.set_title("frequency of the transients (Hz from their median)", **_TITLE)
+    axes.set_xlabel("transient", labelpad=1)
+    axes.set_xlim(0, values.size + 1)
+    axes.set_xticks([t for t in _nice(1, values.size, 6) if t >= 1])
+    low, high = float(centred.min()), float(centred.max())
+    room = max(0.2 * (high - low), 0.5)
+    axes.set_ylim(low - room, high + room)
+    axes.set_yticks(_nice(low - room, high + room, 4))
+    _plain(axes)
+    if rejected:
+        axes.legend(loc="best", frameon=False, fontsize=7.5, handletextpad=0.1, borderpad=0)
+
+
+def _draw_water(axes: Axes, level: Level, signals: LevelSignals) -> None:
+    assert level.fit is not None
+    sampling = signals.sampling
+    size = scipy.fft.next_fast_len(signals.data.size)
+    hz = scipy.fft.fftshift(scipy.fft.fftfreq(size, sampling.dwell_time_s))
+    ppm = sampling.reference_ppm + hz / sampling.spectrometer_mhz
+    shown = (ppm > 3.9) & (ppm < 5.4)
+    noise = level.fit.spectrum_noise_sd or 1.0
+    before, after = (
+        np.abs(scipy.fft.fftshift(scipy.fft.fft(fid, size))[shown]) / noise
+        for fid in (signals.residue, signals.data)
+    )
+    axes.plot(ppm[shown], before, color=GREY, lw=1.0, ls=(0, (3, 1)), label="before")
+    axes.plot(ppm[shown], after, color=FIT_COLOUR, lw=1.1, label="after")
+    axes.set_xlim(5.4, 3.9)
+    axes.set_xticks([5, 4.5, 4])
+    highest = 1.08 * float(max(before.max(), after.max(), 1.0))
+    axes.set_ylim(0, highest)
+    axes.set_yticks(_nice(0, highest, 4))
+    axes.set_title("water line (magnitude / noise)", **_TITLE)
+    axes.set_xlabel("ppm", labelpad=1)
+    axes.legend(loc="upper right", frameon=False, fontsize=7.5, handlelength=1.5, borderpad=0)
+    _plain(axes)
+
+
+_TITLE: dict[str, Any] = {"fontsize": 8.5, "loc": "left", "pad": 3}
+
+
+def _plain(axes: Axes) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.tick_params(length=3, labelsize=8)
+
+
+def _nice(low: float, high: float, n: int) -> list[float]:
+    """Return about `n` round numbers between two ends."""
+    rough = max((high - low) / n, 1e-12)
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = next(s * power for s in (1, 2, 5, 10) if s * power >= rough)
+    first = np.ceil(low / step)
+    return [float(k * step) for k in np.arange(first, np.floor(high / step) + 1)]
+
+
+# --------------------------------------------------------------------------- files
+
+
+def svg(figure: Figure) -> str:
+    """Return a figure as compact SVG: no clock, coordinates of two decimals."""
+    buffer = io.StringIO()
+    with mpl.rc_context(STYLE):
+        FigureCanvasSVG(figure).print_svg(
+            buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+        )
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"(\d+\.\d\d)\d+", r"\1", text)
+    return re.sub(r"\s*\n\s*", " ", text)
+
+
+def png(figure: Figure, dpi: int = 200) -> bytes:
+    """Return a figure as PNG, without a clock."""
+    buffer = io.BytesIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+# --------------------------------------------------------------------------- in words
+
+
+def spectrum_alt(level: Level, factor: float) -> str:
+    """Return the alternative text of a level's spectrum."""
+    assert level.fit is not None
+    assert level.quality is not None
+    peak = level.fit.quality_peak
+    height = number(level.quality.snr, 2)
+    return (
+        f"Spectrum of {level.title} from 4.5 to 0.5 ppm with fit, baseline, residual and "
+        f"components. Signal-to-noise ratio of {component_word(peak)}: {height}; "
+        f"quality {level.quality.verdict}; residual {number(level.fit.residual_ratio, 2)} times "
+        f"the noise. {scale_words(factor)}"
+    )
+
+
+def quality_alt(level: Level, signals: LevelSignals) -> str:
+    """Return the alternative text of a level's quality strip."""
+    assert level.quality is not None
+    q = level.quality
+    if signals.frequency_hz.size > 1:
+        first = (
+            f"{q.n_transients} transients, {q.n_rejected} rejected; "
+            f"frequency drift {number(q.drift_hz, 2, 'Hz')}"
+        )
+    else:
+        first = "Averaged by the scanner: no single transients"
+    return f"{first}; residual water {number(q.residual_water, 2)} times the quality peak."
+
+
+def has_signals(level: Level, signals: Signals) -> bool:
+    """Say whether a level can be drawn."""
+    return level.measured and level.key in signals.levels

@@ -1,0 +1,112 @@
+"""Files that appear whole or not at all, and never over another one unasked."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from mrs_disc.errors import InputError, OutputError
+
+OF_FORMAT: dict[str, tuple[str, ...]] = {
+    "json": ("results.json", "signals.npz"),
+    "html": ("report.html",),
+    "pdf": ("report.pdf", "report-letter.pdf"),
+    "png": ("figures/*.png",),
+    "csv": ("levels.csv", "levels.json"),
+    "nifti": ("nifti/*_preprocessed.nii.gz", "nifti/*_fit.nii.gz", "nifti/*_residual.nii.gz"),
+    "dicom": ("dicom/*.dcm",),
+    "citation": ("CITATION.md", "references.bib"),
+}
+"""What each format may leave in a folder."""
+
+
+def check_folder(out: Path, formats: Sequence[str], overwrite: bool) -> None:
+    """Refuse a folder that is a file, or that holds what would be written.
+
+    Raises
+    ------
+    InputError
+        With the first file that is there already.
+    """
+    for part in (out, *out.parents):
+        if part.exists() or part.is_symlink():
+            if not part.is_dir():
+                raise InputError(f"-o {out}: '{part.name}' is a file, a folder is expected")
+            break
+    if overwrite or not out.is_dir():
+        return
+    for name in formats:
+        for pattern in OF_FORMAT[name]:
+            if found := next(iter(sorted(out.glob(pattern))), None):
+                raise InputError(
+                    f"{out / found.relative_to(out)} is there already; "
+                    "choose another folder, or give --overwrite"
+                )
+
+
+def write_files(out: Path, files: Mapping[str, bytes], *, overwrite: bool) -> list[Path]:
+    """Write all files under temporary names, then give them their own.
+
+    Parameters
+    ----------
+    out : Path
+        The folder; it is made where it does not exist.
+    files : mapping
+        Relative path (with ``/``) to content.
+    overwrite : bool
+        Replace files that are there; files of an earlier report whose record is replaced go too,
+        since they would tell of another analysis.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written, or is there already; then none of them stays.
+    """
+    targets = {out / PurePosixPath(name): content for name, content in files.items()}
+    waiting: dict[Path, Path] = {}
+    try:
+        for target, content in targets.items():
+            if not overwrite and target.exists():
+                raise OutputError(f"{target} is there already; give --overwrite to replace it")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            waiting[target] = _temporary(target, content)
+        if overwrite and "results.json" in files:
+            _remove_stale(out, set(targets))
+        for target, temporary in waiting.items():
+            temporary.replace(target)
+    except OSError as error:
+        for temporary in waiting.values():
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        if isinstance(error, OutputError):
+            raise
+        where = Path(error.filename).name if error.filename else out.name
+        raise OutputError(f"{where}: cannot be written ({error.strerror or error})") from error
+    return list(targets)
+
+
+def _temporary(target: Path, content: bytes) -> Path:
+    """Write content beside its target under a name that nobody reads."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        temporary.write_bytes(content)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+_OURS = re.compile(r"(overview|[CTL]\d{1,2}-[CTLS]\d{1,2}(_run-\d+)?)(_\w+)?\.(png|nii\.gz)")
+
+
+def _remove_stale(out: Path, kept: set[Path]) -> None:
+    """Remove files of an earlier report that the new one does not replace."""
+    for patterns in OF_FORMAT.values():
+        for pattern in patterns:
+            for path in out.glob(pattern):
+                named = "*" not in pattern or pattern.startswith("dicom/")
+                if path not in kept and path.is_file() and (named or _OURS.fullmatch(path.name)):
+                    path.unlink()

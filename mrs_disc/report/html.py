@@ -1,0 +1,55 @@
+"""The report as one HTML file: complete without script, network or fonts of its own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from mrs_disc.report.content import View, report_content
+
+_KEPT = str.maketrans({"%": "%25", "#": "%23", '"': "%22", "<": "%3C", ">": "%3E", "'": "%27"})
+
+
+def render(view: View) -> dict[str, bytes]:
+    """Return ``report.html``."""
+    return {"report.html": page(report_content(view)).encode()}
+
+
+def page(content: dict[str, Any]) -> str:
+    """Return the page of a report's content."""
+    css = _resource("report.css")
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return _template().render(c=content, css=Markup(css), policy=policy)
+
+
+def data_uri(svg: str) -> Markup:
+    """Return an SVG as the address of an image, for a double-quoted attribute."""
+    return Markup("data:image/svg+xml," + svg.translate(_KEPT).replace("&", "%26"))
+
+
+@lru_cache(maxsize=1)
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["uri"] = data_uri
+    return environment.from_string(_resource("report.html.j2"))
+
+
+@lru_cache(maxsize=4)
+def _resource(name: str) -> str:
+    folder = resources.files("mrs_disc.report") / "templates"
+    return (folder / name).read_text(encoding="utf-8")

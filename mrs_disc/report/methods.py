@@ -1,0 +1,314 @@
+"""Methods and provenance of a report: the MRSinMRS table, a citable paragraph, the model card.
+
+Source of the table's items: Lin et al., NMR Biomed 2021;34:e4484, doi:10.1002/nbm.4484. What the
+files do not say is "not reported"; what the user gave is marked so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mrs_disc.report.citations import references
+from mrs_disc.report.schema import Level, ProtocolPart, Results
+from mrs_disc.report.words import harmless, number
+
+ABSENT = "not reported"
+Row = tuple[str, str]
+
+
+def methods_table(results: Results) -> list[tuple[str, list[Row]]]:
+    """Return the four parts of the MRSinMRS table, each a title and rows of item and content."""
+    measured = [level for level in results.levels if level.measured]
+    return [
+        ("1. Hardware", _hardware(measured)),
+        ("2. Acquisition", _acquisition(measured)),
+        ("3. Analysis", _analysis(results, measured)),
+        ("4. Quality", _quality(results)),
+    ]
+
+
+def _per_level(levels: list[Level], of: Callable[[Level], str | None]) -> str:
+    """Return what holds for all levels once, else each level's own."""
+    found = {level.title: of(level) or ABSENT for level in levels}
+    if not found:
+        return ABSENT
+    groups: dict[str, list[str]] = {}
+    for title, content in found.items():
+        groups.setdefault(content, []).append(title)
+    if len(groups) == 1:
+        return next(iter(groups))
+    return "; ".join(f"{', '.join(titles)}: {content}" for content, titles in groups.items())
+
+
+def _from_protocol(
+    levels: list[Level], field: str, say: Callable[[Any], str], protocol: str = "protocol"
+) -> str:
+    def of(level: Level) -> str | None:
+        part: ProtocolPart | None = getattr(level, protocol)
+        value = getattr(part, field) if part is not None else None
+        if value is None:
+            return None
+        given = part is not None and field in part.given_by_user
+        return harmless(say(value), 200) + (" (given by the user)" if given else "")
+
+    return _per_level(levels, of)
+
+
+def _milliseconds(seconds: float) -> str:
+    return number(1000 * seconds, 4, "ms")
+
+
+def _hardware(levels: list[Level]) -> list[Row]:
+    return [
+        ("Field strength", _field(levels)),
+        (
+            "Spectrometer frequency",
+            _from_protocol(levels, "spectrometer_mhz", lambda v: number(v, 6, "MHz")),
+        ),
+        ("Manufacturer", _from_protocol(levels, "manufacturer", str)),
+        ("Model", _from_protocol(levels, "scanner", str)),
+        ("Scanner software", _from_protocol(levels, "software", str)),
+        (
+            "Receive coils (channels in the file)",
+            _from_protocol(levels, "n_coils", lambda n: f"{n}, names not reported"),
+        ),
+        ("Additional hardware", ABSENT),
+    ]
+
+
+def _field(levels: list[Level]) -> str:
+    def of(level: Level) -> str | None:
+        assert level.protocol is not None
+        if level.protocol.field_strength_t is not None:
+            return number(level.protocol.field_strength_t, 2, "T")
+        if level.protocol.spectrometer_mhz is not None:
+            return number(level.protocol.spectrometer_mhz / 42.577, 2, "T (from the frequency)")
+        return None
+
+    return _per_level(levels, of)
+
+
+def _acquisition(levels: list[Level]) -> list[Row]:
+    def size(value: tuple[float, float, float]) -> str:
+        volume = value[0] * value[1] * value[2] / 1000
+        sides = " × ".join(number(v, 3) for v in value)
+        return f"{sides} mm ({number(volume, 2)} mL)"
+
+    def water(suppressed: bool) -> str:
+        return "on" if suppressed else "off"
+
+    def given(level: Level) -> str:
+        assert level.protocol is not None
+        return ", ".join(level.protocol.given_by_user) or "nothing"
+
+    return [
+        ("Pulse sequence", _from_protocol(levels, "sequence", str)),
+        ("Volume of interest", "intervertebral discs " + ", ".join(t.title for t in levels)),
+        ("Nominal voxel size", _from_protocol(levels, "voxel_size_mm", size)),
+        ("Echo time", _from_protocol(levels, "echo_time_s", _milliseconds)),
+        ("Repetition time", _from_protocol(levels, "repetition_time_s", _milliseconds)),
+        ("Transients in the file", _from_protocol(levels, "n_transients", str)),
+        ("Averages", _from_protocol(levels, "n_averages", str)),
+        (
+            "Spectral width",
+            _from_protocol(levels, "spectral_width_hz", lambda v: number(v, 5, "Hz")),
+        ),
+        ("Complex points", _from_protocol(levels, "n_points", str)),
+        (
+            "Refocusing bandwidth",
+            _from_protocol(levels, "refocusing_bandwidth_hz", lambda v: number(v, 4, "Hz")),
+        ),
+        ("Water suppression", _from_protocol(levels, "water_suppression", str)),
+        ("Water suppressed", _from_protocol(levels, "water_suppressed", water)),
+        ("Water reference", _water_reference(levels)),
+        ("Shimming", ABSENT),
+        ("Triggering or motion correction", ABSENT),
+        ("Given by the user, not by the files", _per_level(levels, given)),
+    ]
+
+
+def _water_reference(levels: list[Level]) -> str:
+    def of(level: Level) -> str:
+        part = level.water_protocol
+        if part is None:
+            return "none"
+        echo = "not reported" if part.echo_time_s is None else _milliseconds(part.echo_time_s)
+        repetition = (
+            "not reported"
+            if part.repetition_time_s is None
+            else _milliseconds(part.repetition_time_s)
+        )
+        return f"unsuppressed, echo time {echo}, repetition time {repetition}"
+
+    return _per_level(levels, of)
+
+
+def _analysis(results: Results, levels: list[Level]) -> list[Row]:
+    def chain(level: Level) -> str:
+        return " → ".join(f"{s.step} ({s.method})" for s in level.history or ())
+
+    def window(level: Level) -> str:
+        assert level.fit is not None
+        low, high = level.fit.window_ppm
+        return f"{number(low, 2)} to {number(high, 2)} ppm"
+
+    baseline = str(results.recipe.get("fit", {}).get("baseline", ABSENT))
+    return [
+        ("Software", f"{results.software.name} {results.software.version}"),
+        ("Processing", harmless(_per_level(levels, chain))),
+        ("Fit", "separable non-linear least squares of complex data in the frequency domain"),
+        ("Metabolite model", results.models.get("fit", ABSENT)),
+        ("Components", _per_level(levels, lambda v: ", ".join(v.fit.metabolites) if v.fit else "")),
+        ("Fitted range", _per_level(levels, window)),
+        ("Baseline", baseline),
+        ("Output", "amplitudes at the start of the FID; ratios; per tissue water where referenced"),
+        ("Relaxation times", results.models.get("relaxation", ABSENT)),
+        ("Score model", results.models.get("score", ABSENT)),
+    ]
+
+
+def _quality(results: Results) -> list[Row]:
+    gates = results.recipe.get("quality", {})
+    named = {
+        "min_snr": "SNR at least {} (below: poor)",
+        "good_snr": "good from SNR {}",
+        "good_linewidth_ppm": "linewidth good up to {} ppm",
+        "max_linewidth_ppm": "poor above {} ppm",
+        "max_residual_water": "residual water poor above {} times the quality peak",
+        "min_kept_fraction": "at least {} of the transients kept",
+        "max_residual_ratio": "fit residual at most {} times the noise",
+    }
+    limits = "; ".join(
+        text.format(number(gates[name], 3))
+        for name, text in named.items()
+        if isinstance(gates.get(name), int | float)
+    )
+    return [
+        ("SNR", "height of the quality peak / standard deviation of the real noise, unapodized"),
+        ("Linewidth", "full width at half maximum of the quality peak"),
+        ("Limits of the verdict (proposed, not published)", limits or ABSENT),
+        ("Uncertainty", "from the full covariance of the fit; Cramér-Rao bounds beside it"),
+        ("Sample spectra", "all levels, above"),
+    ]
+
+
+def paragraph(results: Results) -> str:
+    """Return a methods paragraph that can be cited."""
+    levels = [level for level in results.levels if level.measured]
+    names = {p.why: n for n, p in enumerate(references(results), 1)}
+
+    def cite(why: str) -> str:
+        return f" [{names[why]}]" if why in names else ""
+
+    sequence = _from_protocol(levels, "sequence", str)
+    echo = _from_protocol(levels, "echo_time_s", _milliseconds)
+    repetition = _from_protocol(levels, "repetition_time_s", _milliseconds)
+    voxel = _from_protocol(
+        levels, "voxel_size_mm", lambda v: " × ".join(number(x, 3) for x in v) + " mm"
+    )
+    steps = _steps_in_words(levels, cite)
+    window = levels[0].fit.window_ppm if levels and levels[0].fit else (0.5, 4.2)
+    return harmless(
+        f"Single-voxel 1H spectra of {len({v.level for v in levels})} intervertebral discs "
+        f"(sequence {sequence}; echo time {echo}; repetition time {repetition}; "
+        f"voxel {voxel}; field {_field(levels)}) were analysed with {results.software.name} "
+        f"{results.software.version} (recipe {results.recipe.get('name', 'default')}, SHA-256 "
+        f"{results.recipe_sha256[:12]}). {steps}"
+        f"Metabolites of the model {results.models.get('fit', ABSENT)} were fitted to the complex "
+        f"spectrum from {number(window[0], 2)} to {number(window[1], 2)} ppm by separable least "
+        f"squares{cite('separable least squares of the fit')}, with J evolution at the echo time"
+        f"{cite('chemical shifts and couplings')}. Intervals are 95 %, from the full covariance. "
+        f"The score is that of the model {results.models.get('score', ABSENT)}; its parameters "
+        "are proposals of the project and not published values. Reported after MRSinMRS"
+        f"{cite('the table of methods')}.",
+        4000,
+    )
+
+
+def _steps_in_words(levels: list[Level], cite: Callable[[str], str]) -> str:
+    used = " ".join(s.step for v in levels for s in v.history or () if s.method != "skipped")
+    words = {
+        "coil": "coils were combined by noise-whitened singular-value decomposition"
+        + cite("coil combination"),
+        "align": "transients were aligned in frequency and phase"
+        + cite("alignment of the transients"),
+        "reject": "outlying transients were left out",
+        "eddy": "eddy currents were corrected by the water reference"
+        + cite("eddy-current correction"),
+        "water": "residual water was removed by a low-rank model"
+        + cite("removal of residual water"),
+    }
+    said = [text for word, text in words.items() if word in used]
+    if not said:
+        return ""
+    text = "; ".join(said)
+    return text[0].upper() + text[1:] + ". "
+
+
+def model_card(results: Results) -> list[Row]:
+    """Return the score model's card in short, in the order of importance."""
+    card = results.score_model_card
+    training = card.get("training")
+    scope = card.get("scope")
+    rows: list[Row] = [("Model", results.models.get("score", ABSENT))]
+    if card.get("description"):
+        rows.append(("What it does", str(card["description"])))
+    validated = "yes" if card.get("validated") is True else "no: for research alone"
+    rows.append(("Validated", validated))
+    if card.get("intended_use"):
+        rows.append(("Intended use", str(card["intended_use"])))
+    if isinstance(training, Mapping):
+        rows.append(("Made from", f"{training.get('data', ABSENT)}"))
+        counts = [
+            f"{training[k]} {w}"
+            for k, w in (("n_patients", "patients"), ("n_discs", "discs"))
+            if training.get(k)
+        ]
+        if counts:
+            rows.append(("Size", ", ".join(counts)))
+    elif training:
+        rows.append(("Made from", str(training)))
+    if isinstance(scope, Mapping):
+        rows.append(
+            (
+                "Holds for",
+                "; ".join(
+                    f"{k} {_short(v)}"
+                    for k, v in scope.items()
+                    if k in ("echo_time_s", "field_t", "components")
+                ),
+            )
+        )
+    prevalence = results.recipe.get("score", {}).get("prevalence") or card.get("prevalence")
+    if prevalence is None:
+        classes = card.get("disc_class") or card.get("class") or ()
+        shares = [c.get("share") for c in classes if isinstance(c, Mapping) and c.get("painful")]
+        prevalence = sum(s for s in shares if isinstance(s, int | float)) if shares else None
+    if isinstance(prevalence, int | float):
+        rows.append(("Share of painful discs assumed", number(float(prevalence), 2)))
+    limits = card.get("limits")
+    if isinstance(limits, str):
+        rows.append(("Limits", limits))
+    elif limits:
+        rows.append(("Limits", "; ".join(str(x) for x in limits)))
+    return [(k, harmless(v, 600)) for k, v in rows]
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return " to ".join(str(v) for v in value) if len(value) == 2 else ", ".join(map(str, value))
+    return str(value)
+
+
+LIMITS = (
+    "No public coefficients of a score of painful discs were found: score limits and parameters "
+    "are proposals of this project, made from simulated discs.",
+    "Amplitudes are T2-weighted as measured; only amounts per tissue water are corrected for "
+    "relaxation, with times of which most are not known for discs.",
+    "Lactate and lipid overlap at 1.3 ppm; propionate hides under the proteoglycan peak; alanine "
+    "is a marker of acid and of collagen.",
+    "Provocation discography, with which such scores are compared, is itself a disputed reference.",
+    "No disc spectroscopy at 1.5 T has been validated in public: there everything is exploratory.",
+)
+"""What a reader has to know before acting; printed in every report."""

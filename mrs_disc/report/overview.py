@@ -1,0 +1,286 @@
+"""The overview: all levels side by side on one picture, with the anatomy or a drawn spine.
+
+One row a level, the run of best quality; score, acidity and structure share the rows, so that the
+eye goes across. Label and quality are told by word and shape, not by colour alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse, FancyBboxPatch, Polygon
+
+from mrs_disc.report.anatomy import AnatomySlice
+from mrs_disc.report.figures import GREY, INK, LABEL_COLOUR, LABEL_MARKER, PALE, STYLE
+from mrs_disc.report.schema import Level, QuantityPart, Results
+from mrs_disc.report.signals import Signals
+from mrs_disc.report.words import VERDICT_SHAPE, probability
+from mrs_disc.typing import FloatArray
+
+ACIDITY = "log(acidity/structure)"
+STRUCTURE = ("log(structure/water)", "PG/water")
+"""Structure is shown by the first of these that the study has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One level of the overview."""
+
+    level: Level
+    y: float
+    colour: str
+    marker: str
+
+
+def overview_figure(results: Results, signals: Signals | None) -> Figure:
+    """Return the overview of a study.
+
+    Parameters
+    ----------
+    results : Results
+        The record.
+    signals : Signals or None
+        Anatomy slice and voxel outlines; `None`: a drawn spine.
+    """
+    levels = list(results.best.values())
+    rows = [_row(level, n) for n, level in enumerate(levels)]
+    height = 1.15 + max(0.46 * len(rows), 1.9)
+    top, bottom = 1 - 0.5 / height, 0.52 / height
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8.6, height))
+        span = top - bottom
+        spine = figure.add_axes((0.005, bottom, 0.255, span))
+        _draw_anatomy(spine, signals, rows, levels)
+        score = figure.add_axes((0.345, bottom, 0.235, span))
+        acidity = figure.add_axes((0.605, bottom, 0.13, span))
+        structure = figure.add_axes((0.755, bottom, 0.13, span))
+        _draw_score(score, rows, results)
+        _draw_quantity(acidity, rows, (ACIDITY,), "acidity", "log (acidity / structure)")
+        name = structure_name(levels)
+        _draw_quantity(structure, rows, (name,), "structure", _structure_label(name))
+        _draw_quality(figure, structure, rows)
+        for axes in (score, acidity, structure):
+            axes.set_ylim(len(rows) - 0.5, -0.5)
+    return figure
+
+
+def structure_name(levels: Sequence[Level]) -> str:
+    """Return the quantity that shows structure: the first that any level has."""
+    for name in STRUCTURE:
+        if any(_value(level, name) is not None for level in levels):
+            return name
+    return STRUCTURE[0]
+
+
+def _structure_label(name: str) -> str:
+    return "log (structure / water)" if name.startswith("log") else f"{name} (mmol/kg)"
+
+
+def _row(level: Level, n: int) -> Row:
+    label = level.score.label if level.score is not None else "indeterminate"
+    return Row(level, float(n), LABEL_COLOUR[label], LABEL_MARKER[label])
+
+
+def _value(level: Level, name: str) -> QuantityPart | None:
+    quantity = (level.quantities or {}).get(name)
+    if quantity is None or (quantity.value is None and quantity.high is None):
+        return None
+    return quantity
+
+
+# --------------------------------------------------------------------------- columns
+
+
+def _draw_score(axes: Axes, rows: Sequence[Row], results: Results) -> None:
+    options = results.recipe.get("score", {})
+    unlikely, likely = (_limit(options.get(n), d) for n, d in (("unlikely", 0.2), ("likely", 0.8)))
+    axes.axvspan(0, unlikely, color="#e3ecf7", lw=0)
+    axes.axvspan(likely, 1, color="#f7e4e2", lw=0)
+    for row in rows:
+        score = row.level.score
+        if score is None:
+            axes.text(0.5, row.y, "not measured", ha="center", va="center", color=INK, fontsize=8)
+            continue
+        if score.value is None:
+            axes.text(0.5, row.y, "no score", ha="center", va="center", color=INK, fontsize=8)
+            continue
+        if score.low is not None and score.high is not None:
+            axes.plot([score.low, score.high], [row.y] * 2, color=row.colour, lw=1.6)
+        filled = score.label != "indeterminate"
+        axes.plot(
+            score.value, row.y, row.marker, ms=7, color=row.colour, mew=1.4,
+            mfc=row.colour if filled else "white", clip_on=False, zorder=3,
+        )  # fmt: skip
+        axes.text(
+            0.5, row.y - 0.3, f"{probability(score.value)}  {score.label}",
+            ha="center", va="center", fontsize=7.5, color=row.colour,
+        )  # fmt: skip
+    axes.set_xlim(0, 1)
+    axes.set_xticks(
+        [0, unlikely, 0.5, likely, 1], ["0", f"{unlikely:g}", "0.5", f"{likely:g}", "1"]
+    )
+    axes.set_xlabel("probability of a painful disc", fontsize=8, labelpad=2)
+    axes.set_yticks([row.y for row in rows], [row.level.level for row in rows], fontsize=9)
+    for text in axes.get_yticklabels():
+        text.set_fontweight("bold")
+    axes.set_title("score, 95 % interval", fontsize=8.5, pad=5)
+    _frame(axes)
+
+
+def _limit(value: object, default: float) -> float:
+    return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else default
+
+
+def _draw_quantity(
+    axes: Axes, rows: Sequence[Row], names: Sequence[str], title: str, unit: str
+) -> None:
+    """Draw a quantity of all levels; an upper limit is an arrow from its end."""
+    ends: list[float] = []
+    for row in rows:
+        quantity = _value(row.level, names[0])
+        if quantity is None:
+            continue
+        low, high = quantity.low, quantity.high
+        if quantity.limit == "upper" and high is not None:
+            axes.plot(high, row.y, marker="<", ms=6, color=row.colour, mew=0)
+            ends.append(high)
+            continue
+        assert quantity.value is not None
+        if low is not None and high is not None:
+            axes.plot([low, high], [row.y] * 2, color=row.colour, lw=1.4)
+            ends += [low, high]
+        axes.plot(quantity.value, row.y, row.marker, ms=5, color=row.colour, mew=1.2,
+                  mfc="white" if row.marker == "o" else row.colour)  # fmt: skip
+        ends.append(quantity.value)
+    if ends:
+        low, high = min(ends), max(ends)
+        room = 0.12 * (high - low) or 0.5
+        axes.set_xlim(low - room, high + room)
+        axes.set_xticks(_ticks(low - room, high + room))
+    else:
+        axes.set_xticks([])
+        axes.text(0.5, 0.5, "not available", transform=axes.transAxes, ha="center", va="center",
+                  fontsize=8, color=INK)  # fmt: skip
+        axes.set_xlim(0, 1)
+    axes.set_yticks([row.y for row in rows], [""] * len(rows))
+    axes.set_title(title, fontsize=8.5, pad=5)
+    axes.set_xlabel(unit, fontsize=7.5, labelpad=2)
+    _frame(axes)
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return two to four round numbers between two ends."""
+    power = 10.0 ** math.floor(math.log10((high - low) / 2))
+    for step in (5 * power, 2 * power, power):
+        inside = np.arange(math.ceil(low / step), math.floor(high / step) + 1) * step
+        if 2 <= inside.size <= 4:
+            return [float(f"{v:.6g}") for v in inside]
+    return [float(f"{(low + high) / 2:.2g}")]
+
+
+def _draw_quality(figure: Figure, axes: Axes, rows: Sequence[Row]) -> None:
+    """Write the quality by shape and word to the right of the last column."""
+    beside = axes.get_yaxis_transform()
+    for row in rows:
+        verdict = row.level.quality.verdict if row.level.quality is not None else "failed"
+        axes.text(1.08, row.y, f"{VERDICT_SHAPE[verdict]} {verdict}", transform=beside,
+                  va="center", fontsize=8, color=INK)  # fmt: skip
+    axes.text(1.08, 1.0, "quality", transform=axes.transAxes, va="bottom", fontsize=8.5)
+
+
+def _frame(axes: Axes) -> None:
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", length=3, labelsize=7.5)
+    axes.grid(axis="y", color="#ececec", lw=0.7)
+    axes.set_axisbelow(True)
+
+
+# --------------------------------------------------------------------------- anatomy
+
+
+def _draw_anatomy(
+    axes: Axes, signals: Signals | None, rows: Sequence[Row], levels: Sequence[Level]
+) -> None:
+    axes.set_axis_off()
+    outlines = {
+        row.level.key: outline
+        for row in rows
+        if signals is not None
+        and (of := signals.levels.get(row.level.key)) is not None
+        and (outline := of.outline) is not None
+    }
+    if signals is None or signals.anatomy is None or not outlines:
+        _draw_spine(axes, rows)
+        return
+    _draw_slice(axes, signals.anatomy, rows, outlines)
+
+
+def _draw_slice(
+    axes: Axes, anatomy: AnatomySlice, rows: Sequence[Row], outlines: dict[str, FloatArray]
+) -> None:
+    """Draw the slice, cut to the voxels with room around them, and the voxels with their names."""
+    tall, wide = anatomy.pixel_mm
+    axes.imshow(anatomy.image, cmap="gray", vmin=0, vmax=255, interpolation="none",
+                aspect=tall / wide)  # fmt: skip
+    corners = np.concatenate(list(outlines.values()))
+    n_rows, n_columns = anatomy.image.shape
+    first, last = corners[:, 1].min(), corners[:, 1].max()
+    margin = max(30 / tall, 0.15 * (last - first))
+    box = axes.get_window_extent()
+    upper, lower = max(first - margin, -0.5), min(last + margin, n_rows - 0.5)
+    width = (lower - upper) * tall / wide * box.width / box.height
+    middle = float(
+        np.clip(corners[:, 0].mean(), width / 2 - 0.5, max(n_columns - width / 2, width / 2))
+    )
+    axes.set_xlim(max(middle - width / 2, -0.5), min(middle + width / 2, n_columns - 0.5))
+    axes.set_ylim(lower, upper)
+    axes.set_anchor("E")
+    for row in rows:
+        outline = outlines.get(row.level.key)
+        if outline is None:
+            continue
+        axes.add_patch(Polygon(outline, closed=True, fill=False, ec="black", lw=2.6))
+        axes.add_patch(Polygon(outline, closed=True, fill=False, ec="#ffd23f", lw=1.3))
+        right = float(outline[:, 0].max())
+        axes.text(right + 4 / wide, float(outline[:, 1].mean()), row.level.level, color="white",
+                  fontsize=7.5, va="center", clip_on=True,
+                  bbox={"fc": "black", "ec": "none", "pad": 1.2})  # fmt: skip
+
+
+def _draw_spine(axes: Axes, rows: Sequence[Row]) -> None:
+    """Draw a spine: a disc in each row, vertebrae between."""
+    axes.set_xlim(-1.6, 1.6)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    for n in range(len(rows) + 1):
+        axes.add_patch(
+            FancyBboxPatch((-0.62, n - 0.79), 1.24, 0.58, boxstyle="round,pad=0,rounding_size=0.12",
+                           fc="#f3efe6", ec=GREY, lw=0.9, mutation_aspect=1)
+        )  # fmt: skip
+    for row in rows:
+        measured = row.level.score is not None
+        axes.add_patch(
+            Ellipse((0, row.y), 1.3, 0.34, fc=PALE if measured else "white", ec=INK,
+                    lw=1.0, ls="-" if measured else (0, (3, 2)))
+        )  # fmt: skip
+        axes.text(0, row.y, row.level.level, ha="center", va="center", fontsize=7.5)
+
+
+def overview_alt(results: Results) -> str:
+    """Return the alternative text of the overview: each level with label, score and quality."""
+    parts = []
+    for name, level in results.best.items():
+        if level.score is None or level.quality is None:
+            parts.append(f"{name}: not measured")
+            continue
+        score = level.score
+        value = f", probability {probability(score.value)}" if score.value is not None else ""
+        parts.append(f"{name}: {score.label}{value}, quality {level.quality.verdict}")
+    return "All levels from head to foot. " + "; ".join(parts) + "."
