@@ -381,6 +381,7 @@ def _result(
     shift, delay = float(parameters[SHIFT]), float(parameters[DELAY])
     to_data = carrier.conj() * noise
     turned = np.exp(1j * parameters[PHASE])
+    components = model.fids_on(fids * carrier, parameters)
     n_parameters = posterior.amplitude.size + int(np.count_nonzero(~problem.fixed))
     freedom = max(posterior.residual.size - n_parameters, 1)
     ratio = float(np.sqrt(posterior.residual @ posterior.residual / freedom))
