@@ -232,7 +232,7 @@ def _percentiles(draws: FloatArray) -> list[float]:
     """Return the draws at 2.5, 15.87, 50, 84.13, 95 and 97.5 %."""
     n = draws.size
     place = np.minimum((_PERCENTILES * n).astype(int), n - 1)
-    part = np.partition(draws, place)
+    part = np.sort(draws)  # faster than a partition at six places
     return [float(part[k]) for k in place]
 
 

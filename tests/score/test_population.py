@@ -1,0 +1,279 @@
+"""The population score against independent integration, and the properties that a user expects."""
+
+from __future__ import annotations
+
+import tomllib
+from math import exp, log, pi, sqrt
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mrs_disc.models import model_path
+from mrs_disc.models.scores import load_score_model
+from mrs_disc.recipe import ScoreOptions
+from mrs_disc.score import score_discs
+from mrs_disc.score.disc import Disc, label_of
+
+COMPONENTS = ("PG", "LAC", "ALA", "PA", "CHO", "CARB", "COL", "LIP")
+MODEL = load_score_model("acidity_structure")
+OPTIONS = ScoreOptions()
+
+
+def make(acidity, structure, acidity_sd, structure_sd, correlation=0.0, level="L4-L5"):
+    return Disc(
+        level=level,
+        acidity=acidity,
+        structure=structure,
+        acidity_sd=acidity_sd,
+        structure_sd=structure_sd,
+        correlation=correlation,
+        components=COMPONENTS,
+        echo_time_s=0.03,
+        field_t=3.0,
+    )
+
+
+def probability(*discs):
+    return score_discs(discs, MODEL, OPTIONS)[0].value
+
+
+# ------------------------------------------------------------------ independent recomputation
+
+
+def normal(x, mean, sd):
+    return exp(-0.5 * ((x - mean) / sd) ** 2) / (sd * sqrt(2 * pi))
+
+
+def by_plain_sums(card, discs, wanted):
+    """The model's definition, with plain sums over the offset and over the true r."""
+    r = np.linspace(*card["r_range"], 1500)
+    offsets = np.linspace(-4, 4, 81) * card["patient_sd"]
+
+    def seen(d):
+        a = max(d["acidity"], 0.0)
+        s = max(d["structure"], a / exp(card["r_cap"]))
+        k = np.exp(r)
+        v = d["acidity_sd"] ** 2 + (k * d["structure_sd"]) ** 2
+        v = v - 2 * k * d["correlation"] * d["acidity_sd"] * d["structure_sd"]
+        return np.exp(-((a - k * s) ** 2) / (2 * v)) / np.sqrt(v)
+
+    total = sick = 0.0
+    for u in offsets:
+        weight = normal(u, 0, card["patient_sd"])
+        for n, d in enumerate(discs):
+            coarse = (r[::3], seen(d)[::3])
+            each = {
+                c["name"]: c["share"]
+                * sum(normal(x, c["mean"] + u, c["sd"]) * y for x, y in zip(*coarse, strict=True))
+                for c in card["class"]
+            }
+            if n == wanted:
+                own = each
+            else:
+                weight *= sum(each.values()) / seen(d).max()
+        total += weight * sum(own.values())
+        sick += weight * sum(own[c["name"]] for c in card["class"] if c["painful"])
+    return sick / total
+
+
+def test_probability_is_the_definition_summed_plainly():
+    card = tomllib.loads(model_path("acidity_structure").read_text())
+    numbers = [
+        {"acidity": 22, "structure": 55, "acidity_sd": 9, "structure_sd": 7, "correlation": 0.2},
+        {"acidity": -4, "structure": 130, "acidity_sd": 8, "structure_sd": 9, "correlation": 0.0},
+        {"acidity": 60, "structure": 50, "acidity_sd": 20, "structure_sd": 12, "correlation": -0.3},
+    ]
+    discs = [make(**n, level=f"L{k + 2}-L{k + 3}") for k, n in enumerate(numbers)]
+    for wanted, score in enumerate(score_discs(discs, MODEL, OPTIONS)):
+        # The grids differ; the integrand is smooth on both.
+        assert score.value == pytest.approx(by_plain_sums(card, numbers, wanted), abs=2e-3)
+
+
+def test_a_disc_alone_is_one_line_of_arithmetic_where_acid_is_well_above_noise():
+    card = tomllib.loads(model_path("acidity_structure").read_text())
+    tau = card["patient_sd"]
+    for acidity in (8.0, 15.0, 25.0, 40.0):
+        e = sqrt((1.5 / acidity) ** 2 + (2 / 60) ** 2)
+        r = log(acidity / 60)
+        parts = {c["painful"]: 0.0 for c in card["class"]}
+        for c in card["class"]:
+            spread = sqrt(c["sd"] ** 2 + tau**2 + e**2)
+            parts[c["painful"]] += c["share"] * normal(r, c["mean"], spread)
+        line = parts[True] / (parts[True] + parts[False])
+        # A ratio of noisy sums is not quite log-normal: a few hundredths.
+        assert probability(make(acidity, 60.0, 1.5, 2.0)) == pytest.approx(line, abs=0.02)
+
+
+def test_probability_is_the_share_of_painful_discs_among_such_measurements():
+    """Simulate the model forward: of the discs measured near some ratio, p are painful."""
+    rng = np.random.default_rng(7)
+    n = 400_000
+    share = np.array([c.share for c in MODEL.disc_class])
+    kind = rng.choice(share.size, n, p=share)
+    mean = np.array([c.mean for c in MODEL.disc_class])[kind]
+    spread = np.array([c.sd for c in MODEL.disc_class])[kind]
+    r = mean + MODEL.patient_sd * rng.standard_normal(n) + spread * rng.standard_normal(n)
+    seen = 60 * np.exp(r) + 6 * rng.standard_normal(n)
+    painful = np.array([c.painful for c in MODEL.disc_class])[kind]
+    for acidity in (5.0, 12.0, 20.0, 28.0):
+        near = np.abs(seen - acidity) < 0.5
+        error = sqrt(0.25 / near.sum())
+        expected = probability(make(acidity, 60.0, 6.0, 0.1))
+        assert painful[near].mean() == pytest.approx(expected, abs=4 * error + 0.005)
+
+
+# ------------------------------------------------------------------ properties
+
+sizes = st.floats(0.02, 0.32)
+ratios = st.floats(-0.6, 1.2)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    ratio=ratios,
+    more=st.floats(0.0, 0.5),
+    s=sizes,
+    factor=st.floats(0.25, 6),
+    rho=st.floats(-0.4, 0.4),
+)
+def test_more_acid_never_lowers_the_probability(ratio, more, s, factor, rho):
+    a = s * factor
+    low, high = (make(100 * x, 100.0, 100 * a, 100 * s, rho) for x in (ratio, ratio + more))
+    if ratio < -3 * a:
+        return
+    assert probability(high) >= probability(low) - 1e-9
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    ratio=ratios,
+    more=st.floats(1.0, 2.0),
+    s=sizes,
+    factor=st.floats(0.25, 6),
+    rho=st.floats(-0.4, 0.4),
+)
+def test_more_structure_never_raises_the_probability(ratio, more, s, factor, rho):
+    a = s * factor
+    if ratio < -3 * a:
+        return
+    low, high = (make(100 * ratio, 100.0 * x, 100 * a, 100 * s, rho) for x in (1.0, more))
+    assert probability(high) <= probability(low) + 1e-9
+
+
+@settings(max_examples=60, deadline=None)
+@given(ratio=st.floats(0.0, 1.0), unit=st.floats(1e-6, 1e6), s=sizes)
+def test_the_unit_of_the_amplitudes_does_not_matter(ratio, unit, s):
+    one = make(ratio, 1.0, 0.1, s, 0.1)
+    other = make(ratio * unit, unit, 0.1 * unit, s * unit, 0.1)
+    assert probability(other) == pytest.approx(probability(one), rel=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ratio=st.floats(0.0, 1.0), s=sizes, a=st.floats(0.02, 1.0))
+def test_the_interval_holds_the_probability_and_stays_between_0_and_1(ratio, s, a):
+    score = score_discs([make(ratio, 1.0, a, s)], MODEL, OPTIONS)[0]
+    assert 0 <= score.low <= score.value <= score.high <= 1
+
+
+def test_a_precise_measurement_has_a_narrow_interval():
+    score = score_discs([make(0.3, 1.0, 0.002, 0.002)], MODEL, OPTIONS)[0]
+    assert score.high - score.low < 0.05
+
+
+def test_without_information_the_probability_is_the_prevalence():
+    score = score_discs([make(0.2, 1.0, 1e4, 0.1)], MODEL, OPTIONS)[0]
+    assert score.value == pytest.approx(MODEL.prevalence, abs=0.01)
+
+
+def test_acid_in_all_discs_points_to_the_patient_and_not_to_the_disc():
+    own = make(0.3, 1.0, 0.03, 0.03)
+    acid = [make(0.25, 1.0, 0.03, 0.03, level=x) for x in ("L1-L2", "L2-L3", "L3-L4")]
+    calm = [make(0.04, 1.0, 0.03, 0.03, level=x) for x in ("L1-L2", "L2-L3", "L3-L4")]
+    assert probability(own, *acid) < probability(own) < probability(own, *calm)
+
+
+def test_order_of_the_discs_does_not_matter():
+    discs = [
+        make(x, 1.0, 0.05, 0.05, level=f"L{n + 1}-L{n + 2}") for n, x in enumerate((0.1, 0.3, 0.5))
+    ]
+    forward = score_discs(discs, MODEL, OPTIONS)
+    backward = score_discs(discs[::-1], MODEL, OPTIONS)[::-1]
+    assert [s.value for s in forward] == pytest.approx([s.value for s in backward], rel=1e-12)
+
+
+def test_prevalence_moves_the_odds_of_a_lone_disc_by_its_own_odds():
+    disc = make(0.3, 1.0, 0.05, 0.05)
+    odds = []
+    for prevalence in (0.1, 0.4):
+        p = score_discs([disc], MODEL, ScoreOptions(prevalence=prevalence))[0].value
+        odds.append(p / (1 - p) / (prevalence / (1 - prevalence)))
+    assert odds[0] == pytest.approx(odds[1], rel=1e-9)
+
+
+# ------------------------------------------------------------------ labels and reasons
+
+
+@given(likely=st.floats(0.51, 0.99), unlikely=st.floats(0.01, 0.49))
+def test_a_limit_itself_counts_as_reached(likely, unlikely):
+    options = ScoreOptions(likely=likely, unlikely=unlikely)
+    assert label_of(likely, options) == "likely painful"
+    assert label_of(np.nextafter(likely, 0), options) == "indeterminate"
+    assert label_of(unlikely, options) == "unlikely painful"
+    assert label_of(np.nextafter(unlikely, 1), options) == "indeterminate"
+
+
+def test_reasons_name_the_numbers_and_what_would_change_the_label():
+    score = score_discs([make(0.5, 1.0, 0.05, 0.05)], MODEL, OPTIONS)[0]
+    assert score.label == "likely painful"
+    text = " | ".join(score.reasons)
+    assert "log(acidity/structure) = -0.69" in text
+    assert "likely painful no longer below" in text
+    assert "25% of such discs" in text
+    assert "not validated" in text
+    assert "simulated" in text
+
+
+def test_what_would_change_the_label_is_true():
+    """The limit that the reason names is where the label changes."""
+    score = score_discs([make(0.2, 1.0, 0.02, 0.02)], MODEL, OPTIONS)[0]
+    sentence = next(r for r in score.reasons if r.startswith("at the same errors"))
+    limit = float(sentence.split("likely painful from ")[1].split(" on")[0])
+    below, above = (
+        score_discs([make(exp(limit + d), 1.0, 0.02, 0.02)], MODEL, OPTIONS)[0].label
+        for d in (-0.02, 0.02)
+    )
+    assert (below, above) == ("indeterminate", "likely painful")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"components": ("PG", "LAC", "ALA")}, "needs PA, COL"),
+        ({"echo_time_s": 0.144}, "echo times of 25 to 40 ms, not 144 ms"),
+        ({"echo_time_s": None}, "unknown"),
+        ({"field_t": 7.0}, "made for 3 T and 1.5 T, not 7.00 T"),
+        ({"structure": 0.2, "structure_sd": 0.1}, "structure not measurable: 2.0 sd"),
+        ({"acidity": -0.9, "acidity_sd": 0.1}, "below zero"),
+        ({"acidity": None}, "not measured"),
+        ({"acidity": float("nan")}, "not a finite number"),
+        ({"unusable": "poor spectrum: SNR of PG is 2.0, below 5"}, "SNR of PG is 2.0"),
+    ],
+)
+def test_outside_its_scope_a_model_gives_no_number(disc, changes, words):
+    score = score_discs([disc(0.3, 1.0, **changes)], MODEL, OPTIONS)[0]
+    assert (score.value, score.low, score.high, score.label) == (None, None, None, "indeterminate")
+    assert words in score.reasons[0]
+
+
+def test_an_unusable_disc_does_not_enter_the_others(disc):
+    good = disc(0.3, 1.0)
+    poor = disc(0.9, 1.0, level="L1-L2", unusable="poor spectrum: gas")
+    assert probability(good, poor) == probability(good)
+
+
+def test_low_field_is_said_to_be_exploratory(disc):
+    score = score_discs([disc(0.3, 1.0, field_t=1.5)], MODEL, OPTIONS)[0]
+    assert score.value is not None
+    assert any("exploratory at 1.5 T" in r for r in score.reasons)
