@@ -7,6 +7,7 @@ from typing import Any
 
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.io import gate
+from mrs_disc.io.names import names_water
 from mrs_disc.io.readers import is_spectroscopy, read_scan
 from mrs_disc.io.scan import Scan
 
@@ -71,8 +72,6 @@ def describe(path: Path) -> dict[str, Any]:
 
 def describe_file(path: Path) -> dict[str, Any]:
     """Return one file's entry; the samples are read, so that a cut file is noticed."""
-    from mrs_disc.io.folder import names_water
-
     scan = read_scan(path)
     entry = {"path": path.name, **_entry(scan)}
     if entry["is_water"] is None and scan.dwell_time_s and names_water(path.stem):

@@ -21,6 +21,7 @@ import numpy as np
 
 from mrs_disc.errors import ReadError
 from mrs_disc.io import vendor
+from mrs_disc.io.names import level_in
 from mrs_disc.io.scan import (
     MAX_SIGNAL_BYTES,
     Identity,
@@ -313,6 +314,7 @@ def _common(dataset: Any) -> dict[str, Any]:
             int(positive(dataset.get("SeriesNumber")) or 0),
             int(positive(dataset.get("InstanceNumber")) or 0),
         ),
+        "level_hint": level_in(dataset.get("ProtocolName"), dataset.get("SeriesDescription")),
         "series": digest(dataset.get("SeriesInstanceUID")),
         "identity": Identity(
             subject=digest(dataset.get("PatientID")) or digest(dataset.get("PatientName")),

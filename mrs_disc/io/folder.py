@@ -6,49 +6,13 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from mrs_disc.data import LEVELS, Study, parse_level
+from mrs_disc.data import LEVELS, Study
 from mrs_disc.errors import InputError
-from mrs_disc.io.disc_files import DiscFiles, resolve
+from mrs_disc.io.disc_files import DiscFiles
+from mrs_disc.io.names import level_in, names_water, run_in
 from mrs_disc.io.readers import is_spectroscopy
 
-_LEVEL = re.compile(r"(?<![A-Za-z0-9])([CTL]\d{1,2}[-_ ]?[CTLS]?\d{1,2})(?![A-Za-z0-9])", re.I)
-_WATER = re.compile(
-    r"(?<![a-z])(w?ref\d*|mrsref|water|wat|w|nws|now?s|nosupp?|unsupp?(ressed)?|wunsup|h2o)(?![a-z])",
-    re.IGNORECASE,
-)
-_RUN = re.compile(r"(?<![a-z])run[-_ ]?(\d{1,2})(?!\d)", re.IGNORECASE)
 _SKIPPED = {".json", ".toml", ".tsv", ".txt", ".md", ".spar", ".list", ".shf", ".html", ".csv"}
-
-
-def level_in(text: str) -> str | None:
-    """Return the level that a name holds; `None` where it holds none, or several.
-
-    >>> level_in("L4-L5_press"), level_in("svs_l5s1_ref"), level_in("t2_tse_sag")
-    ('L4-L5', 'L5-S1', None)
-    """
-    found = set()
-    for match in _LEVEL.finditer(text.replace("_", " ").replace("-", " ")):
-        for word in (match.group(1), match.group(1).replace(" ", "")):
-            try:
-                found.add(parse_level(word))
-            except InputError:
-                continue
-    return found.pop() if len(found) == 1 else None
-
-
-def names_water(text: str) -> bool:
-    """Say whether a name tells of an unsuppressed water reference.
-
-    >>> names_water("l45_ref"), names_water("L4-L5_press")
-    (True, False)
-    """
-    return _WATER.search(text.replace("_", " ")) is not None
-
-
-def run_in(text: str) -> int:
-    """Return the run that a name holds; 1 where it holds none."""
-    match = _RUN.search(text)
-    return int(match.group(1)) if match else 1
 
 
 def discs(folder: Path) -> list[DiscFiles]:
@@ -109,6 +73,3 @@ def read(folder: Path) -> Study:
         )
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-.") or "study"
     return Study(study_id=name, discs=tuple(d.entry() for d in found))
-
-
-__all__ = ["discs", "level_in", "names_water", "read", "resolve", "run_in"]

@@ -22,7 +22,8 @@ def load_image(path: Path) -> Anatomy:
     Parameters
     ----------
     path : Path
-        A NIfTI file, a DICOM file, or a folder with one DICOM series.
+        A NIfTI file, a folder with a DICOM series (the longest, where there are several), or one
+        DICOM file, which stands for its series in the same folder.
 
     Raises
     ------
@@ -34,7 +35,7 @@ def load_image(path: Path) -> Anatomy:
     if not path.exists():
         raise ReadError(path, "there is no such image")
     if head(path, 132)[128:] == b"DICM":
-        return _dicom_series(path, [path])
+        return _dicom_series(path, sorted(p for p in path.parent.iterdir() if p.is_file()))
     return _nifti(path)
 
 
@@ -74,13 +75,11 @@ def _dicom_series(path: Path, files: list[Path]) -> Anatomy:
             slices.append(dataset)
     if not slices:
         raise ReadError(path, "holds no DICOM image with a position in the patient")
+    named = None if path.is_dir() else _series_of(path)
+    series = named or Counter(str(d.get("SeriesInstanceUID")) for d in slices).most_common(1)[0][0]
+    slices = [d for d in slices if str(d.get("SeriesInstanceUID")) == series]
     shape = Counter((d.Rows, d.Columns) for d in slices).most_common(1)[0][0]
-    series = Counter(str(d.get("SeriesInstanceUID")) for d in slices).most_common(1)[0][0]
-    slices = [
-        d
-        for d in slices
-        if (d.Rows, d.Columns) == shape and str(d.get("SeriesInstanceUID")) == series
-    ]
+    slices = [d for d in slices if (d.Rows, d.Columns) == shape]
     try:
         row, column = np.reshape([float(v) for v in slices[0].ImageOrientationPatient], (2, 3))
         normal = np.cross(row, column)
@@ -98,6 +97,13 @@ def _dicom_series(path: Path, files: list[Path]) -> Anatomy:
     if affine is None:
         raise ReadError(path, "its DICOM images have no valid orientation")
     return _anatomy(path, array, affine)
+
+
+def _series_of(path: Path) -> str | None:
+    import pydicom
+
+    found = pydicom.dcmread(path, specific_tags=["SeriesInstanceUID"], stop_before_pixels=True)
+    return str(found.get("SeriesInstanceUID")) if "SeriesInstanceUID" in found else None
 
 
 def _anatomy(path: Path, array: np.ndarray[Any, Any], affine: np.ndarray[Any, Any]) -> Anatomy:

@@ -23,6 +23,7 @@ import numpy as np
 
 from mrs_disc.constants import WATER_PPM
 from mrs_disc.errors import ReadError
+from mrs_disc.io.names import level_in
 from mrs_disc.io.scan import (
     MAX_SIGNAL_BYTES,
     Identity,
@@ -79,6 +80,8 @@ def read_with_sidecar(path: Path, sidecar: Mapping[str, Any] | None) -> Scan:
     """
     with _open(path) as stream:
         header, extension = _header(path, stream)
+        if np.dtype(header.get_data_dtype()).kind != "c":
+            raise ReadError(path, "is an image, not spectroscopy (its samples are not complex)")
         if extension is None and sidecar is None:
             raise ReadError(
                 path,
@@ -290,6 +293,7 @@ def scan_from_parts(
             subject=digest(facts.get("PatientID")) or digest(facts.get("PatientName")),
             date=digest(facts.get("StudyDate")),
         ),
+        level_hint=level_in(facts.get("ProtocolName")),
         notes=(*notes, *more),
     )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mrs_disc.errors import ReadError
+from mrs_disc.io.names import level_in
 from mrs_disc.io.scan import (
     Identity,
     Scan,
@@ -89,6 +90,7 @@ def read(path: Path) -> Scan:
             subject=digest(values.get("patient_name")),
             date=digest(dates.group(0).replace(".", "")) if dates else None,
         ),
+        level_hint=level_in(values.get("scan_id"), values.get("examination_name")),
         notes=tuple(n for n in notes if "Hz" not in n),
     )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from mrs_disc.errors import ReadError
+from mrs_disc.io.names import level_in
 from mrs_disc.io.scan import (
     Identity,
     Scan,
@@ -90,6 +91,7 @@ def read(path: Path) -> Scan:
             subject=digest(values.get("PatientID")) or digest(values.get("PatientName")),
             date=digest(values.get("StudyDate")),
         ),
+        level_hint=level_in(values.get("ProtocolName"), values.get("SeriesDescription")),
         notes=notes,
     )
 

@@ -63,6 +63,8 @@ class Scan:
         Where the file stands in a series of one file per transient.
     sign_known : bool
         False for formats without a convention.
+    level_hint : str or None
+        The disc level that a protocol or series name holds, all that is kept of it.
     notes : tuple of str
         What was mended on reading.
     """
@@ -94,6 +96,7 @@ class Scan:
     series: str | None = field(default=None, repr=False)
     identity: Identity = field(default_factory=Identity, repr=False)
     sign_known: bool = True
+    level_hint: str | None = None
     notes: tuple[str, ...] = ()
 
     @property

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mrs_disc.data import Study
-from mrs_disc.errors import InputError, ReadError
+from mrs_disc.errors import ReadError
 from mrs_disc.io import bids, folder, study_toml
+from mrs_disc.io.names import level_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,7 @@ def is_study(path: Path) -> bool:
         return True
     if bids.is_subject(path.resolve()):
         return True
-    return any(folder.level_in(p.stem) for p in path.iterdir())
+    return any(level_in(p.stem) for p in path.iterdir())
 
 
 def find_studies(dataset: str | os.PathLike[str]) -> list[StudyPath]:
@@ -114,9 +115,3 @@ def _folder_studies(dataset: Path) -> Iterator[StudyPath]:
     for path in sorted(dataset.iterdir()):
         if path.is_dir() and not path.name.startswith(".") and is_study(path):
             yield StudyPath(path=path, participant_id=path.name)
-
-
-def require_study(path: Path) -> None:
-    """Refuse a path that is no study, with the sentence of `read_study`."""
-    if not is_study(path):
-        raise InputError(f"{path.name}: no study")

@@ -1,0 +1,52 @@
+"""What a file's or a series' name tells: disc level, water reference, run."""
+
+from __future__ import annotations
+
+import re
+
+from mrs_disc.data import parse_level
+from mrs_disc.errors import InputError
+
+_LEVEL = re.compile(r"(?<![A-Za-z0-9])([CTL]\d{1,2}[-_/ ]?[CTLS]?\d{1,2})(?![A-Za-z0-9])", re.I)
+_WATER = re.compile(
+    r"(?<![a-z])(w?ref\d*|mrsref|wref\w*|water|wat|w|nws|now?s|nosupp?|unsupp?(ressed)?|wunsup|h2o)"
+    r"(?![a-z])",
+    re.IGNORECASE,
+)
+_RUN = re.compile(r"(?<![a-z])run[-_ ]?(\d{1,2})(?!\d)", re.IGNORECASE)
+
+
+def level_in(*texts: object) -> str | None:
+    """Return the one level that names hold; `None` where they hold none, or several.
+
+    >>> level_in("L4-L5_press"), level_in("svs_l5s1_ref"), level_in("t2_tse_sag")
+    ('L4-L5', 'L5-S1', None)
+    """
+    found = set()
+    for text in texts:
+        for match in _LEVEL.finditer(re.sub(r"[_-]", " ", str(text or ""))):
+            for word in (match.group(1), match.group(1).replace(" ", "")):
+                try:
+                    found.add(parse_level(word))
+                except InputError:
+                    continue
+    return found.pop() if len(found) == 1 else None
+
+
+def names_water(text: str) -> bool:
+    """Say whether a name tells of an unsuppressed water reference.
+
+    >>> names_water("l45_ref"), names_water("L4-L5_press")
+    (True, False)
+    """
+    return _WATER.search(text.replace("_", " ")) is not None
+
+
+def run_in(text: str) -> int:
+    """Return the run that a name holds; 1 where it holds none.
+
+    >>> run_in("L4-L5_run-2_press"), run_in("L4-L5_press")
+    (2, 1)
+    """
+    match = _RUN.search(text)
+    return int(match.group(1)) if match else 1
