@@ -1,7 +1,8 @@
 """The public fitting challenge as outside judge: simulated brain spectra with published truth.
 
-Source: Marjanska, Deelchand, Kreis et al., Magn Reson Med 2022;87:11-32, doi:10.1002/mrm.28942. The folder holds ``basis_lcmodel/*.RAW``, the spectra and water references
-(``jmrui`` or ``lcmodel``), ``truth*.csv`` and, to stand beside, results of other programs
+Source: Marjanska, Deelchand, Kreis et al., Magn Reson Med 2022;87:11-32, doi:10.1002/mrm.28942.
+The folder holds ``basis_lcmodel/*.RAW``, the spectra and water references (``jmrui`` or
+``lcmodel``), ``truth*.csv`` and, to stand beside, results of other programs
 (``fsl_mrs_<method>_*.csv``). Every component is a basis FID, the kernel is that of the discs.
 
 Amounts follow from the water reference as the challenge's README states it: water of 60 % grey and
