@@ -1,0 +1,163 @@
+"""The page over a whole dataset: every disc in a sortable table, distributions, what failed.
+
+Self-contained and complete without its script, which only sorts and filters. Written row by row.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import resources
+from itertools import islice
+from typing import Any, TextIO
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from mrs_disc import __version__
+from mrs_disc.batch.collect import Collected, LevelCounts
+from mrs_disc.constants import RESEARCH_USE
+from mrs_disc.data import LEVELS
+from mrs_disc.report.words import LABEL_SHAPE, VERDICT_SHAPE, harmless
+
+MAX_ROWS = 20_000
+"""A page with more rows opens slowly; the table holds them all."""
+MAX_FAILURES = 2_000
+_VERDICTS = ("good", "acceptable", "poor", "failed")
+_BAR, _HEIGHT, _BIN = 160, 28, 12
+
+
+def write_index(
+    file: TextIO,
+    rows: Callable[[], Iterator[dict[str, Any]]],
+    failures: Iterator[list[str]],
+    found: Collected,
+) -> None:
+    """Write the page.
+
+    Parameters
+    ----------
+    file : text file
+        Where to.
+    rows : callable
+        Gives all rows of the table of levels anew.
+    failures : iterator
+        Study, level, run, stage and message of what failed.
+    found : Collected
+        The counts.
+    """
+    environment = Environment(
+        loader=PackageLoader("mrs_disc.batch", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style, script = _text("index.css"), _text("index.js")
+    levels = sorted(found.by_level, key=LEVELS.index)
+    parts = environment.get_template("index.html.j2").generate(
+        style=Markup(style),
+        script=Markup(script),
+        policy=_policy(style, script),
+        found=found,
+        version=__version__,
+        research_use=RESEARCH_USE,
+        distributions=[_distribution(level, found.by_level[level]) for level in levels],
+        rows=(_shown(row) for row in islice(rows(), MAX_ROWS)),
+        max_rows=MAX_ROWS,
+        failures=islice(failures, MAX_FAILURES),
+        n_failures=found.n_studies_failed + found.n_levels_failed,
+        max_failures=MAX_FAILURES,
+    )
+    file.writelines(parts)
+
+
+def _text(name: str) -> str:
+    return resources.files("mrs_disc.batch").joinpath("templates", name).read_text("utf-8")
+
+
+def _policy(style: str, script: str) -> str:
+    """Return a content security policy that lets this style and this script run, nothing else."""
+
+    def digest(text: str) -> str:
+        return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest(style)}'; "
+        f"script-src 'sha256-{digest(script)}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row as the page shows it, with the values it is sorted by."""
+    parts = [row["participant_id"], *([row["session_id"]] if row["session_id"] else [])]
+    status = row["verdict"] or "failed"
+    score = row["score"]
+    interval = (row["score_low"], row["score_high"])
+    return {
+        "study": _legible("/".join(parts)),
+        "link": "/".join(quote(os.fsencode(part)) for part in parts) + "/report.html",
+        "level": row["level"] + (f" run {row['run']}" if row["run"] > 1 else ""),
+        "level_order": 100 * LEVELS.index(row["level"]) + row["run"],
+        "label": row["label"] or "none",
+        "label_shape": LABEL_SHAPE.get(row["label"] or "", "–"),
+        "score": "–" if score is None else f"{score:.2f}",
+        "score_order": -1 if score is None else score,
+        "interval": "" if None in interval else f"{interval[0]:.2f} to {interval[1]:.2f}",
+        "verdict": status,
+        "verdict_order": _VERDICTS.index(status),
+        "verdict_shape": VERDICT_SHAPE[status],
+        "snr": "–" if row["snr"] is None else f"{row['snr']:.1f}",
+        "snr_order": row["snr"] or 0,
+        "linewidth": "–" if row["linewidth_hz"] is None else f"{row['linewidth_hz']:.1f}",
+        "linewidth_order": row["linewidth_hz"] or 0,
+        "review": row["review"] or row["review_status"],
+    }
+
+
+def _legible(text: str) -> str:
+    return harmless(text.encode("utf-8", "backslashreplace").decode("utf-8"), 200)
+
+
+def _distribution(level: str, counts: LevelCounts) -> dict[str, Any]:
+    """Return the numbers of a level with their two small pictures."""
+    return {
+        "level": level,
+        "total": counts.total,
+        "verdicts": [(v, counts.verdicts.get(v, 0)) for v in _VERDICTS],
+        "labels": [(label, counts.labels.get(label, 0)) for label in LABEL_SHAPE],
+        "bar": _stacked(counts),
+        "histogram": _histogram(counts.scores),
+    }
+
+
+def _stacked(counts: LevelCounts) -> Markup:
+    left, parts = 0.0, []
+    for verdict in _VERDICTS:
+        width = _BAR * counts.verdicts.get(verdict, 0) / max(counts.total, 1)
+        parts.append(_rectangle(left, 4, width, 14, f"verdict-{verdict}"))
+        left += width
+    return _picture(_BAR, 22, parts)
+
+
+def _histogram(scores: list[int]) -> Markup:
+    highest = max(*scores, 1)
+    parts = [
+        _rectangle(_BIN * k, _HEIGHT * (1 - n / highest), _BIN - 1, _HEIGHT * n / highest, "score")
+        for k, n in enumerate(scores)
+    ]
+    return _picture(_BIN * len(scores), _HEIGHT, parts)
+
+
+def _rectangle(x: float, y: float, width: float, height: float, kind: str) -> Markup:
+    return Markup('<rect x="{}" y="{}" width="{}" height="{}" class="{}"/>').format(
+        *(f"{v:.2f}" for v in (x, y, width, height)), kind
+    )
+
+
+def _picture(width: int, height: int, parts: Iterable[Markup]) -> Markup:
+    head = Markup('<svg width="{}" height="{}" aria-hidden="true" focusable="false">')
+    return head.format(width, height) + Markup("").join(parts) + Markup("</svg>")

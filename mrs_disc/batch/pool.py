@@ -1,0 +1,358 @@
+"""Worker processes that may die: each task has an owner, so that a death costs one task.
+
+Decision: a few processes with one pipe each, started afresh (spawn). Refused:
+`concurrent.futures.ProcessPoolExecutor`, whose broken pool does not tell which of the tasks in
+flight killed it, so that all have to be suspected, and which cannot end one task that hangs.
+
+A task whose worker died is tried once more, alone, when all others are done: it may have been the
+memory that all took together. Dead again, it is returned as `Lost`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing import connection, get_context, parent_process
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from mrs_disc.errors import OutputError
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
+ONE_THREAD = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+TASKS_PER_WORKER = 500
+"""A worker is replaced after so many tasks, so that nothing a library keeps can add up."""
+_STARTS_IN_VAIN = 3
+_TICK_S = 0.5
+
+TaskT = TypeVar("TaskT")
+ReplyT = TypeVar("ReplyT")
+
+
+class Lost:
+    """What is known of a task whose worker did not answer.
+
+    Attributes
+    ----------
+    stage : str
+        ``"crashed"``, ``"timeout"`` or ``"bug"``.
+    message : str
+        One line for the person who has to look into it.
+    """
+
+    def __init__(self, stage: str, message: str) -> None:
+        self.stage = stage
+        self.message = message
+
+
+class Pool(Generic[TaskT, ReplyT]):
+    """Spawned workers that apply one function to many tasks.
+
+    Parameters
+    ----------
+    work : callable
+        ``work(task, settings)``; defined at the top of a module, so that a worker can import it.
+    settings : object
+        Sent once to each worker.
+    jobs : int
+        Number of workers.
+    time_limit_s : float, optional
+        A task that takes longer is ended and lost, s.
+    memory_limit_gb : float, optional
+        Data memory of one worker; beyond it Python raises MemoryError.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[TaskT, Any], ReplyT],
+        settings: object,
+        *,
+        jobs: int,
+        time_limit_s: float | None = None,
+        memory_limit_gb: float | None = None,
+        tasks_per_worker: int = TASKS_PER_WORKER,
+    ) -> None:
+        self._arguments = (work, settings, memory_limit_gb)
+        self._jobs = jobs
+        self._time_limit_s = time_limit_s
+        self._tasks_per_worker = tasks_per_worker
+        self._workers: list[_Worker] = []
+        self._starts_in_vain = 0
+
+    def run(self, tasks: Iterable[TaskT]) -> Iterator[tuple[TaskT, ReplyT | Lost]]:
+        """Yield every task with its reply, in the order in which they are done.
+
+        Raises
+        ------
+        OutputError
+            If a worker found that results can no longer be written.
+        """
+        suspects: list[TaskT] = []
+        try:
+            yield from self._pass(iter(tasks), self._jobs, suspects)
+            self._close()
+            for task in suspects:
+                again: list[TaskT] = []
+                yield from self._pass(iter([task]), 1, again)
+                for dead in again:
+                    yield dead, Lost("crashed", "the worker process died twice on this study")
+        finally:
+            self._kill()
+
+    def _pass(
+        self, tasks: Iterator[TaskT], jobs: int, suspects: list[TaskT]
+    ) -> Iterator[tuple[TaskT, ReplyT | Lost]]:
+        waiting = _Peekable(tasks)
+        while True:
+            self._workers = [w for w in self._workers if not w.retired]
+            while waiting and (worker := self._free(jobs)) is not None:
+                worker.give(waiting.take(), self._time_limit_s)
+            busy = [w for w in self._workers if not w.is_idle]
+            if not busy:
+                return
+            yield from self._collect(busy, suspects)
+
+    def _free(self, jobs: int) -> _Worker | None:
+        """Return a worker without a task, a new one where there may be more, or `None`."""
+        for worker in [w for w in self._workers if w.is_idle]:
+            if worker.served < self._tasks_per_worker:
+                return worker
+            worker.close()
+            self._workers.remove(worker)
+        if len(self._workers) >= jobs:
+            return None
+        self._workers.append(_Worker(*self._arguments))
+        return self._workers[-1]
+
+    def _collect(
+        self, busy: list[_Worker], suspects: list[TaskT]
+    ) -> Iterator[tuple[TaskT, ReplyT | Lost]]:
+        """Wait a moment, then yield what has come."""
+        ready = connection.wait([w.pipe for w in busy], timeout=_TICK_S)
+        for worker in busy:
+            if worker.pipe in ready:
+                kind, value = worker.receive()
+                if kind == "ready":
+                    self._starts_in_vain = 0
+                    continue
+                task = worker.take_back()
+                if kind == "dead":
+                    self._count_vain_start(worker)
+                    suspects.append(task)
+                elif kind == "full":
+                    raise OutputError(value)
+                else:
+                    yield task, (Lost("bug", value) if kind == "bug" else value)
+            elif worker.is_late:
+                task = worker.take_back()
+                worker.kill()
+                yield task, Lost("timeout", f"took longer than {self._time_limit_s:g} s")
+
+    def _count_vain_start(self, worker: _Worker) -> None:
+        if worker.started:
+            return
+        self._starts_in_vain += 1
+        if self._starts_in_vain >= _STARTS_IN_VAIN:
+            raise RuntimeError("worker processes die before their first study")
+
+    def _close(self) -> None:
+        for worker in self._workers:
+            worker.close()
+        self._workers = []
+
+    def _kill(self) -> None:
+        for worker in self._workers:
+            worker.kill()
+        self._workers = []
+
+
+class _Peekable(Generic[TaskT]):
+    """An iterator that can say whether it has more."""
+
+    def __init__(self, items: Iterator[TaskT]) -> None:
+        self._items = items
+        self._next: list[TaskT] = []
+
+    def __bool__(self) -> bool:
+        if not self._next:
+            self._next = [item for _, item in zip(range(1), self._items, strict=False)]
+        return bool(self._next)
+
+    def take(self) -> TaskT:
+        """Return the next item; there has to be one."""
+        assert self
+        return self._next.pop()
+
+
+class _Worker:
+    """One process and its pipe, as the parent sees them."""
+
+    def __init__(self, work: Callable[..., Any], settings: object, memory_gb: float | None) -> None:
+        context = get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process: SpawnProcess = context.Process(
+            target=serve, args=(theirs, work, settings, memory_gb), daemon=True
+        )
+        with _one_thread():
+            self.process.start()
+        theirs.close()
+        self.served = 0
+        self.started = False
+        self.retired = False
+        self._task: list[Any] = []
+        self._deadline: float | None = None
+        self._limit: float | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._task and not self.retired
+
+    @property
+    def is_late(self) -> bool:
+        return self._deadline is not None and time.monotonic() > self._deadline
+
+    def give(self, task: Any, time_limit_s: float | None) -> None:
+        self._task = [task]
+        self._limit = time_limit_s
+        if self.started:
+            self._start_clock()
+        with contextlib.suppress(OSError):  # dead already: the next receive says so
+            self.pipe.send(task)
+
+    def _start_clock(self) -> None:
+        self._deadline = None if self._limit is None else time.monotonic() + self._limit
+
+    def receive(self) -> tuple[str, Any]:
+        """Return what the worker says, or ``("dead", "")``."""
+        try:
+            kind, value = self.pipe.recv()
+        except (EOFError, OSError):
+            self.kill()
+            return "dead", ""
+        if kind == "ready":
+            self.started = True
+            self._start_clock()
+        return kind, value
+
+    def take_back(self) -> Any:
+        self._deadline = None
+        self.served += 1
+        return self._task.pop()
+
+    def close(self) -> None:
+        """Let an idle worker end by itself; one that does not is ended."""
+        with contextlib.suppress(OSError):
+            self.pipe.send(None)
+        self.process.join(timeout=5)
+        self.kill()
+
+    def kill(self) -> None:
+        self.retired = True
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+        self.process.close()
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Start processes with one BLAS thread: NumPy reads this when a worker imports it."""
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+# --------------------------------------------------------------------------- in the worker
+
+
+def serve(
+    pipe: connection.Connection,
+    work: Callable[[Any, Any], Any],
+    settings: object,
+    memory_limit_gb: float | None,
+) -> None:
+    """Answer tasks until the pipe ends; the worker's whole life."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _limit_memory(memory_limit_gb)
+    _silence()
+    pipe.send(("ready", None))
+    while True:
+        try:
+            task = pipe.recv()
+        except (EOFError, OSError):
+            return
+        if task is None:
+            return
+        try:
+            reply = ("done", work(task, settings))
+        except OutputError as error:
+            reply = ("full", str(error))
+        except Exception as error:
+            reply = ("bug", where_it_broke(error))
+        pipe.send(reply)
+
+
+def where_it_broke(error: BaseException) -> str:
+    """Return the kind and the place of an unforeseen error, without its text.
+
+    The text is left out since it may quote what a header holds.
+    """
+    place = ""
+    trace = error.__traceback__
+    while trace is not None:
+        path = trace.tb_frame.f_code.co_filename.replace(os.sep, "/")
+        if "/mrs_disc/" in path:
+            place = f" in mrs_disc/{path.rpartition('/mrs_disc/')[2]}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"unforeseen {type(error).__name__}{place}; 'mrs-disc --debug analyze' shows more"
+
+
+def _end_with_parent() -> None:
+    """End at once when the parent is gone, so that no orphan writes into the folder."""
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _limit_memory(limit_gb: float | None) -> None:
+    if not limit_gb:
+        return
+    try:
+        import resource
+    except ImportError:
+        return
+    size = int(limit_gb * 2**30)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+
+
+def _silence() -> None:
+    """Keep what libraries print and warn of away from the terminal; findings are in results."""
+    warnings.simplefilter("ignore")
+    with open(os.devnull, "w") as nothing:  # noqa: PTH123
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                os.dup2(nothing.fileno(), stream.fileno())

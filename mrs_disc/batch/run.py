@@ -1,0 +1,332 @@
+"""A whole batch: output folder, claim, workers, counts; results go to disk one by one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from mrs_disc.analysis import load_models
+from mrs_disc.batch.collect import Collected, collect_results
+from mrs_disc.batch.lock import STATE_FOLDER, Claim, ShardLock
+from mrs_disc.batch.plan import Task, find_tasks, participant_ids
+from mrs_disc.batch.pool import Lost, Pool
+from mrs_disc.batch.progress import Progress, Silent
+from mrs_disc.batch.work import (
+    Decision,
+    Outcome,
+    Settings,
+    analyze_one,
+    decide,
+    record_failure,
+)
+from mrs_disc.data import parse_level
+from mrs_disc.errors import InputError, OutputError, did_you_mean
+from mrs_disc.recipe import Recipe, digest, load_recipe
+from mrs_disc.report import FORMATS
+
+DEFAULT_FORMATS = ("json", "html")
+SOURCE = "source.json"
+_TOLD_FAILURES = 20
+
+Work = Callable[[Task, Settings], Outcome]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchOptions:
+    """Everything a batch can be told.
+
+    Parameters
+    ----------
+    recipe : str, Path, Recipe or None
+        As `analyze` takes it.
+    jobs : int
+        Worker processes.
+    shard : (int, int)
+        Which part of how many, counted from 1.
+    resume : bool
+        Keep the results that still hold; without it a result that is there is refused.
+    participants, levels, formats : sequence of str
+        What to analyse and what to write; empty: all, and JSON with HTML.
+    time_limit_s : float or None
+        Longest time for one study.
+    memory_limit_gb : float or None
+        Data memory of one worker.
+    collect : bool
+        Rebuild the dataset's tables at the end; only where the run is not a shard of several.
+    """
+
+    recipe: str | Path | Recipe | None = None
+    jobs: int = 1
+    shard: tuple[int, int] = (1, 1)
+    resume: bool = False
+    participants: Sequence[str] = ()
+    levels: Sequence[str] = ()
+    formats: Sequence[str] = ()
+    time_limit_s: float | None = None
+    memory_limit_gb: float | None = None
+    collect: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
+class Summary:
+    """What a batch did, in numbers."""
+
+    n_studies: int = 0
+    n_analysed: int = 0
+    n_redone: int = 0
+    n_kept: int = 0
+    n_failed: int = 0
+    n_levels: int = 0
+    n_levels_failed: int = 0
+    interrupted: bool = False
+    collected: Collected | None = field(default=None, repr=False)
+
+    @property
+    def failures(self) -> int:
+        """Studies and levels that failed."""
+        return self.n_failed + self.n_levels_failed
+
+    @property
+    def done(self) -> int:
+        """Studies that are through, whatever came of them."""
+        return self.n_analysed + self.n_kept + self.n_failed
+
+    def count(self, outcome: Outcome) -> None:
+        """Add one study."""
+        self.n_levels += outcome.n_levels
+        self.n_levels_failed += outcome.n_failed
+        self.n_redone += outcome.redone
+        self.n_analysed += outcome.kind == "analysed"
+        self.n_kept += outcome.kind == "kept"
+        self.n_failed += outcome.kind == "failed"
+
+    def __str__(self) -> str:
+        redone = f" ({self.n_redone} again)" if self.n_redone else ""
+        return (
+            f"{self.done} of {self.n_studies} studies: {self.n_analysed} analysed{redone}, "
+            f"{self.n_kept} kept, {self.n_failed} failed; "
+            f"{self.n_levels} levels, {self.n_levels_failed} of them failed"
+        )
+
+
+def run_batch(
+    dataset: Path,
+    out: Path,
+    options: BatchOptions | None = None,
+    *,
+    progress: Progress | None = None,
+    work: Work = analyze_one,
+) -> Summary:
+    """Analyse the studies of a dataset, each into a folder of its own.
+
+    Parameters
+    ----------
+    dataset : Path
+        A BIDS dataset or a folder of study folders; never written to, but `out` may lie in it.
+    out : Path
+        Absent, empty, or the output of an earlier batch.
+    options : BatchOptions, optional
+        What to do and how.
+    progress : Progress, optional
+        Is told how far it is.
+    work : callable
+        What is done with one study; another one in tests.
+
+    Returns
+    -------
+    Summary
+        The counts; `interrupted` where Ctrl-C or a termination signal ended it.
+
+    Raises
+    ------
+    InputError
+        If the dataset, the recipe or an option is wrong, results are in the way, or another run
+        is at work on the same studies.
+    OutputError
+        If the results cannot be written; what is there is whole, and ``resume`` goes on from it.
+    """
+    options = options or BatchOptions()
+    progress = progress or Silent()
+    settings, claim = _settings(dataset, out, options)
+    tasks = find_tasks(dataset, participants=options.participants, shard=options.shard)
+    _check_output(dataset, out)
+    _refuse_results(tasks, settings)
+    summary = Summary(n_studies=len(tasks))
+    with ShardLock(out, claim) as lock, _termination_as_interrupt():
+        _refuse_results(tasks, settings)
+        _remember_source(dataset, out)
+        pool: Pool[Task, Outcome] = Pool(
+            work,
+            settings,
+            jobs=options.jobs,
+            time_limit_s=options.time_limit_s,
+            memory_limit_gb=options.memory_limit_gb,
+        )
+        try:
+            _work_through(pool, tasks, settings, summary, progress, lock)
+            if options.collect and claim.shard[1] == 1:
+                summary.collected = collect_results(out)
+        except KeyboardInterrupt:
+            summary.interrupted = True
+        finally:
+            shutil.rmtree(settings.unfinished, ignore_errors=True)
+    return summary
+
+
+def plan_batch(
+    dataset: Path, out: Path, options: BatchOptions | None = None
+) -> Iterator[tuple[Task, Decision]]:
+    """Yield each study with what a run would do with it, and why; writes nothing.
+
+    Raises
+    ------
+    InputError
+        As `run_batch`.
+    """
+    options = options or BatchOptions()
+    settings, _ = _settings(dataset, out, options)
+    tasks = find_tasks(dataset, participants=options.participants, shard=options.shard)
+    _check_output(dataset, out)
+    for task in tasks:
+        yield task, decide(task, settings)
+
+
+def _settings(dataset: Path, out: Path, options: BatchOptions) -> tuple[Settings, Claim]:
+    recipe = load_recipe(options.recipe)
+    formats = tuple(dict.fromkeys(["json", *(options.formats or DEFAULT_FORMATS)]))
+    for name in formats:
+        if name == "dicom":
+            raise InputError(
+                "--format dicom: needs a file of each patient, so it is not made in a batch; use "
+                "'mrs-disc report RESULTS.json --format dicom --dicom-reference FILE' per study"
+            )
+        if name not in FORMATS:
+            raise InputError(
+                f"there is no format '{name}'.{did_you_mean(name, FORMATS)} "
+                f"Formats: {', '.join(f for f in FORMATS if f != 'dicom')}."
+            )
+    if options.jobs < 1:
+        raise InputError(f"--jobs {options.jobs}: at least 1")
+    claim = Claim(shard=options.shard, participants=participant_ids(options.participants))
+    settings = Settings(
+        dataset=str(dataset.absolute()),
+        out=str(out.absolute()),
+        claim=claim.name,
+        recipe=recipe,
+        recipe_sha256=digest(recipe, load_models(recipe).digests),
+        levels=tuple(dict.fromkeys(parse_level(level) for level in options.levels)),
+        formats=formats,
+        resume=options.resume,
+    )
+    return settings, claim
+
+
+def _work_through(
+    pool: Pool[Task, Outcome],
+    tasks: list[Task],
+    settings: Settings,
+    summary: Summary,
+    progress: Progress,
+    lock: ShardLock,
+) -> None:
+    """Run all tasks; count and tell, keep nothing."""
+    progress.start(len(tasks))
+    told = 0
+    try:
+        for task, reply in pool.run(tasks):
+            if lock.lost:
+                raise InputError(
+                    f"{settings.out}: another run took this shard over; this one stops"
+                )
+            outcome = reply if not isinstance(reply, Lost) else _lost(task, reply, settings)
+            summary.count(outcome)
+            progress.step(summary.failures)
+            if outcome.kind == "failed" and told <= _TOLD_FAILURES:
+                more = told == _TOLD_FAILURES
+                line = f"{task.key} failed ({outcome.stage}): {outcome.message}"
+                progress.say("further failures are listed in failures.tsv" if more else line)
+                told += 1
+    finally:
+        progress.close()
+
+
+def _lost(task: Task, lost: Lost, settings: Settings) -> Outcome:
+    record_failure(task, settings, lost.stage, lost.message)
+    return Outcome(kind="failed", stage=lost.stage, message=lost.message)
+
+
+# --------------------------------------------------------------------------- output folder
+
+
+def _check_output(dataset: Path, out: Path) -> None:
+    """Refuse an output that is the input, or holds what no batch has written.
+
+    Raises
+    ------
+    InputError
+        With what to do instead.
+    """
+    source, target = dataset.resolve(), out.resolve()
+    if target == source or target in source.parents:
+        raise InputError(f"{out}: the dataset itself is never written to; choose another folder")
+    if source in target.parents and target.relative_to(source).parts[0].startswith("sub-"):
+        raise InputError(f"{out} lies inside a subject of the dataset; choose another folder")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; name a folder for the results")
+    try:
+        strange = out.is_dir() and not (out / STATE_FOLDER).is_dir() and any(out.iterdir())
+    except OSError as error:
+        raise OutputError(f"{out} cannot be read ({error.strerror})") from error
+    if strange:
+        raise InputError(f"{out} holds other files; choose a folder that is absent or empty")
+
+
+def _refuse_results(tasks: list[Task], settings: Settings) -> None:
+    if settings.resume:
+        return
+    there = [t.key for t in tasks if os.path.lexists(settings.target(t) / "results.json")]
+    there += [t.key for t in tasks if os.path.lexists(settings.target(t) / "failure.json")]
+    if there:
+        raise InputError(
+            f"{settings.out}: {len(there)} of {len(tasks)} studies have results already "
+            f"({', '.join(there[:3])}{', …' if len(there) > 3 else ''}). Use --resume to keep "
+            "what still holds and redo the rest, or choose another folder."
+        )
+
+
+def _remember_source(dataset: Path, out: Path) -> None:
+    """Note where the dataset lies, relative to the output, for `collect`."""
+    path = out / STATE_FOLDER / SOURCE
+    relative = os.path.relpath(dataset.resolve(), out.resolve()).replace(os.sep, "/")
+    temporary = path.with_name(f".{SOURCE}.{os.getpid()}")
+    try:
+        temporary.write_text(json.dumps({"path": relative}) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{out} cannot be written to ({error.strerror})") from error
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM end a batch as Ctrl-C does: schedulers cancel jobs with it."""
+
+    def interrupt(_: int, __: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before: Any = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

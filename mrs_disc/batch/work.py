@@ -1,0 +1,449 @@
+"""One study of a batch: whether it is done already, and if not, its analysis and its folder.
+
+A study's folder holds ``results.json`` with all that is written beside it, and ``provenance.json``:
+what was asked (levels, formats, recipe) and a digest of the inputs that the results do not list
+(study.toml, images, rows of the dataset's tables). A study that could not be analysed has a
+``failure.json`` instead of results.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from mrs_disc import __version__
+from mrs_disc.batch.lock import STATE_FOLDER
+from mrs_disc.batch.plan import Task
+from mrs_disc.batch.pool import where_it_broke
+from mrs_disc.data import Study, StudyReport
+from mrs_disc.errors import InputError, OutputError
+from mrs_disc.recipe import Recipe
+
+RESULTS, PROVENANCE, FAILURE = "results.json", "provenance.json", "failure.json"
+REVIEW = "review.jsonl"
+TABLES = ("participants.tsv", "morphology.tsv")
+MAX_RECORD_BYTES = 64_000_000
+_WHOLE_BYTES = 256_000_000
+"""Files beside the spectra are hashed whole up to this size, above it by their size alone."""
+
+Action: TypeAlias = Literal["new", "redo", "keep", "refuse"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What holds for every study of a batch.
+
+    `dataset` and `out` are absolute; `claim` names the folder for unfinished work.
+    """
+
+    dataset: str
+    out: str
+    claim: str
+    recipe: Recipe
+    recipe_sha256: str
+    levels: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ("json", "html")
+    resume: bool = False
+
+    def target(self, task: Task) -> Path:
+        """Return where a study's results go."""
+        return Path(self.out) / task.key
+
+    @property
+    def unfinished(self) -> Path:
+        """Folder for what is not whole yet."""
+        return Path(self.out) / STATE_FOLDER / f"{self.claim}.work"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What has to be done with a study, and why."""
+
+    action: Action
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a study of a batch ended: analysed, kept from before, or failed as a whole."""
+
+    kind: Literal["analysed", "kept", "failed"]
+    n_levels: int = 0
+    n_failed: int = 0
+    redone: bool = False
+    stage: str = ""
+    message: str = ""
+
+
+def analyze_one(task: Task, settings: Settings) -> Outcome:
+    """Analyse one study and publish its folder, unless its results still hold.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written; then no other study's can.
+    """
+    with _writing(settings):
+        restore(settings.target(task))
+    decision = decide(task, settings)
+    if decision.action == "keep":
+        record = read_json(settings.target(task) / RESULTS) or {}
+        return _counted("kept", record)
+    redone = decision.action == "redo"
+    with _unfinished(task, settings) as folder:
+        stage = "read"
+        try:
+            report = _analyzed(task, settings)
+            stage = "report"
+            record = _written(report, folder, task, settings)
+        except OutputError:
+            raise
+        except Exception as error:
+            stage, message = _failure(error, stage)
+            record_failure(task, settings, stage, message, folder)
+            return Outcome(kind="failed", redone=redone, stage=stage, message=message)
+        publish(folder, settings.target(task))
+    return _counted("analysed", record, redone=redone)
+
+
+def _analyzed(task: Task, settings: Settings) -> StudyReport:
+    from mrs_disc.analysis import analyze
+    from mrs_disc.io import read_study
+
+    study = read_study(task.path)
+    levels = wanted_levels(study, settings.levels)
+    return analyze(study, settings.recipe, levels=levels)
+
+
+def _written(report: StudyReport, folder: Path, task: Task, settings: Settings) -> dict[str, Any]:
+    """Write the results of a study into a folder; return the record."""
+    from mrs_disc.report import write_report
+
+    with _writing(settings):
+        write_report(report, folder, formats=settings.formats)
+    record = read_json(folder / RESULTS) or {}
+    provenance = _provenance(task, settings, record.get("inputs", []))
+    write_json(folder / PROVENANCE, provenance)
+    return record
+
+
+def wanted_levels(study: Study, asked: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the asked levels that a study has; empty where all are asked for.
+
+    Raises
+    ------
+    InputError
+        If it has none of them.
+    """
+    if not asked:
+        return ()
+    here = tuple(level for level in study.levels if level in asked)
+    if not here:
+        has = ", ".join(study.levels)
+        raise InputError(f"has none of the levels asked for ({', '.join(asked)}); it has: {has}")
+    return here
+
+
+def _failure(error: Exception, stage: str) -> tuple[str, str]:
+    """Return the stage and the message of a study that failed as a whole."""
+    if isinstance(error, InputError):
+        return stage, " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        return "memory", "not enough memory for this study"
+    if isinstance(error, OSError):
+        return stage, f"a file cannot be read ({error.strerror or type(error).__name__})"
+    return "bug", where_it_broke(error)
+
+
+def _counted(
+    kind: Literal["analysed", "kept"], record: Mapping[str, Any], *, redone: bool = False
+) -> Outcome:
+    levels = record.get("levels", [])
+    failed = sum(level.get("status") != "ok" for level in levels)
+    return Outcome(kind=kind, n_levels=len(levels), n_failed=failed, redone=redone)
+
+
+# --------------------------------------------------------------------------- resume
+
+
+def decide(task: Task, settings: Settings) -> Decision:
+    """Say whether a study has to be analysed; reads and hashes its inputs, writes nothing."""
+    target = settings.target(task)
+    if not (target / RESULTS).exists() and not (target / FAILURE).exists():
+        return Decision(action="new", why="no result yet")
+    if not settings.resume:
+        return Decision(action="refuse", why="has a result, and --resume is not given")
+    if (target / FAILURE).exists():
+        return Decision(action="redo", why="failed before")
+    record, provenance = read_json(target / RESULTS), read_json(target / PROVENANCE)
+    if record is None or provenance is None:
+        return Decision(action="redo", why="the earlier result is damaged")
+    if why := _asked_otherwise(record, provenance, settings):
+        return Decision(action="redo", why=why)
+    if why := _inputs_changed(task, record, provenance, settings):
+        return Decision(action="redo", why=why)
+    return Decision(action="keep", why="same recipe, inputs and version")
+
+
+def _asked_otherwise(
+    record: Mapping[str, Any], provenance: Mapping[str, Any], settings: Settings
+) -> str:
+    """Return what has changed in the question, or nothing."""
+    if record.get("recipe_sha256") != settings.recipe_sha256:
+        return "the recipe or a model changed"
+    if (record.get("recipe") or {}).get("name") != settings.recipe.name:
+        return "the recipe's name changed"
+    if (record.get("software") or {}).get("version") != __version__:
+        return "the software's version changed"
+    if provenance.get("levels") != list(settings.levels):
+        return "other levels are asked for"
+    if not set(settings.formats) <= set(provenance.get("formats", [])):
+        return "another format is asked for"
+    return ""
+
+
+def _inputs_changed(
+    task: Task, record: Mapping[str, Any], provenance: Mapping[str, Any], settings: Settings
+) -> str:
+    """Return what has changed in the inputs, or nothing."""
+    from mrs_disc.io import read_study
+
+    try:
+        study = read_study(task.path)
+        levels = wanted_levels(study, settings.levels) or study.levels
+        files = [f for entry in study if entry.level in levels for f in entry.inputs()]
+    except (InputError, OSError):
+        return "the inputs can no longer be read"
+    now = {(f.path, f.sha256) for f in files}
+    before = {(f.get("path"), f.get("sha256")) for f in record.get("inputs", [])}
+    if now != before:
+        return "the spectra changed"
+    listed = {str(f.get("path")) for f in record.get("inputs", [])}
+    if provenance.get("description_sha256") != description_sha256(task, settings.dataset, listed):
+        return "the study's description, images or tables changed"
+    return ""
+
+
+def _provenance(
+    task: Task, settings: Settings, inputs: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    listed = {str(f.get("path")) for f in inputs}
+    return {
+        "schema_version": "1",
+        "participant_id": task.participant_id,
+        "session_id": task.session_id,
+        "levels": list(settings.levels),
+        "formats": list(settings.formats),
+        "recipe_sha256": settings.recipe_sha256,
+        "software": {"name": "mrs_disc", "version": __version__},
+        "description_sha256": description_sha256(task, settings.dataset, listed),
+    }
+
+
+def description_sha256(task: Task, dataset: str, listed: set[str]) -> str:
+    """Return a digest of what describes a study beside the files that its results list.
+
+    Parameters
+    ----------
+    task : Task
+        The study.
+    dataset : str
+        The dataset's folder, whose tables hold rows of the study.
+    listed : set of str
+        BIDS paths that the results already hold a hash of.
+    """
+    digest = hashlib.sha256()
+    root = Path(task.path)
+    for path in _files(root, nested_sessions=task.session_id is not None):
+        if _bids_path(path, dataset) in listed:
+            continue
+        digest.update(os.fsencode(path.relative_to(root).as_posix()) + b"\0")
+        digest.update(_content(path) + b"\0")
+    for name in TABLES:
+        for line in _rows(Path(dataset) / name, task.participant_id):
+            digest.update(line + b"\0")
+    return digest.hexdigest()
+
+
+def _files(root: Path, *, nested_sessions: bool) -> Iterator[Path]:
+    """Yield the files of a study in a fixed order; links to folders are not followed."""
+    for place, folders, names in os.walk(root):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        if Path(place) == root and not nested_sessions:
+            folders[:] = [f for f in folders if not f.startswith("ses-")]
+        yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _bids_path(path: Path, dataset: str) -> str:
+    with contextlib.suppress(ValueError):
+        return path.relative_to(dataset).as_posix()
+    return ""
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if not path.is_file():  # a pipe or a socket would never end
+            return b"no file"
+        size = path.stat().st_size
+        if size > _WHOLE_BYTES:
+            return f"{size} bytes".encode()
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError:
+        return b"unreadable"
+
+
+def _rows(table: Path, participant_id: str) -> Iterator[bytes]:
+    """Yield the head of a table and the lines that name a participant."""
+    names = {os.fsencode(participant_id), os.fsencode(participant_id.removeprefix("sub-"))}
+    try:
+        with table.open("rb") as file:
+            for number, line in enumerate(file):
+                if number == 0 or names & {word.strip() for word in line.split(b"\t")}:
+                    yield line.rstrip()
+    except OSError:
+        return
+
+
+# --------------------------------------------------------------------------- folders
+
+
+def record_failure(
+    task: Task, settings: Settings, stage: str, message: str, folder: Path | None = None
+) -> None:
+    """Publish a folder that says why a study has no result.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    if folder is None:
+        with _unfinished(task, settings) as made:
+            record_failure(task, settings, stage, message, made)
+        return
+    with _writing(settings):
+        shutil.rmtree(folder)
+        folder.mkdir()
+    record = {
+        "schema_version": "1",
+        "participant_id": task.participant_id,
+        "session_id": task.session_id,
+        "stage": stage,
+        "message": message[:2000],
+        "recipe_sha256": settings.recipe_sha256,
+        "software": {"name": "mrs_disc", "version": __version__},
+    }
+    write_json(folder / FAILURE, record)
+    publish(folder, settings.target(task))
+
+
+@contextlib.contextmanager
+def _writing(settings: Settings) -> Iterator[None]:
+    """Turn a failure to write into the error that ends the batch: no other study fares better."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise OutputError(f"{settings.out} cannot be written to ({reason})") from error
+
+
+@contextlib.contextmanager
+def _unfinished(task: Task, settings: Settings) -> Iterator[Path]:
+    """Give a new folder on the same file system; what is left in it at the end is deleted."""
+    name = hashlib.sha256(os.fsencode(task.key)).hexdigest()[:16]
+    folder = settings.unfinished / f"{name}-{os.getpid()}"
+    with _writing(settings):
+        folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish(folder: Path, target: Path) -> None:
+    """Move a finished folder to its place; an earlier one there gives way.
+
+    What is kept of the earlier one: the log of a review, and sessions that have their results
+    inside it. A run that is killed in between is mended by `restore`.
+
+    Raises
+    ------
+    OutputError
+        If that cannot be done.
+    """
+    away = _away(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_symlink() or (target.exists() and not target.is_dir()):
+            raise OutputError(f"{target} is there and is no folder of results; take it away")
+        if (target / REVIEW).exists():
+            _same_file(target / REVIEW, folder / REVIEW)
+        if target.exists():
+            os.replace(target, away)  # noqa: PTH105
+        os.replace(folder, target)  # noqa: PTH105
+        restore(target)
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(f"{target} cannot be written ({error.strerror or error})") from error
+
+
+def restore(target: Path) -> None:
+    """Mend what a killed run left: an earlier folder that was moved away but not replaced."""
+    away = _away(target)
+    if not away.is_dir():
+        return
+    if not target.exists():
+        os.replace(away, target)  # noqa: PTH105
+        return
+    for session in away.glob("ses-*"):
+        os.replace(session, target / session.name)  # noqa: PTH105
+    shutil.rmtree(away, ignore_errors=True)
+
+
+def _away(target: Path) -> Path:
+    return target.with_name(f".{target.name}.old")
+
+
+def _same_file(source: Path, target: Path) -> None:
+    """Link a file, so that lines added to it meanwhile are not lost; copy it where one cannot."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a small record.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    text = json.dumps(record, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror or error})") from error
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return a JSON object; `None` where the file is absent or holds anything else."""
+    try:
+        if path.stat().st_size > MAX_RECORD_BYTES:
+            return None
+        record = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None

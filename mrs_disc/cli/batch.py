@@ -1,0 +1,141 @@
+"""`mrs-disc batch`: every study of a dataset."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from mrs_disc.batch.run import BatchOptions
+
+TIME_LIMIT_S = 1800.0
+MEMORY_LIMIT_GB = 4.0
+
+
+def cpu_count() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@click.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder.")
+@click.option("-r", "--recipe", help="Name of a shipped recipe, or a TOML file.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 1024), help="Worker processes. Default: one per processor."
+)
+@click.option("--shard", metavar="I/N", default="1/1", help="Only part I of N, as on a cluster.")
+@click.option("--resume", is_flag=True, help="Keep results that still hold; redo the others.")
+@click.option("--dry-run", is_flag=True, help="List what would be done, and why; write nothing.")
+@click.option(
+    "--participant-label",
+    "participants",
+    multiple=True,
+    metavar="LABEL",
+    help="Only this participant, with or without sub-; may be repeated.",
+)
+@click.option("--level", "levels", multiple=True, help="Only this level; may be repeated.")
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    metavar="FORMAT",
+    help="html, csv, pdf, png, nifti, or json alone; may be repeated. Default: json and html.",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(0),
+    default=TIME_LIMIT_S,
+    show_default=True,
+    help="Longest time for one study, s; 0: none.",
+)
+@click.option(
+    "--memory-limit",
+    type=click.FloatRange(0),
+    default=MEMORY_LIMIT_GB,
+    show_default=True,
+    help="Data memory of one worker, GiB; 0: none.",
+)
+def command(
+    dataset: Path,
+    output: Path,
+    recipe: str | None,
+    jobs: int | None,
+    shard: str,
+    resume: bool,
+    dry_run: bool,
+    participants: tuple[str, ...],
+    levels: tuple[str, ...],
+    formats: tuple[str, ...],
+    time_limit: float,
+    memory_limit: float,
+) -> int:
+    """Analyse every study of DATASET (BIDS, or a folder of study folders) into OUTPUT.
+
+    Each study gets a folder of its own, which appears when it is whole; the tables of the
+    dataset are made at the end (after shards, by 'mrs-disc collect').
+
+    Example: mrs-disc batch dataset -o out --jobs 4 --resume
+    """
+    from mrs_disc.batch.plan import parse_shard
+    from mrs_disc.batch.run import BatchOptions
+
+    options = BatchOptions(
+        recipe=recipe,
+        jobs=jobs or cpu_count(),
+        shard=parse_shard(shard),
+        resume=resume,
+        participants=participants,
+        levels=levels,
+        formats=formats,
+        time_limit_s=time_limit or None,
+        memory_limit_gb=memory_limit or None,
+    )
+    return show_plan(dataset, output, options) if dry_run else run(dataset, output, options)
+
+
+def show_plan(dataset: Path, output: Path, options: BatchOptions) -> int:
+    """Print study, action and reason, tab-separated, and how many of each."""
+    from mrs_disc.batch.collect import cell
+    from mrs_disc.batch.run import plan_batch
+
+    counts: dict[str, int] = {}
+    for task, decision in plan_batch(dataset, output, options):
+        click.echo(f"{cell(task.key)}\t{decision.action}\t{decision.why}")
+        counts[decision.action] = counts.get(decision.action, 0) + 1
+    total = ", ".join(f"{n} {action}" for action, n in sorted(counts.items()))
+    click.echo(f"mrs-disc: {total or 'no study in this shard'}; nothing was done", err=True)
+    return 0
+
+
+def run(dataset: Path, output: Path, options: BatchOptions) -> int:
+    """Run the batch; return its exit status."""
+    from mrs_disc.batch.progress import on_stderr
+    from mrs_disc.batch.run import run_batch
+
+    summary = run_batch(dataset, output, options, progress=on_stderr())
+    click.echo(f"mrs-disc: {summary}", err=True)
+    if summary.interrupted:
+        click.echo(
+            "mrs-disc: interrupted; what is there is whole. The same command with --resume goes "
+            f"on; 'mrs-disc collect {output}' makes the tables of what there is.",
+            err=True,
+        )
+        return 130
+    if summary.collected is None:
+        click.echo(
+            f"mrs-disc: 'mrs-disc collect {output}' makes the tables when all shards are through",
+            err=True,
+        )
+        click.echo(output)
+    else:
+        for note in summary.collected.notes:
+            click.echo(f"mrs-disc: note: {note}", err=True)
+        click.echo(output / "levels.tsv")
+        click.echo(output / "index.html")
+    return 3 if summary.failures else 0
