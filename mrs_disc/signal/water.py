@@ -2,20 +2,26 @@
 
 Water is a sum of exponentially damped sinusoids of any frequency, width, phase and amplitude near
 its place. A state-space method finds them without starting values: the Hankel matrix of the
-signal has the rank of their number, and its column space, shifted by one row, gives the poles.
+signal has their number as rank, and its column space, shifted by one row, gives their poles.
 
-Only the water band is modelled. The signal is moved to the band's centre, filtered and thinned
-out. The filter looks ahead, ``y[n] = sum(h[m] * x[n + m])``: so each damped sinusoid comes out as
-itself times a known number, from the first point on, and nothing of a filter's start is seen. A
-FID of 2,048 points becomes some 200, its Hankel matrix 100 x 100. The poles found inside the limits
-are written out at full length and subtracted; what else lies in the band (sugars, the wing of
-lactate's CH) is modelled so that it does not disturb, and stays.
+Only the water band is modelled. The Hankel matrix is multiplied by the waves of the band, which is
+a running Fourier transform, ``y[i, p] = sum(x[i + j] * exp(-2j*pi*p*j/L), j < L)``. A damped
+sinusoid stays what it is along i, whatever it is along p; one outside of the band is weak, and one
+in the band has most of its energy here. A 1,536 x 512 matrix becomes 1,536 x 53, and its column
+space is that of a 53 x 53 product. Amplitudes are fitted to the spectrum of the band, together with
+the few slopes that lines from outside can bring in. The poles inside the limits are written out at
+full length and subtracted; what else lies in the band (sugars, the wing of lactate's CH) is
+modelled so that it does not disturb, and stays.
 
-Decision: not HLSVD on the whole band, which spends its rank on metabolites and takes 100 times as
-long; not a filter, which distorts what is near 4.1 ppm.
+Decision: not the Hankel matrix of the whole band, which spends its rank on metabolites and takes
+far longer; not a filtered and thinned FID, whose first milliseconds are a mean over the filter and
+no longer tell the shape of a line that is not exponential; not a high-pass filter, which distorts
+what is near 4.1 ppm.
 
-Sources: Barkhuijsen et al., J Magn Reson 1987;73:553-557 (HSVD, doi:10.1016/0022-2364(87)90023-0);
-Pijnappel et al., J Magn Reson 1992;97:122-134 (water by HSVD, doi:10.1016/0022-2364(92)90241-X).
+Sources: Barkhuijsen et al., J Magn Reson 1987;73:553-557, doi:10.1016/0022-2364(87)90023-0 (HSVD);
+Pijnappel et al., J Magn Reson 1992;97:122-134, doi:10.1016/0022-2364(92)90241-X (water by HSVD);
+Mandelshtam and Taylor, J Chem Phys 1997;107:6756-6769, doi:10.1063/1.475324 (Fourier waves of a
+band as basis).
 """
 
 from __future__ import annotations
@@ -23,6 +29,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.fft
 import scipy.linalg
 
 from mrs_disc.errors import InputError
@@ -32,6 +39,18 @@ from mrs_disc.typing import ComplexArray, FloatArray
 
 MAX_COMPONENTS = 24
 """More damped sinusoids than this are not looked for in the band."""
+
+BAND = 4.0
+"""Half width of the band that is modelled / half width of the limits."""
+
+MIN_BAND_HZ = 60.0
+"""The modelled band reaches at least this far to either side."""
+
+WAVE_S = 0.2
+"""Length of the waves of the band: they tell lines apart by 5 Hz, the rows do the rest."""
+
+SLOPES = (1.3, 2.2, 4.0)
+"""Where lines outside the band are put to account for their tails, in half widths of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,26 +118,18 @@ def remove_water(
         raise InputError(f"fid has {len(signal)} points, at least 64 needed to model water")
     sd = measure_noise(signal) if noise_sd is None else float(noise_sd)
 
-    centre = 0.5 * (low + high)
-    thinning, taps = _band_filter(0.5 * (high - low), dwell_time_s, len(signal))
-    move = np.exp(-2j * np.pi * centre * dwell_time_s * np.arange(len(signal)))
+    n_points = len(signal)
+    centre, half = 0.5 * (low + high), 0.5 * (high - low)
+    reach = min(max(BAND * half, MIN_BAND_HZ), 0.45 / dwell_time_s)
+    move = np.exp(-2j * np.pi * centre * dwell_time_s * np.arange(n_points))
     moved = signal.astype(np.complex128) * move
-    seen = np.lib.stride_tricks.sliding_window_view(moved, len(taps))[::thinning]
-    band: ComplexArray = seen @ taps.astype(np.complex128)
-
-    poles = _poles(band, sd * np.sqrt(2.0 / thinning))
-    step = thinning * dwell_time_s
-    frequency = np.angle(poles) / (2 * np.pi * step)
-    damping = -np.log(np.abs(poles)) / step
-    amplitude = np.zeros(0, dtype=np.complex128)
-    if len(poles):
-        basis = poles[None, :] ** np.arange(len(band))[:, None]
-        height = scipy.linalg.lstsq(basis, band, check_finite=False, lapack_driver="gelsy")[0]
-        fine = np.exp((2j * np.pi * frequency - damping) * dwell_time_s)
-        amplitude = height / (taps @ fine[None, :] ** np.arange(len(taps))[:, None])
-    inside = np.abs(frequency) <= 0.5 * (high - low)
+    poles = _poles(moved, dwell_time_s, reach, sd)
+    frequency = np.angle(poles) / (2 * np.pi * dwell_time_s)
+    damping = -np.log(np.abs(poles)) / dwell_time_s
+    amplitude = _amplitudes(moved, poles, dwell_time_s, reach)
+    inside = np.abs(frequency) <= half
     frequency, damping, amplitude = frequency[inside], damping[inside], amplitude[inside]
-    water = _damped_sum(amplitude, frequency + centre, damping, len(signal), dwell_time_s)
+    water = _damped_sum(amplitude, frequency + centre, damping, n_points, dwell_time_s)
     water = water.astype(signal.dtype)
     return WaterRemoval(
         signal=signal - water,
@@ -129,46 +140,62 @@ def remove_water(
     )
 
 
-def _band_filter(
-    half_width_hz: float, dwell_time_s: float, n_points: int
-) -> tuple[int, FloatArray]:
-    """Thinning factor and taps of a Kaiser low-pass of gain 1 at the centre."""
-    rate = 1 / dwell_time_s
-    thinning = max(1, min(int(rate / (4.6 * half_width_hz)), n_points // 64))
-    if thinning == 1:
-        return 1, np.ones(1)
-    thin_rate = rate / thinning
-    passed, stopped = 1.6 * half_width_hz, thin_rate - 1.3 * half_width_hz
-    n_taps = int(np.ceil(62 / (2.285 * 2 * np.pi * (stopped - passed) / rate))) + 1
-    n_taps = min(n_taps, n_points // 4)
-    place = np.arange(n_taps) - 0.5 * (n_taps - 1)
-    cut = (passed + stopped) / rate  # twice the middle of the transition / rate
-    taps = np.sinc(cut * place) * np.kaiser(n_taps, 6.8)
-    return thinning, taps / taps.sum()
+def _poles(signal: ComplexArray, dwell_time_s: float, reach_hz: float, sd: float) -> ComplexArray:
+    """Poles of the damped sinusoids in the band that stand out of the noise."""
+    n_points = len(signal)
+    length = max(min(int(WAVE_S / dwell_time_s), n_points // 2), 8)
+    n_waves = min(int(np.ceil(reach_hz * length * dwell_time_s)), (length - 1) // 2)
+    waves = np.arange(-n_waves, n_waves + 1)
+    roots = np.exp(2j * np.pi * np.arange(length) / length)
+    n_rows = n_points - length
+    turn = roots[np.outer(np.arange(n_rows), waves) % length]
+    # the running transform: what leaves and what enters the window, summed up
+    change = (signal[length:] - signal[:n_rows])[:, None] * turn.conj()
+    running = np.empty((n_rows, len(waves)), dtype=np.complex128)
+    running[0] = scipy.fft.fft(signal[:length])[waves]
+    np.cumsum(change[:-1], axis=0, out=running[1:])
+    running[1:] += running[0]
+    running *= turn
+    running /= np.sqrt(length)
 
-
-def _poles(band: ComplexArray, noise: float) -> ComplexArray:
-    """Poles of the damped sinusoids that stand out of the noise, by the shift of the subspace."""
-    n_rows = len(band) // 2
-    hankel = np.lib.stride_tricks.sliding_window_view(band, len(band) - n_rows + 1)
-    n_rows, n_columns = hankel.shape
-    gram = hankel @ hankel.conj().T
-    most = min(MAX_COMPONENTS, n_rows // 3)
+    most = min(MAX_COMPONENTS, len(waves) - 1)
     values, vectors = scipy.linalg.eigh(
-        gram, subset_by_index=(n_rows - most, n_rows - 1), check_finite=False
+        running.conj().T @ running,
+        subset_by_index=(len(waves) - most, len(waves) - 1),
+        check_finite=False,
     )
-    edge = noise * (np.sqrt(n_rows) + np.sqrt(n_columns))
-    floor = np.sqrt(max(float(values[-1]), 0.0)) * 1e-7
-    keep = np.sqrt(np.maximum(values, 0)) > max(edge, floor)
-    space = vectors[:, keep]
-    if not space.shape[1]:
+    size = np.sqrt(np.maximum(values, 0))
+    edge = np.sqrt(2) * sd * (np.sqrt(n_rows) + np.sqrt(len(waves)))
+    keep = size > max(edge, 1e-7 * float(size[-1]))
+    if not keep.any():
         return np.zeros(0, dtype=np.complex128)
-    shift = scipy.linalg.lstsq(space[:-1], space[1:], check_finite=False, lapack_driver="gelsy")[0]
+    space = running @ (vectors[:, keep] / size[keep])
+    first, next_one = space[:-1], space[1:]
+    shift = scipy.linalg.lstsq(
+        first.conj().T @ first, first.conj().T @ next_one, check_finite=False
+    )[0]
     poles = np.linalg.eigvals(shift)
-    size = np.abs(poles)
-    poles = poles[size > 1e-3]
-    growing = np.maximum(np.abs(poles), 1.0)
-    return np.asarray(poles / growing)
+    poles = poles[np.abs(poles) > 1e-3]
+    return np.asarray(poles / np.maximum(np.abs(poles), 1.0))
+
+
+def _amplitudes(
+    signal: ComplexArray, poles: ComplexArray, dwell_time_s: float, reach_hz: float
+) -> ComplexArray:
+    """Amplitudes of the poles, from the spectrum of the band by least squares."""
+    n_points = len(signal)
+    n_bins = int(np.ceil(reach_hz * n_points * dwell_time_s))
+    bins = np.arange(-n_bins, n_bins + 1)
+    wave = np.exp(-2j * np.pi * bins / n_points)
+    beside = np.concatenate([SLOPES, [-place for place in SLOPES]])
+    far = np.exp((2j * np.pi * beside - 1.0) * reach_hz * dwell_time_s)
+    every = np.concatenate([poles, far])
+    lines = (1 - every**n_points) / (1 - wave[:, None] * every)
+    scale = np.linalg.norm(lines, axis=0)
+    height = scipy.linalg.lstsq(
+        lines / scale, scipy.fft.fft(signal)[bins], cond=1e-10, check_finite=False
+    )[0]
+    return np.asarray((height / scale)[: len(poles)])
 
 
 def _damped_sum(
