@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from mrs_disc import __version__
+from mrs_disc.constants import WATER_PPM
 from mrs_disc.data import (
     Anatomy,
     AnySignal,
@@ -32,7 +33,8 @@ from mrs_disc.errors import OutputError
 from mrs_disc.io.write_nifti_mrs import sidecar, write_nifti_mrs, write_whole
 from mrs_disc.io.write_philips import write_sdat
 from mrs_disc.io.write_siemens import write_dicom, write_rda
-from mrs_disc.recipe import EddyOptions, PhaseOptions, Recipe, WaterOptions
+from mrs_disc.recipe import PhaseOptions, Recipe, WaterOptions
+from mrs_disc.signal.align import align
 from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.noise import noise_covariance
 from mrs_disc.simulate.study import Truth
@@ -160,18 +162,25 @@ def combined(acquisition: DiscAcquisition) -> DiscAcquisition:
 
 def averaged(acquisition: DiscAcquisition) -> DiscAcquisition:
     """Return the acquisition as one average, aligned and averaged as the analysis would do it."""
-    if not acquisition.metabolite.signal.any():
-        single = _first_coil(acquisition)
-        return _with_signals(
-            single, _plain_mean(single.metabolite), single.water and _plain_mean(single.water)
-        )
-    recipe = Recipe(
-        eddy=EddyOptions(method="none"),
-        water=WaterOptions(method="none"),
-        phase=PhaseOptions(method="none"),
-    )
-    done = preprocess(acquisition, recipe)
-    return _with_signals(acquisition, _bare(done.fid), done.water and _bare(done.water))
+    single = combined(acquisition)
+    water = single.water and _water_mean(single.water)
+    if not single.metabolite.signal.any():
+        return _with_signals(single, _plain_mean(single.metabolite), water)
+    # Without a water reference nothing is corrected for eddy currents or shifted yet.
+    recipe = Recipe(water=WaterOptions(method="none"), phase=PhaseOptions(method="none"))
+    done = preprocess(replace(single, water=None, water_protocol=None), recipe)
+    bare = Fid(signal=done.fid.signal, sampling=done.fid.sampling)
+    return _with_signals(single, bare, water)
+
+
+def _water_mean(water: AnySignal) -> Fid:
+    """Return the mean of the water transients on one frequency and phase."""
+    rows, sampling = np.atleast_2d(water.signal), water.sampling
+    if rows.shape[0] == 1 or not rows.any():
+        return _plain_mean(water)
+    half, centre = sampling.spectrometer_mhz, sampling.hz(WATER_PPM)
+    aligned = align(rows, sampling.dwell_time_s, window_hz=(centre - half, centre + half))
+    return Fid(signal=aligned.signal[aligned.usable].mean(axis=0), sampling=sampling)
 
 
 def _first_coil(acquisition: DiscAcquisition) -> DiscAcquisition:
@@ -183,11 +192,6 @@ def _first_coil(acquisition: DiscAcquisition) -> DiscAcquisition:
     first = one(acquisition.metabolite)
     assert first is not None
     return _with_signals(acquisition, first, one(acquisition.water))
-
-
-def _bare(fid: Fid) -> Fid:
-    """Return the FID without its history: a scanner's file does not tell it."""
-    return Fid(signal=fid.signal, sampling=fid.sampling)
 
 
 def _plain_mean(signal: AnySignal) -> Fid:
@@ -204,7 +208,7 @@ def _with_signals(
         if of is None or signal is None:
             return None
         rows = 1 if isinstance(signal, Fid) else signal.signal.shape[-2]
-        averages = of.n_transients if isinstance(signal, Fid) else 1
+        averages = (of.n_averages or 1) * of.n_transients if isinstance(signal, Fid) else 1
         return replace(of, n_coils=1, n_transients=rows, n_averages=averages)
 
     return replace(
