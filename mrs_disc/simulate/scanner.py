@@ -7,7 +7,7 @@ samples follow from it and from a noise stream of their own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import log, pi
 
 import numpy as np
@@ -119,6 +119,12 @@ class Disturbance:
     hump_hz: FloatArray = field(default_factory=lambda: np.zeros(0))
     hump_width_hz: FloatArray = field(default_factory=lambda: np.zeros(0))
     hump_area: FloatArray = field(default_factory=lambda: np.zeros(0))
+
+    def with_baseline(self, factor: float) -> Disturbance:
+        """Return the same with its baseline so many times as high."""
+        return replace(
+            self, knot_height=factor * self.knot_height, hump_area=factor * self.hump_area
+        )
 
     @property
     def drift_hz(self) -> float:

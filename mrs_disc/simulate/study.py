@@ -83,6 +83,7 @@ def simulate_study(
     repeats: Mapping[str, int] | None = None,
     lipid: Mapping[str, float | bool] | float | bool | None = None,
     spread: float = 1.0,
+    baseline: float = 1.0,
     provocation: bool = False,
     anatomy: bool = True,
 ) -> tuple[Study, Truth]:
@@ -116,6 +117,8 @@ def simulate_study(
         Area of marrow lipid relative to PG, or whether there is any; drawn where not given.
     spread : float
         Factor on the scatter of concentrations between discs of one class.
+    baseline : float
+        Factor on the baseline's spline and hump; 0: none.
     provocation : bool
         Add simulated results of provocation discography.
     anatomy : bool
@@ -159,7 +162,8 @@ def simulate_study(
         given = snr.get(level) if isinstance(snr, Mapping) else snr
         for run in range(1, (repeats or {}).get(level, 1) + 1):
             rng = stream(seed, subject, SCAN, visit, level_order(level), run)
-            measured.append(plan(rng, disc, scan, model, run=run, snr=given, spoilt=spoils[level]))
+            m = plan(rng, disc, scan, model, run=run, snr=given, spoilt=spoils[level])
+            measured.append(replace(m, disturbance=m.disturbance.with_baseline(baseline)))
     where = places(wanted)
     key = (seed, subject, visit)
     entries = tuple(_entry(key, scan, m, where[m.disc.level], provocation) for m in measured)
