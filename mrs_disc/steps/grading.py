@@ -15,6 +15,7 @@ import scipy.fft
 
 from mrs_disc.data import Fid, FitResult, Preprocessed, Quality, Verdict
 from mrs_disc.recipe import QualityOptions, Recipe
+from mrs_disc.typing import ComplexArray
 
 WATER_BAND_PPM = (4.4, 4.9)
 """Where residual water is looked for (definition of `residual_water`)."""
@@ -29,13 +30,31 @@ MARROW_LIPID = 20.0
 """Lipid over the quality peak from which the voxel lies in marrow or fat [proposed]: discs with
 some marrow at the edge reach 10, a marrow voxel some hundreds."""
 
-HARDLY_SUPPRESSED = 100.0
-"""Water before its removal over the quality peak, both as amplitude, from which water was not
-suppressed [proposed]: 0.1 to 30 where it was, 300 to 1000 where it was not."""
+MARROW_SIGNAL = 0.05
+"""Lipid over the water reference, as heights, from which the voxel lies in marrow or fat
+[proposed]: 0.01 in a disc with marrow at its edge, 0.2 and more in marrow (fat fraction of 40 to
+60 %: Mulkern, J Magn Reson Imaging 1994;4:585-589)."""
+
+UNSUPPRESSED_SHARE = 0.3
+"""Water of the metabolite measurement over that of the reference, from which it was not suppressed
+[proposed]: below 0.05 where it was."""
 
 SWAPPED = 0.5
-"""Water of the reference over that of the metabolite measurement, below which they are swapped
+"""Signal of the reference over that of the metabolite measurement, below which they are swapped
 [proposed]: an unsuppressed measurement gives 1, a suppressed one 20 and more."""
+
+HARDLY_SUPPRESSED = 100.0
+"""Height of the water before its removal over that of the quality peak, from which water was not
+suppressed [proposed]: up to 30 where it was, 300 and more where it was not."""
+
+ONE_LINE = 0.8
+"""Share of the energy in one line, from which a spectrum that cannot be fitted is that of water or
+fat alone [proposed]: a disc without residual water has half of it in its highest line."""
+
+LIPID_BAND_PPM = (1.0, 1.6)
+
+MEASURABLE_SD = 3.0
+"""A quality peak below so many of its standard deviations is not there [proposed]."""
 
 STRUCTURED_P = 1e-3
 """Probability of so structured a residual from white noise, below which it counts [proposed]."""
@@ -88,12 +107,12 @@ def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality
     """
     gates = recipe.quality
     found = _Findings()
+    _what_was_measured(fit, preprocessed, gates, found)
     if not fit.converged:
         found.lower("poor", fit.reason or "the fit did not converge")
     snr = _snr(fit, gates, found)
     linewidth_hz = _linewidth(fit, gates, found)
     residual_water = _residual_water(fit, preprocessed, gates, found)
-    _suppression(fit, preprocessed, snr, gates, found)
     _transients(preprocessed, gates, found)
     _residual(fit, gates, found)
     contaminated = _lipid(fit, gates, found)
@@ -119,6 +138,10 @@ def _snr(fit: FitResult, gates: QualityOptions, found: _Findings) -> float | Non
         found.lower("poor", f"the noise of the spectrum or the height of {peak} is not known")
         return None
     snr = max(float(fit.quality_peak_height / fit.spectrum_noise_sd), 0.0)
+    if fit.has(peak):
+        amplitude, sd = float(fit.amplitude[fit.index(peak)]), float(fit.sd[fit.index(peak)])
+        if amplitude < MEASURABLE_SD * sd and snr >= gates.min_snr:
+            found.lower("poor", f"{peak} is {amplitude / sd:.1f} sd, below {MEASURABLE_SD:g}")
     if snr < gates.min_snr:
         found.lower("poor", f"SNR of {peak} is {snr:.1f}, below {gates.min_snr:g}")
     elif snr < gates.good_snr:
@@ -152,11 +175,11 @@ def _spectrum_scale(fit: FitResult, n_points: int) -> float:
     return fit.spectrum_noise_sd / fit.noise_sd if fit.noise_sd > 0 else float(np.sqrt(n_points))
 
 
-def _highest_in_water_band(signal: Fid) -> float:
-    """Return the highest magnitude of the water band, orthonormal FFT without zero filling."""
+def _highest(signal: Fid, band_ppm: tuple[float, float]) -> float:
+    """Return the highest magnitude of a band, orthonormal FFT without zero filling."""
     sampling = signal.sampling
     hz = scipy.fft.fftfreq(signal.n_points, sampling.dwell_time_s)
-    low, high = (sampling.hz(ppm) for ppm in WATER_BAND_PPM)
+    low, high = (sampling.hz(ppm) for ppm in band_ppm)
     inside = (hz >= low) & (hz <= high)
     if not np.any(inside):
         return 0.0
@@ -169,7 +192,7 @@ def _residual_water(
 ) -> float | None:
     if not fit.quality_peak_height > 0:
         return None
-    after = _highest_in_water_band(preprocessed.fid)
+    after = _highest(preprocessed.fid, WATER_BAND_PPM)
     ratio = after * _spectrum_scale(fit, preprocessed.fid.n_points) / fit.quality_peak_height
     if ratio > gates.max_residual_water:
         found.lower(
@@ -182,43 +205,80 @@ def _residual_water(
     return ratio
 
 
-def _first_amplitude(signal: Fid) -> float:
-    """Return the magnitude of the first points: the amplitude of the strongest line, nearly."""
-    return float(np.median(np.abs(signal.signal[:5])))
-
-
-def _suppression(
-    fit: FitResult,
-    preprocessed: Preprocessed,
-    snr: float | None,
-    gates: QualityOptions,
-    found: _Findings,
+def _what_was_measured(
+    fit: FitResult, preprocessed: Preprocessed, gates: QualityOptions, found: _Findings
 ) -> None:
-    """Find water that was not suppressed, and a reference that is none."""
-    before = _first_amplitude(preprocessed.unsuppressed_residue)
-    if preprocessed.water is not None and before > 0:
-        ratio = _first_amplitude(preprocessed.water) / before
-        if ratio < SWAPPED:
-            found.lower(
-                "poor",
-                f"the water reference is {ratio:.2g} times as strong as the metabolite "
-                "measurement: the two are swapped, or the reference is not one",
-            )
-    peak = fit.quality_peak
-    amplitude = float(fit.amplitude[fit.index(peak)]) if fit.has(peak) else 0.0
-    removed = preprocessed.unsuppressed_residue.signal - preprocessed.fid.signal
-    water = float(np.median(np.abs(removed[:5])))
-    strength = f"{water / amplitude:.0f} times {peak}" if amplitude > 0 else f"{peak} is not there"
-    if amplitude > 0 and water < HARDLY_SUPPRESSED * amplitude:
+    """Find swapped files, water that was not suppressed, and voxels outside the disc.
+
+    All from the signal before water removal: of such data neither removal nor fit can be trusted.
+    """
+    before = preprocessed.unsuppressed_residue
+    described = (
+        fit.converged
+        and fit.residual_ratio <= gates.max_residual_ratio
+        and fit.quality_peak_height > gates.min_snr * fit.spectrum_noise_sd
+    )
+    if preprocessed.water is None:
+        _without_reference(fit, preprocessed, described, found)
         return
-    if water < HARDLY_SUPPRESSED * fit.noise_sd:
+    strength = _first_amplitude(preprocessed.water.signal) / max(
+        _first_amplitude(before.signal), 1e-300
+    )
+    if strength < SWAPPED:
+        found.lower(
+            "poor",
+            f"the water reference is {strength:.2g} times as strong as the metabolite "
+            "measurement: the two are swapped, or the reference is not one",
+        )
         return
-    if snr is None or snr < gates.min_snr:
-        found.lower("poor", f"a spectrum of water only ({strength} before removal)")
-    elif preprocessed.protocol.water_suppressed is False:
-        found.lower("acceptable", f"measured without water suppression ({strength})")
+    reference = max(_highest(preprocessed.water, WATER_BAND_PPM), 1e-300)
+    water = _highest(before, WATER_BAND_PPM) / reference
+    lipid = _highest(before, LIPID_BAND_PPM) / reference
+    if lipid > MARROW_SIGNAL and lipid > MARROW_SIGNAL * water:
+        found.lower(
+            "poor", f"lipid is {lipid:.2g} times the water: the voxel lies in marrow or fat"
+        )
+    elif water > UNSUPPRESSED_SHARE:
+        known = preprocessed.protocol.water_suppressed is False
+        text = f"as high as {water:.2g} times its reference"
+        if described and known:
+            found.lower("acceptable", f"measured without water suppression: water {text}")
+        else:
+            found.lower("poor", f"water is {text}: not suppressed, or there is nothing else")
+
+
+def _without_reference(
+    fit: FitResult, preprocessed: Preprocessed, described: bool, found: _Findings
+) -> None:
+    """Find a spectrum of one line alone, and water that was not suppressed."""
+    before = preprocessed.unsuppressed_residue
+    share = _share_of_highest_line(before)
+    if not described and share > ONE_LINE:
+        found.lower("poor", f"one line holds {share:.0%} of the energy: water or fat alone")
+        return
+    height = _highest(before, WATER_BAND_PPM) * _spectrum_scale(fit, before.n_points)
+    if not height > HARDLY_SUPPRESSED * fit.quality_peak_height > 0:
+        return
+    ratio = height / fit.quality_peak_height
+    if described and preprocessed.protocol.water_suppressed is False:
+        found.lower("acceptable", f"measured without water suppression: {ratio:.0f} times the peak")
     else:
-        found.lower("poor", f"water was hardly suppressed ({strength} before removal)")
+        found.lower("poor", f"water was not suppressed: {ratio:.0f} times {fit.quality_peak}")
+
+
+def _share_of_highest_line(signal: Fid) -> float:
+    """Return the share of the spectrum's energy within 0.6 ppm of its highest point."""
+    energy = np.abs(scipy.fft.fft(signal.signal)) ** 2
+    bin_hz = 1.0 / (signal.n_points * signal.sampling.dwell_time_s)
+    reach = max(int(0.6 * signal.sampling.spectrometer_mhz / bin_hz), 1)
+    top = int(np.argmax(energy))
+    near = np.arange(top - reach, top + reach + 1) % signal.n_points
+    return float(energy[np.unique(near)].sum() / max(float(energy.sum()), 1e-300))
+
+
+def _first_amplitude(signal: ComplexArray) -> float:
+    """Return the magnitude of the first points: the amplitude of the strongest line, nearly."""
+    return float(np.median(np.abs(signal[:5])))
 
 
 def _transients(preprocessed: Preprocessed, gates: QualityOptions, found: _Findings) -> None:
@@ -257,7 +317,7 @@ def _residual(fit: FitResult, gates: QualityOptions, found: _Findings) -> None:
 
 def _lipid(fit: FitResult, gates: QualityOptions, found: _Findings) -> bool:
     """Say whether lipid may pass for lactate, and whether the voxel lies in marrow."""
-    if not fit.has("LIP"):
+    if not fit.has("LIP") or not fit.converged or fit.residual_ratio > 2 * gates.max_residual_ratio:
         return False
     index = fit.index("LIP")
     lipid, lipid_sd = float(fit.amplitude[index]), float(fit.sd[index])

@@ -138,6 +138,8 @@ def quantify(
             'no water reference, which [quantify] reference = "water" needs. '
             'Add the file or set reference = "none".'
         )
+    if not (np.all(np.isfinite(fit.amplitude)) and np.all(np.isfinite(fit.covariance))):
+        return _nothing(fit)
     count = len(fit.names)
     normals = normal_draws(recipe.quantify.samples, 3 * count + _WATER_NORMALS)
     draws = amplitude_draws(fit, normals[:count])
@@ -164,6 +166,14 @@ def quantify(
         merged_laal=merged,
         factors=factors,
     )
+
+
+def _nothing(fit: FitResult) -> Quantities:
+    """Return the quantities of a fit without numbers: each with its reason."""
+    names = [*SUMS, *(f"{n}/PG" for n in RATIOS), "acidity/structure", "log(acidity/structure)"]
+    names += [f"{n}/water" for n in (*fit.names, "structure")]
+    reason = fit.reason or "the fit gave no number"
+    return Quantities(values={n: Quantity(value=None, reason=reason) for n in names})
 
 
 def amplitude_draws(fit: FitResult, normals: FloatArray) -> FloatArray:

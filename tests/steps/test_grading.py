@@ -1,0 +1,246 @@
+"""The verdict: each gate at its boundary, and simulated cases that have to end as poor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mrs_disc.data import Fid, FitResult, Preprocessed, Protocol, Sampling
+from mrs_disc.recipe import Recipe
+from mrs_disc.steps.grading import grade
+
+SAMPLING = Sampling(dwell_time_s=5e-4, spectrometer_mhz=127.7)
+POINTS = 1024
+TIME = SAMPLING.time_s(POINTS)
+NAMES = ("PG", "LAC", "ALA", "LIP")
+RECIPE = Recipe()
+
+
+def line(ppm: float, amplitude: float, width_hz: float) -> np.ndarray:
+    hz = SAMPLING.hz(ppm)
+    return amplitude * np.exp(2j * np.pi * hz * TIME - np.pi * width_hz * TIME)
+
+
+def fid(*lines: np.ndarray) -> Fid:
+    return Fid(signal=np.sum(lines, axis=0) + 0j, sampling=SAMPLING)
+
+
+PG = line(2.04, 20.0, 14.0)
+REFERENCE = fid(line(4.65, 8000.0, 14.0))
+HEIGHT = 20.0 / (np.pi * 14.0 * 5e-4)  # of a Lorentzian line in a plain FFT
+
+
+def fit_result(**changes: object) -> FitResult:
+    amplitude = np.array([20.0, 5.0, 2.0, 0.0])
+    noise = HEIGHT / 12 / np.sqrt(POINTS)
+    empty = np.zeros(POINTS, dtype=complex)
+    fields: dict[str, object] = {
+        "model": "disc_1h@1",
+        "names": NAMES,
+        "amplitude": amplitude,
+        "covariance": np.eye(4),
+        "crlb": np.ones(4),
+        "low": amplitude - 1.96,
+        "high": amplitude + 1.96,
+        "ppm": np.array([2.04, 1.31, 1.47, 1.3]),
+        "linewidth_hz": np.full(4, 14.0),
+        "sampling": SAMPLING,
+        "data": empty,
+        "baseline": empty,
+        "components": np.zeros((4, POINTS), dtype=complex),
+        "noise_sd": noise,
+        "spectrum_noise_sd": noise * np.sqrt(POINTS),
+        "window_ppm": (0.5, 4.2),
+        "phase_rad": 0.0,
+        "delay_s": 0.0,
+        "residual_ratio": 1.0,
+        "residual_whiteness_p": 0.4,
+        "converged": True,
+        "quality_peak": "PG",
+        "quality_peak_height": HEIGHT,
+    }
+    return FitResult(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def preprocessed(**changes: object) -> Preprocessed:
+    fields: dict[str, object] = {
+        "fid": fid(PG),
+        "unsuppressed_residue": fid(PG, line(4.65, 60.0, 14.0)),
+        "protocol": Protocol(echo_time_s=0.03, voxel_size_mm=(20.0, 18.0, 5.0)),
+        "water": REFERENCE,
+        "n_transients": 64,
+        "drift_hz": 2.0,
+    }
+    return Preprocessed(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def verdict(fit: FitResult | None = None, pre: Preprocessed | None = None):
+    return grade(fit or fit_result(), pre or preprocessed(), RECIPE)
+
+
+def test_a_sound_spectrum_is_good_and_says_what_it_passed():
+    quality = verdict()
+    assert quality.verdict == "good"
+    assert quality.reasons[0].startswith("all gates passed: SNR 12.0")
+    assert quality.snr == pytest.approx(12.0)
+    assert quality.linewidth_hz == 14.0
+
+
+NOISE = fit_result().spectrum_noise_sd
+MHZ = SAMPLING.spectrometer_mhz
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected", "words"),
+    [
+        ({"quality_peak_height": 7.9 * NOISE}, "acceptable", "SNR of PG is 7.9; good from 8 on"),
+        ({"quality_peak_height": 4.9 * NOISE}, "poor", "SNR of PG is 4.9, below 5"),
+        ({"quality_peak_height": 0.0}, "poor", "SNR of PG is 0.0"),
+        ({"linewidth_hz": np.full(4, 0.21 * MHZ)}, "acceptable", "0.21 ppm"),
+        ({"linewidth_hz": np.full(4, 0.31 * MHZ)}, "poor", "above 0.3 ppm"),
+        ({"residual_ratio": 1.6}, "poor", "1.60 times the noise"),
+        ({"residual_ratio": float("nan")}, "poor", "the residual"),
+        ({"residual_whiteness_p": 1e-6}, "acceptable", "has structure"),
+        ({"converged": False, "reason": "no end in sight"}, "poor", "no end in sight"),
+        ({"spectrum_noise_sd": 0.0}, "poor", "noise"),
+        ({"covariance": 64 * np.eye(4)}, "poor", "PG is 2.5 sd"),
+    ],
+)
+def test_gates_of_the_fit(changes, expected, words):
+    quality = verdict(fit_result(**changes))
+    assert quality.verdict == expected
+    assert words in " | ".join(quality.reasons)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected", "words"),
+    [
+        ({"drift_hz": 10.1}, "acceptable", "drift of 10.1 Hz"),
+        ({"rejected": dict.fromkeys(range(33), "moved")}, "poor", "33 of 64 transients rejected"),
+        ({"rejected": dict.fromkeys(range(32), "moved")}, "good", "32 of 64"),
+        ({"fid": fid(PG, line(4.7, 230.0, 14.0))}, "poor", "residual water is"),
+        ({"unsuppressed_residue": fid(PG, REFERENCE.signal)}, "poor", "not suppressed"),
+        ({"water": fid(PG)}, "poor", "swapped"),
+    ],
+)
+def test_gates_of_the_measurement(changes, expected, words):
+    quality = verdict(pre=preprocessed(**changes))
+    assert quality.verdict == expected
+    assert words in " | ".join(quality.reasons)
+
+
+def test_the_gravest_reason_comes_first():
+    quality = verdict(fit_result(residual_whiteness_p=1e-9, residual_ratio=2.0))
+    assert "times the noise" in quality.reasons[0]
+
+
+def test_residual_water_is_the_highest_point_over_the_height_of_pg():
+    pre = preprocessed(fid=fid(PG, line(4.65, 60.0, 14.0)))
+    # Both lines have the same width; the first point counts whole in an FFT, and PG's tail adds.
+    assert verdict(pre=pre).residual_water == pytest.approx(3.0, rel=0.05)
+
+
+def test_relative_crlb_alone_lowers_nothing():
+    amplitude = np.array([20.0, 0.1, 0.05, 0.0])
+    assert verdict(fit_result(amplitude=amplitude)).verdict == "good"
+
+
+def test_lipid_over_lactate_is_said_and_flagged():
+    amplitude = np.array([20.0, 5.0, 2.0, 40.0])
+    quality = verdict(fit_result(amplitude=amplitude))
+    assert quality.lipid_contaminated
+    assert quality.verdict == "acceptable"
+    assert "its CH2 is 4.0 times LAC + ALA" in quality.reasons[0]
+
+
+def test_unsuppressed_water_that_was_meant_is_acceptable():
+    protocol = Protocol(echo_time_s=0.03, water_suppressed=False)
+    pre = preprocessed(unsuppressed_residue=fid(PG, REFERENCE.signal), protocol=protocol)
+    assert verdict(pre=pre).verdict == "acceptable"
+
+
+def test_displacement_of_lipid_is_told_in_millimetres():
+    protocol = Protocol(
+        echo_time_s=0.03, voxel_size_mm=(20.0, 18.0, 5.0), refocusing_bandwidth_hz=1200.0
+    )
+    quality = verdict(pre=preprocessed(protocol=protocol))
+    assert quality.verdict == "good"
+    assert "36%" in quality.reasons[-1]  # 3.35 ppm x 127.7 MHz / 1200 Hz
+    assert "1.8 mm" in quality.reasons[-1]
+
+
+# ------------------------------------------------------------------ the whole path
+
+
+@pytest.fixture(scope="module")
+def judge():
+    from mrs_disc.analysis import load_models, measure_level
+    from mrs_disc.errors import InputError
+
+    models = load_models(RECIPE)
+
+    def run(acquisition):
+        try:
+            return measure_level(acquisition, RECIPE, models).quality
+        except (InputError, np.linalg.LinAlgError) as error:
+            return str(error)
+
+    return run
+
+
+def simulated(seed: int, **options):
+    from mrs_disc.simulate import simulate_study
+
+    study, _ = simulate_study(
+        seed, levels=["L4-L5"], kinds={"L4-L5": "D"}, anatomy=False, **options
+    )
+    return study["L4-L5"]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("gas", ("SNR", "linewidth")),
+        ("marrow", ("voxel lies in marrow",)),
+        ("water only", ("nothing else",)),
+        ("water only, no reference", ("water or fat alone", "not suppressed")),
+        ("swapped", ("swapped",)),
+    ],
+)
+def test_what_is_no_disc_spectrum_ends_as_poor_with_its_reason(judge, seed, case, words):
+    if case == "gas":
+        acquisition = simulated(seed, spoilt={"L4-L5": "gas"})
+    elif case == "marrow":
+        acquisition = simulated(seed, lipid=300.0)
+    else:
+        disc = simulated(seed)
+        acquisition = {
+            "water only": replace(disc, metabolite=disc.water),
+            "water only, no reference": replace(
+                disc, metabolite=disc.water, water=None, water_protocol=None
+            ),
+            "swapped": replace(disc, metabolite=disc.water, water=disc.metabolite),
+        }[case]
+    quality = judge(acquisition)
+    if not isinstance(quality, str):
+        assert quality.verdict == "poor"
+        assert any(word in quality.reasons[0] for word in words), quality.reasons
+
+
+def test_another_nucleus_fails_with_that_reason(judge):
+    disc = simulated(1)
+    sampling = replace(disc.metabolite.sampling, nucleus="31P")
+    phosphorus = replace(disc.metabolite, sampling=sampling)
+    message = judge(replace(disc, metabolite=phosphorus, water=None))
+    assert isinstance(message, str)
+    assert "31P" in message
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_a_sound_disc_is_not_poor(judge, seed):
+    quality = judge(simulated(seed, snr=15.0, lipid=False))
+    assert quality.verdict in ("good", "acceptable"), quality.reasons
