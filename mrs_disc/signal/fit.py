@@ -42,6 +42,7 @@ DELAY_SD_S = 1e-4
 """Prior of the delay: scanners know the echo's top to a fraction of a dwell time."""
 SHIFT_RANGE_HZ = 30.0
 _STARTS = 2
+_RIVAL = 0.9  # of the best start's gain; less is another peak under the wrong component
 _MIN_POINTS = 64
 _CROP_SAFETY = 0.6
 _CROP_SNR = 1e4
@@ -240,7 +241,8 @@ def fit_fid(
     reference = _reference_area(starts[0].amplitude, fids)
     problem = _problem(model, slow[:used], basis, delay_sd_s, humps, reference)
     solver = replace(problem, humps=humps.of_width(_SOLVER_WIDTH_HZ))
-    solutions = [solve(solver, _first_guess(model, start, delay_sd_s)) for start in starts]
+    rivals = [start for start in starts if start.gain > _RIVAL * starts[0].gain]
+    solutions = [solve(solver, _first_guess(model, start, delay_sd_s)) for start in rivals]
     best = min(solutions, key=lambda solution: solution.cost)
     priors = Priors(
         reference_area=_reference_area(best.amplitude[: fids.shape[0]], fids),
@@ -399,9 +401,7 @@ def _result(
         delay_s=delay,
         noise_sd=noise,
         baseline=problem.humps.fid(posterior.areas, delay, carrier.size) * turned * to_data,
-        components=posterior.amplitude[:, None]
-        * model.fids_on(fids * carrier, parameters)
-        * to_data,
+        components=posterior.amplitude[:, None] * components * to_data,
         residual_ratio=ratio,
         residual_whiteness_p=whiteness_p(posterior.residual),
         converged=not reason,
