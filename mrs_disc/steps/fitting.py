@@ -58,7 +58,7 @@ def fit(
     if sampling.nucleus != model.nucleus:
         raise InputError(f"nucleus {sampling.nucleus}: model {model.name} is for {model.nucleus}")
     basis = basis_of(model, recipe.fit.model, preprocessed.protocol, sampling, signal.n_points)
-    low, high = (sampling.hz(ppm) for ppm in recipe.fit.window_ppm)
+    low, high = _window_hz(sampling, recipe.fit.window_ppm)
     arrays = fit_fid(
         signal.signal,
         dwell_time_s=sampling.dwell_time_s,
@@ -68,6 +68,13 @@ def fit(
         start_time_s=sampling.start_time_s,
     )
     return _result(arrays, model, preprocessed, recipe)
+
+
+def _window_hz(sampling: Sampling, window_ppm: tuple[float, float]) -> tuple[float, float]:
+    """Return the fitted range in Hz, cut where a narrow spectral width ends."""
+    edge = 0.49 * sampling.spectral_width_hz
+    low, high = (sampling.hz(ppm) for ppm in window_ppm)
+    return max(low, -edge), min(high, edge)
 
 
 def basis_of(
@@ -167,6 +174,7 @@ def _result(
 ) -> FitResult:
     signal = preprocessed.fid
     sampling = signal.sampling
+    low, high = _window_hz(sampling, recipe.fit.window_ppm)
     names = tuple(c.name for c in model.component)
     phase = np.exp(-1j * arrays.phase_rad)
     components = np.asarray(arrays.components * phase)
@@ -194,7 +202,10 @@ def _result(
         components=components,
         noise_sd=arrays.noise_sd,
         spectrum_noise_sd=arrays.noise_sd * float(np.sqrt(signal.n_points)),
-        window_ppm=recipe.fit.window_ppm,
+        window_ppm=(
+            low / sampling.spectrometer_mhz + sampling.reference_ppm,
+            high / sampling.spectrometer_mhz + sampling.reference_ppm,
+        ),
         phase_rad=arrays.phase_rad,
         delay_s=arrays.delay_s,
         residual_ratio=arrays.residual_ratio,
