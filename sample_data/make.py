@@ -12,8 +12,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mrs_disc.simulate import CERVICAL, THORACIC, Scan, simulate_study
-from mrs_disc.simulate.dataset import Form, Simulated, write_dataset, write_study
+import numpy as np
+
+from mrs_disc.io.write_nifti_mrs import write_whole
+from mrs_disc.simulate import CERVICAL, LUMBAR, THORACIC, Scan, draw_disc, simulate_study
+from mrs_disc.simulate.dataset import Form, Simulated, json_bytes, write_dataset, write_study
+from mrs_disc.simulate.population import amplitudes
 
 HERE = Path(__file__).parent
 SHORT = Scan(n_points=1024, spectral_width_hz=2000.0, n_coils=4, n_transients=16, n_water=2)
@@ -121,6 +125,62 @@ def bids(folder: Path) -> None:
     write_dataset(folder, studies(), form="nifti", name="Simulated discs of six subjects")
 
 
+def cohort(folder: Path) -> None:
+    """Forty patients of five discs as a table with provocation results, for calibration.
+
+    Amplitudes are the true ones plus normal errors whose size follows from a drawn SNR, so that
+    the table does not depend on how spectra are fitted.
+    """
+    rows, truths = [], {}
+    for subject in range(1, 41):
+        name = f"sub-{subject:02d}"
+        truths[name] = {}
+        for place, level in enumerate(LUMBAR):
+            disc = draw_disc(71, subject, level, gas=False)
+            true = amplitudes(disc, echo_time_s=0.028, repetition_time_s=1.5)
+            rng = np.random.default_rng([71, subject, place])
+            truths[name][level] = {"kind": disc.kind, "painful": disc.kind == "P"}
+            rows.append([name, level, *_measured(rng, disc.snr, true), disc.provocation.result])
+    write_whole(folder / "levels.tsv", _table(rows).encode())
+    write_whole(folder / "levels.json", json_bytes(COHORT_COLUMNS))
+    write_whole(folder / "truth.json", json_bytes(truths))
+
+
+COHORT_COLUMNS = {
+    "participant_id": {"Description": "simulated patient"},
+    "level": {"Description": "disc level"},
+    "run": {"Description": "which measurement of this level, from 1"},
+    "status": {"Description": "whether the disc could be measured"},
+    "verdict": {"Description": "quality of the spectrum: good from SNR 8 on, poor below 5"},
+    "log(acidity/structure)": {"Description": "natural logarithm; n/a where acidity is a limit"},
+    "log(acidity/structure)_sd": {"Description": "standard deviation"},
+    "log(acidity/structure)_low": {"Description": "lower end of the 95 % interval"},
+    "log(acidity/structure)_high": {"Description": "upper end; one-sided where it is a limit"},
+    "provocation": {"Description": "simulated result of provocation discography"},
+}
+
+
+def _measured(rng: np.random.Generator, snr: float, true: dict[str, float]) -> list[str]:
+    """Return run, status, verdict and the quantity with its interval."""
+    acidity = true["LAC"] + true["ALA"] + 0.6 * true["PA"]
+    structure = true["PG"] + true["COL"]
+    acid_sd, structure_sd = 1.2 * true["PG"] / snr, 1.5 * true["PG"] / snr
+    acid = acidity + acid_sd * rng.standard_normal()
+    base = max(structure + structure_sd * rng.standard_normal(), 3 * structure_sd)
+    verdict = "good" if snr >= 8 else "acceptable" if snr >= 5 else "poor"
+    head = ["1", "ok", verdict]
+    if acid < 2 * acid_sd:
+        limit = np.log((max(acid, 0.0) + 1.645 * acid_sd) / base)
+        return [*head, "n/a", "n/a", "n/a", f"{limit:.6g}"]
+    value = float(np.log(acid / base))
+    sd = float(np.hypot(acid_sd / acid, structure_sd / base))
+    return [*head, *(f"{v:.6g}" for v in (value, sd, value - 1.96 * sd, value + 1.96 * sd))]
+
+
+def _table(rows: list[list[str]]) -> str:
+    return "".join("\t".join(row) + "\n" for row in (list(COHORT_COLUMNS), *rows))
+
+
 PARTS: dict[str, Callable[[Path], None]] = {
     "demo": demo,
     "lumbar_nifti": _lumbar("nifti"),
@@ -131,6 +191,7 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "thoracic_rda": thoracic,
     "failing": failing,
     "bids": bids,
+    "cohort": cohort,
 }
 
 
