@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -22,6 +23,14 @@ import click
     type=click.Path(path_type=Path),
     help="A DICOM file of the patient, whose patient and study fields the DICOM output takes.",
 )
+@click.option(
+    "--paper",
+    type=click.Choice(["a4", "letter"]),
+    default="a4",
+    show_default=True,
+    help="Of the PDF.",
+)
+@click.option("--page-image", is_flag=True, help="With DICOM: the first page as an image too.")
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
 @click.option("--schema", is_flag=True, help="Print the JSON schema of results.json and stop.")
 def command(
@@ -29,6 +38,8 @@ def command(
     output: Path | None,
     formats: tuple[str, ...],
     dicom_reference: Path | None,
+    paper: Literal["a4", "letter"],
+    page_image: bool,
     overwrite: bool,
     schema: bool,
 ) -> int:
@@ -55,6 +66,8 @@ def command(
         formats=formats or ("html",),
         overwrite=overwrite,
         dicom_reference=dicom_reference,
+        paper=paper,
+        secondary_capture=page_image,
     )
     for path in paths:
         click.echo(path)

@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime
 from importlib import import_module
 from os import environ
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from mrs_disc.errors import InputError, did_you_mean
 from mrs_disc.report.files import check_folder, write_files
@@ -24,7 +24,6 @@ from mrs_disc.report.results import RESULTS_NAME, SIGNALS_NAME, canonical_json, 
 
 if TYPE_CHECKING:
     from mrs_disc.data import StudyReport
-    from mrs_disc.report.content import View
 
 RENDERERS: dict[str, str] = {
     "html": "mrs_disc.report.html",
@@ -94,6 +93,9 @@ def write_report(
     formats: Sequence[str] = ("json", "html"),
     overwrite: bool = False,
     dicom_reference: str | Path | None = None,
+    *,
+    paper: Literal["a4", "letter"] = "a4",
+    secondary_capture: bool = False,
 ) -> list[Path]:
     """Write a report.
 
@@ -111,6 +113,10 @@ def write_report(
         Replace an earlier report in the folder, with all its formats.
     dicom_reference : str or Path, optional
         A DICOM file of the patient, which DICOM output needs.
+    paper : {"a4", "letter"}
+        Page of the PDF.
+    secondary_capture : bool
+        Whether DICOM output holds the first page as an image too.
 
     Returns
     -------
@@ -130,10 +136,23 @@ def write_report(
     arrays = signals_from(report)
     packed = npz_bytes(arrays)
     record = results_from(report, sha256(packed))
-    files = {RESULTS_NAME: canonical_json(record), SIGNALS_NAME: packed}
+    content = canonical_json(record)
+    files = {RESULTS_NAME: content, SIGNALS_NAME: packed}
     wanted = [name for name in dict.fromkeys(formats) if name != "json"]
     if wanted:
-        view = _view(record, arrays, Path(out) / RESULTS_NAME, dicom_reference)
+        from mrs_disc.report.content import View
+        from mrs_disc.report.schema import results_of
+        from mrs_disc.report.signals import signals_of
+
+        view = View(
+            results=results_of(record, Path(out) / RESULTS_NAME),
+            signals=signals_of(arrays, Path(out) / SIGNALS_NAME),
+            written=today(),
+            dicom_reference=None if dicom_reference is None else Path(dicom_reference),
+            paper=paper,
+            record_sha256=sha256(content),
+            secondary_capture=secondary_capture,
+        )
         for name in wanted:
             files |= import_module(RENDERERS[name]).render(view)
     return write_files(Path(out), files, overwrite=overwrite)
@@ -145,6 +164,9 @@ def render_results(
     formats: Sequence[str] = ("html",),
     overwrite: bool = False,
     dicom_reference: str | Path | None = None,
+    *,
+    paper: Literal["a4", "letter"] = "a4",
+    secondary_capture: bool = False,
 ) -> list[Path]:
     """Render ``results.json`` again, without the raw data.
 
@@ -152,7 +174,7 @@ def render_results(
     ----------
     results : str or Path
         ``results.json``, with ``signals.npz`` beside it; or their folder.
-    out, formats, overwrite, dicom_reference
+    out, formats, overwrite, dicom_reference, paper, secondary_capture
         As in `write_report`; json copies the record.
 
     Raises
@@ -162,7 +184,7 @@ def render_results(
     """
     from mrs_disc.report.content import View
     from mrs_disc.report.schema import read_results
-    from mrs_disc.report.signals import read_signals
+    from mrs_disc.report.signals import read_signals, sha256
 
     path = Path(results)
     path = path / RESULTS_NAME if path.is_dir() else path
@@ -176,6 +198,9 @@ def render_results(
         signals=signals,
         written=today(),
         dicom_reference=None if dicom_reference is None else Path(dicom_reference),
+        paper=paper,
+        record_sha256=sha256(path.read_bytes()),
+        secondary_capture=secondary_capture,
     )
     files: dict[str, bytes] = {}
     for name in dict.fromkeys(formats):
@@ -184,21 +209,6 @@ def render_results(
         else:
             files |= import_module(RENDERERS[name]).render(view)
     return write_files(Path(out), files, overwrite=overwrite)
-
-
-def _view(
-    record: dict[str, Any], arrays: dict[str, Any], path: Path, dicom_reference: str | Path | None
-) -> View:
-    from mrs_disc.report.content import View
-    from mrs_disc.report.schema import results_of
-    from mrs_disc.report.signals import signals_of
-
-    return View(
-        results=results_of(record, path),
-        signals=signals_of(arrays, path.parent / SIGNALS_NAME),
-        written=today(),
-        dicom_reference=None if dicom_reference is None else Path(dicom_reference),
-    )
 
 
 def today() -> date:

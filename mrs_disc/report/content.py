@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.report import figures
@@ -33,7 +34,7 @@ CLINICAL = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class View:
     """A report as every format sees it.
 
@@ -47,12 +48,26 @@ class View:
         Day of writing; it stands in HTML, PDF and DICOM, never in the record.
     dicom_reference : Path or None
         A DICOM file of the patient, for DICOM output alone.
+    paper : {"a4", "letter"}
+        Page of the PDF.
+    record_sha256 : str
+        SHA-256 of ``results.json``: DICOM identifiers rest on it.
+    secondary_capture : bool
+        Whether DICOM output holds the first page as an image too.
     """
 
     results: Results
     signals: Signals | None
     written: date
     dicom_reference: Path | None = None
+    paper: Literal["a4", "letter"] = "a4"
+    record_sha256: str = ""
+    secondary_capture: bool = False
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """Words, tables and figures, made once for all formats that lay them out."""
+        return report_content(self)
 
 
 def report_content(view: View) -> dict[str, Any]:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import lru_cache
 from importlib import resources
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from mrs_disc.report.content import View, report_content
+from mrs_disc.report.content import View
 
 _KEPT = str.maketrans({"%": "%25", "#": "%23", '"': "%22", "<": "%3C", ">": "%3E", "'": "%27"})
+_LEVEL = re.compile(r"\b[CTL]\d{1,2}-[CTLS]\d{1,2}\b")
 
 
 def render(view: View) -> dict[str, bytes]:
     """Return ``report.html``."""
-    return {"report.html": page(report_content(view)).encode()}
+    return {"report.html": page(view.content).encode()}
 
 
 def page(content: dict[str, Any]) -> str:
@@ -37,6 +39,11 @@ def data_uri(svg: str) -> Markup:
     return Markup("data:image/svg+xml," + svg.translate(_KEPT).replace("&", "%26"))
 
 
+def unbroken(text: str) -> Markup:
+    """Return a text in which no level is broken at its hyphen."""
+    return Markup(_LEVEL.sub(r'<span class="level">\g<0></span>', str(escape(text))))
+
+
 @lru_cache(maxsize=1)
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
@@ -46,6 +53,7 @@ def _template() -> jinja2.Template:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["uri"] = data_uri
+    environment.filters["unbroken"] = unbroken
     return environment.from_string(_resource("report.html.j2"))
 
 

@@ -211,7 +211,7 @@ def amounts(level: Level) -> dict[str, Any]:
         low, high = _scaled(m.low, scale), _scaled(m.high, scale)
         shown = measured(m.amplitude * scale, sd, m.limit, high)
         if m.limit == "upper":
-            bounds = f"found {rounded(m.amplitude * scale, places)}"
+            bounds = f"estimate {measured(m.amplitude * scale, sd, None, None)}"
         else:
             bounds = interval(low, high, places)
         rows.append(
@@ -221,7 +221,7 @@ def amounts(level: Level) -> dict[str, Any]:
                 "value": shown,
                 "interval": bounds,
                 "crlb": "–" if m.crlb_percent is None else number(m.crlb_percent, 2, "%"),
-                "ppm": number(m.ppm, 3),
+                "ppm": rounded(m.ppm, 2),
                 "width": number(m.linewidth_hz, 2),
             }
         )
@@ -247,7 +247,7 @@ def quantity_rows(level: Level) -> list[dict[str, str]]:
             continue
         value, sd, low, high, unit = _in_power(q.value, q.sd, q.low, q.high, q.unit)
         places = decimals(sd, value)
-        found = f"found {rounded(value, places)}"
+        found = f"estimate {measured(value, sd, None, None)}"
         rows.append(
             {
                 "name": name,

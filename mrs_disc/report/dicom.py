@@ -1,0 +1,403 @@
+"""DICOM objects of a report: Encapsulated PDF, TID 1500 measurement report, page 1 as image.
+
+Patient and study come from a DICOM file that the user names, and from nowhere else. The report is
+UNVERIFIED until a person signs. Identifiers are made from the record, the study and the day of
+writing: the same report has the same identifiers, and one that differs has others.
+
+Decision: one item of measurements a level (TID 1501), with the disc as finding site, so that a
+reader needs no private knowledge to tell levels apart. What has no standard code is 99MRSDISC.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_OID, uuid5
+
+from mrs_disc import __version__
+from mrs_disc.errors import InputError, ReadError
+from mrs_disc.report import dicom_codes as codes
+from mrs_disc.report.content import View
+from mrs_disc.report.pdf import page_png, pdf_bytes
+from mrs_disc.report.schema import Level, QuantityPart, Results
+from mrs_disc.report.words import harmless
+
+try:
+    import numpy as np
+    from highdicom import sr
+    from highdicom.sr.coding import CodedConcept
+    from PIL import Image
+    from pydicom import Dataset, dcmread
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.errors import InvalidDicomError
+    from pydicom.uid import ExplicitVRLittleEndian
+except ImportError as error:  # pragma: no cover - depends on the installation
+    raise InputError(
+        f"DICOM output needs the package {error.name}; "
+        "install it with pip install 'mrs-disc[dicom]'"
+    ) from error
+
+MANUFACTURER = "mrs_disc (research software)"
+ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+_SERIES = {"pdf": 9901, "sr": 9902, "capture": 9903}
+
+PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "IssuerOfPatientID")
+STUDY = (
+    "StudyInstanceUID",
+    "StudyDate",
+    "StudyTime",
+    "ReferringPhysicianName",
+    "StudyID",
+    "AccessionNumber",
+    "StudyDescription",
+)
+REQUIRED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+
+
+def render(view: View) -> dict[str, bytes]:
+    """Return ``dicom/report_pdf.dcm``, ``dicom/report_sr.dcm`` and, on request, page 1.
+
+    Raises
+    ------
+    InputError
+        If no reference is named, or it is not a DICOM file of a patient.
+    """
+    if view.dicom_reference is None:
+        raise InputError("DICOM output needs --dicom-reference FILE")
+    reference = read_reference(view.dicom_reference)
+    pdf = pdf_bytes(view, view.content)
+    files = {
+        "dicom/report_pdf.dcm": _bytes(encapsulated_pdf(view, reference, pdf)),
+        "dicom/report_sr.dcm": _bytes(measurement_report(view, reference)),
+    }
+    if view.secondary_capture:
+        files["dicom/report_page1.dcm"] = _bytes(secondary_capture(view, reference))
+    return files
+
+
+def read_reference(path: Path) -> Dataset:
+    """Return patient and study of a DICOM file, in UTF-8, without its pixels.
+
+    Raises
+    ------
+    ReadError
+        If it is not a DICOM file, or lacks what ties an object to a study.
+    """
+    try:
+        found = dcmread(path, stop_before_pixels=True)
+    except InvalidDicomError as error:
+        raise ReadError(path, "is not a DICOM file; name one of this patient's images") from error
+    except OSError as error:
+        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
+    except Exception as error:
+        raise ReadError(path, f"is a damaged DICOM file ({type(error).__name__})") from error
+    for name in REQUIRED:
+        if not found.get(name):
+            raise ReadError(path, f"lacks {name}, so that nothing can be tied to its study")
+    found.decode()
+    found.SpecificCharacterSet = "ISO_IR 192"
+    return found
+
+
+def uid(view: View, reference: Dataset, what: str) -> str:
+    """Return the identifier of an object: of record, study, day, software and kind."""
+    parts = (
+        view.record_sha256 or view.results.recipe_sha256,
+        str(reference.StudyInstanceUID),
+        view.written.isoformat(),
+        __version__,
+        view.paper,
+        what,
+    )
+    return f"2.25.{uuid5(NAMESPACE_OID, '/'.join(parts)).int}"
+
+
+# --------------------------------------------------------------------------- objects
+
+
+def _object(view: View, reference: Dataset, kind: str, sop_class: str, modality: str) -> Dataset:
+    """Return a dataset with patient, study, series, equipment and SOP common modules."""
+    made = Dataset()
+    made.SpecificCharacterSet = "ISO_IR 192"
+    made.SOPClassUID = sop_class
+    made.SOPInstanceUID = uid(view, reference, kind)
+    for name in (*PATIENT[:4], *STUDY[1:6]):  # type 2: present, empty where unknown
+        setattr(made, name, _text(reference, name))
+    for name in ("IssuerOfPatientID", "StudyDescription"):
+        if reference.get(name):
+            setattr(made, name, _text(reference, name))
+    made.StudyInstanceUID = str(reference.StudyInstanceUID)
+    made.Modality = modality
+    made.SeriesInstanceUID = uid(view, reference, f"{kind} series")
+    made.SeriesNumber = _SERIES[kind]
+    made.SeriesDescription = "Disc spectroscopy (research)"
+    made.Manufacturer = MANUFACTURER
+    made.ManufacturerModelName = "mrs_disc"
+    made.SoftwareVersions = __version__
+    made.ConversionType = "WSD"
+    made.InstanceNumber = 1
+    day = view.written.strftime("%Y%m%d")
+    made.InstanceCreationDate = made.ContentDate = day
+    made.InstanceCreationTime = made.ContentTime = "000000"
+    made.BurnedInAnnotation = "NO"
+    _name_scheme(made)
+    return made
+
+
+def _text(reference: Dataset, name: str) -> Any:
+    value = reference.get(name, "")
+    return "" if value is None else value
+
+
+def _name_scheme(made: Dataset) -> None:
+    scheme = Dataset()
+    scheme.CodingSchemeDesignator = codes.PRIVATE
+    scheme.CodingSchemeName = codes.PRIVATE_NAME
+    scheme.CodingSchemeResponsibleOrganization = "mrs_disc"
+    made.CodingSchemeIdentificationSequence = [scheme]
+
+
+def encapsulated_pdf(view: View, reference: Dataset, pdf: bytes) -> Dataset:
+    """Return the report as an Encapsulated PDF."""
+    made = _object(view, reference, "pdf", ENCAPSULATED_PDF, "DOC")
+    made.AcquisitionDateTime = ""
+    made.DocumentTitle = "Disc spectroscopy report, research use only"
+    made.ConceptNameCodeSequence = [_code_item(codes.DOCUMENT)]
+    made.VerificationFlag = "UNVERIFIED"
+    made.MIMETypeOfEncapsulatedDocument = "application/pdf"
+    made.EncapsulatedDocument = pdf + b"\x00" * (len(pdf) % 2)
+    made.EncapsulatedDocumentLength = len(pdf)
+    return made
+
+
+def secondary_capture(view: View, reference: Dataset) -> Dataset:
+    """Return the first page of the report as an image."""
+    made = _object(view, reference, "capture", SECONDARY_CAPTURE, "OT")
+    with Image.open(io.BytesIO(page_png(view, view.content))) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    made.Laterality = made.PatientOrientation = ""
+    made.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
+    made.SamplesPerPixel = 3
+    made.PhotometricInterpretation = "RGB"
+    made.PlanarConfiguration = 0
+    made.Rows, made.Columns = pixels.shape[:2]
+    made.BitsAllocated = made.BitsStored = 8
+    made.HighBit = 7
+    made.PixelRepresentation = 0
+    content = pixels.tobytes()
+    made.PixelData = content + b"\x00" * (len(content) % 2)
+    made["PixelData"].VR = "OB"
+    return made
+
+
+def _code_item(concept: codes.Concept) -> Dataset:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = concept
+    return item
+
+
+# --------------------------------------------------------------------------- structured report
+
+
+def measurement_report(view: View, reference: Dataset) -> Dataset:
+    """Return the TID 1500 measurement report as an Enhanced SR, complete and unverified."""
+    results = view.results
+    content = sr.MeasurementReport(
+        observation_context=sr.ObservationContext(
+            observer_device_context=_observer(view, reference)
+        ),
+        procedure_reported=_coded(codes.PROCEDURE),
+        imaging_measurements=[_group(view, reference, level) for level in results.levels],
+        title=_coded(codes.REPORT),
+    )
+    _add_impression(content, results)
+    made = sr.EnhancedSR(
+        evidence=[reference],
+        content=content,
+        series_instance_uid=uid(view, reference, "sr series"),
+        series_number=_SERIES["sr"],
+        sop_instance_uid=uid(view, reference, "sr"),
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        is_complete=True,
+        is_final=False,
+        is_verified=False,
+    )
+    _settle(made, view)
+    return made
+
+
+def _settle(made: Dataset, view: View) -> None:
+    """Take the clock out, name software and private scheme."""
+    day = view.written.strftime("%Y%m%d")
+    made.InstanceCreationDate = made.ContentDate = day
+    made.InstanceCreationTime = made.ContentTime = "000000"
+    made.SpecificCharacterSet = "ISO_IR 192"
+    made.SeriesDescription = "Disc spectroscopy (research)"
+    made.ManufacturerModelName = "mrs_disc"
+    made.SoftwareVersions = __version__
+    for name in ("ContributingEquipmentSequence", "InstitutionName", "InstitutionalDepartmentName"):
+        if name in made:
+            delattr(made, name)
+    _name_scheme(made)
+
+
+def _coded(concept: codes.Concept) -> CodedConcept:
+    return CodedConcept(
+        value=concept.value, scheme_designator=concept.scheme, meaning=concept.meaning
+    )
+
+
+def _observer(view: View, reference: Dataset) -> sr.ObserverContext:
+    return sr.ObserverContext(
+        observer_type=CodedConcept("121007", "DCM", "Device"),
+        observer_identifying_attributes=sr.DeviceObserverIdentifyingAttributes(
+            uid=uid(view, reference, "device"),
+            name="mrs_disc",
+            manufacturer_name=MANUFACTURER,
+            model_name="mrs_disc",
+            serial_number=__version__,
+        ),
+    )
+
+
+def _add_impression(content: Any, results: Results) -> None:
+    """Put the impression, and what limits it, into the root of the report."""
+    for concept, text in (
+        (codes.IMPRESSION, results.impression),
+        (codes.COMMENT, " ".join(results.notices)),
+    ):
+        if text:
+            content[0].ContentSequence.append(_text_item(concept, text))
+
+
+def _text_item(concept: codes.Concept, text: str) -> sr.TextContentItem:
+    return sr.TextContentItem(
+        name=_coded(concept), value=harmless(text, 4000), relationship_type="CONTAINS"
+    )
+
+
+def _group(view: View, reference: Dataset, level: Level) -> Any:
+    """Return one level's measurements and judgements (TID 1501)."""
+    algorithm = _algorithm(view.results)
+    label = codes.LABELS[level.score.label] if level.score is not None else codes.FAILED
+    judged = [sr.QualitativeEvaluation(name=_coded(codes.PAIN_SCORE), value=_coded(label))]
+    if level.quality is not None:
+        verdict = _coded(codes.VERDICTS[level.quality.verdict])
+        judged.append(sr.QualitativeEvaluation(name=_coded(codes.QUALITY), value=verdict))
+    group = sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(
+            uid=uid(view, reference, f"level {level.key}"), identifier=level.title
+        ),
+        finding_sites=[sr.FindingSite(anatomic_location=_coded(codes.LEVELS[level.level]))],
+        algorithm_id=algorithm,
+        measurements=list(_measurements(level)) or None,
+        qualitative_evaluations=judged,
+    )
+    for text in _comments(level):
+        group[0].ContentSequence.append(_text_item(codes.COMMENT, text))
+    return group
+
+
+def _algorithm(results: Results) -> sr.AlgorithmIdentification:
+    return sr.AlgorithmIdentification(
+        name="mrs_disc",
+        version=results.software.version,
+        parameters=[
+            f"recipe SHA-256 {results.recipe_sha256}",
+            *(f"{kind} model {name}" for kind, name in results.models.items()),
+        ],
+    )
+
+
+def _comments(level: Level) -> list[str]:
+    if not level.measured:
+        return [
+            f"Not measured: {level.error.message}" if level.error is not None else "Not measured"
+        ]
+    assert level.quality is not None
+    assert level.score is not None
+    texts = []
+    if level.quality.reasons:
+        texts.append("Quality: " + "; ".join(level.quality.reasons))
+    if level.score.reasons:
+        texts.append("Score: " + "; ".join(level.score.reasons))
+    if level.concordance:
+        texts.append("Concordance: " + level.concordance)
+    limits = [n for n, q in (level.quantities or {}).items() if q.limit == "upper"]
+    if limits:
+        texts.append("Upper limits, not values: " + ", ".join(limits))
+    return texts
+
+
+def _measurements(level: Level) -> Iterable[Any]:
+    """Yield what a level's numbers are, each with its 95 % interval where there is one."""
+    if not level.measured:
+        return
+    assert level.score is not None
+    assert level.quality is not None
+    assert level.fit is not None
+    score = level.score
+    if score.value is not None:
+        yield _number(codes.PAIN_PROBABILITY, score.value, codes.NO_UNITS, score.low, score.high)
+    if level.quality.snr is not None:
+        yield _number(codes.SNR, level.quality.snr, codes.NO_UNITS)
+    if level.quality.linewidth_hz is not None:
+        yield _number(codes.LINEWIDTH, level.quality.linewidth_hz, codes.HERTZ)
+    for name, m in level.fit.metabolites.items():
+        concept = codes.amplitude_concept(name)
+        yield _number(concept, m.amplitude, codes.NO_UNITS, m.low, m.high)
+    for name, quantity in (level.quantities or {}).items():
+        concept_or_none = codes.quantity_concept(name)
+        if concept_or_none is not None and quantity.value is not None:
+            yield _quantity(concept_or_none, quantity)
+
+
+def _quantity(concept: codes.Concept, quantity: QuantityPart) -> Any:
+    assert quantity.value is not None
+    unit = codes.unit_concept(quantity.unit)
+    return _number(concept, quantity.value, unit, quantity.low, quantity.high)
+
+
+def _number(
+    concept: codes.Concept,
+    value: float,
+    unit: codes.Concept,
+    low: float | None = None,
+    high: float | None = None,
+) -> Any:
+    """Return a measurement; the ends of its interval become its upper and lower uncertainty."""
+    properties = None
+    if low is not None and high is not None and low <= value <= high:
+        properties = sr.MeasurementProperties(
+            upper_measurement_uncertainty=_short(high - value),
+            lower_measurement_uncertainty=_short(value - low),
+        )
+    return sr.Measurement(
+        name=_coded(concept), value=_short(value), unit=_coded(unit), properties=properties
+    )
+
+
+def _short(value: float) -> float:
+    """Return a number of six digits: DICOM decimal strings hold 16 characters."""
+    return float(f"{value:.6g}") if math.isfinite(value) else 0.0
+
+
+# --------------------------------------------------------------------------- bytes
+
+
+def _bytes(made: Dataset) -> bytes:
+    """Return a DICOM file."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = made.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.file_meta = meta
+    made.preamble = b"\x00" * 128
+    buffer = io.BytesIO()
+    made.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()

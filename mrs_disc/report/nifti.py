@@ -1,0 +1,63 @@
+"""NIfTI-MRS of the preprocessed FID, the fit and the residual, for other tools.
+
+The fit and the residual are in the phase of the fitted data, so that data = fit + residual.
+"""
+
+from __future__ import annotations
+
+import gzip
+from io import BytesIO
+
+from mrs_disc.data import Fid, Protocol, StepRecord
+from mrs_disc.io.write_nifti_mrs import nifti_mrs_bytes
+from mrs_disc.report.content import View
+from mrs_disc.report.figures import has_signals
+from mrs_disc.report.schema import Level
+from mrs_disc.report.signals import LevelSignals
+from mrs_disc.typing import ComplexArray
+
+
+def render(view: View) -> dict[str, bytes]:
+    """Return three files a measured level under ``nifti/``."""
+    files: dict[str, bytes] = {}
+    if view.signals is None:
+        return files
+    for level in view.results.levels:
+        if has_signals(level, view.signals):
+            for name, fid in _fids(level, view.signals.levels[level.key]).items():
+                content = nifti_mrs_bytes(fid, protocol_of(level, view.signals.levels[level.key]))
+                files[f"nifti/{level.key}_{name}.nii.gz"] = _packed(content)
+    return files
+
+
+def _fids(level: Level, signals: LevelSignals) -> dict[str, Fid]:
+    assert level.fit is not None
+    history = tuple(
+        StepRecord(step=s.step, method=s.method, options=s.options, measured=s.measured)
+        for s in level.history or ()
+    )
+    fitted = StepRecord(step="fit", method=level.fit.model)
+    residual = StepRecord(step="subtract the fit", method=level.fit.model)
+
+    def fid(signal: ComplexArray, *steps: StepRecord) -> Fid:
+        return Fid(signal=signal, sampling=signals.sampling, history=(*history, *steps))
+
+    return {
+        "preprocessed": fid(signals.data),
+        "fit": fid(signals.fit, fitted),
+        "residual": fid(signals.data - signals.fit, residual),
+    }
+
+
+def protocol_of(level: Level, signals: LevelSignals) -> Protocol:
+    """Return the protocol of a level as a record again, with the voxel's place."""
+    assert level.protocol is not None
+    content = level.protocol.model_dump()
+    return Protocol(**content, voxel_affine=signals.voxel_affine)
+
+
+def _packed(content: bytes) -> bytes:
+    packed = BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=packed, mtime=0) as stream:
+        stream.write(content)
+    return packed.getvalue()

@@ -1,0 +1,115 @@
+"""The report as PDF through typst: A4 or US letter, tagged (PDF/UA-1), fonts embedded.
+
+All words pass as JSON, never as markup. The fonts are those that come with matplotlib, so that the
+same record and day give the same bytes on every machine; a character that they lack becomes an
+empty box, since PDF/UA-1 allows none without a glyph.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from datetime import UTC, datetime, time
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import typst
+from matplotlib.ft2font import FT2Font
+
+from mrs_disc.report.content import View
+
+MISSING = "□"
+
+
+def render(view: View) -> dict[str, bytes]:
+    """Return ``report.pdf``."""
+    return {"report.pdf": pdf_bytes(view, view.content)}
+
+
+def pdf_bytes(view: View, content: dict[str, Any]) -> bytes:
+    """Return the PDF of a report's content."""
+    made = _compiled(
+        view,
+        content,
+        format="pdf",
+        pdf_standards=["ua-1"],
+        timestamp=datetime.combine(view.written, time(), tzinfo=UTC),
+    )
+    assert isinstance(made, bytes)
+    return made
+
+
+def page_png(view: View, content: dict[str, Any], ppi: float = 120.0) -> bytes:
+    """Return the first page as PNG."""
+    pages = _compiled(view, content, format="png", ppi=ppi)
+    assert isinstance(pages, list)
+    first = pages[0]
+    assert isinstance(first, bytes)
+    return first
+
+
+def _compiled(view: View, content: dict[str, Any], **options: Any) -> Any:
+    """Lay a content out: template, words as JSON and figures in a folder of their own."""
+    content = dict(content) | {"paper": "us-letter" if view.paper == "letter" else "a4"}
+    images = {"overview.svg": content.pop("overview_svg")}
+    levels = []
+    for level in content["levels"]:
+        level = dict(level) | {"key": level["anchor"]}
+        for name, suffix in (("svg", ""), ("quality_svg", "_quality")):
+            if name in level:
+                images[f"{level['key']}{suffix}.svg"] = level[name]
+                level[name] = True
+        levels.append(level)
+    content["levels"] = levels
+    with tempfile.TemporaryDirectory(prefix="mrs-disc-") as name:
+        folder = Path(name)
+        for file, svg in images.items():
+            (folder / file).write_text(svg, encoding="utf-8")
+        (folder / "content.json").write_text(json.dumps(_covered(content)), encoding="utf-8")
+        (folder / "report.typ").write_text(_template(), encoding="utf-8")
+        compiler = typst.Compiler(str(folder / "report.typ"), root=str(folder), font_paths=_fonts())
+        return compiler.compile(**options)
+
+
+@lru_cache(maxsize=1)
+def _template() -> str:
+    folder = resources.files("mrs_disc.report") / "templates"
+    return (folder / "report.typ").read_text(encoding="utf-8")
+
+
+def _font_folder() -> Path:
+    return Path(mpl.get_data_path()) / "fonts" / "ttf"
+
+
+@lru_cache(maxsize=1)
+def _fonts() -> typst.Fonts:
+    return typst.Fonts(
+        include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(_font_folder())]
+    )
+
+
+@lru_cache(maxsize=1)
+def _glyphs() -> frozenset[str]:
+    """Return the characters that the fonts of the report can show in upright and bold."""
+    found = [
+        {chr(code) for code in FT2Font(str(_font_folder() / name)).get_charmap()}
+        for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
+    ]
+    return frozenset(found[0] & found[1])
+
+
+def _covered(value: Any) -> Any:
+    """Return a content with every character that has no glyph replaced."""
+    if isinstance(value, str):
+        if value.isascii():
+            return value
+        glyphs = _glyphs()
+        return "".join(c if c in glyphs or c.isspace() else MISSING for c in value)
+    if isinstance(value, dict):
+        return {k: _covered(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_covered(v) for v in value]
+    return value
