@@ -33,7 +33,7 @@ _TOLERANCE = {
     "echo_time_s": 0.01,
     "repetition_time_s": 0.01,
     "spectrometer_mhz": 1e-3,
-    "dwell_time_s": 2e-3,
+    "dwell_time_s": 1e-2,
 }
 _FREQUENCY_APART = 2e-4
 """Relative difference that only another scanner has (120 MHz: 24 kHz; drift stays below 1 kHz)."""
@@ -108,8 +108,9 @@ def to_acquisition(
         said += [note] if note else []
     if water is None and findings.is_water:
         said.append("the water of the metabolite spectrum is not suppressed")
+    water_by_user: tuple[str, ...] = ()
     if water is not None:
-        water, more = _reference(scan, water, given, names)
+        water, water_by_user, more = _reference(scan, water, given, names)
         said += more
     return DiscAcquisition(
         level=level,
@@ -117,7 +118,7 @@ def to_acquisition(
         metabolite=to_signal(scan),
         protocol=to_protocol(scan, given, by_user),
         water=to_signal(water) if water is not None else None,
-        water_protocol=to_protocol(water, given, by_user) if water is not None else None,
+        water_protocol=to_protocol(water, given, water_by_user) if water is not None else None,
         morphology=morphology,
         provocation=provocation,
         notes=tuple(dict.fromkeys(said)),
@@ -204,10 +205,10 @@ def split_water(scan: Scan) -> tuple[Scan, Scan | None, str | None]:
 
 def _reference(
     scan: Scan, water: Scan, given: Given, names: tuple[str, str]
-) -> tuple[Scan | None, list[str]]:
-    """Return the water reference ready for use, or `None` with the reason."""
+) -> tuple[Scan | None, tuple[str, ...], list[str]]:
+    """Return the water reference and what the user said of it, or `None` with the reason."""
     own = Given(spectrometer_mhz=given.spectrometer_mhz, dwell_time_s=given.dwell_time_s)
-    water, _ = own.fill(water, names[1])
+    water, by_user = own.fill(water, names[1])
     fill = {
         k: getattr(scan, k) for k in ("spectrometer_mhz", "dwell_time_s") if not getattr(water, k)
     }
@@ -224,12 +225,15 @@ def _reference(
     if findings.first is not None:
         raise InputError(f"{names[1]}: {findings.first}")
     if (apart := false_pair(scan, water)) is not None:
-        return None, [f"water reference {names[1]} is not used: {apart}"]
+        return None, (), [f"water reference {names[1]} is not used: {apart}"]
     if findings.is_water is False:
-        return None, [
-            f"water reference {names[1]} is not used: its water is suppressed, or it holds none"
-        ]
-    return water, [f"water reference: {note}" for note in water.notes if note not in scan.notes]
+        why = "its water is suppressed, or it holds none"
+        return None, (), [f"water reference {names[1]} is not used: {why}"]
+    return (
+        water,
+        by_user,
+        [f"water reference: {note}" for note in water.notes if note not in scan.notes],
+    )
 
 
 def false_pair(scan: Scan, water: Scan) -> str | None:

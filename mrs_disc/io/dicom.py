@@ -44,13 +44,28 @@ FORMAT = "dicom-mrs"
 STANDARD = "1.2.840.10008.5.1.4.1.1.4.2"
 SIEMENS_CSA = "1.3.12.2.1107.5.9.1"
 PHILIPS_PRIVATE = "1.3.46.670589.11.0.0.12.1"
+IMAGE_CLASSES = {
+    "1.2.840.10008.5.1.4.1.1.4": "MR image",
+    "1.2.840.10008.5.1.4.1.1.4.1": "enhanced MR image",
+    "1.2.840.10008.5.1.4.1.1.2": "CT image",
+    "1.2.840.10008.5.1.4.1.1.7": "secondary capture",
+    "1.2.840.10008.1.3.10": "directory of a disc",
+}
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _UIH_WATER, _UIH_EDITED = (0x0065, 0xFF07), "mega"
 
 
 def sniff(path: Path) -> bool:
     """Say whether this is a DICOM object of a class that holds spectroscopy."""
-    return sop_class(path) in (STANDARD, SIEMENS_CSA, PHILIPS_PRIVATE)
+    uid = sop_class(path)
+    if uid is None or uid in IMAGE_CLASSES:
+        return False
+    return uid in (STANDARD, SIEMENS_CSA, PHILIPS_PRIVATE) or _has_samples(path)
+
+
+def _has_samples(path: Path) -> bool:
+    """Say whether a DICOM file of an unknown class holds spectroscopy samples all the same."""
+    return path.stat().st_size < MAX_SIGNAL_BYTES and b"\x00\x56\x20\x00O" in path.read_bytes()
 
 
 def sop_class(path: Path) -> str | None:
@@ -89,7 +104,7 @@ def read(path: Path) -> Scan:
             raise
         except Exception as error:  # pydicom raises many kinds on broken values
             raise ReadError(
-                path, f"its DICOM header is broken or incomplete ({type(error).__name__}: {error})"
+                path, f"its DICOM header is broken or incomplete ({type(error).__name__})"
             ) from error
 
 

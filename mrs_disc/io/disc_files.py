@@ -74,21 +74,52 @@ class DiscFiles:
         return read_series(files)
 
     def load(self) -> DiscAcquisition:
-        """Read, judge and return the acquisition."""
-        metabolite, water = self.scan("metabolite"), self.scan("water")
-        if metabolite is None:
-            raise InputError(f"{self.level}: no metabolite file is named")
-        return to_acquisition(
-            self.level,
-            self.run,
-            metabolite,
-            water,
-            self.given,
-            names=(self.name("metabolite"), self.name("water")),
-            morphology=self.morphology,
-            provocation=self.provocation,
-            notes=self.notes,
-        )
+        """Read, judge and return the acquisition.
+
+        Messages go into reports; where a file's name may carry a person's, its label stands for it.
+        """
+        try:
+            metabolite, water = self.scan("metabolite"), self.scan("water")
+            if metabolite is None:
+                raise InputError(f"{self.level}: no metabolite file is named")
+            return to_acquisition(
+                self.level,
+                self.run,
+                metabolite,
+                water,
+                self.given,
+                names=(self._label_of("metabolite"), self._label_of("water")),
+                morphology=self.morphology,
+                provocation=self.provocation,
+                notes=self.notes,
+            )
+        except InputError as error:
+            raise InputError(self._without_names(str(error))) from error
+
+    def _label_of(self, role: Role) -> str:
+        """Return how a report names a role's files."""
+        named = self.metabolite if role == "metabolite" else self.water
+        if not named:
+            return role
+        return self._label(self.folder / named[0], role, "")
+
+    def _without_names(self, message: str) -> str:
+        """Return a message with the names of scanner files replaced by their labels."""
+        if self.labels_from is not None:
+            return message
+        for role in ("metabolite", "water"):
+            named = self.metabolite if role == "metabolite" else self.water
+            try:
+                paths = self.files(role) if named else []
+            except InputError:
+                paths = []
+            known = [*paths, *(p for f in paths if (p := _partner(f)) is not None)]
+            known += [self.folder / name for name in named]
+            for path in sorted(known, key=lambda p: -len(p.name)):
+                message = message.replace(path.name, self._label(path, role, ""))
+                bare = self._label(path, role, "", "")
+                message = message.replace(f"{path.stem}.", f"{bare}.")
+        return message
 
     def name(self, role: Role) -> str:
         """Return how messages name a role's files."""
@@ -117,12 +148,14 @@ class DiscFiles:
         return tuple(found)
 
     def _input(self, path: Path, role: Role, tail: str, reader: str | None) -> InputFile:
-        if self.labels_from is not None and path.is_relative_to(self.labels_from):
-            label = path.relative_to(self.labels_from).as_posix()
-        else:
-            run = f"_run-{self.run}" if self.many_runs or self.run > 1 else ""
-            label = f"{self.level}{run}/{role}{tail}{_suffix(path)}"
+        label = self._label(path, role, tail)
         return InputFile(path=label, sha256=sha256(path), reader=reader, role=role)
+
+    def _label(self, path: Path, role: Role, tail: str, suffix: str | None = None) -> str:
+        if self.labels_from is not None and path.is_relative_to(self.labels_from):
+            return path.relative_to(self.labels_from).as_posix()
+        run = f"_run-{self.run}" if self.many_runs or self.run > 1 else ""
+        return f"{self.level}{run}/{role}{tail}{_suffix(path) if suffix is None else suffix}"
 
     def _facts(self, role: Role, files: list[Path]) -> dict[str, Any] | None:
         """Return what the sidecars say; a NIfTI file's own is used where none is named."""
@@ -154,12 +187,12 @@ def resolve(folder: Path, named: Sequence[str]) -> list[Path]:
         elif any(c in name for c in "*?[") and not path.exists():
             matches = [p for p in sorted(folder.glob(name)) if p.is_file()]
             if not matches:
-                raise InputError(f"{name}: the pattern finds no file in {folder.name or folder}")
+                raise InputError(f"{name}: the pattern finds no file")
             found += matches
         elif path.exists():
             found.append(path)
         else:
-            raise ReadError(path, f"there is no such file in {folder.name or folder}")
+            raise ReadError(path, "there is no such file")
     pairs = {p for f in found if f.suffix.lower() == ".sdat" and (p := _partner(f)) is not None}
     files = list(dict.fromkeys(p for p in found if p not in pairs))
     if len(files) > _MAX_SERIES:
@@ -217,6 +250,7 @@ def _partner(path: Path) -> Path | None:
 
 
 def _suffix(path: Path) -> str:
+    """Return the suffix where it is one of a format and not a part of a name or a pattern."""
     name = path.name
     if name.lower().endswith(".nii.gz"):
         return name[-7:]

@@ -65,9 +65,7 @@ def _dicom(path: Path) -> tuple[str, _Series] | None:
         words = f"{d.get('SeriesDescription', '')} {d.get('ProtocolName', '')}"
         echo, repetition = (float(d.get(k) or 0) for k in ("EchoTime", "RepetitionTime"))
         direction = d.get("ImageOrientationPatient")
-        row, column = (
-            np.reshape([float(v) for v in direction], (2, 3)) if direction else (None,) * 2
-        )
+        row, column = np.reshape([float(v) for v in direction or [0.0] * 6], (2, 3))
     except Exception:  # one broken image does not spoil a draft
         return None
     sagittal = abs(float(np.cross(row, column)[0])) > 0.7

@@ -73,7 +73,7 @@ def examine(scan: Scan) -> Findings:
     """Judge a scan; what the user may still add (frequency, echo time) is not judged here."""
     forbids: list[str] = []
     if scan.nucleus not in (None, "1H"):
-        forbids.append(f"nucleus {_short(scan.nucleus)}: only 1H spectra are analysed")
+        forbids.append(f"nucleus {scan.nucleus}: only 1H spectra are analysed")
     if scan.n_voxels > 1:
         forbids.append(
             f"{scan.n_voxels} voxels: spectroscopic imaging is not analysed, only single voxels"
@@ -128,11 +128,6 @@ def missing(scan: Scan) -> list[str]:
         for what, key, value in wanted
         if value is None
     ]
-
-
-def _short(text: str | None) -> str:
-    word = str(text)
-    return word if word.isalnum() and len(word) <= 6 else "of unknown name"
 
 
 # --------------------------------------------------------------------------- spectrum

@@ -141,7 +141,7 @@ def _header(path: Path, stream: BinaryIO) -> tuple[Any, dict[str, Any] | None]:
         raise ReadError(path, "ends inside its NIfTI header")
     try:
         header = kind(block, check=False)
-        offset = int(header["vox_offset"])
+        offset = int(header["vox_offset"]) or size + 4
     except (HeaderDataError, ValueError, TypeError, OverflowError) as error:
         raise ReadError(path, f"its NIfTI header is broken ({error})") from error
     if not size <= offset <= _MAX_HEADER_BYTES:

@@ -62,18 +62,21 @@ def read(path: Path) -> Scan:
     for name, value in (("VectorSize", points), ("DwellTime", dwell), ("MRFrequency", mhz)):
         if not value:
             raise ReadError(path, f"its header has no valid {name}, which is required")
-    if len(raw) - start != points * voxels * 16:
+    n_fids, rest = divmod(len(raw) - start, points * voxels * 16)
+    if rest or not n_fids or (voxels > 1 and n_fids > 1):
         raise ReadError(
             path,
             f"has {len(raw) - start} bytes of samples, but VectorSize {points} x {voxels} voxel "
             f"needs {points * voxels * 16}: cut off; export it again",
         )
     mhz, notes = megahertz(mhz)
-    signal: ComplexArray = np.frombuffer(raw, "<c16", points, start).conj().reshape(1, 1, points)
+    samples = np.frombuffer(raw, "<c16", points * n_fids, start)
+    signal: ComplexArray = samples.conj().reshape(1, n_fids, points)
     return Scan(
         format=FORMAT,
         reader="rda",
         signal=read_only(signal),
+        transient_axis=n_fids > 1,
         nucleus=values.get("Nucleus"),
         spectrometer_mhz=mhz,
         dwell_time_s=dwell,

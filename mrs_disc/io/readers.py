@@ -105,12 +105,7 @@ def _what_it_is(path: Path, start: bytes) -> str:
 
 def _kind_of_dicom(path: Path) -> str:
     uid = dicom.sop_class(path) or "class not stated"
-    return {
-        "1.2.840.10008.5.1.4.1.1.4": "MR image",
-        "1.2.840.10008.5.1.4.1.1.4.1": "enhanced MR image",
-        "1.2.840.10008.5.1.4.1.1.7": "secondary capture",
-        "1.2.840.10008.1.3.10": "directory of a disc",
-    }.get(uid, uid)
+    return dicom.IMAGE_CLASSES.get(uid, uid)
 
 
 def is_spectroscopy(path: Path) -> bool:

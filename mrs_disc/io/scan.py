@@ -99,6 +99,9 @@ class Scan:
     level_hint: str | None = None
     notes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "nucleus", known_nucleus(self.nucleus))
+
     @property
     def n_coils(self) -> int:
         """Number of coils stored."""
@@ -179,6 +182,25 @@ def known_sequence(*words: object) -> str | None:
             if re.search(pattern, text):
                 return name
     return None
+
+
+_NUCLEUS = re.compile(r"\^?(?:(\d{1,3})-?([A-Za-z]{1,2})|([A-Za-z]{1,2})-?(\d{1,3}))")
+
+
+def known_nucleus(word: object) -> str | None:
+    """Return a nucleus as NIfTI-MRS writes it; `None` for an empty word, ``other`` for no nucleus.
+
+    >>> known_nucleus("H1"), known_nucleus('"1H"'), known_nucleus("23na"), known_nucleus("")
+    ('1H', '1H', '23Na', None)
+    """
+    text = str(word or "").strip().strip('"').strip()
+    if text.lower() in ("h", "proton"):
+        return "1H"
+    match = _NUCLEUS.fullmatch(text)
+    if match is None:
+        return "other" if text else None
+    mass, symbol = match[1] or match[4], match[2] or match[3]
+    return f"{int(mass)}{symbol.capitalize()}"
 
 
 def known_manufacturer(word: object) -> str | None:

@@ -24,7 +24,7 @@ from mrs_disc.errors import ReadError
 from mrs_disc.io.scan import MAX_SIGNAL_BYTES, Scan, sibling
 
 _WATER_NAMES = ("_ref", "_wref", "_quant", "_rf_grads_ovs_off", "_rf_off", "_ecc", "std_1", "water")
-_IGNORED_NAMES = ("_empty", "noi_", "nav_", "rej_", "phc_", "frc_")
+_IGNORED_STARTS = ("_empty", "noi", "nav_", "rej_", "phc_", "frc_")
 
 
 @contextlib.contextmanager
@@ -165,7 +165,7 @@ def _choose(path: Path, form: str, outputs: list[tuple[Any, str]]) -> Scan:
     for made, name in outputs:
         tail = name.lower().removeprefix(stem)
         rank = [i for i, word in enumerate(_WATER_NAMES) if word in tail]
-        if any(word in tail for word in _IGNORED_NAMES):
+        if tail.startswith(_IGNORED_STARTS):
             continue
         if rank:
             water.append((rank[0], made))

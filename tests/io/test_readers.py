@@ -1,0 +1,176 @@
+"""One contract for every reader: sign, units, shape, and a sentence for what is broken."""
+
+import time
+
+import numpy as np
+import pytest
+
+from mrs_disc.errors import ReadError
+from mrs_disc.io.gate import examine
+from mrs_disc.io.readers import READERS, find_reader, read_scan
+
+NOT_BUILT = {
+    "siemens-twix": "its binary header cannot be written honestly; tested on real files",
+    "bruker": "a ParaVision study cannot be written honestly; not verified",
+}
+SILENT_ON_ECHO = {"jmrui", "jmrui:binary", "plain-text"}
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda r: r.FORMAT)
+def test_every_reader_is_built_or_named(reader, request):
+    from_conftest = {kind.split(":")[0] for kind in request.getfixturevalue("kinds")}
+    assert reader.FORMAT in from_conftest or reader.FORMAT in NOT_BUILT
+
+
+@pytest.fixture
+def kinds(build):
+    return list(build.__self__)
+
+
+def test_content_is_known_to_one_reader_only(built):
+    kind, path, _ = built
+    knows = [r.FORMAT for r in READERS if r.sniff(path)]
+    assert knows == [kind.split(":")[0]]
+    assert knows[0] == find_reader(path).FORMAT
+
+
+def test_samples_come_back_in_our_sign_and_order(built):
+    _, path, rows = built
+    scan = read_scan(path)
+    assert scan.signal.shape == (1, 1, rows.shape[1])
+    scale = np.abs(rows).max()
+    # 1 in 3000: the GE format holds integers, the text formats seven digits
+    np.testing.assert_allclose(scan.signal[0, 0], rows[0], atol=scale / 3000)
+    assert scan.signal.dtype == np.complex64
+    assert not scan.signal.flags.writeable
+    assert not examine(scan).mirrored
+
+
+def test_units_are_seconds_and_megahertz(built):
+    kind, path, _ = built
+    scan = read_scan(path)
+    if kind == "plain-text":
+        assert scan.spectrometer_mhz is None
+        assert scan.dwell_time_s is None
+        return
+    assert scan.spectrometer_mhz == pytest.approx(127.75, rel=1e-6)
+    assert scan.dwell_time_s == pytest.approx(1 / 2000, rel=1e-6)
+    assert scan.nucleus == "1H"
+    if kind in SILENT_ON_ECHO:
+        assert scan.echo_time_s is None
+    else:
+        assert scan.echo_time_s == pytest.approx(0.03)
+
+
+def test_no_free_text_of_a_header_is_kept(built):
+    _, path, _ = built
+    scan = read_scan(path)
+    shown = repr(
+        [scan.sequence, scan.manufacturer, scan.scanner, scan.software, scan.notes, scan.level_hint]
+    )
+    assert "Doe" not in shown
+    assert "Doe" not in repr(scan.identity)
+
+
+def test_a_cut_file_is_refused_by_name(built):
+    kind, path, _ = built
+    content = path.read_bytes()
+    for share in (0.1, 0.5, 0.9):
+        path.write_bytes(content[: int(len(content) * share)])
+        if kind == "plain-text":
+            continue  # rows of numbers have no declared end
+        with pytest.raises(ReadError) as caught:
+            read_scan(path)
+        assert path.name in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("spoil", ["zero", "nan"])
+def test_samples_that_are_no_signal_are_refused(spoil, build, tmp_path, spectrum, protocol):
+    rows = spectrum(1).copy()
+    rows[:] = 0 if spoil == "zero" else rows
+    if spoil == "nan":
+        rows[0, 17] = np.nan
+    path = build("nifti-mrs")(tmp_path, rows, protocol)
+    with pytest.raises(ReadError, match="zero" if spoil == "zero" else "not numbers"):
+        read_scan(path)
+
+
+@pytest.mark.parametrize("name", ["x.dat", "x.rda", "x.IMA", "x.SDAT", "x.nii.gz", "P1.7", "x.bin"])
+@pytest.mark.parametrize("content", ["empty", "zeros", "random", "text"])
+def test_hostile_content_is_refused_quickly(name, content, tmp_path):
+    made = {
+        "empty": b"",
+        "zeros": b"\x00" * 300_000,
+        "random": np.random.default_rng(3).bytes(300_000),
+        "text": b"hello world\n" * 1000,
+    }[content]
+    path = tmp_path / name
+    path.write_bytes(made)
+    start = time.perf_counter()
+    with pytest.raises(ReadError) as caught:
+        read_scan(path)
+    assert time.perf_counter() - start < 5
+    assert name.split(".")[0] in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path):
+    with pytest.raises(ReadError, match=r"absent\.rda: there is no such file"):
+        read_scan(tmp_path / "absent.rda")
+    with pytest.raises(ReadError, match="is a folder"):
+        read_scan(tmp_path)
+
+
+def test_a_decimal_comma_and_lf_line_ends_in_rda(build, tmp_path, spectrum, protocol):
+    path = build("siemens-rda")(tmp_path, spectrum(1), protocol)
+    head, tail = path.read_bytes().split(b">>> End of header <<<\r\n")
+    head = head.replace(b"\r\n", b"\n").replace(b"TE: 30.000000", b"TE: 30,000000")
+    path.write_bytes(head + b">>> End of header <<<\n" + tail)
+    assert read_scan(path).echo_time_s == pytest.approx(0.03)
+
+
+def test_old_csa_headers_and_long_echo_lists(build, tmp_path, spectrum, protocol):
+    """VA21 writes no NumberOfFrames; some sequences leave 32 entries in alTE."""
+    path = build("dicom-mrs:csa")(
+        tmp_path,
+        spectrum(1),
+        protocol,
+        without=("NumberOfFrames",),
+        alte=(19_960, *[135_000] * 31),
+        EchoTime=[19.96],
+    )
+    assert read_scan(path).echo_time_s == pytest.approx(0.01996)
+
+
+def test_water_inside_a_file_is_kept_apart(build, tmp_path, spectrum, protocol):
+    rows = spectrum(1)
+    for kind, n_water in (("ge-pfile", 2), ("dicom-mrs:philips", 1), ("dicom-mrs:uih", 1)):
+        folder = tmp_path / kind.replace(":", "-")
+        folder.mkdir()
+        scan = read_scan(build(kind)(folder, rows, protocol))
+        assert scan.n_transients == 1
+        assert scan.water is not None
+        assert scan.water.n_transients == n_water
+        # rounding to integers in the GE file
+        np.testing.assert_allclose(scan.water.signal[0, 0], 100 * rows[0], rtol=2e-3, atol=1)
+
+
+def test_rows_of_sdat_and_signals_of_jmrui_are_transients(build, tmp_path, spectrum, protocol):
+    rows = spectrum(5)
+    for kind in ("philips-sdat", "jmrui", "jmrui:binary", "philips-data-list", "ge-pfile"):
+        folder = tmp_path / kind.replace(":", "-")
+        folder.mkdir()
+        scan = read_scan(build(kind)(folder, rows, protocol))
+        assert scan.n_transients == 5
+        np.testing.assert_allclose(scan.signal[0], rows, atol=np.abs(rows).max() / 3000)
+
+
+def test_affines_agree_between_formats(build, tmp_path, spectrum, protocol):
+    """The box is the same; an axis may point the other way."""
+    wanted = protocol.voxel_affine
+    for kind in ("nifti-mrs", "philips-sdat", "siemens-rda", "dicom-mrs", "dicom-mrs:csa"):
+        folder = tmp_path / kind.replace(":", "-")
+        folder.mkdir()
+        affine = read_scan(build(kind)(folder, spectrum(1), protocol)).voxel_affine
+        np.testing.assert_allclose(affine[:3, 3], wanted[:3, 3], atol=1e-4)
+        np.testing.assert_allclose(np.abs(affine[:3, :3]), np.abs(wanted[:3, :3]), atol=1e-3)
