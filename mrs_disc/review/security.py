@@ -43,7 +43,7 @@ HEADERS = {
 # another site (a terminal in a browser), the strict cookie would not go with the redirect.
 _WELCOME = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>mrs-disc review</title>'
-    '<meta http-equiv="refresh" content="0; url=/"></head>'
+    '<link rel="icon" href="/static/icon.svg"><meta http-equiv="refresh" content="0; url=/"></head>'
     '<body><p><a href="/">Open the review page</a></p></body></html>'
 )
 _DENIED = (

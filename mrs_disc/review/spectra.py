@@ -104,6 +104,11 @@ def spectrum_json(
         "window_ppm": level.fit.window_ppm,
         "noise_sd": round(noise_sd(level, signals, broadening_hz) * unit, 5),
         "components": list(level.fit.metabolites),
+        "lines": [
+            {"name": name, "ppm": metabolite.ppm}
+            for name, metabolite in level.fit.metabolites.items()
+            if metabolite.ppm is not None
+        ],
         "ppm": GRID_PPM.tolist(),
         "curves": {name: _parts(curve * unit) for name, curve in found.items()},
     }

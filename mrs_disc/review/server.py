@@ -1,0 +1,107 @@
+"""Start of the page: a socket on 127.0.0.1 alone, one process, until it is told to stop."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import webbrowser
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import uvicorn
+
+from mrs_disc.errors import InputError
+from mrs_disc.review.app import create_app
+from mrs_disc.review.catalogue import Catalogue
+from mrs_disc.review.security import Door
+
+LOOPBACK = "127.0.0.1"
+DEFAULT_PORT = 8642
+
+
+def listen(port: int | None) -> socket.socket:
+    """Return a listening socket; without a wish, the usual port or else any free one.
+
+    Raises
+    ------
+    InputError
+        If the wished port is taken.
+    """
+    for candidate in (DEFAULT_PORT, 0) if port is None else (port,):
+        try:
+            return socket.create_server((LOOPBACK, candidate), backlog=64)
+        except OSError as error:
+            problem = error.strerror or str(error)
+    raise InputError(
+        f"--port {port}: cannot be used ({problem}). Choose another, or leave --port out."
+    )
+
+
+def serve(
+    folder: Path,
+    port: int | None = None,
+    *,
+    announce: Callable[[str], None],
+    browser: bool = True,
+    dicom_reference: Path | None = None,
+) -> None:
+    """Serve the review page until it is stopped.
+
+    Parameters
+    ----------
+    folder : Path
+        Output of ``analyze`` or ``batch``.
+    port : int, optional
+        On 127.0.0.1.
+    announce : callable
+        Takes the address once the server can be reached.
+    browser : bool
+        Whether to open the address.
+    dicom_reference : Path, optional
+        A DICOM file of the patient, for the final DICOM of a single study.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to review, or the port is taken.
+    """
+    catalogue = Catalogue(folder)
+    if dicom_reference is not None and not catalogue.single:
+        raise InputError(
+            "--dicom-reference is a file of one patient; open the folder of that one study"
+        )
+    with listen(port) as listening:
+        door = Door(listening.getsockname()[1])
+        server: uvicorn.Server | None = None
+
+        def stop() -> None:
+            assert server is not None
+            server.should_exit = True
+
+        app = create_app(catalogue, door, stop, dicom_reference=dicom_reference)
+        config = uvicorn.Config(
+            app,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            h11_max_incomplete_event_size=16_384,
+            limit_concurrency=64,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=3,
+        )
+        server = uvicorn.Server(config)
+        announce(door.address)
+        threading.Thread(target=_prepare, args=(door.address, browser), daemon=True).start()
+        server.run(sockets=[listening])
+
+
+def _prepare(address: str, browser: bool) -> None:
+    """Open the browser, then load the drawing libraries before the first study asks for them."""
+    if browser:
+        webbrowser.open(address)
+    import_module("mrs_disc.review.views")

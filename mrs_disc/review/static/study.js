@@ -1,0 +1,351 @@
+// The study page: choice of level, spectrum controls, decisions, morphology, signature.
+import { get, onKeys, send } from "./page.js";
+import { Spectrum } from "./spectrum.js";
+
+const $ = (id) => document.getElementById(id);
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+const study = $("study").dataset.study;
+const results = $("study").dataset.results;
+const base = `/study/${study}`;
+const panels = all(".panel");
+const keys = panels.map((panel) => panel.dataset.key);
+const drawn = panels.filter((panel) => panel.dataset.drawn === "1").map((panel) => panel.dataset.key);
+const components = all("input[name=component]").map((input) => input.value);
+const spectrum = new Spectrum(study, components, drawn);
+const head = () => $("state").dataset.head;
+let level = null;
+
+// -------------------------------------------------------------------- levels
+
+function choose(key) {
+  if (!keys.includes(key)) return;
+  level = key;
+  all(".panel, .details").forEach((part) => (part.hidden = part.dataset.key !== key));
+  all(".tab").forEach((tab) => {
+    if (tab.dataset.key === key) tab.setAttribute("aria-current", "true");
+    else tab.removeAttribute("aria-current");
+  });
+  const panel = panels[keys.indexOf(key)];
+  $("spectrum-title").textContent = `Spectrum of ${panel.dataset.title}`;
+  all("[data-overlay]").forEach((label) => (label.hidden = label.dataset.overlay === key));
+  history.replaceState(null, "", `#${key}`);
+  const can = panel.dataset.drawn === "1";
+  $("drawing").hidden = !can;
+  $("no-spectrum").hidden = can;
+  $("no-spectrum").textContent = can ? "" : "There is no spectrum of this level.";
+  $("scale").hidden = !can;
+  if (can) spectrum.show(key).catch(cannotDraw);
+}
+
+function cannotDraw(error) {
+  $("drawing").hidden = true;
+  $("no-spectrum").hidden = false;
+  $("no-spectrum").textContent = error.message;
+}
+
+const refresh = () => spectrum.refresh().catch(cannotDraw);
+const redraw = () => spectrum.draw();
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-key]");
+  if (!link || !link.matches(".tab, .go, .voxel")) return;
+  event.preventDefault();
+  choose(link.dataset.key);
+  if (!link.matches(".tab")) $("viewer").scrollIntoView({ block: "start" });
+});
+
+function step(by) {
+  const next = keys.indexOf(level) + by;
+  if (next < 0 || next >= keys.length) return;
+  choose(keys[next]);
+}
+
+// -------------------------------------------------------------------- controls of the spectrum
+
+function toggleShown(name, on) {
+  if (on) spectrum.shown.add(name);
+  else spectrum.shown.delete(name);
+}
+
+all("input[name=curve]").forEach((input) =>
+  input.addEventListener("change", () => {
+    toggleShown(input.value, input.checked);
+    redraw();
+  }),
+);
+all("input[name=component]").forEach((input) =>
+  input.addEventListener("change", () => {
+    toggleShown(`component ${input.value}`, input.checked);
+    $("all-components").checked = all("input[name=component]").every((i) => i.checked);
+    redraw();
+  }),
+);
+$("all-components").addEventListener("change", (event) => {
+  all("input[name=component]").forEach((input) => {
+    input.checked = event.target.checked;
+    toggleShown(`component ${input.value}`, input.checked);
+  });
+  redraw();
+});
+all("input[name=overlay]").forEach((input) =>
+  input.addEventListener("change", () => {
+    if (input.checked) spectrum.overlays.add(input.value);
+    else spectrum.overlays.delete(input.value);
+    refresh();
+  }),
+);
+all("input[name=mode]").forEach((input) =>
+  input.addEventListener("change", () => {
+    spectrum.mode = input.value;
+    refresh();
+  }),
+);
+$("own-scale").addEventListener("change", (event) => {
+  spectrum.ownScale = event.target.checked;
+  redraw();
+});
+$("broadening").addEventListener("input", (event) => {
+  spectrum.broadening = Number(event.target.value);
+  $("broadening-value").textContent = `${event.target.value} Hz`;
+  refresh();
+});
+$("zoom-in").addEventListener("click", () => spectrum.zoom(0.6));
+$("zoom-out").addEventListener("click", () => spectrum.zoom(1 / 0.6));
+$("reset").addEventListener("click", () => spectrum.reset());
+$("plot").addEventListener("dblclick", () => spectrum.reset());
+
+const press = (input) => input.click();
+const pressCurve = (name) => press(document.querySelector(`input[name=curve][value=${name}]`));
+
+function broaden(by) {
+  const slider = $("broadening");
+  slider.value = Number(slider.value) + by;
+  slider.dispatchEvent(new Event("input"));
+}
+
+function overlayAll() {
+  const inputs = all("input[name=overlay]");
+  const on = !inputs.every((input) => input.checked || input.value === level);
+  inputs.forEach((input) => {
+    input.checked = on && input.value !== level;
+    if (input.checked) spectrum.overlays.add(input.value);
+    else spectrum.overlays.delete(input.value);
+  });
+  refresh();
+}
+
+// -------------------------------------------------------------------- acts
+
+const reviewer = $("reviewer");
+reviewer.value = recall("reviewer");
+reviewer.addEventListener("change", () => remember("reviewer", reviewer.value.trim()));
+
+function recall(name) {
+  try {
+    return localStorage.getItem(`mrs-disc ${name}`) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function remember(name, value) {
+  try {
+    localStorage.setItem(`mrs-disc ${name}`, value);
+  } catch {
+    // A browser that keeps nothing asks again next time.
+  }
+}
+
+const windows = "BroadcastChannel" in window ? new BroadcastChannel("mrs-disc review") : null;
+
+/** Send one act; the page says saved only when the server has said so. */
+async function act(fields, complain) {
+  complain("");
+  $("message").textContent = "";
+  if (!reviewer.value.trim()) {
+    complain("Type your name or initials first.");
+    reviewer.focus();
+    return false;
+  }
+  const body = { reviewer: reviewer.value.trim(), head: head(), results_sha256: results, ...fields };
+  const { ok, status, answer } = await send(`${base}/acts`, body);
+  if (!ok) {
+    complain(answer.error);
+    if (status === 409) {
+      $("message").textContent = answer.error;
+      $("message").focus();
+      await changed(answer.head);
+    }
+    return false;
+  }
+  $("saved").textContent = `Saved at ${answer.time.slice(11, 19)} UTC, line ${answer.n} of the log.`;
+  windows?.postMessage({ study, head: answer.head });
+  await changed(answer.head);
+  return true;
+}
+
+/** Show the state after an act, and wait until it is there. */
+function changed(newHead) {
+  $("state").dataset.head = newHead;
+  return new Promise((done) => {
+    const finish = () => {
+      document.body.removeEventListener("htmx:afterSettle", finish);
+      done();
+    };
+    document.body.addEventListener("htmx:afterSettle", finish);
+    setTimeout(finish, 3000);
+    window.htmx.trigger(document.body, "acts-changed");
+  });
+}
+
+windows?.addEventListener("message", (event) => {
+  if (event.data.study === study && event.data.head !== head()) notice();
+});
+window.addEventListener("focus", async () => {
+  const { ok, answer } = await get(`${base}/state`).catch(() => ({ ok: false }));
+  if (!ok) return;
+  if (answer.results_sha256 !== results) $("message").textContent = "These results were analysed anew. Load the page again before you decide.";
+  else if (answer.head !== head()) notice();
+});
+
+function notice() {
+  $("message").textContent = "Another window saved an act in the meantime. What you see may be out of date; the next save shows the latest state first.";
+}
+
+all("form.decision").forEach((form) =>
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const error = form.querySelector(".form-error");
+    const decision = event.submitter?.value ?? "accept";
+    await decide(form, decision, (words) => (error.textContent = words));
+  }),
+);
+
+async function decide(form, decision, complain) {
+  const { reason, verdict, comment } = form.elements;
+  if (decision !== "accept" && !reason.value) {
+    complain(`Choose a reason, then ${decision === "reject" ? "Reject" : "Unsure"} again.`);
+    reason.focus();
+    return;
+  }
+  const fields = { act: "level", key: form.dataset.key, decision, reason: reason.value, comment: comment.value };
+  if (verdict.value) fields.verdict = verdict.value;
+  await act(fields, complain);
+}
+
+function decideByKey(decision) {
+  const form = document.querySelector(`form.decision[data-key="${level}"]`);
+  form?.querySelector(`button[value=${decision}]`).click();
+}
+
+// -------------------------------------------------------------------- morphology
+
+function morphologyOf(form) {
+  const given = {};
+  for (const name of ["pfirrmann", "modic", "hiz", "herniation", "disc_height_loss"]) {
+    const { value } = form.elements[name];
+    if (value === "") continue;
+    if (name === "hiz") given[name] = value === "true";
+    else given[name] = /^\d$/.test(value) ? Number(value) : value;
+  }
+  return given;
+}
+
+all("form.morphologic").forEach((form) => {
+  const error = form.querySelector(".form-error");
+  const complain = (words) => (error.textContent = words);
+  form.addEventListener("change", async () => {
+    const query = new URLSearchParams();
+    Object.entries(morphologyOf(form)).forEach(([name, value]) => query.set(name, JSON.stringify(value)));
+    const { ok, answer } = await get(`${base}/concordance/${form.dataset.key}?${query}`);
+    if (ok) $(`concordance-${form.dataset.key}`).textContent = `${answer.concordance} (not saved yet)`;
+    else complain(answer.error);
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    act({ act: "morphology", key: form.dataset.key, ...morphologyOf(form) }, complain);
+  });
+});
+
+// -------------------------------------------------------------------- signature
+
+const sign = $("sign");
+
+function openSign() {
+  const signed = $("state").dataset.status === "signed";
+  $("final").hidden = !signed;
+  $("sign-form").hidden = signed;
+  $("sign-name").value = reviewer.value;
+  $("undecided-part").hidden = $("undecided").children.length === 0;
+  sign.querySelector(".form-error").textContent = "";
+  sign.showModal();
+}
+
+$("open-sign").addEventListener("click", openSign);
+$("sign-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const error = sign.querySelector(".form-error");
+  reviewer.value = $("sign-name").value.trim();
+  remember("reviewer", reviewer.value);
+  const saved = await act({ act: "sign" }, (words) => (error.textContent = words));
+  if (!saved) return;
+  $("sign-form").hidden = true;
+  $("final").hidden = false;
+});
+all("[data-format]").forEach((button) =>
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    const { ok, answer } = await send(`${base}/final`, { format: button.dataset.format });
+    button.disabled = false;
+    $("made").replaceChildren();
+    const entries = ok ? Object.entries(answer.files) : [[answer.error, null]];
+    entries.forEach(([name, address]) => {
+      const item = document.createElement("li");
+      const part = document.createElement(address ? "a" : "span");
+      part.textContent = name;
+      if (address) Object.assign(part, { href: address, target: "_blank", rel: "noopener" });
+      item.append(part);
+      $("made").append(item);
+    });
+  }),
+);
+
+// -------------------------------------------------------------------- dialogs and keys
+
+all("dialog [data-close]").forEach((button) => button.addEventListener("click", () => button.closest("dialog").close()));
+$("open-keys").addEventListener("click", () => $("keys").showModal());
+$("keys-on").checked = recall("keys") !== "off";
+$("keys-on").addEventListener("change", (event) => remember("keys", event.target.checked ? "on" : "off"));
+
+const focusIn = (selector) => document.querySelector(`.panel[data-key="${level}"] ${selector}`)?.focus();
+const actions = {
+  n: () => step(1),
+  p: () => step(-1),
+  a: () => decideByKey("accept"),
+  r: () => decideByKey("reject"),
+  u: () => decideByKey("unsure"),
+  c: () => focusIn("[name=comment]"),
+  m: () => focusIn("[name=pfirrmann]"),
+  s: openSign,
+  v: () => $("plot").focus(),
+  d: () => pressCurve("data"),
+  f: () => pressCurve("fit"),
+  b: () => pressCurve("baseline"),
+  e: () => pressCurve("residual"),
+  x: () => press($("all-components")),
+  g: () => press(document.querySelector("input[name=mode]:not(:checked)")),
+  h: () => press($("own-scale")),
+  o: overlayAll,
+  "[": () => broaden(-0.5),
+  "]": () => broaden(0.5),
+  j: () => $("after")?.click(),
+  k: () => $("before")?.click(),
+  "?": () => $("keys").showModal(),
+};
+keys.slice(0, 9).forEach((key, n) => (actions[n + 1] = () => choose(key)));
+onKeys(actions, () => $("keys-on").checked);
+
+$("message").tabIndex = -1;
+const asked = decodeURIComponent(location.hash.slice(1));
+const painful = document.querySelector("tr.likely .go")?.dataset.key;
+choose(keys.includes(asked) ? asked : (painful ?? drawn[0] ?? keys[0]));

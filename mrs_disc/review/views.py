@@ -1,0 +1,286 @@
+"""What the templates show, as plain data; wording and digits are those of the report."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mrs_disc.report.anatomy import AnatomySlice
+from mrs_disc.report.content import sentences
+from mrs_disc.report.level_content import (
+    amounts,
+    quality_rows,
+    quantity_rows,
+    relative_rows,
+    summary_row,
+)
+from mrs_disc.report.review_log import DECISION_SHAPE, Act, LevelReview, Review
+from mrs_disc.report.schema import Level, Results
+from mrs_disc.report.signals import LevelSignals, Signals
+from mrs_disc.report.words import VERDICT_SHAPE, clean, component_word, harmless, rounded
+from mrs_disc.review.acts import HEIGHT_LOSSES, HERNIATIONS, REASONS
+from mrs_disc.review.spectra import in_words
+from mrs_disc.review.studies import LoadedStudy
+
+STATUS_SHAPE = {
+    "not reviewed": "○",
+    "in review": "◐",
+    "signed": "●",
+    "amended since signed": "◑",
+    "signed for an earlier result": "◌",
+    "reviewed for an earlier result": "◌",
+    "log broken": "✕",
+}
+ACT_WORDS = {"level": "decision", "morphology": "morphology", "sign": "signature"}
+
+
+def study_context(study: LoadedStudy, review: Review) -> dict[str, Any]:
+    """Return the whole study page."""
+    results = study.reviewed(review)
+    signals = study.signals
+    return summary_context(study, review, results) | {
+        "panels": [
+            panel(level, original, results, signals, study.height, review)
+            for level, original in zip(results.levels, study.results.levels, strict=True)
+        ],
+        "anatomy": anatomy(results, signals),
+        "signals_problem": study.signals_problem,
+        "notices": clean(list(results.notices)),
+        "components": _components(results),
+        "reasons": REASONS,
+        "herniations": HERNIATIONS,
+        "height_losses": HEIGHT_LOSSES,
+        "clinical": clean(dict(results.clinical), 400),
+    }
+
+
+def summary_context(
+    study: LoadedStudy, review: Review, results: Results | None = None
+) -> dict[str, Any]:
+    """Return the part of the study page that an act changes."""
+    results = study.reviewed(review) if results is None else results
+    rows = [_row(level, results, review) for level in results.levels]
+    return {
+        "study": study.row.study,
+        "review": review,
+        "status_shape": STATUS_SHAPE[review.status],
+        "results_sha256": study.sha256,
+        "impression": [harmless(s) for s in sentences(results.impression)],
+        "completeness": results.completeness,
+        "rows": rows,
+        "undecided": [row["title"] for row in rows if row["measured"] and not row["decision"]],
+        "history": [_act(act, study.sha256) for act in reversed(review.history)],
+    }
+
+
+def _row(level: Level, results: Results, review: Review) -> dict[str, Any]:
+    """Return a level's line in the overview."""
+    decided = review.level(level.level, level.run)
+    row: dict[str, Any] = clean(summary_row(level, results), 400)
+    return row | {
+        "key": level.key,
+        "title": level.title,
+        "measured": level.measured,
+        "axis": _score_axis(level),
+        "agreement": agreement(row["concordance"]),
+        **_decision(decided),
+    }
+
+
+def agreement(concordance: str) -> str:
+    """Return the words of agreement alone, without the morphology they speak of.
+
+    >>> agreement("Pfirrmann IV, Modic 1: concordant; provocation positive: concordant")
+    'concordant; provocation concordant'
+    >>> agreement("no morphology given")
+    'no morphology given'
+    """
+    images, _, provocation = concordance.partition("; provocation ")
+    words = images.rpartition(": ")[2]
+    return f"{words}; provocation {provocation.rpartition(': ')[2]}" if provocation else words
+
+
+def _decision(decided: LevelReview) -> dict[str, str]:
+    return {
+        "decision": decided.decision or "",
+        "decision_shape": DECISION_SHAPE[decided.decision] if decided.decision else "",
+        "decision_words": decided.words,
+    }
+
+
+def _score_axis(level: Level) -> dict[str, float] | None:
+    """Return value and interval as places on an axis from 4 to 104."""
+    score = level.score
+    if score is None or score.value is None:
+        return None
+    low = score.value if score.low is None else score.low
+    high = score.value if score.high is None else score.high
+    return {"value": 4 + 100 * score.value, "low": 4 + 100 * low, "high": 4 + 100 * high}
+
+
+def _act(act: Act, results_sha256: str) -> dict[str, Any]:
+    words = ACT_WORDS[act.act]
+    if act.act == "level":
+        words = " ".join(filter(None, (act.decision, f"({act.reason})" if act.reason else "")))
+        words += f", quality set to {act.verdict}" if act.verdict else ""
+    if act.act == "morphology" and act.morphology:
+        given = {k: v for k, v in act.morphology.model_dump().items() if v is not None}
+        words = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in given.items()) or "none given"
+    return {
+        "n": act.n,
+        "time": act.time.replace("T", " ").replace("Z", " UTC"),
+        "reviewer": harmless(act.reviewer),
+        "level": act.key.replace("_run-", " run "),
+        "words": harmless(words),
+        "comment": harmless(act.comment),
+        "earlier": act.results_sha256 != results_sha256,
+    }
+
+
+# --------------------------------------------------------------------------- one level
+
+
+def panel(
+    level: Level,
+    original: Level,
+    results: Results,
+    signals: Signals,
+    height: float,
+    review: Review,
+) -> dict[str, Any]:
+    """Return forms and tables of one level; `original` has the automatic verdict."""
+    decided = review.level(level.level, level.run)
+    arrays = signals.levels.get(level.key)
+    base: dict[str, Any] = {
+        "key": level.key,
+        "title": level.title,
+        "measured": level.measured,
+        "drawn": level.measured and arrays is not None,
+        "review": decided,
+        "comment": decided.comment,
+        "message": harmless(level.error.message, 600) if level.error else "",
+        "morphology": level.morphology.model_dump() if level.morphology else {},
+        "provocation": harmless(level.provocation.result) if level.provocation else "",
+        "concordance": harmless(level.concordance or "no morphology given", 400),
+        **_decision(decided),
+    }
+    if not level.measured:
+        return base
+    assert level.quality is not None
+    assert level.score is not None
+    assert original.quality is not None
+    return base | {
+        "summary": clean(summary_row(level, results), 400),
+        "verdict": level.quality.verdict,
+        "automatic_verdict": original.quality.verdict,
+        "verdict_shape": VERDICT_SHAPE[level.quality.verdict],
+        "quality_reasons": clean(list(level.quality.reasons), 300),
+        "score_reasons": clean(list(level.score.reasons), 300),
+        "amounts": clean(amounts(level), 300),
+        "quantities": clean(quantity_rows(level), 300),
+        "quality": clean(quality_rows(level), 300),
+        "relative": clean(relative_rows(level, results), 300),
+        "notes": clean(list(level.notes or ()), 600),
+        "words": _spectrum_rows(level, arrays, height) if arrays is not None else [],
+        "strip": transient_strip(arrays, level.quality.rejected) if arrays is not None else None,
+    }
+
+
+def _spectrum_rows(level: Level, arrays: LevelSignals, height: float) -> list[dict[str, str]]:
+    return [
+        {
+            "name": row["name"],
+            "word": component_word(row["name"]),
+            "ppm": rounded(row["ppm"], 2),
+            **{k: rounded(row[k], 1) for k in ("data", "fit", "component", "residual")},
+            "residual_noise": rounded(row["residual_noise"], 1),
+        }
+        for row in in_words(level, arrays, height)
+    ]
+
+
+def transient_strip(arrays: LevelSignals, rejected: tuple[int, ...]) -> dict[str, Any] | None:
+    """Return frequencies of the transients as places in a picture of 600 by 84."""
+    values = arrays.frequency_hz
+    if values.size < 2:
+        return None
+    low, high = float(values.min()), float(values.max())
+    span = max(high - low, 1.0)
+    x = 40 + 548 * np.arange(values.size) / (values.size - 1)
+    y = 66 - 52 * (values - (low + high) / 2 + span / 2) / span
+    points = [
+        {"x": round(float(a), 1), "y": round(float(b), 1), "rejected": n in rejected}
+        for n, (a, b) in enumerate(zip(x, y, strict=True))
+    ]
+    words = f"{values.size} transients, frequencies from {low:.1f} to {high:.1f} Hz"
+    if rejected:
+        numbers = ", ".join(str(n + 1) for n in rejected[:20])
+        words += f"; rejected: {numbers}" + (" and more" if len(rejected) > 20 else "")
+    return {
+        "points": points,
+        "words": words.replace("-", "\u2212"),
+        "low": rounded(low, 1),
+        "high": rounded(high, 1),
+        "n": values.size,
+        "n_rejected": len(rejected),
+    }
+
+
+def _components(results: Results) -> list[dict[str, str]]:
+    names = dict.fromkeys(n for level in results.levels if level.fit for n in level.fit.metabolites)
+    return [{"name": name, "word": component_word(name)} for name in names]
+
+
+# --------------------------------------------------------------------------- anatomy
+
+
+def anatomy(results: Results, signals: Signals) -> dict[str, Any] | None:
+    """Return the slice's size in mm and the voxels' outlines in it."""
+    if signals.anatomy is None:
+        return None
+    tall, wide = signals.anatomy.pixel_mm
+    n_rows, n_columns = signals.anatomy.image.shape
+    outlines = []
+    for level in results.best.values():
+        arrays = signals.levels.get(level.key)
+        if arrays is None or arrays.outline is None:
+            continue
+        corners = (arrays.outline + 0.5) * np.array([wide, tall])
+        outlines.append(
+            {
+                "key": level.key,
+                "title": level.level,
+                "kind": level.score.label.split()[0] if level.score else "failed",
+                "points": " ".join(f"{a:.1f},{b:.1f}" for a, b in corners),
+                "x": round(float(corners[:, 0].max()) + 3, 1),
+                "y": round(float(corners[:, 1].mean()) + 3, 1),
+            }
+        )
+    return {
+        "width": round(n_columns * wide, 1),
+        "height": round(n_rows * tall, 1),
+        "outlines": outlines,
+    }
+
+
+def anatomy_png(anatomy_slice: AnatomySlice) -> bytes:
+    """Return the slice as a grey PNG."""
+    return _png(anatomy_slice.image)
+
+
+def _png(image: NDArray[np.uint8]) -> bytes:
+    n_rows, n_columns = image.shape
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        check = zlib.crc32(kind + content)
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
+
+    lines = np.zeros((n_rows, n_columns + 1), dtype=np.uint8)  # each line begins with filter 0
+    lines[:, 1:] = image
+    header = struct.pack(">IIBBBBB", n_columns, n_rows, 8, 0, 0, 0, 0)
+    parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(lines.tobytes(), 6))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts) + chunk(b"IEND", b"")
