@@ -14,11 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mrs_disc.constants import RESEARCH_USE
-from mrs_disc.report import figures
 from mrs_disc.report.citations import bibtex, references
-from mrs_disc.report.level_content import level_content, structure_unit, summary_row
 from mrs_disc.report.methods import LIMITS, methods_table, model_card, paragraph
-from mrs_disc.report.overview import overview_alt, overview_figure
 from mrs_disc.report.schema import Results
 from mrs_disc.report.signals import Signals
 from mrs_disc.report.words import CODES, COMPONENTS, clean, harmless
@@ -72,6 +69,11 @@ class View:
 
 def report_content(view: View) -> dict[str, Any]:
     """Return the whole report: words, tables and figures (SVG with alternative text)."""
+    # Here, so that tables and records alone load no plotting library.
+    from mrs_disc.report import figures
+    from mrs_disc.report.level_content import level_content, structure_unit, summary_row
+    from mrs_disc.report.overview import overview_alt, overview_figure
+
     results, signals = view.results, view.signals
     drawn = {
         level.key: figures.spectra(level, signals.levels[level.key])
@@ -165,6 +167,10 @@ def _glossary(results: Results) -> list[tuple[str, str]]:
         ("CRLB", "Cramér-Rao lower bound: the least uncertainty that the noise allows"),
         ("interval", "95 %: of a hundred such intervals, about 95 hold the true value"),
         ("probability", "of a painful disc by the score model, measurement error included"),
+        (
+            "[V] [R] [D] [P]",
+            "value read in its source, recalled, derived, proposed by this project",
+        ),
         ("concordant", "score and images (or provocation) point the same way"),
     ]
 
