@@ -356,7 +356,7 @@ def _draw_water(axes: Axes, level: Level, signals: LevelSignals) -> None:
     axes.plot(ppm[shown], after, color=FIT_COLOUR, lw=1.1, label="after")
     axes.set_xlim(5.4, 3.9)
     axes.set_xticks([5, 4.5, 4])
-    highest = 1.08 * float(max(before.max(), after.max(), 1.0))
+    highest = 1.25 * float(max(before.max(), after.max(), 1.0))
     axes.set_ylim(0, highest)
     axes.set_yticks(_nice(0, highest, 4))
     axes.set_title("water line (magnitude / noise)", **_TITLE)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mrs_disc.report import figures
-from mrs_disc.report.schema import Level, MorphologyPart, Results
+from mrs_disc.report.schema import Level, Metabolite, MorphologyPart, QuantityPart, Results
 from mrs_disc.report.signals import Signals
 from mrs_disc.report.words import (
     COMPONENTS,
@@ -20,7 +20,6 @@ from mrs_disc.report.words import (
     measured,
     number,
     probability,
-    quantity_word,
     rounded,
 )
 
@@ -131,7 +130,7 @@ def level_content(
         "provocation": level.provocation.result if level.provocation is not None else "",
         "concordance": level.concordance or "",
         "amounts": amounts(level),
-        "quantities": quantity_rows(level),
+        "others": other_rows(level),
         "relative": relative_rows(level, results),
         "factors": factor_rows(level),
         "notes": list(level.notes or ()),
@@ -196,37 +195,84 @@ def morphology_rows(morphology: MorphologyPart | None) -> list[tuple[str, str]]:
     return rows
 
 
+Cell = tuple[str, str]
+"""Value, and its interval or what else is to be said of it."""
+
+
 def amounts(level: Level) -> dict[str, Any]:
-    """Return the table of amplitudes; large and small numbers share a power of ten."""
+    """Return the table of components and sums: amplitude, ratio, amount per tissue water.
+
+    Large and small amplitudes share a power of ten; columns that no row could fill are left out.
+    """
     assert level.fit is not None
-    metabolites = level.fit.metabolites
-    largest = max((abs(m.amplitude) for m in metabolites.values()), default=1.0) or 1.0
-    power = math.floor(math.log10(largest))
-    power = power if power > 4 or power < -1 else 0
-    scale = 10.0**-power
+    fit, quantities = level.fit, level.quantities or {}
+    sums = [name for name in quantities if "/" not in name and name not in fit.metabolites]
+    power = _shared_power([m.amplitude for m in fit.metabolites.values()])
+    ratio = _denominator(level)
     rows = []
-    for name, m in metabolites.items():
-        sd = m.sd * scale
-        places = decimals(sd, m.amplitude * scale)
-        low, high = _scaled(m.low, scale), _scaled(m.high, scale)
-        shown = measured(m.amplitude * scale, sd, m.limit, high)
-        if m.limit == "upper":
-            bounds = f"estimate {measured(m.amplitude * scale, sd, None, None)}"
-        else:
-            bounds = interval(low, high, places)
+    for name in (*fit.metabolites, *sums):
+        m = fit.metabolites.get(name)
+        amount: Metabolite | QuantityPart = m if m is not None else quantities[name]
         rows.append(
             {
                 "name": name,
                 "word": COMPONENTS.get(name, (name, ""))[0],
-                "value": shown,
-                "interval": bounds,
-                "crlb": "–" if m.crlb_percent is None else number(m.crlb_percent, 2, "%"),
-                "ppm": rounded(m.ppm, 2),
-                "width": number(m.linewidth_hz, 2),
+                "amount": _cell(amount, power),
+                "ratio": _cell(quantities.get(f"{name}/{ratio}")),
+                "water": NONE if m is None else _cell(quantities.get(f"{name}/water")),
+                "crlb": "–" if m is None or m.crlb_percent is None else _percent(m.crlb_percent),
+                "ppm": "–" if m is None else rounded(m.ppm, 2),
+                "width": "–" if m is None else number(m.linewidth_hz, 2),
             }
         )
     unit = "signal units of the file" if power == 0 else f"10{_superscript(power)} signal units"
-    return {"unit": unit, "rows": rows}
+    water = next(
+        (q.unit for n in fit.metabolites if (q := quantities.get(f"{n}/water")) and q.unit), ""
+    )
+    return {
+        "unit": unit,
+        "rows": rows,
+        "ratio": ratio if any(r["ratio"] != NONE for r in rows) else "",
+        "water": water if any(r["water"] != NONE for r in rows) else "",
+    }
+
+
+NONE: Cell = ("–", "")
+RATIO = "ratio of areas"
+
+
+def _shared_power(values: list[float]) -> int:
+    """Return the power of ten that makes a column of amplitudes readable; zero where it is."""
+    largest = max((abs(v) for v in values), default=1.0) or 1.0
+    power = math.floor(math.log10(largest))
+    return power if power > 4 or power < -1 else 0
+
+
+def _denominator(level: Level) -> str:
+    """Return the component that ratios are made to."""
+    found = [n.partition("/")[2] for n in level.quantities or {} if n.partition("/")[2]]
+    names = level.fit.metabolites if level.fit is not None else {}
+    return next((n for n in found if n in names), "")
+
+
+def _percent(value: float) -> str:
+    return "> 999 %" if value > 999 else number(value, 2, "%")
+
+
+def _cell(quantity: Metabolite | QuantityPart | None, power: int = 0) -> Cell:
+    """Return a quantity as value and interval; an upper limit with the estimate behind it."""
+    if quantity is None:
+        return NONE
+    value = quantity.amplitude if isinstance(quantity, Metabolite) else quantity.value
+    if value is None:
+        return NONE
+    scale = 10.0**-power
+    sd, high = _scaled(quantity.sd, scale), _scaled(quantity.high, scale)
+    value *= scale
+    shown = measured(value, sd, quantity.limit, high)
+    if quantity.limit == "upper":
+        return shown, f"estimate {measured(value, sd, None, None)}"
+    return shown, interval(_scaled(quantity.low, scale), high, decimals(sd, value))
 
 
 def _scaled(value: float | None, scale: float) -> float | None:
@@ -237,29 +283,27 @@ def _superscript(power: int) -> str:
     return "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(c)] if c.isdigit() else "⁻" for c in str(power))
 
 
-def quantity_rows(level: Level) -> list[dict[str, str]]:
-    """Return ratios, sums and water-referenced amounts; those without a value give the reason."""
-    rows = []
+def other_rows(level: Level) -> list[tuple[str, str]]:
+    """Return the quantities that have no column in the table, and the reasons for missing ones."""
+    assert level.fit is not None
+    ratio = _denominator(level)
+    rows: list[tuple[str, str]] = []
     reasons: dict[str, list[str]] = {}
     for name, q in (level.quantities or {}).items():
+        base, _, under = name.partition("/")
+        tabled = not under or (under in (ratio, "water") and base in level.fit.metabolites)
         if q.value is None:
             reasons.setdefault(q.reason or "reason not stated", []).append(name)
-            continue
-        value, sd, low, high, unit = _in_power(q.value, q.sd, q.low, q.high, q.unit)
-        places = decimals(sd, value)
-        found = f"estimate {measured(value, sd, None, None)}"
-        rows.append(
-            {
-                "name": name,
-                "word": quantity_word(name),
-                "value": measured(value, sd, q.limit, high),
-                "interval": found if q.limit == "upper" else interval(low, high, places),
-                "unit": unit,
-            }
-        )
+        elif not tabled and not (under == ratio and base in COMPONENTS):
+            value, sd, low, high, unit = _in_power(q.value, q.sd, q.low, q.high, q.unit)
+            shown, more = _cell(
+                q.model_copy(update={"value": value, "sd": sd, "low": low, "high": high})
+            )
+            rows.append(
+                (name, f"{shown} ({more})" + (f" {unit}" if unit and unit != RATIO else ""))
+            )
     for reason, names in reasons.items():
-        rows.append({"name": ", ".join(names), "word": "", "value": "–", "interval": reason,
-                     "unit": ""})  # fmt: skip
+        rows.append(("No value", f"{', '.join(names)}: {reason}"))
     return rows
 
 
@@ -283,14 +327,18 @@ def _in_power(
 
 
 def relative_rows(level: Level, results: Results) -> list[tuple[str, str]]:
-    """Return the level against the other discs of this person."""
+    """Return the level against the other discs of this person; the run that counts alone."""
     comparison = results.comparison
+    if results.best.get(level.level) is not level:
+        return []
     rows = []
     for reference in comparison.references:
         found = reference.levels.get(level.level)
-        if found is None:
+        if found is None or reference.reference == level.level:
             continue
-        words = "this person's median" if reference.reference == "median" else reference.reference
+        words = f"{reference.reference}, the disc of best structure"
+        if reference.reference == "median":
+            words = "this person's median"
         spread = None
         if found.low is not None and found.high is not None:
             spread = (found.high - found.low) / 4

@@ -309,6 +309,8 @@ LIMITS = (
     "Lactate and lipid overlap at 1.3 ppm; propionate hides under the proteoglycan peak; alanine "
     "is a marker of acid and of collagen.",
     "Provocation discography, with which such scores are compared, is itself a disputed reference.",
+    "Differences between discs assume that these were measured alike and that their errors are "
+    "independent; where all discs are alike, each differs from the median by about zero.",
     "No disc spectroscopy at 1.5 T has been validated in public: there everything is exploratory.",
 )
 """What a reader has to know before acting; printed in every report."""
