@@ -77,8 +77,7 @@ class Grid:
     painful: FloatArray
 
 
-@lru_cache(maxsize=8)
-def grid_of(
+def make_grid(
     means: tuple[float, ...],
     sds: tuple[float, ...],
     painful: tuple[bool, ...],
@@ -87,12 +86,26 @@ def grid_of(
     step: float = _STEP,
     nodes: int = _NODES,
 ) -> Grid:
-    """Return the grid of a population model, computed once."""
+    """Return the grid of a population model.
+
+    Parameters
+    ----------
+    means, sds, painful : tuples, one per class
+    patient_sd : float
+        Standard deviation of the patients' offsets.
+    r_range : tuple of float
+        Range of r; what lies beyond counts to neither class.
+    step : float
+        Of the grid of r.
+    nodes : int
+        Of the offset.
+    """
     r = np.arange(r_range[0], r_range[1] + step / 2, step)
     node, weight = np.polynomial.hermite_e.hermegauss(nodes if patient_sd > 0 else 1)
     offset = patient_sd * node
     mean = np.array(means)[None, :, None] + offset[:, None, None]
-    density = np.exp(-0.5 * ((r - mean) / np.array(sds)[:, None]) ** 2)
+    logarithm = -0.5 * ((r - mean) / np.array(sds)[:, None]) ** 2
+    density = np.exp(logarithm - logarithm.max(axis=2, keepdims=True))
     density /= density.sum(axis=2, keepdims=True)
     return Grid(
         r=frozen(r),
@@ -101,6 +114,10 @@ def grid_of(
         density=frozen(density),
         painful=frozen(np.array(painful, dtype=np.float64)),
     )
+
+
+grid_of = lru_cache(maxsize=8)(make_grid)
+"""The same, computed once."""
 
 
 def model_grid(model: PopulationScore) -> Grid:

@@ -1,0 +1,290 @@
+"""Score models fitted to a user's own outcomes: a levels table in, a model and its card out.
+
+The model is a TOML file of the same form as the shipped ones and drops into a recipe unchanged.
+Its figures are cross-validated by patient; a model is never called validated by its own cohort.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from mrs_disc import __version__
+from mrs_disc.calibrate.assess import Assessment, assess, auc_of, cross_validated
+from mrs_disc.calibrate.logistic import (
+    DEFAULT_QUANTITIES,
+    LogisticFit,
+    fit_logistic,
+    predict_logistic,
+)
+from mrs_disc.calibrate.population import (
+    R_RANGE,
+    PopulationFit,
+    fit_population,
+    predict_population,
+)
+from mrs_disc.calibrate.table import Cohort, read_cohort
+from mrs_disc.models.scores import ScoreModel, load_score_model, score_model
+from mrs_disc.typing import FloatArray
+
+__all__ = ["Calibration", "calibrate", "calibrate_cohort"]
+
+FOLDS = 5
+SEED = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Calibration:
+    """A fitted model as it is written, its figures, and what to be warned of."""
+
+    model: ScoreModel
+    content: dict[str, Any]
+    assessment: Assessment
+    warnings: tuple[str, ...]
+    fit: PopulationFit | LogisticFit
+    outcome: str
+
+
+def calibrate(
+    table: Path,
+    *,
+    name: str,
+    kind: Literal["population", "logistic"] = "population",
+    outcome: str = "provocation",
+    quantities: Sequence[str] = (),
+    folds: int = FOLDS,
+) -> Calibration:
+    """Fit a score model to a table of discs with outcomes.
+
+    Parameters
+    ----------
+    table : Path
+        A dataset's ``levels.tsv``, or any table with its columns.
+    name : str
+        Name of the new model.
+    kind : "population" or "logistic"
+        What is fitted.
+    outcome : str
+        Column that says positive or negative.
+    quantities : sequence of str
+        For a logistic model; default acidity/structure.
+    folds : int
+        Parts of the cross-validation by patient.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be used: unreadable, too few discs, one outcome only.
+    """
+    cohort = read_cohort(table, outcome)
+    return calibrate_cohort(
+        cohort, name=name, kind=kind, outcome=outcome, quantities=quantities, folds=folds
+    )
+
+
+def calibrate_cohort(
+    cohort: Cohort,
+    *,
+    name: str,
+    kind: Literal["population", "logistic"] = "population",
+    outcome: str = "provocation",
+    quantities: Sequence[str] = (),
+    folds: int = FOLDS,
+) -> Calibration:
+    """Fit a score model to a cohort that is read already (see `calibrate`)."""
+    fitted: PopulationFit | LogisticFit
+    if kind == "population":
+        fitted = fit_population(cohort)
+        predicted = cross_validated(cohort, _population, folds=folds, seed=SEED)
+        own = predict_population(fitted, cohort)
+        body = _population_body(fitted, cohort)
+    else:
+        chosen = tuple(quantities) or DEFAULT_QUANTITIES
+        fitted = fit_logistic(cohort, chosen)
+        predicted = cross_validated(cohort, _logistic(chosen), folds=folds, seed=SEED)
+        own = predict_logistic(fitted, cohort)
+        body = _logistic_body(fitted, cohort)
+    figures = assess(predicted, cohort)
+    warnings = _warnings(own, cohort, figures)
+    content = _head(cohort, name, kind, outcome, warnings) | body
+    content["performance"] = performance(figures, cohort, folds)
+    model = score_model(content, f"{name}.toml")
+    return Calibration(
+        model=model,
+        content=content,
+        assessment=figures,
+        warnings=warnings,
+        fit=fitted,
+        outcome=outcome,
+    )
+
+
+def _population(training: Cohort) -> Callable[[Cohort], FloatArray]:
+    fitted = fit_population(training, intervals=False)
+    return lambda cohort: predict_population(fitted, cohort)
+
+
+def _logistic(quantities: Sequence[str]) -> Callable[[Cohort], Callable[[Cohort], FloatArray]]:
+    def fit(training: Cohort) -> Callable[[Cohort], FloatArray]:
+        fitted = fit_logistic(training, quantities)
+        return lambda cohort: predict_logistic(fitted, cohort)
+
+    return fit
+
+
+def _warnings(own: FloatArray, cohort: Cohort, figures: Assessment) -> tuple[str, ...]:
+    known = np.isfinite(own)
+    found = []
+    if auc_of(own[known], cohort.painful[known]) > 1 - 1e-9:
+        found.append(
+            "the outcomes are completely separated: coefficients and spreads are not reliable"
+        )
+    if figures.n_painful < 30 or figures.n_discs - figures.n_painful < 30:
+        found.append("fewer than 30 discs of one outcome: every figure is uncertain")
+    if figures.auc_low < 0.5:
+        found.append("the cross-validated AUC does not exclude chance")
+    if missing := int((~known).sum()):
+        found.append(f"{missing} discs without the needed quantities were left out")
+    return tuple(found)
+
+
+def _head(
+    cohort: Cohort, name: str, kind: str, outcome: str, warnings: Sequence[str]
+) -> dict[str, Any]:
+    base = load_score_model("acidity_structure")
+    scope = base.scope.model_dump(mode="json", exclude={"source", "status"})
+    scope["exploratory_field_t"] = []
+    if kind == "logistic":
+        scope["components"] = ["PG", "LAC"]
+    left_out = [f"{count} {why}" for why, count in cohort.skipped.items()]
+    return {
+        "schema_version": 1,
+        "name": name,
+        "version": 1,
+        "kind": kind,
+        "description": f"Fitted to {cohort.painful.size} discs with '{outcome}' of a local cohort",
+        "validated": False,
+        "intended_use": "Research, on discs measured as this cohort was.",
+        "limits": [
+            "not validated: figures are cross-validated within its own cohort",
+            "the prevalence is that of the cohort",
+            "check [scope]: it was taken over from acidity_structure and not from the cohort",
+            *(["left out: " + ", ".join(left_out)] if left_out else []),
+            *warnings,
+        ],
+        "scope": scope | {"source": "taken over from acidity_structure", "status": "P"},
+        "training": {
+            "data": f"local cohort, outcome '{outcome}'",
+            "n_patients": cohort.n_patients,
+            "n_discs": int(cohort.painful.size),
+            "software": f"mrs_disc {__version__}",
+            "source": "this cohort",
+            "status": "D",
+        },
+    }
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+def _population_body(fit: PopulationFit, cohort: Cohort) -> dict[str, Any]:
+    low, high = fit.patient_interval
+    shares = [_rounded(s) for s in fit.share[:-1]]
+    shares.append(1.0 - sum(shares))
+    return {
+        "r_range": list(R_RANGE),
+        "r_cap": _rounded(fit.r_cap),
+        "patient_sd": _rounded(fit.patient_sd),
+        "sources": {
+            "r_range": {"source": "as in acidity_structure", "status": "P"},
+            "r_cap": {"source": "mean + sd of painful discs", "status": "D"},
+            "patient_sd": {
+                "source": f"maximum likelihood, 95 % interval {low:.3f} to {high:.3f}",
+                "status": "D",
+            },
+        },
+        "class": [
+            {
+                "name": name,
+                "painful": painful,
+                "share": share,
+                "mean": _rounded(mean),
+                "sd": _rounded(sd),
+                "source": (
+                    f"maximum likelihood, 95 % intervals: mean {m[0]:.3f} to {m[1]:.3f}, "
+                    f"sd {s[0]:.3f} to {s[1]:.3f}{', common to all classes' * fit.common_sd}; "
+                    f"share counted among {cohort.painful.size} discs"
+                ),
+                "status": "D",
+            }
+            for name, painful, share, mean, sd, m, s in zip(
+                fit.names,
+                fit.painful,
+                shares,
+                fit.mean,
+                fit.sd,
+                fit.mean_interval,
+                fit.sd_interval,
+                strict=True,
+            )
+        ],
+    }
+
+
+def _logistic_body(fit: LogisticFit, cohort: Cohort) -> dict[str, Any]:
+    return {
+        "intercept": _rounded(fit.intercept),
+        "prevalence": _rounded(fit.prevalence),
+        "source": f"L2-penalised logistic regression, {fit.n_used} discs of {cohort.name}",
+        "status": "D",
+        "term": [
+            {
+                "quantity": name,
+                "transform": "none",
+                "coefficient": _rounded(coefficient),
+                "centre": _rounded(centre),
+                "scale": _rounded(scale),
+            }
+            for name, coefficient, centre, scale in zip(
+                fit.quantities, fit.coefficient, fit.centre, fit.scale, strict=True
+            )
+        ],
+    }
+
+
+def performance(figures: Assessment, cohort: Cohort, folds: int) -> dict[str, Any]:
+    """Return the figures as they stand in a model's card."""
+    return {
+        "source": f"{folds}-fold cross-validation by patient within {cohort.name}",
+        "status": "D",
+        "n_patients": figures.n_patients,
+        "n_discs": figures.n_discs,
+        "n_painful": figures.n_painful,
+        "auc": _rounded(figures.auc),
+        "auc_95": [_rounded(figures.auc_low), _rounded(figures.auc_high)],
+        "brier": _rounded(figures.brier),
+        "brier_of_prevalence": _rounded(figures.brier_of_prevalence),
+        "sensitivity": _rounded(figures.sensitivity),
+        "specificity": _rounded(figures.specificity),
+        "share_labelled": _rounded(figures.labelled),
+        **(
+            {"labels_wrong": _rounded(figures.labels_wrong)}
+            if figures.labels_wrong is not None
+            else {}
+        ),
+        "calibration": [
+            {
+                "predicted": _rounded(b.mean),
+                "observed": _rounded(b.observed),
+                "low": _rounded(b.low),
+                "high": _rounded(b.high),
+                "n": b.count,
+            }
+            for b in figures.bins
+        ],
+    }

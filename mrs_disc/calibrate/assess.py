@@ -1,0 +1,205 @@
+"""How good predicted probabilities are: AUC, Brier score, calibration, labels; by patient.
+
+Whole patients are left out and drawn again: the discs of one patient are not independent, and a
+disc's neighbours enter its probability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+from mrs_disc.calibrate.table import Cohort
+from mrs_disc.typing import BoolArray, FloatArray, IntArray
+
+Fit = Callable[[Cohort], Callable[[Cohort], FloatArray]]
+"""A training cohort to a function that predicts probabilities of another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bin:
+    """Discs of similar probability: the mean of it, and the share that was painful."""
+
+    mean: float
+    observed: float
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """Figures of predicted probabilities against outcomes."""
+
+    n_discs: int
+    n_patients: int
+    n_painful: int
+    auc: float
+    auc_low: float
+    auc_high: float
+    brier: float
+    brier_of_prevalence: float
+    sensitivity: float
+    specificity: float
+    labelled: float
+    labels_wrong: float | None
+    bins: tuple[Bin, ...]
+    curve: tuple[tuple[float, float], ...]
+
+
+def auc_of(score: FloatArray, positive: BoolArray) -> float:
+    """Return the area under the ROC curve: the chance that a positive scores above a negative.
+
+    Ties count half.
+
+    >>> auc_of(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
+    0.75
+    """
+    order = np.argsort(score, kind="stable")
+    ordered = score[order]
+    first = np.searchsorted(ordered, ordered, side="left")
+    last = np.searchsorted(ordered, ordered, side="right")
+    rank = np.empty(score.size)
+    rank[order] = (first + last + 1) / 2
+    n = int(positive.sum())
+    if n in (0, score.size):
+        return float("nan")
+    return float((rank[positive].sum() - n * (n + 1) / 2) / (n * (score.size - n)))
+
+
+def roc(score: FloatArray, positive: BoolArray) -> tuple[tuple[float, float], ...]:
+    """Return points (1 - specificity, sensitivity) from (0, 0) to (1, 1)."""
+    limits = np.unique(score)[::-1]
+    points = [(0.0, 0.0)]
+    for limit in limits:
+        called = score >= limit
+        points.append((float(called[~positive].mean()), float(called[positive].mean())))
+    return tuple(points)
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share (Wilson, J Am Stat Assoc 1927;22:209)."""
+    if n == 0:
+        return 0.0, 1.0
+    z = 1.959964
+    share = successes / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return max(centre - half, 0.0), min(centre + half, 1.0)
+
+
+def rows_by_patient(patients: Sequence[str]) -> list[IntArray]:
+    """Return the rows of each patient, in the order of first appearance."""
+    found: dict[str, list[int]] = {}
+    for row, patient in enumerate(patients):
+        found.setdefault(patient, []).append(row)
+    return [np.array(rows, dtype=np.int64) for rows in found.values()]
+
+
+def cross_validated(cohort: Cohort, fit: Fit, *, folds: int, seed: int) -> FloatArray:
+    """Return the probability of each disc from a model that never saw its patient.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        All discs.
+    fit : callable
+        Fits a training cohort and returns its predictor.
+    folds : int
+        Number of parts; patients are dealt out so that each part has painful discs.
+    seed : int
+        Of the order in which patients are dealt out.
+    """
+    rng = np.random.default_rng(seed)
+    groups = rows_by_patient(cohort.patients)
+    order = rng.permutation(len(groups))
+    share = [cohort.painful[groups[i]].mean() for i in order]
+    dealt = [order[i] for i in np.argsort(share, kind="stable")]
+    predicted = np.full(cohort.painful.size, np.nan)
+    for fold in range(min(folds, len(groups))):
+        out = np.concatenate([groups[i] for i in dealt[fold::folds]])
+        rest = np.setdiff1d(np.arange(cohort.painful.size), out)
+        predicted[out] = fit(cohort.take(rest))(cohort.take(out))
+    return predicted
+
+
+def assess(
+    probability: FloatArray,
+    cohort: Cohort,
+    *,
+    likely: float = 0.8,
+    unlikely: float = 0.2,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Assessment:
+    """Return the figures of predicted probabilities; discs without one are left out."""
+    known = np.isfinite(probability)
+    cohort = cohort.take(np.flatnonzero(known))
+    probability, painful = probability[known], cohort.painful
+    groups = rows_by_patient(cohort.patients)
+    low, high = _bootstrap(probability, painful, groups, resamples, seed)
+    called, cleared = probability >= likely, probability <= unlikely
+    labelled = called | cleared
+    wrong = (called & ~painful) | (cleared & painful)
+    positive = probability >= painful.mean()
+    return Assessment(
+        n_discs=int(painful.size),
+        n_patients=len(groups),
+        n_painful=int(painful.sum()),
+        auc=auc_of(probability, painful),
+        auc_low=low,
+        auc_high=high,
+        brier=float(np.mean((probability - painful) ** 2)),
+        brier_of_prevalence=float(painful.mean() * (1 - painful.mean())),
+        sensitivity=float(positive[painful].mean()),
+        specificity=float((~positive)[~painful].mean()),
+        labelled=float(labelled.mean()),
+        labels_wrong=float(wrong.sum() / labelled.sum()) if labelled.any() else None,
+        bins=calibration_bins(probability, painful),
+        curve=roc(probability, painful),
+    )
+
+
+def _bootstrap(
+    probability: FloatArray,
+    painful: BoolArray,
+    groups: Sequence[IntArray],
+    resamples: int,
+    seed: int,
+) -> tuple[float, float]:
+    """Return the 95 % interval of the AUC over resampled patients."""
+    rng = np.random.default_rng(seed)
+    values = []
+    for _ in range(resamples):
+        chosen = rng.integers(0, len(groups), len(groups))
+        rows = np.concatenate([groups[i] for i in chosen])
+        if 0 < painful[rows].sum() < rows.size:
+            values.append(auc_of(probability[rows], painful[rows]))
+    if not values:
+        return 0.0, 1.0
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def calibration_bins(
+    probability: FloatArray, painful: BoolArray, count: int = 8
+) -> tuple[Bin, ...]:
+    """Return bins of about equal size, each with the 95 % interval of its share."""
+    order = np.argsort(probability, kind="stable")
+    bins = []
+    for rows in np.array_split(order, min(count, max(order.size // 8, 1))):
+        hits = int(painful[rows].sum())
+        low, high = wilson(hits, rows.size)
+        bins.append(
+            Bin(
+                mean=float(probability[rows].mean()),
+                observed=hits / rows.size,
+                low=low,
+                high=high,
+                count=int(rows.size),
+            )
+        )
+    return tuple(bins)

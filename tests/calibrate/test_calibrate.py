@@ -1,0 +1,262 @@
+"""Calibration on cohorts whose generating parameters are known."""
+
+from __future__ import annotations
+
+import tomllib
+
+import numpy as np
+import pytest
+
+from mrs_disc.calibrate import calibrate
+from mrs_disc.calibrate.assess import assess, auc_of, wilson
+from mrs_disc.calibrate.table import read_cohort
+from mrs_disc.calibrate.write import card_html, model_toml, toml_text
+from mrs_disc.errors import InputError
+from mrs_disc.models.scores import load_score_model
+from mrs_disc.recipe import ScoreOptions
+from mrs_disc.score import score_discs
+from mrs_disc.score.disc import Disc
+
+MEAN, SD, SHARE, PATIENT_SD = (-2.9, -1.9, -0.9), (0.45, 0.45, 0.45), (0.35, 0.35, 0.3), 0.3
+SUMS = ("acidity", "structure", "log(acidity/structure)", "acidity/structure")
+HEADER = [
+    *("participant_id", "level", "run", "status", "verdict", "provocation", "pfirrmann"),
+    *(name + end for name in SUMS for end in ("", "_sd")),
+]
+
+
+def write_cohort(path, seed=1, patients=80, discs=5, error=4.0, grades=True, outcome=None):
+    """Write a table drawn from the population model with errors of acidity and structure."""
+    rng = np.random.default_rng(seed)
+    lines = ["\t".join(HEADER)]
+    for patient in range(patients):
+        offset = PATIENT_SD * rng.standard_normal()
+        for n in range(discs):
+            kind = int(rng.choice(3, p=SHARE))
+            r = MEAN[kind] + offset + SD[kind] * rng.standard_normal()
+            structure = (200, 100, 90)[kind] * np.exp(0.25 * rng.standard_normal())
+            a = structure * np.exp(r) + error * rng.standard_normal()
+            s = structure + error * rng.standard_normal()
+            result = "positive" if kind == 2 else "negative"
+            if outcome is not None:
+                result = outcome
+            cut = max(a, 0.0)
+            ratio_sd = np.hypot(error, error * cut / s) / s
+            log = np.log(cut / s) if cut > 2 * error else np.nan
+            log_sd = np.hypot(error / a, error / s) if cut > 2 * error else np.nan
+            grade = (1 if kind == 0 else 4) if grades else "n/a"
+            numbers = (cut, error, s, error, log, log_sd, cut / s, ratio_sd)
+            cells = [f"sub-{patient:03d}", f"L{n + 1}-L{n + 2}", "1", "ok", "good", result, grade]
+            cells += ["n/a" if np.isnan(x) else f"{x:.6g}" for x in numbers]
+            lines.append("\t".join(str(c) for c in cells))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    path = write_cohort(tmp_path_factory.mktemp("cohort") / "levels.tsv")
+    return path, calibrate(path, name="local")
+
+
+def test_the_generating_parameters_lie_in_their_intervals(fitted):
+    fit = fitted[1].fit
+    assert fit.names == ("healthy", "degenerated", "painful")
+    inside = [m[0] <= t <= m[1] for m, t in zip(fit.mean_interval, MEAN, strict=True)]
+    inside += [s[0] <= t <= s[1] for s, t in zip(fit.sd_interval, SD, strict=True)]
+    inside.append(fit.patient_interval[0] <= PATIENT_SD <= fit.patient_interval[1])
+    # Seven intervals of 95 %: two misses have a chance of 4 %.
+    assert sum(inside) >= 6
+    assert np.abs(fit.mean - MEAN).max() < 0.15
+    assert fit.patient_sd == pytest.approx(PATIENT_SD, abs=0.12)
+
+
+def test_cross_validated_auc_is_that_of_scikit_learn_on_the_same_predictions(fitted):
+    metrics = pytest.importorskip("sklearn.metrics")
+    path, found = fitted
+    from mrs_disc.calibrate import SEED, _population
+    from mrs_disc.calibrate.assess import cross_validated
+
+    cohort = read_cohort(path)
+    predicted = cross_validated(cohort, _population, folds=5, seed=SEED)
+    assert found.assessment.auc == pytest.approx(metrics.roc_auc_score(cohort.painful, predicted))
+    brier = metrics.brier_score_loss(cohort.painful, predicted)
+    assert found.assessment.brier == pytest.approx(brier)
+    assert found.assessment.auc_low < found.assessment.auc < found.assessment.auc_high
+
+
+def test_the_model_drops_into_a_recipe_and_predicts_what_was_cross_validated(fitted, tmp_path):
+    """The written file, read back, ranks the cohort about as well as the cross-validation says."""
+    path, found = fitted
+    file = tmp_path / "local.toml"
+    file.write_text(model_toml(found))
+    model = load_score_model(str(file))
+    cohort = read_cohort(path)
+    table = cohort.columns
+    scores = []
+    for row in range(60):
+        disc = Disc(
+            level="L4-L5",
+            acidity=table["acidity"][row],
+            acidity_sd=table["acidity_sd"][row],
+            structure=table["structure"][row],
+            structure_sd=table["structure_sd"][row],
+            components=("PG", "LAC", "ALA", "PA", "COL"),
+            echo_time_s=0.03,
+            field_t=3.0,
+        )
+        scores.append(score_discs([disc], model, ScoreOptions())[0].value)
+    assert auc_of(np.array(scores), cohort.painful[:60]) > 0.85
+    content = tomllib.loads(file.read_text())
+    assert content["validated"] is False
+    assert content["performance"]["auc"] == pytest.approx(found.assessment.auc, rel=1e-5)
+
+
+def test_without_grades_there_are_two_classes(tmp_path):
+    path = write_cohort(tmp_path / "levels.tsv", grades=False, patients=40)
+    found = calibrate(path, name="two", folds=3)
+    assert found.fit.names == ("painless", "painful")
+    assert found.fit.painful == (False, True)
+
+
+def test_logistic_regression_is_scikit_learns_and_its_card_is_complete(tmp_path):
+    linear = pytest.importorskip("sklearn.linear_model")
+    path = write_cohort(tmp_path / "levels.tsv", patients=40)
+    found = calibrate(path, name="logit", kind="logistic")
+    cohort = read_cohort(path)
+    x = cohort.columns["acidity/structure"]
+    z = ((x - x.mean()) / x.std())[:, None]
+    own = linear.LogisticRegression(C=1.0).fit(z, cohort.painful)
+    assert found.fit.coefficient[0] == pytest.approx(own.coef_[0, 0], rel=1e-3)
+    assert found.content["term"][0]["quantity"] == "acidity/structure"
+    html = card_html(found)
+    assert "AUC" in html
+    assert "src=" not in html
+    assert "research use only" in html.lower()
+
+
+def test_card_of_a_population_model_names_figures_and_warnings(fitted):
+    html = card_html(fitted[1])
+    assert f"{fitted[1].assessment.auc:.3f}" in html
+    assert "Calibration" in html
+    assert "healthy" in html
+
+
+def test_two_runs_write_the_same_bytes(fitted, tmp_path):
+    path, found = fitted
+    assert model_toml(calibrate(path, name="local")) == model_toml(found)
+
+
+# ------------------------------------------------------------------ refusals and warnings
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"outcome": "negative"}, "are painless"),
+        ({"outcome": "positive"}, "are painful"),
+        ({"patients": 3}, "at least"),
+        ({"outcome": "indeterminate"}, "no disc can be used"),
+    ],
+)
+def test_a_cohort_that_cannot_teach_anything_is_refused(tmp_path, options, words):
+    path = write_cohort(tmp_path / "levels.tsv", **{"patients": 30, **options})
+    with pytest.raises(InputError, match=words):
+        calibrate(path, name="x")
+
+
+def test_five_patients_are_too_few_however_many_discs(tmp_path):
+    path = write_cohort(tmp_path / "levels.tsv", patients=5, discs=10)
+    with pytest.raises(InputError, match="5 patients; at least 6"):
+        calibrate(path, name="x")
+
+
+def test_a_missing_column_is_named_with_a_suggestion(tmp_path):
+    path = write_cohort(tmp_path / "levels.tsv", patients=10)
+    with pytest.raises(InputError, match="Did you mean 'provocation'"):
+        calibrate(path, name="x", outcome="provokation")
+
+
+def test_reversed_outcomes_are_not_fitted(tmp_path):
+    path = write_cohort(tmp_path / "levels.tsv", patients=30)
+    text = path.read_text().replace("positive", "x").replace("negative", "positive")
+    path.write_text(text.replace("x\t", "negative\t"))
+    with pytest.raises(InputError, match="no more acid"):
+        calibrate(path, name="x")
+
+
+def test_complete_separation_is_warned_of(tmp_path):
+    path = write_cohort(tmp_path / "levels.tsv", patients=30, error=1.0, grades=False)
+    rows = path.read_text().splitlines()
+    place = HEADER.index("acidity/structure")
+    cells = [row.split("\t") for row in rows[1:]]
+    for row in cells:
+        row[HEADER.index("provocation")] = "positive" if float(row[place]) > 0.25 else "negative"
+    path.write_text("\n".join([rows[0], *("\t".join(c) for c in cells)]))
+    found = calibrate(path, name="x", kind="logistic")
+    assert any("separated" in w for w in found.warnings)
+    assert any("separated" in limit for limit in found.content["limits"])
+
+
+def test_poor_failed_and_repeated_discs_are_left_out_and_counted(tmp_path):
+    path = write_cohort(tmp_path / "levels.tsv", patients=30)
+    lines = path.read_text().splitlines()
+    lines[1] = lines[1].replace("\tgood\t", "\tpoor\t")
+    lines[2] = lines[2].replace("\tok\t", "\tfailed\t")
+    lines.append(lines[5].replace("\t1\tok", "\t2\tok"))
+    path.write_text("\n".join(lines))
+    cohort = read_cohort(path)
+    assert cohort.painful.size == 30 * 5 - 2
+    assert cohort.skipped == {"of poor quality": 1, "failed": 1, "measured again": 1}
+
+
+def test_a_comma_separated_table_reads_the_same(tmp_path):
+    path = write_cohort(tmp_path / "levels.tsv", patients=20)
+    comma = tmp_path / "levels.csv"
+    comma.write_text(path.read_text().replace("\t", ","))
+    one, other = read_cohort(path), read_cohort(comma)
+    assert np.array_equal(one.columns["acidity"], other.columns["acidity"])
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"a,b\n1,2\n", b"\x00\x01\x02\n"])
+def test_a_file_that_is_no_table_of_discs_is_refused_in_one_line(tmp_path, content):
+    path = tmp_path / "odd.tsv"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        read_cohort(path)
+    assert "\n" not in str(caught.value)
+
+
+# ------------------------------------------------------------------ figures
+
+
+def test_auc_is_the_share_of_ordered_pairs():
+    rng = np.random.default_rng(0)
+    score = rng.integers(0, 6, 60).astype(float)
+    positive = rng.random(60) < 0.4
+    pairs = [(a > b) + 0.5 * (a == b) for a in score[positive] for b in score[~positive]]
+    assert auc_of(score, positive) == pytest.approx(np.mean(pairs))
+
+
+def test_wilson_interval_has_its_textbook_values():
+    low, high = wilson(8, 10)
+    assert (low, high) == (pytest.approx(0.4902, abs=1e-4), pytest.approx(0.9433, abs=1e-4))
+
+
+def test_labels_are_counted(tmp_path):
+    cohort = read_cohort(write_cohort(tmp_path / "levels.tsv", patients=20))
+    perfect = np.where(cohort.painful, 0.9, 0.1)
+    figures = assess(perfect, cohort, resamples=50)
+    assert (figures.labelled, figures.labels_wrong, figures.auc) == (1.0, 0.0, 1.0)
+    assert assess(np.full(perfect.size, 0.5), cohort, resamples=50).labels_wrong is None
+
+
+def test_toml_text_reads_back():
+    content = {
+        "name": 'a "quoted" name',
+        "limits": ["one", "two"],
+        "r_range": [-5.0, 1.0],
+        "scope": {"field_t": [3.0], "sources": {"a b": {"source": "s", "status": "D"}}},
+        "class": [{"name": "x", "painful": True, "n": 3}, {"name": "y", "painful": False, "n": 4}],
+    }
+    assert tomllib.loads(toml_text(content)) == content
