@@ -98,6 +98,8 @@ class Disc:
         Gaussian FWHM of the field inhomogeneity.
     gas : float or None
         Signal that a vacuum phenomenon leaves, `None` without one.
+    gas_broadening : float
+        Factor by which it has broadened `b0_width_hz`.
     """
 
     level: str
@@ -112,6 +114,7 @@ class Disc:
     water_fraction: float
     snr: float
     gas: float | None
+    gas_broadening: float
     morphology: Morphology
     provocation: Provocation
 
@@ -200,7 +203,7 @@ def draw_disc(
     if has_gas if gas is None else gas:
         grade, b0_width = 5, b0_width * broader
     else:
-        loss = 0.0
+        loss, broader = 0.0, 1.0
     return Disc(
         level=level,
         kind=kind,
@@ -214,6 +217,7 @@ def draw_disc(
         water_fraction=c.water_fraction,
         snr=snr,
         gas=loss or None,
+        gas_broadening=broader,
         morphology=_morphology(rng, kind, grade),
         provocation=_provocation(rng, kind),
     )

@@ -240,11 +240,10 @@ def plan(
     run, snr, spoilt
         As in `simulate_study`, for this disc.
     """
-    undisturbed = clean_signal(disc, scan, model)
-    target = undisturbed.peak_height / ((snr or disc.snr) * np.sqrt(scan.n_points))
     # A vacuum phenomenon takes signal and leaves the noise; so does a failed shim.
-    if disc.gas is not None:
-        target /= disc.gas
+    healthy = replace(disc, gas=None, b0_width_hz=disc.b0_width_hz / disc.gas_broadening)
+    undisturbed = clean_signal(healthy, scan, model)
+    target = undisturbed.peak_height / ((snr or disc.snr) * np.sqrt(scan.n_points))
     if "broad" in spoilt:
         disc = replace(disc, b0_width_hz=float(np.hypot(disc.b0_width_hz, 60.0)))
     if "noise" in spoilt:

@@ -15,7 +15,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -27,6 +27,9 @@ from mrs_disc.models import Component, MetaboliteModel
 from mrs_disc.recipe import Recipe
 from mrs_disc.steps import fit, preprocess
 from mrs_disc.steps.water_reference import water_amplitude
+
+Table: TypeAlias = dict[str, dict[str, float]]
+"""Data set to metabolite to amount."""
 
 GROUPS = ("NAA", "Cr+PCr", "GPC+PCho", "Glu+Gln", "Ins", "Glu", "Gln", "GSH", "Tau", "Lac")
 _WATER_MMOL = 29697.0
@@ -108,8 +111,16 @@ def validate_challenge(folder: Path, recipe: Recipe | None = None) -> Challenge:
                 ours[name] = _fit_one(folder, name, model, recipe)
             except InputError as error:
                 failures[name] = str(error)
-    lines = tuple(_line(group, truth, ours, peers) for group in GROUPS)
+    lines = tuple(_line(g, truth, ours, peers) for g in GROUPS if _known(g, model, truth))
     return Challenge(lines=lines, datasets=tuple(truth), failures=failures)
+
+
+def _known(group: str, model: MetaboliteModel, truth: Table) -> bool:
+    """Say whether the basis and all data sets of the truth have the members of a group."""
+    members = set(group.split("+"))
+    return members <= {c.name for c in model.component} and all(
+        members <= set(amounts) for amounts in truth.values()
+    )
 
 
 def challenge_model(folder: Path) -> MetaboliteModel:
@@ -154,7 +165,8 @@ def _fit_one(
         raise InputError("the water reference has no measurable amplitude")
     # The basis holds one unit per proton; water has two.
     scale = _WATER_MMOL * _METABOLITE_RELAXATION * 2.0 / water[0]
-    return {group: _amount(result, group.split("+"), scale) for group in GROUPS}
+    groups = [group for group in GROUPS if result.has(*group.split("+"))]
+    return {group: _amount(result, group.split("+"), scale) for group in groups}
 
 
 def _amount(result: FitResult, members: Sequence[str], scale: float) -> tuple[float, float, float]:
@@ -199,9 +211,6 @@ def _acquisition(folder: Path, name: str) -> DiscAcquisition:
     )
 
 
-Table = dict[str, dict[str, float]]
-
-
 def _tables(folder: Path, pattern: str) -> Table:
     """Return all tables of a pattern as one: data set to metabolite to amount."""
     merged: Table = {}
@@ -238,7 +247,8 @@ def _line(
     relative = found[:, 0] / true - 1
     beside = {}
     for peer, table in peers.items():
-        shared = [name for name in truth if name in table]
+        members = set(group.split("+"))
+        shared = [name for name in truth if members <= set(table.get(name, {}))]
         errors = [_sum(table[name], group) / _sum(truth[name], group) - 1 for name in shared]
         beside[peer] = float(np.sqrt(np.mean(np.square(errors)))) if errors else float("nan")
     return GroupLine(
