@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import jinja2
 from starlette.applications import Starlette
@@ -113,7 +113,7 @@ class Server:
     def list_page(self, request: Request) -> Response:
         """Return one page of the list; only its rows where the page itself asks."""
         if self.catalogue.single:
-            return RedirectResponse(f"/study/{next(iter(self.catalogue.studies))}", 303)
+            return RedirectResponse(f"/study/{quote(next(iter(self.catalogue.studies)))}", 303)
         query = query_of(request.query_params)
         page = self.catalogue.page(query, self.library.state)
         context = {
@@ -138,6 +138,7 @@ class Server:
         study = self._study(request)
         context = study_context(study, study.review())
         found = self.catalogue.found(query, self.library.state)
+        found = [row for row in found if not row.failure]
         place = next((n for n, row in enumerate(found) if row.study == study.row.study), None)
         context |= {
             "back": _link(query),
@@ -254,7 +255,7 @@ class Server:
 
         study = self._study(request)
         made = make_final(study, _format_of(body), self.dicom_reference)
-        base = f"/study/{study.row.study}/final"
+        base = f"/study/{quote(study.row.study)}/final"
         return JSONResponse({"files": {path.name: f"{base}/{path.name}" for path in made}})
 
     def final_file(self, request: Request) -> Response:

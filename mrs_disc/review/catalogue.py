@@ -18,12 +18,14 @@ from mrs_disc.report.results import RESULTS_NAME
 from mrs_disc.report.schema import read_record
 
 TABLE_NAME = "levels.tsv"
+FAILURES_NAME = "failures.tsv"
 MAX_TABLE_BYTES = 1_000_000_000
 MAX_SCANNED = 2_000
 """Results that are opened where a folder has no table."""
 PAGE_SIZE = 50
 
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,119}$")
+_NAME = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,199}")
+"""What the folder of a study may be called: one part of a path, and never a hidden one."""
 _COLUMNS = (
     "participant_id",
     "session_id",
@@ -70,11 +72,12 @@ class LevelRow:
 
 @dataclass(frozen=True, slots=True)
 class StudyRow:
-    """One study: its name in addresses, its folder and its levels."""
+    """One study: its name in addresses, its folder and its levels, or why it has none."""
 
     study: str
     folder: Path
     levels: tuple[LevelRow, ...]
+    failure: str = ""
 
     @property
     def n_poor(self) -> int:
@@ -83,8 +86,8 @@ class StudyRow:
 
     @property
     def n_failed(self) -> int:
-        """Number of levels that were not measured."""
-        return sum(row.failed for row in self.levels)
+        """Number of levels that were not measured; a study without results counts as one."""
+        return sum(row.failed for row in self.levels) + bool(self.failure)
 
     @property
     def highest(self) -> LevelRow | None:
@@ -166,7 +169,10 @@ class Catalogue:
             stat = table.stat()
             stamp = (stat.st_mtime_ns, stat.st_size)
         if not self._studies or stamp != self._stamp:
-            rows = _rows_of_table(table) if stamp else _rows_of_results(self.folder, self.single)
+            if stamp:
+                rows = _rows_of_table(table) + _failed_studies(self.folder / FAILURES_NAME)
+            else:
+                rows = _rows_of_results(self.folder, self.single)
             self._studies = {row.study: row for row in rows}
             self._sorted = {}
             self._stamp = stamp
@@ -248,8 +254,22 @@ def _rows_of_table(path: Path) -> list[StudyRow]:
     return [
         StudyRow("_".join(filter(None, key)), path.parent.joinpath(*filter(None, key)), tuple(rows))
         for key, rows in levels.items()
-        if all(_NAME.match(part) for part in key if part)
+        if all(_NAME.fullmatch(part) for part in key if part)
     ]
+
+
+def _failed_studies(path: Path) -> list[StudyRow]:
+    """Read the studies that have no results at all; single levels stand in the other table."""
+    if not path.is_file() or path.stat().st_size > MAX_TABLE_BYTES:
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n")[1:]:
+        cells = line.split("\t")
+        parts = cells[0].split("/")
+        if len(cells) == 5 and cells[1] == "n/a" and all(_NAME.fullmatch(p) for p in parts):
+            folder = path.parent.joinpath(*parts)
+            rows.append(StudyRow("_".join(parts), folder, (), f"{cells[3]}: {cells[4]}"))
+    return rows
 
 
 def _level_row(level: str, run: str, status: str, verdict: str, label: str, score: str) -> LevelRow:
@@ -278,13 +298,13 @@ def _rows_of_results(folder: Path, single: bool) -> list[StudyRow]:
     rows = []
     for path in found:
         parts = path.parent.relative_to(folder).parts
-        if all(_NAME.match(part) for part in parts):
+        if all(_NAME.fullmatch(part) for part in parts):
             rows.append(_row_of_record("_".join(parts), path.parent, read_record(path)))
     return rows
 
 
 def _row_of_record(name: str, folder: Path, record: dict[str, Any]) -> StudyRow:
-    study = name if _NAME.match(name) else "study"
+    study = name if _NAME.fullmatch(name) else "study"
     try:
         levels = tuple(_level_of_record(level) for level in record["levels"])
     except (KeyError, TypeError, AttributeError):

@@ -13,8 +13,8 @@ from mrs_disc.report.anatomy import AnatomySlice
 from mrs_disc.report.content import sentences
 from mrs_disc.report.level_content import (
     amounts,
+    other_rows,
     quality_rows,
-    quantity_rows,
     relative_rows,
     summary_row,
 )
@@ -181,7 +181,7 @@ def panel(
         "quality_reasons": clean(list(level.quality.reasons), 300),
         "score_reasons": clean(list(level.score.reasons), 300),
         "amounts": clean(amounts(level), 300),
-        "quantities": clean(quantity_rows(level), 300),
+        "others": clean(other_rows(level), 300),
         "quality": clean(quality_rows(level), 300),
         "relative": clean(relative_rows(level, results), 300),
         "notes": clean(list(level.notes or ()), 600),

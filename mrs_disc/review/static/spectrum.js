@@ -12,9 +12,9 @@ const CURVES = ["data", "fit", "baseline"];
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 export class Spectrum {
-  /** @param {string} study name of the study in addresses @param {string[]} components all names @param {string[]} levels keys that can be drawn */
-  constructor(study, components, levels) {
-    this.study = study;
+  /** @param {string} base address of the study @param {string[]} components all names @param {string[]} levels keys that can be drawn */
+  constructor(base, components, levels) {
+    this.base = base;
     this.components = components;
     this.levels = levels;
     this.cache = new Map();
@@ -37,7 +37,7 @@ export class Spectrum {
 
   /** Fetch a level's curves, once for each line broadening. */
   async load(key) {
-    const address = `/study/${this.study}/spectrum/${key}?broadening=${this.broadening}`;
+    const address = `${this.base}/spectrum/${key}?broadening=${this.broadening}`;
     if (!this.cache.has(address)) this.cache.set(address, get(address));
     const { ok, answer } = await this.cache.get(address);
     if (!ok) {
@@ -202,6 +202,7 @@ export class Spectrum {
     ctx.save();
     ctx.font = `${12 * pixel}px system-ui, sans-serif`;
     ctx.fillStyle = colour("muted");
+    ctx.textAlign = "left";
     ctx.textBaseline = "top";
     ctx.fillText("residual; band: 2 × noise", bbox.left + 4 * pixel, bbox.top);
     ctx.restore();

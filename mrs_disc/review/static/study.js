@@ -6,12 +6,12 @@ const $ = (id) => document.getElementById(id);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const study = $("study").dataset.study;
 const results = $("study").dataset.results;
-const base = `/study/${study}`;
+const base = `/study/${encodeURIComponent(study)}`;
 const panels = all(".panel");
 const keys = panels.map((panel) => panel.dataset.key);
 const drawn = panels.filter((panel) => panel.dataset.drawn === "1").map((panel) => panel.dataset.key);
 const components = all("input[name=component]").map((input) => input.value);
-const spectrum = new Spectrum(study, components, drawn);
+const spectrum = new Spectrum(base, components, drawn);
 const head = () => $("state").dataset.head;
 let level = null;
 

@@ -1,0 +1,287 @@
+"""The log: what a chain proves, what an act changes, what stays as it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mrs_disc.errors import InputError, OutputError
+from mrs_disc.report.review_log import (
+    LOG_NAME,
+    START,
+    parse_log,
+    read_log,
+    read_review,
+    review_columns,
+    review_of,
+    reviewed,
+)
+from mrs_disc.review.acts import fields_of, sent
+from mrs_disc.review.journal import StaleError, append_act
+
+TIME = "2025-03-01T09:30:00Z"
+
+
+def sha256_of(folder):
+    return hashlib.sha256((folder / "results.json").read_bytes()).hexdigest()
+
+
+def record_of(folder):
+    return json.loads((folder / "results.json").read_bytes())
+
+
+def act(folder, **fields):
+    """Append an act as the server does."""
+    digest, record = sha256_of(folder), record_of(folder)
+    head = read_log(folder).head
+    body = {"reviewer": "AB", "head": head, "results_sha256": digest, **fields}
+    checked = sent(json.dumps(body).encode())
+    return append_act(
+        folder, head, digest, TIME, lambda log: fields_of(checked, record, log, digest, TIME)
+    )
+
+
+def reject(folder, key="L4-L5", reason="low signal", **more):
+    return act(folder, act="level", key=key, decision="reject", reason=reason, **more)
+
+
+def test_without_a_log_nothing_is_reviewed_and_the_record_is_the_analysis(folder):
+    review = read_review(folder)
+    assert (review.status, review.signed, review.signed_by) == ("not reviewed", False, None)
+    after = reviewed(record_of(folder), review)
+    assert after["impression"] == record_of(folder)["impression"]
+    assert after["completeness"] == record_of(folder)["completeness"]
+    assert after["levels"][1]["score"] == record_of(folder)["levels"][1]["score"]
+
+
+def test_every_line_carries_the_hash_of_the_line_before(folder):
+    reject(folder)
+    act(folder, act="level", key="L3-L4", decision="accept")
+    act(folder, act="sign")
+    lines = (folder / LOG_NAME).read_bytes().splitlines()
+    assert json.loads(lines[0])["previous"] == START
+    for before, line in pairwise(lines):
+        assert json.loads(line)["previous"] == hashlib.sha256(before).hexdigest()
+    assert {json.loads(line)["results_sha256"] for line in lines} == {sha256_of(folder)}
+
+
+def test_results_are_never_changed(folder):
+    before = (folder / "results.json").read_bytes()
+    reject(folder)
+    act(folder, act="sign")
+    assert (folder / "results.json").read_bytes() == before
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_a_change_of_any_byte_of_a_confirmed_line_is_told(data):
+    """The last byte of the last line apart: without its line feed the line was never confirmed."""
+    content = _CHAIN
+    place = data.draw(st.integers(0, len(content) - 2))
+    value = data.draw(st.integers(0, 255).filter(lambda v: v != content[place]))
+    changed = content[:place] + bytes([value]) + content[place + 1 :]
+    first, last = parse_log(content), parse_log(changed)
+    assert last.problem or last.head != first.head
+
+
+def _line(n, previous, act="sign"):
+    fields = {"n": n, "previous": previous, "time": TIME, "results_sha256": "ab" * 32}
+    return json.dumps(fields | {"reviewer": "AB", "act": act}).encode() + b"\n"
+
+
+_FIRST = _line(1, START)
+_CHAIN = _FIRST + _line(2, hashlib.sha256(_FIRST[:-1]).hexdigest())
+
+
+@pytest.mark.parametrize("gone", [0, 1])
+def test_a_line_taken_out_or_turned_round_breaks_the_chain(folder, gone):
+    reject(folder)
+    reject(folder, key="L5-S1")
+    act(folder, act="sign")
+    path = folder / LOG_NAME
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:gone] + lines[gone + 1 :]))
+    review = read_review(folder)
+    assert review.status == "log broken"
+    assert not review.signed
+    assert f"line {gone + 1}" in review.words
+    with pytest.raises(InputError, match="broken at line"):
+        reject(folder)
+
+
+def test_a_torn_tail_was_never_confirmed_and_makes_room_for_the_next_act(folder):
+    reject(folder)
+    path = folder / LOG_NAME
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"schema_version": "1", "n": 2, "prev')
+    assert read_review(folder).n_acts == 1
+    act(folder, act="sign")
+    assert path.read_bytes().startswith(whole)
+    assert read_review(folder).signed
+
+
+def test_the_later_of_two_windows_is_told_and_nothing_is_lost(folder):
+    digest = sha256_of(folder)
+    head = read_log(folder).head
+    reject(folder)
+    with pytest.raises(StaleError, match="another window"):
+        append_act(folder, head, digest, TIME, lambda log: {"reviewer": "CD", "act": "sign"})
+    assert read_review(folder).n_acts == 1
+
+
+def test_of_many_writers_at_once_each_act_is_either_whole_or_refused(folder):
+    digest = sha256_of(folder)
+    saved, refused = [], []
+
+    def write(name):
+        for _ in range(10):
+            head = read_log(folder).head
+            try:
+                append_act(
+                    folder, head, digest, TIME, lambda log: {"reviewer": name, "act": "sign"}
+                )
+                saved.append(name)
+            except StaleError:
+                refused.append(name)
+
+    threads = [threading.Thread(target=write, args=(f"R{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    log = read_log(folder)
+    assert not log.problem
+    assert sorted(a.reviewer for a in log.acts) == sorted(saved)
+    assert len(saved) + len(refused) == 40
+
+
+def test_a_full_disk_leaves_the_log_as_it_was(folder, monkeypatch):
+    reject(folder)
+    before = (folder / LOG_NAME).read_bytes()
+
+    def full(file):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OutputError, match="No space left"):
+        act(folder, act="sign")
+    assert (folder / LOG_NAME).read_bytes() == before
+
+
+def test_an_act_is_flushed_before_it_is_confirmed(folder, monkeypatch):
+    flushed = []
+    monkeypatch.setattr("os.fsync", flushed.append)
+    reject(folder)
+    assert len(flushed) == 2  # the new file's name in its folder, and the line
+    act(folder, act="sign")
+    assert len(flushed) == 3
+
+
+def test_a_log_that_is_a_link_is_not_followed(folder, tmp_path):
+    (folder / LOG_NAME).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutputError):
+        reject(folder)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_rejected_level_is_indeterminate_in_record_impression_and_tables(folder):
+    reject(folder, comment="lactate doublet not credible")
+    review = read_review(folder)
+    after = reviewed(record_of(folder), review)
+    level = next(v for v in after["levels"] if v["level"] == "L4-L5")
+    assert level["score"]["label"] == "indeterminate"
+    assert level["score"]["value"] is None
+    assert "L4-L5 indeterminate (rejected by the reviewer: low signal)" in after["impression"]
+    assert "L4-L5" in after["completeness"]["missing"]
+    assert after["completeness"]["n_levels"] == record_of(folder)["completeness"]["n_levels"] - 1
+    columns = review_columns(review, "L4-L5", 1)
+    assert (columns["review"], columns["review_reason"]) == ("rejected", "low signal")
+
+
+def test_an_amendment_is_a_new_line_and_takes_the_place_of_the_old(folder):
+    reject(folder)
+    act(folder, act="level", key="L4-L5", decision="accept", comment="seen again")
+    review = read_review(folder)
+    assert (review.n_acts, review.level("L4-L5", 1).decision) == (2, "accept")
+    assert "rejected" not in reviewed(record_of(folder), review)["impression"]
+
+
+def test_morphology_changes_concordance_and_impression_at_once(folder):
+    record = record_of(folder)
+    level = next(v for v in record["levels"] if v["status"] == "ok")
+    act(folder, act="morphology", key=level["level"], pfirrmann=5, modic=1, hiz=True)
+    after = reviewed(record, read_review(folder))
+    changed = next(v for v in after["levels"] if v["level"] == level["level"])
+    assert changed["morphology"]["pfirrmann"] == 5
+    assert changed["concordance"].startswith("Pfirrmann V, Modic 1, high-intensity zone: ")
+
+
+def test_a_verdict_may_be_overruled_with_a_reason(folder):
+    act(folder, act="level", key="L5-S1", decision="accept", verdict="poor", comment="ghost")
+    after = reviewed(record_of(folder), read_review(folder))
+    level = after["levels"][-1]
+    assert level["quality"]["verdict"] == "poor"
+    assert "by the reviewer (automatic:" in level["quality"]["reasons"][0]
+    assert level["score"]["label"] == "indeterminate"
+
+
+def test_a_signature_covers_what_was_there_and_no_more(folder):
+    act(folder, act="sign")
+    review = read_review(folder)
+    assert (review.signed, review.signed_by, review.signed_at) == (True, "AB", TIME)
+    assert review.words == "reviewed by AB on 2025-03-01"
+    after = reviewed(record_of(folder), review)
+    assert "reviewed by AB on 2025-03-01" in after["impression"]
+    assert "not reviewed" not in after["impression"]
+    with pytest.raises(InputError, match="signed already"):
+        act(folder, act="sign")
+    reject(folder)
+    assert read_review(folder).status == "amended since signed"
+    act(folder, act="sign")
+    assert read_review(folder).signed
+
+
+def test_results_analysed_anew_show_signed_for_an_earlier_result(folder):
+    reject(folder)
+    act(folder, act="sign")
+    log = read_log(folder)
+    review = review_of(log, "0" * 63 + "1")
+    assert review.status == "signed for an earlier result"
+    assert "signed for an earlier result by AB on 2025-03-01" in review.words
+    assert not review.levels
+    assert review.impression is None
+    assert len(review.history) == 2
+
+
+def test_typed_text_keeps_its_letters_and_loses_its_tricks(folder):
+    comment = "<script>alert(1)</script>\u202eevil\x00 ü \U0001f600\nעברית"
+    reject(folder, comment=comment)
+    saved = json.loads((folder / LOG_NAME).read_bytes())
+    assert saved["comment"] == "<script>alert(1)</script>evil ü \U0001f600\nעברית"
+    assert (folder / LOG_NAME).read_bytes().count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"act": "level", "key": "L4-L5", "decision": "reject"}, "reason is needed"),
+        ({"act": "level", "key": "L4-L5", "decision": "maybe"}, "decision"),
+        ({"act": "level", "key": "L4-L5", "decision": "accept", "verdict": "poor"}, "to change"),
+        ({"act": "level", "key": "L1-L2", "decision": "accept"}, "has no L1-L2"),
+        ({"act": "level", "key": "L2-L3", "decision": "accept"}, "not measured"),
+        ({"act": "morphology", "key": "L4-L5", "pfirrmann": 6}, "pfirrmann"),
+        ({"act": "sign", "reviewer": "  \u202e "}, "name or initials"),
+        ({"act": "sign", "extra": 1}, "extra"),
+        ({"act": "level", "key": "L4-L5", "decision": "accept", "comment": "x" * 2001}, "comment"),
+    ],
+)
+def test_an_act_that_lacks_something_is_refused_in_words(folder, fields, words):
+    with pytest.raises(InputError, match=words):
+        act(folder, **fields)
+    assert not read_log(folder).acts
