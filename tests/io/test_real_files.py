@@ -116,7 +116,7 @@ def test_csa_echo_time_is_one_echo_and_not_the_list(real_data):
         ("example4d.nii.gz", "image"),
         ("MR_small.dcm", "MR image"),
         ("siemens_T1_image.IMA", "MR image"),
-        ("no_meta.dcm", "DICOM"),
+        ("no_meta.dcm", "no format"),
         ("text_named.dcm", "no format"),
         ("dicom_mrs_truncated.dcm", "cut off"),
         ("sdat_named.rda", "no format"),

@@ -1,0 +1,247 @@
+"""info, init and convert: what they say, what they write, what they leave alone."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from mrs_disc.cli import convert as convert_module
+from mrs_disc.cli import info as info_module
+from mrs_disc.cli import init as init_module
+from mrs_disc.data import Transients
+from mrs_disc.errors import InputError, OutputError, ReadError
+from mrs_disc.io.describe import describe
+from mrs_disc.io.readers import read_scan
+from mrs_disc.io.study import read_study
+from mrs_disc.io.write_nifti_mrs import write_nifti_mrs
+
+KEYS = set(
+    ["format", "reader", "nucleus", "spectrometer_mhz", "dwell_time_s", "n_points", "n_coils", "n_transients", "echo_time_s", "repetition_time_s", "voxel_size_mm", "sequence", "manufacturer", "is_water", "problems"]
+)
+
+
+def run(command, *arguments):
+    return CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
+
+
+# --------------------------------------------------------------------------- info
+
+
+def test_info_of_every_format_has_the_promised_keys(built):
+    _, path, _ = built
+    found = json.loads(run(info_module.command, path, "--json").output)
+    assert set(found) >= KEYS
+    assert isinstance(found["problems"], list)
+    words = run(info_module.command, path).output
+    assert path.name in words
+    assert "Doe" not in words + json.dumps(found)
+
+
+def test_info_of_a_study_names_what_would_go_wrong(tmp_path, build, spectrum, protocol):
+    build("siemens-rda")(tmp_path, spectrum(1), protocol)
+    (tmp_path / "study.toml").write_text(
+        'schema_version = 1\nstudy_id = "s-1"\n'
+        '[[disc]]\nlevel = "L4-L5"\nmetabolite = "built.rda"\n'
+        '[[disc]]\nlevel = "L5-S1"\nmetabolite = "gone.rda"\n'
+    )
+    found = json.loads(run(info_module.command, tmp_path, "--json").output)
+    assert found["study_id"] == "s-1"
+    first, second = found["levels"]
+    assert (first["level"], first["run"], first["path"], first["water"]) == (
+        "L4-L5",
+        1,
+        "built.rda",
+        None,
+    )
+    assert set(first) >= KEYS
+    assert "no such file" in second["problems"][0]
+    assert any(p.startswith("L5-S1") for p in found["problems"])
+    words = run(info_module.command, tmp_path).output
+    assert "problem:" in words
+
+
+def test_info_of_a_dataset_and_of_a_loose_folder(tmp_path, build, spectrum, protocol):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "study.toml").write_text(
+            f'schema_version = 1\nstudy_id = "{name}"\n'
+            '[[disc]]\nlevel = "L4-L5"\nmetabolite = "x.rda"\n'
+        )
+    found = describe(tmp_path)
+    assert found["n_studies"] == 2
+    assert found["studies"][0]["levels"] == ["L4-L5"]
+    assert "2 studies" in run(info_module.command, tmp_path).output
+    loose = tmp_path / "a" / "loose"
+    loose.mkdir()
+    build("siemens-rda")(loose, spectrum(1), protocol)
+    assert describe(loose)["files"][0]["format"] == "siemens-rda"
+    assert "1 spectroscopy files" in run(info_module.command, loose).output
+
+
+def test_info_refuses_what_cannot_be_read(tmp_path):
+    with pytest.raises(ReadError, match="no such file"):
+        describe(tmp_path / "absent")
+    (tmp_path / "empty.rda").write_bytes(b"")
+    with pytest.raises(ReadError, match=r"empty\.rda: is empty"):
+        describe(tmp_path / "empty.rda")
+
+
+# --------------------------------------------------------------------------- convert
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_convert_writes_what_the_validator_accepts(built, tmp_path):
+    from nifti_mrs.nifti_mrs import NIFTI_MRS
+    from nifti_mrs.validator import validate_nifti_mrs
+
+    kind, path, rows = built
+    out = tmp_path / "out" / "sub-01_voi-L4L5_svs.nii.gz"
+    extra = ["--spectrometer-mhz", "127.75", "--dwell-time-s", "0.0005"]
+    result = run(convert_module.command, path, "-o", out, *(extra if kind == "plain-text" else []))
+    written = result.output.split()
+    assert written[0] == str(out)
+    made = NIFTI_MRS(str(out))
+    validate_nifti_mrs(made)
+    assert "Doe" not in json.dumps(made.hdr_ext.to_dict())
+    back = read_scan(out)
+    np.testing.assert_allclose(back.signal[0, 0], rows[0], atol=np.abs(rows).max() / 3000)
+    if kind in ("ge-pfile", "dicom-mrs:uih", "dicom-mrs:philips"):
+        assert written[1].endswith("sub-01_voi-L4L5_mrsref.nii.gz")
+    with pytest.raises(OutputError, match="already"):
+        run(convert_module.command, path, "-o", out, *(extra if kind == "plain-text" else []))
+
+
+def test_convert_asks_for_what_is_missing(tmp_path, build, spectrum, protocol):
+    path = build("plain-text")(tmp_path, spectrum(1), protocol)
+    with pytest.raises(InputError, match="--spectrometer-mhz"):
+        run(convert_module.command, path, "-o", tmp_path / "x.nii.gz")
+    with pytest.raises(InputError, match="ends in"):
+        run(convert_module.command, path, "-o", tmp_path / "x.dat")
+    assert not (tmp_path / "x.nii.gz").exists()
+
+
+# --------------------------------------------------------------------------- init
+
+
+@pytest.fixture
+def export(tmp_path, build, spectrum, sampling, protocol):
+    """A folder as a PACS writes it: spectra of three discs, water, a repeat, images, rubbish."""
+    from dataclasses import replace
+
+    from mrs_disc.io.write_siemens import write_dicom, write_rda
+
+    def placed(z):
+        affine = protocol.voxel_affine.copy()
+        affine[2, 3] = z
+        return replace(protocol, voxel_affine=affine)
+
+    from mrs_disc.data import Fid
+
+    def fid(seed, water=0.5):
+        return Fid(signal=spectrum(1, seed=seed, water=water)[0], sampling=sampling)
+
+    for level, z, seed in (("s1", 80.0, 1), ("s2", 45.0, 2), ("s3", 10.0, 3)):
+        write_rda(tmp_path / "spectra" / f"{level}.rda", fid(seed), placed(z))
+        write_rda(tmp_path / "spectra" / f"{level}_w.rda", fid(seed, 5000.0), placed(z))
+    write_rda(tmp_path / "spectra" / "s3_again.rda", fid(9), placed(10.5))
+    series = Transients(signal=spectrum(4), sampling=sampling)
+    write_dicom(tmp_path / "se7", series, placed(115.0), series_number=7, description="press L2-L3")
+    images(tmp_path / "se2", sagittal=True, words="t2_tse_sag", n=7)
+    images(tmp_path / "se1", sagittal=True, words="localizer", n=9)
+    images(tmp_path / "se3", sagittal=False, words="t2_tse_tra", n=12)
+    (tmp_path / "notes.txt").write_text("nothing")
+    (tmp_path / "spectra" / "cut.rda").write_bytes(b">>> Begin of header <<<\r\nTE: 30\r\n")
+    return tmp_path
+
+
+def images(folder, *, sagittal, words, n):
+    from pydicom.dataset import Dataset, FileMetaDataset
+
+    folder.mkdir()
+    for i in range(n):
+        dataset = Dataset()
+        dataset.file_meta = FileMetaDataset()
+        dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+        dataset.file_meta.MediaStorageSOPInstanceUID = f"2.25.{i + 1}"
+        dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+        dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+        dataset.SOPInstanceUID = f"2.25.{i + 1}"
+        dataset.SeriesInstanceUID = f"2.25.{abs(hash(words)) % 10**9}"
+        dataset.SeriesDescription = words
+        dataset.Rows, dataset.Columns = 8, 6
+        dataset.PixelSpacing, dataset.SliceThickness = [1.0, 2.0], 4.0
+        place = [4.0 * i, -10.0, 50.0] if sagittal else [0.0, -10.0, 4.0 * i]
+        dataset.ImagePositionPatient = place
+        dataset.ImageOrientationPatient = [0, 1, 0, 0, 0, -1] if sagittal else [1, 0, 0, 0, 1, 0]
+        dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+        dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 16, 15
+        dataset.PixelRepresentation = 0
+        dataset.PixelData = (np.arange(48, dtype="<u2") + 100 * i).tobytes()
+        dataset.save_as(folder / f"{i:03d}.dcm", enforce_file_format=True)
+
+
+def test_init_drafts_a_study_that_reads(export):
+    result = run(init_module.command, export)
+    draft = (export / "study.toml").read_text()
+    assert str(export / "study.toml") in result.output
+    assert "GUESS" in draft
+    study = read_study(export)
+    assert [(d.level, d.run) for d in study] == [
+        ("L2-L3", 1),
+        ("L3-L4", 1),
+        ("L4-L5", 1),
+        ("L5-S1", 1),
+        ("L5-S1", 2),
+    ]
+    for entry in study:
+        disc = entry.load()
+        assert (disc.water is None) == (entry.level == "L2-L3")
+    assert study["L2-L3"].metabolite.signal.shape == (4, 512)
+    assert 'anatomy = "se2"' in draft
+    anatomy = study.load_anatomy()
+    assert anatomy.image.shape == (6, 8, 7)
+    assert "cut.rda" in draft  # found and not used, with the reason
+
+
+def test_the_image_lies_where_its_header_says(export):
+    """DICOM PS3.3 C.7.6.2.1.1: pixel (column i, row j) of slice k, LPS, here in RAS."""
+    run(init_module.command, export)
+    anatomy = read_study(export).load_anatomy()
+    for i, j, k in ((0, 0, 0), (5, 7, 6), (2, 3, 4)):
+        lps = np.array([4.0 * (6 - k) if anatomy.affine[0, 2] > 0 else 4.0 * k, 0, 0])
+        lps += [0, -10.0 + 2.0 * i, 50.0 - 1.0 * j]
+        ras = anatomy.affine @ [i, j, k, 1]
+        np.testing.assert_allclose(ras[1:3], [-lps[1], lps[2]], atol=1e-6)
+        assert anatomy.image[i, j, k] == 100 * round(-ras[0] / 4.0) + 6 * j + i
+
+
+def test_init_replaces_nothing(export):
+    run(init_module.command, export)
+    before = (export / "study.toml").read_text()
+    with pytest.raises(OutputError, match="already"):
+        run(init_module.command, export)
+    assert (export / "study.toml").read_text() == before
+
+
+def test_init_says_why_there_is_no_spectrum(export):
+    for name in ("spectra", "se7"):
+        shutil.rmtree(export / name)
+    with pytest.raises(ReadError, match="no spectrum"):
+        run(init_module.command, export)
+    assert not (export / "study.toml").exists()
+
+
+def test_init_takes_levels_from_names(tmp_path, spectrum, sampling):
+    for name in ("L4-L5_act", "L4-L5_act_run-2", "l5s1"):
+        signal = Transients(signal=spectrum(2), sampling=sampling)
+        write_nifti_mrs(tmp_path / f"{name}.nii.gz", signal)
+    run(init_module.command, tmp_path)
+    draft = (tmp_path / "study.toml").read_text()
+    assert "echo_time_s" in draft  # the files are silent on it
+    assert [(d.level, d.run) for d in read_study(tmp_path)] == [
+        ("L4-L5", 1),
+        ("L4-L5", 2),
+        ("L5-S1", 1),
+    ]

@@ -1,0 +1,101 @@
+"""The plausibility gate: what it notices, and what it leaves alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mrs_disc.io.gate import examine, missing, water_ratio
+from mrs_disc.io.scan import Scan, read_only
+
+
+@pytest.fixture
+def scan(spectrum):
+    return Scan(
+        format="x",
+        reader="x",
+        signal=read_only(spectrum(4)[None]),
+        nucleus="1H",
+        spectrometer_mhz=127.75,
+        dwell_time_s=1 / 2000,
+        echo_time_s=0.03,
+    )
+
+
+def test_a_plain_spectrum_passes(scan):
+    found = examine(scan)
+    assert found.forbids == ()
+    assert not found.mirrored
+    assert found.is_water is False
+    assert missing(scan) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"nucleus": "31P"}, "31P"),
+        ({"n_voxels": 256}, "256 voxels"),
+        ({"extra_axes": {"DIM_EDIT": 2}}, "edited"),
+        ({"sequence": "edited"}, "edited"),
+        ({"extra_axes": {"DIM_ISIS": 8}}, "DIM_ISIS of 8"),
+        ({"dwell_time_s": 0.01}, "dwell time"),
+        ({"spectrometer_mhz": 900.0}, "900 MHz"),
+    ],
+)
+def test_what_forbids_analysis(change, says, scan):
+    assert says in examine(replace(scan, **change)).first
+
+
+def test_too_few_points(scan):
+    short = replace(scan, signal=read_only(scan.signal[..., :100].copy()))
+    assert "100 points" in examine(short).first
+
+
+def test_water_is_told_from_metabolites(scan, spectrum):
+    water = replace(scan, signal=read_only(spectrum(1, water=5000.0)[None]))
+    assert examine(water).is_water is True
+    assert water_ratio(water) > 100 * water_ratio(scan)
+    assert examine(water).mirrored is False
+
+
+def test_a_conjugated_spectrum_is_noticed(scan):
+    assert examine(replace(scan, signal=read_only(np.conj(scan.signal)))).mirrored
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    phase=st.floats(0, 6.3),
+    scale=st.floats(1e-8, 1e8),
+    seed=st.integers(0, 1000),
+    water=st.floats(0, 20),
+)
+def test_phase_scale_and_water_do_not_mirror_a_spectrum(phase, scale, seed, water, spectrum):
+    rows = spectrum(2, seed=seed, water=water) * np.exp(1j * phase) * scale
+    scan = Scan(
+        format="x",
+        reader="x",
+        signal=read_only(rows[None]),
+        nucleus="1H",
+        spectrometer_mhz=127.75,
+        dwell_time_s=1 / 2000,
+    )
+    assert not examine(scan).mirrored
+    assert examine(replace(scan, signal=read_only(np.conj(scan.signal)))).mirrored
+
+
+def test_noise_alone_is_neither_mirrored_nor_water():
+    rng = np.random.default_rng(2)
+    for _ in range(50):
+        noise = rng.normal(size=(1, 4, 1024)) + 1j * rng.normal(size=(1, 4, 1024))
+        scan = Scan(
+            format="x",
+            reader="x",
+            signal=read_only(noise),
+            spectrometer_mhz=123.0,
+            dwell_time_s=1 / 2000,
+        )
+        found = examine(scan)
+        assert not found.mirrored
+        assert not found.is_water

@@ -1,0 +1,354 @@
+"""The three forms of a study, their pairing, their laziness and what is wrong in them."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from mrs_disc.data import Fid, RawSignal, Transients
+from mrs_disc.errors import InputError, ReadError
+from mrs_disc.io.study import find_studies, read_study
+from mrs_disc.io.write_nifti_mrs import write_nifti_mrs
+
+STUDY = """\
+schema_version = 1
+study_id = "demo-01"
+region = "lumbar"
+[[disc]]
+level = "l4/5"
+metabolite = "{metabolite}"
+{rest}
+"""
+
+
+@pytest.fixture
+def put(tmp_path, build, spectrum, protocol):
+    """Write a file of a format under a name; return its path."""
+
+    def write(kind, name, n=1, water=0.5, **changes):
+        folder = tmp_path / ".made" / name
+        folder.mkdir(parents=True)
+        path = build(kind)(folder, spectrum(n, water=water, **changes), protocol)
+        target = tmp_path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for made in folder.iterdir():
+            made.rename(target.with_name(target.stem + made.suffix) if made != path else target)
+        return target
+
+    return write
+
+
+def study_toml(folder, metabolite="l45.rda", rest=""):
+    (folder / "study.toml").write_text(STUDY.format(metabolite=metabolite, rest=rest))
+    return folder
+
+
+# --------------------------------------------------------------------------- study.toml
+
+
+def test_a_study_file_is_read_lazily(tmp_path):
+    study = read_study(study_toml(tmp_path, "absent.rda"))
+    assert (study.study_id, study.region, study.levels) == ("demo-01", "lumbar", ("L4-L5",))
+    assert study.discs[0].inputs() == ()
+    with pytest.raises(InputError, match="there is no such file"):
+        study["L4-L5"]
+
+
+def test_a_level_with_its_water(tmp_path, put):
+    put("siemens-rda", "l45.rda")
+    put("siemens-rda", "l45_ref.rda", water=5000.0)
+    study = read_study(study_toml(tmp_path, rest='water = "l45_ref.rda"') / "study.toml")
+    disc = study["L4-L5"]
+    assert isinstance(disc.metabolite, Fid)
+    assert isinstance(disc.water, Fid)
+    assert disc.protocol.echo_time_s == pytest.approx(0.03)
+    assert disc.protocol.given_by_user == ()
+    names = [(i.path, i.reader, i.role) for i in study.discs[0].inputs()]
+    assert names == [
+        ("L4-L5/metabolite.rda", "siemens-rda", "metabolite"),
+        ("L4-L5/water.rda", "siemens-rda", "water"),
+    ]
+    assert all(len(i.sha256) == 64 for i in study.discs[0].inputs())
+
+
+def test_lists_patterns_and_folders_are_one_series(tmp_path, put, spectrum):
+    for i in range(3):
+        put("siemens-rda", f"series/t{i}.rda", seed=i)
+    wanted = np.concatenate([spectrum(1, seed=i) for i in range(3)])
+    for named in (
+        '"series"',
+        '"series/t*.rda"',
+        '["series/t0.rda", "series/t1.rda", "series/t2.rda"]',
+    ):
+        (tmp_path / "study.toml").write_text(
+            STUDY.format(metabolite="x", rest="").replace('"x"', named)
+        )
+        disc = read_study(tmp_path)["L4-L5"]
+        assert isinstance(disc.metabolite, Transients)
+        np.testing.assert_allclose(disc.metabolite.signal, wanted, rtol=1e-5)
+
+
+def test_what_the_file_is_silent_on_may_be_given_and_is_marked(tmp_path, put):
+    put("plain-text", "fid.dat", n_points=1024)
+    with pytest.raises(InputError, match="echo_time_s under"):
+        read_study(study_toml(tmp_path, "fid.dat"))["L4-L5"]
+    values = (
+        "[disc.acquisition]\necho_time_s = 0.03\nspectrometer_mhz = 127.75\ndwell_time_s = 0.0005"
+    )
+    disc = read_study(study_toml(tmp_path, "fid.dat", values))["L4-L5"]
+    assert disc.protocol.given_by_user == ("echo_time_s", "spectrometer_mhz", "dwell_time_s")
+    assert disc.metabolite.sampling.spectrometer_mhz == 127.75
+
+
+def test_a_contradiction_names_both_values(tmp_path, put):
+    put("siemens-rda", "l45.rda")
+    study = read_study(study_toml(tmp_path, rest="[disc.acquisition]\necho_time_s = 0.136"))
+    with pytest.raises(InputError, match=r"0\.136.*0\.03"):
+        study["L4-L5"]
+
+
+def test_plain_text_that_lies_mirrored_is_turned_over(tmp_path, put, spectrum):
+    path = put("plain-text", "fid.dat")
+    rows = np.loadtxt(path)
+    np.savetxt(path, rows * [1, -1], fmt="%.7e", delimiter="\t")
+    values = (
+        "[disc.acquisition]\necho_time_s = 0.03\nspectrometer_mhz = 127.75\ndwell_time_s = 0.0005"
+    )
+    disc = read_study(study_toml(tmp_path, "fid.dat", values))["L4-L5"]
+    assert any("mirrored" in note for note in disc.notes)
+    np.testing.assert_allclose(disc.metabolite.signal, spectrum(1)[0], atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("rest", "says"),
+    [
+        ('metabolites = "x"', "Did you mean 'metabolite'"),
+        ("run = 0", "run"),
+        ("[disc.morphology]\npfirrmann = 6", "pfirrmann"),
+        ('[disc.morphology]\nherniation = "huge"', "herniation"),
+        ('[disc.provocation]\nresult = "maybe"', "result"),
+        ('[[disc]]\nlevel = "L4-L5"\nmetabolite = "y"', "named twice"),
+        ('[[disc]]\nlevel = "L9"\nmetabolite = "y"', "not a disc level"),
+        ("[disc.acquisition]\necho_time_s = 30", "echo_time_s"),
+    ],
+)
+def test_mistakes_in_a_study_file_are_one_sentence(rest, says, tmp_path):
+    with pytest.raises(InputError) as caught:
+        read_study(study_toml(tmp_path, rest=rest))
+    assert says in str(caught.value)
+    assert "study.toml" in str(caught.value)
+
+
+def test_a_persons_file_name_stays_out_of_messages_and_labels(tmp_path, put):
+    path = put("siemens-rda", "MEYER_HANS_l45.rda")
+    put("siemens-rda", "MEYER_HANS_ref.rda")  # its water is small: no reference
+    study = read_study(study_toml(tmp_path, path.name, 'water = "MEYER_HANS_ref.rda"'))
+    disc = study["L4-L5"]
+    assert any("L4-L5/water.rda is not used" in note for note in disc.notes)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"^L4-L5/metabolite\.rda: ") as caught:
+        study["L4-L5"]
+    assert "MEYER" not in f"{caught.value}{study.discs[0].inputs()}{disc.notes}"
+
+
+def test_other_dwell_time_of_the_water_is_an_error(tmp_path, put):
+    put("siemens-rda", "l45.rda")
+    path = put("siemens-rda", "ref.rda", water=5000.0)
+    path.write_bytes(path.read_bytes().replace(b"DwellTime: 500", b"DwellTime: 400"))
+    with pytest.raises(InputError, match="dwell time"):
+        read_study(study_toml(tmp_path, rest='water = "ref.rda"'))["L4-L5"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (b"PatientID: simulated", b"PatientID: someone", "another subject"),
+        (b"StudyDate: 20000101", b"StudyDate: 20000303", "another day"),
+        (b"MRFrequency: 127.75", b"MRFrequency: 123.25", "spectrometer frequency"),
+        (b"SliceThickness: 15", b"SliceThickness: 30", "its voxel has"),
+        (b"VOIPositionTra: 12", b"VOIPositionTra: 52", "40 mm away"),
+    ],
+)
+def test_a_false_pair_is_noticed_and_not_used(old, new, says, tmp_path, put):
+    put("siemens-rda", "l45.rda")
+    path = put("siemens-rda", "ref.rda", water=5000.0)
+    assert old in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(old, new))
+    disc = read_study(study_toml(tmp_path, rest='water = "ref.rda"'))["L4-L5"]
+    assert disc.water is None
+    assert any("not used" in note and says in note for note in disc.notes)
+    assert "someone" not in repr(disc.notes)
+
+
+def test_water_transients_of_the_metabolite_file_become_the_reference(
+    tmp_path, spectrum, sampling, protocol
+):
+    rows = np.concatenate([spectrum(2, water=3000.0), spectrum(6)])
+    write_nifti_mrs(
+        tmp_path / "l45.nii.gz", RawSignal(signal=rows[None], sampling=sampling), protocol
+    )
+    disc = read_study(study_toml(tmp_path, "l45.nii.gz"))["L4-L5"]
+    assert isinstance(disc.metabolite, RawSignal)
+    assert disc.metabolite.signal.shape == (1, 6, 512)
+    assert disc.water.signal.shape == (1, 2, 512)
+    assert disc.protocol.n_transients == 6
+    assert any("2 of 8 transients" in note for note in disc.notes)
+
+
+def test_files_of_two_acquisitions_do_not_mix(tmp_path, put):
+    put("siemens-rda", "a.rda")
+    path = put("siemens-rda", "b.rda")
+    path.write_bytes(path.read_bytes().replace(b"TE: 30.0", b"TE: 90.0"))
+    (tmp_path / "study.toml").write_text(STUDY.format(metabolite="*.rda", rest=""))
+    with pytest.raises(InputError, match="echo time"):
+        read_study(tmp_path)["L4-L5"]
+
+
+# --------------------------------------------------------------------------- BIDS
+
+
+@pytest.fixture
+def dataset(tmp_path, spectrum, sampling, protocol):
+    """Two subjects, one with two sessions, one with a repeated disc; sidecars and tables."""
+
+    def write(path, water):
+        rows = spectrum(3, water=water)
+        raw = RawSignal(signal=rows[None], sampling=sampling)
+        write_nifti_mrs(path, raw, protocol)
+
+    for stem in (
+        "sub-01/mrs/sub-01",
+        "sub-02/ses-1/mrs/sub-02_ses-1",
+        "sub-02/ses-2/mrs/sub-02_ses-2",
+    ):
+        write(tmp_path / f"{stem}_voi-L4L5_svs.nii.gz", 0.5)
+        write(tmp_path / f"{stem}_voi-L4L5_mrsref.nii.gz", 3000.0)
+    write(tmp_path / "sub-01/mrs/sub-01_voi-L5S1_run-1_svs.nii.gz", 0.5)
+    write(tmp_path / "sub-01/mrs/sub-01_voi-L5S1_run-2_svs.nii.gz", 0.5)
+    write(tmp_path / "sub-01/mrs/sub-01_voi-L5S1_mrsref.nii.gz", 3000.0)
+    (tmp_path / "morphology.tsv").write_text(
+        "participant_id\tsession_id\tlevel\tpfirrmann\tmodic\thiz\therniation\tprovocation\n"
+        "sub-01\tn/a\tL4-L5\t4\t1\tyes\tnone\tpositive\n"
+        "sub-02\tses-2\tl4l5\t2\tn/a\tn/a\tn/a\tn/a\n"
+    )
+    (tmp_path / "participants.tsv").write_text(
+        "participant_id\tage\tname\tindication\nsub-01\t44\tJane Doe\tback pain\n"
+    )
+    return tmp_path
+
+
+def test_bids_study(dataset):
+    study = read_study(dataset / "sub-01")
+    assert study.study_id == "sub-01"
+    assert [(d.level, d.run) for d in study] == [("L4-L5", 1), ("L5-S1", 1), ("L5-S1", 2)]
+    assert study.clinical == {"age": "44", "indication": "back pain"}
+    first = study.discs[0]
+    assert (first.morphology.pfirrmann, first.morphology.hiz) == (4, True)
+    assert first.morphology.herniation == "none"
+    assert first.provocation.result == "positive"
+    assert [i.path for i in first.inputs()] == [
+        "sub-01/mrs/sub-01_voi-L4L5_svs.nii.gz",
+        "sub-01/mrs/sub-01_voi-L4L5_mrsref.nii.gz",
+    ]
+    for key in ("L4-L5", ("L5-S1", 1), ("L5-S1", 2)):  # one reference serves both runs
+        disc = study[key]
+        assert disc.metabolite.signal.shape == (1, 3, 512)
+        assert disc.water is not None
+
+
+def test_bids_sessions(dataset):
+    study = read_study(dataset / "sub-02" / "ses-2")
+    assert (study.study_id, study.session_id) == ("sub-02_ses-2", "ses-2")
+    assert study.discs[0].morphology.pfirrmann == 2
+    assert read_study(dataset / "sub-02" / "ses-1").discs[0].morphology is None
+    with pytest.raises(InputError, match="ses-1, ses-2"):
+        read_study(dataset / "sub-02")
+
+
+def test_studies_of_a_dataset(dataset):
+    found = find_studies(dataset)
+    assert [f.relative.as_posix() for f in found] == ["sub-01", "sub-02/ses-1", "sub-02/ses-2"]
+    assert [f.session_id for f in found] == [None, "ses-1", "ses-2"]
+    assert found[0].read().study_id == "sub-01"
+    with pytest.raises(ReadError, match="dataset of several subjects"):
+        read_study(dataset)
+
+
+def test_the_sidecars_word_comes_before_names(dataset):
+    mrs = dataset / "sub-01" / "mrs"
+    reference = mrs / "sub-01_acq-other_voi-L3L4_mrsref.nii.gz"
+    (mrs / "sub-01_voi-L5S1_mrsref.nii.gz").rename(reference)
+    uri = f"bids::sub-01/mrs/{reference.name}"
+    (mrs / "sub-01_voi-L5S1_run-2_svs.json").write_text(json.dumps({"ReferenceSignal": uri}))
+    study = read_study(dataset / "sub-01")
+    assert study["L5-S1", 2].water is not None
+    assert study["L5-S1", 1].water is None
+    outside = {"ReferenceSignal": "../../../../etc/passwd"}
+    (mrs / "sub-01_voi-L5S1_run-1_svs.json").write_text(json.dumps(outside))
+    assert any("not there" in n for n in read_study(dataset / "sub-01")["L5-S1", 1].notes)
+
+
+def test_sidecars_are_inherited(dataset, spectrum, sampling):
+    """The header is silent on the echo time; a file at the top speaks for all."""
+    path = dataset / "sub-01/mrs/sub-01_voi-L3L4_svs.nii.gz"
+    write_nifti_mrs(path, Fid(signal=spectrum(1)[0], sampling=sampling))
+    with pytest.raises(InputError, match="no echo time"):
+        read_study(dataset / "sub-01")["L3-L4"]
+    (dataset / "svs.json").write_text('{"EchoTime": 0.035, "RepetitionTime": 3}')
+    disc = read_study(dataset / "sub-01")["L3-L4"]
+    assert disc.protocol.echo_time_s == pytest.approx(0.035)
+    assert disc.protocol.given_by_user == ()
+
+
+def test_a_wrong_table_names_its_row(dataset):
+    (dataset / "morphology.tsv").write_text("participant_id\tlevel\tpfirrmann\nsub-01\tL4-L5\t9\n")
+    with pytest.raises(InputError, match=r"morphology\.tsv row 2"):
+        read_study(dataset / "sub-01")
+
+
+def test_a_thousand_studies_are_listed_without_reading(tmp_path):
+    for n in range(1000):
+        folder = tmp_path / f"sub-{n:04d}" / "mrs"
+        folder.mkdir(parents=True)
+        (folder / f"sub-{n:04d}_voi-L4L5_svs.nii.gz").write_bytes(b"not read")
+    found = find_studies(tmp_path)
+    assert len(found) == 1000
+    assert found[999].read().levels == ("L4-L5",)
+
+
+# --------------------------------------------------------------------------- folder
+
+
+def test_a_folder_whose_files_name_their_level(tmp_path, put):
+    put("siemens-rda", "L4-L5_press.rda")
+    put("siemens-rda", "L4-L5_ref.rda", water=5000.0)
+    put("siemens-rda", "l5s1/t0.rda", seed=0)
+    put("siemens-rda", "l5s1/t1.rda", seed=1)
+    study = read_study(tmp_path)
+    assert study.levels == ("L4-L5", "L5-S1")
+    assert study["L4-L5"].water is not None
+    assert study["L5-S1"].metabolite.signal.shape == (2, 512)
+
+
+def test_two_files_of_a_level_need_to_be_told_apart(tmp_path, put):
+    put("siemens-rda", "L4-L5_a.rda")
+    put("siemens-rda", "L4-L5_b.rda")
+    with pytest.raises(InputError, match="init"):
+        read_study(tmp_path)
+
+
+def test_no_study(tmp_path):
+    (tmp_path / "readme.md").write_text("x")
+    with pytest.raises(InputError, match="no study"):
+        read_study(tmp_path)
+    with pytest.raises(ReadError, match="no such"):
+        read_study(tmp_path / "absent")
+    with pytest.raises(ReadError, match="not a study"):
+        read_study(tmp_path / "readme.md")
+
+
+def test_errors_of_reading_cross_process_borders(tmp_path):
+    with pytest.raises(ReadError) as caught:
+        read_study(tmp_path / "absent")
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
