@@ -47,13 +47,12 @@ from mrs_disc.typing import ComplexArray, FloatArray, IntArray
 
 MEAN_COUNT = 5.0
 """Humps expected; none has weight too: a strength below the noise is the same as no hump."""
-WIDTHS_HZ = (45.0, 64.0, 90.0)
+WIDTHS_HZ = (45.0, 57.0, 71.0, 90.0)
 STRENGTH = (0.005, 0.6)
 """Range of the humps' typical area, in units of the metabolites' area; log-uniform."""
 AREA_LOG_SD = 0.6
-SPACING_HZ = 15.0
+SPACING_HZ = 12.0
 SLOTS = 10
-CHAINS = 32
 _STRENGTHS = 16
 _SEED = 20240601
 _HUMP_S = 0.07  # after this a hump of 45 Hz has fallen to 3e-16
@@ -153,14 +152,14 @@ class Chains:
     delay: FloatArray
 
     @classmethod
-    def empty(cls, gauss2: float, delay: float) -> Chains:
-        """Return chains without humps, over all strengths."""
+    def empty(cls, count: int, gauss2: float, delay: float) -> Chains:
+        """Return so many chains without humps, over all strengths."""
         return cls(
-            np.zeros((SLOTS, CHAINS), dtype=int),
-            np.zeros((SLOTS, CHAINS)),
-            np.arange(CHAINS) * _STRENGTHS // CHAINS,
-            np.full(CHAINS, gauss2),
-            np.full(CHAINS, delay),
+            np.zeros((SLOTS, count), dtype=int),
+            np.zeros((SLOTS, count)),
+            np.arange(count) * _STRENGTHS // count,
+            np.full(count, gauss2),
+            np.full(count, delay),
         )
 
 
@@ -299,31 +298,39 @@ class _Sweeper:
 
     def _draw_humps(self, rng: np.random.Generator) -> None:
         """Draw each slot: empty, or a hump anywhere, with its area."""
-        count = self.rows.size
+        slots, count = self.hump.shape
         mean = self.mean[self.strength][:, None]
         precision = 1 / self.variance[self.strength][:, None]
-        posterior = self.stiffness[2:] + precision
-        width = 1 / posterior
-        constant = self.log_odds + 0.5 * np.log(width * precision) - 0.5 * mean**2 * precision
-        uniform = rng.random((self.hump.shape[0], count))
-        normal = rng.standard_normal((self.hump.shape[0], count))
-        for slot in range(self.hump.shape[0]):
-            self.left += self.curvature[2 + self.hump[slot]] * self.area[slot][:, None]
-            centre = (self.left[:, 2:] + mean * precision) * width
-            weight = centre * centre * posterior
-            weight *= 0.5
-            weight += constant
+        width = 1 / (self.stiffness[2:] + precision)
+        prior = mean * precision
+        root = np.sqrt(0.5 * width)
+        constant = self.log_odds + 0.5 * np.log(width * precision) - 0.5 * mean * prior
+        uniform = rng.random((slots, count))
+        normal = rng.standard_normal((slots, count))
+        weight = np.empty_like(width)
+        row = np.empty_like(self.left)
+        for slot in range(slots):
+            np.take(self.curvature, 2 + self.hump[slot], axis=0, out=row)
+            row *= self.area[slot][:, None]
+            self.left += row
+            np.add(self.left[:, 2:], prior, out=weight)
+            weight *= root
+            weight *= weight
+            weight += constant  # the log of the odds against the empty slot
             largest = np.maximum(weight.max(axis=1), 0.0)
             weight -= largest[:, None]
             cumulated = np.exp(weight, dtype=np.float32, casting="same_kind").cumsum(axis=1)
             threshold = uniform[slot] * (cumulated[:, -1] + np.exp(-largest))
-            chosen = (cumulated < threshold[:, None]).sum(axis=1)
+            chosen = np.count_nonzero(cumulated < threshold[:, None], axis=1)
             filled = chosen < self.n_humps
-            chosen[~filled] = 0
-            spread = np.sqrt(width[self.rows, chosen])
-            self.area[slot] = filled * (centre[self.rows, chosen] + spread * normal[slot])
+            chosen *= filled
+            narrow = width[self.rows, chosen]
+            centre = (self.left[self.rows, 2 + chosen] + prior[:, 0]) * narrow
+            self.area[slot] = filled * (centre + np.sqrt(narrow) * normal[slot])
             self.hump[slot] = chosen
-            self.left -= self.curvature[2 + chosen] * self.area[slot][:, None]
+            np.take(self.curvature, 2 + chosen, axis=0, out=row)
+            row *= self.area[slot][:, None]
+            self.left -= row
 
     def _draw_scale(self, rng: np.random.Generator) -> None:
         """Draw the strength, first together with all areas, then given them."""

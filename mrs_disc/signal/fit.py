@@ -44,12 +44,12 @@ SHIFT_RANGE_HZ = 30.0
 _STARTS = 2
 _RIVAL = 0.9  # of the best start's gain; less is another peak under the wrong component
 _MIN_POINTS = 64
-_CROP_SAFETY = 0.6
+_CROP_SAFETY = 0.75
 _CROP_SNR = 1e4
 _COLLINEAR = 1e-6
 _INSIDE = 0.01  # of a component's energy: less is the tails of lines elsewhere
 _TOLERANCE = 1e-2  # the average takes the last steps
-_SOLVER_WIDTH_HZ = 64.0
+_SOLVER_WIDTH_HZ = 57.0
 _SOLVER_AREA = 0.1
 GAUSS2_MEAN = 150.0
 """Prior mean of the square of the Gaussian width, where there is one: some 10 Hz."""

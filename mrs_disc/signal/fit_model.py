@@ -18,6 +18,7 @@ unitary and not zero-filled, so the noise of the bins is white and independent.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import factorial, pi
 
 import numpy as np
@@ -44,10 +45,13 @@ class Spectrum:
         Spectra of the components at amplitude one; real parts, then imaginary parts.
     fids : complex array, shape (component, point)
         The same in the time domain, about the centre of the window.
+    modulation : complex array, shape (component or 1, point)
+        What the parameters do to the basis FIDs.
     """
 
     design: FloatArray
     fids: ComplexArray
+    modulation: ComplexArray
 
 
 class MetaboliteModel:
@@ -101,8 +105,9 @@ class MetaboliteModel:
 
     def evaluate(self, parameters: FloatArray) -> Spectrum:
         """Return the components' spectra at the given non-linear parameters."""
-        fids = self._basis_at(parameters[DELAY], 0) * self._modulation(parameters, self.time)
-        return Spectrum(self.spectrum(fids), fids)
+        modulation = self._modulation(parameters, self.time)
+        fids = self._basis_at(parameters[DELAY], 0) * modulation
+        return Spectrum(self.spectrum(fids), fids, modulation)
 
     def fids_on(self, basis: ComplexArray, parameters: FloatArray) -> ComplexArray:
         """Return the components' FIDs on more points than are fitted.
@@ -150,8 +155,7 @@ class MetaboliteModel:
         total: ComplexArray,
     ) -> ComplexArray:
         """Return the derivative of the whole model by the delay."""
-        basis = self._basis_at(parameters[DELAY], 1)
-        slope = amplitude @ (basis * self._modulation(parameters, self.time))
+        slope = amplitude @ (self._basis_at(parameters[DELAY], 1) * model.modulation)
         rate = 2j * pi * parameters[SHIFT] - pi * parameters[LORENTZ]
         column = slope + (rate - 2 * GAUSS_RATE * parameters[GAUSS2] * time) * total
         own_shift, own_width = self.own(parameters)
@@ -182,15 +186,11 @@ class MetaboliteModel:
             + (2j * pi * parameters[SHIFT] - pi * parameters[LORENTZ]) * time
             - GAUSS_RATE * parameters[GAUSS2] * time**2
         )
-        common = np.exp(exponent)[None, :]
-        if self.moves.size + self.widens.size == 0:
-            return np.asarray(common)
         own_shift, own_width = self.own(parameters)
-        modulation = np.repeat(common, self.n_components, axis=0)
-        changed = np.flatnonzero((own_shift != 0) | (own_width != 0))
-        rate = 2j * pi * own_shift[changed] - pi * own_width[changed]
-        modulation[changed] *= np.exp(rate[:, None] * time)
-        return np.asarray(modulation)
+        rate = 2j * pi * own_shift - pi * own_width
+        if not rate.any():
+            return np.asarray(np.exp(exponent)[None, :])
+        return np.asarray(np.exp(exponent + rate[:, None] * time))
 
 
 def window_bins(n_points: int, dwell_time_s: float, half_width_hz: float) -> IntArray:
@@ -205,14 +205,22 @@ def _delay_series(
 ) -> tuple[ComplexArray, ...]:
     """Return the FIDs and their time derivatives, each of shape (component, point)."""
     taps = min(_TAPS, fids.shape[1])
-    places = np.arange(taps // 2 + 1, dtype=np.float64)
     orders = range(1, _ORDER + 1)
-    weights = band_weights(places, taps, half_band, orders)
+    weights = _differentiators(taps, half_band)
     slopes = [
         _filtered(fids, weights[order - 1] * dwell_time_s**-order, order % 2 == 1)
         for order in orders
     ]
     return np.asarray(fids, dtype=complex), *slopes
+
+
+@cache
+def _differentiators(taps: int, half_band: float) -> FloatArray:
+    """Return the filters of all derivatives at the first points and in the middle of the taps."""
+    places = np.arange(taps // 2 + 1, dtype=np.float64)
+    weights = band_weights(places, taps, half_band, range(1, _ORDER + 1))
+    weights.flags.writeable = False
+    return weights
 
 
 def _filtered(fids: ComplexArray, weights: FloatArray, odd: bool) -> ComplexArray:
@@ -231,8 +239,11 @@ def _filtered(fids: ComplexArray, weights: FloatArray, odd: bool) -> ComplexArra
     taps = weights.shape[1]
     half = taps // 2
     result = np.empty(fids.shape, dtype=complex)
-    windows = np.lib.stride_tricks.sliding_window_view(fids, taps, axis=1)
-    result[:, half : half + windows.shape[1]] = windows @ weights[-1]
+    count = n_points - taps + 1
+    inner = result[:, half : half + count]
+    np.multiply(fids[:, :count], weights[-1, 0], out=inner)
+    for tap in range(1, taps):
+        inner += fids[:, tap : tap + count] * weights[-1, tap]
     result[:, :half] = fids[:, :taps] @ weights[:half].T
     mirrored = weights[:half][::-1, ::-1] * (-1 if odd else 1)
     result[:, n_points - half :] = fids[:, n_points - taps :] @ mirrored.T

@@ -22,7 +22,7 @@ from mrs_disc.signal.baseline import (
     draw_chains,
     seeded,
 )
-from mrs_disc.signal.fit_model import DELAY, GAUSS2, LORENTZ, PHASE, SHIFT
+from mrs_disc.signal.fit_model import DELAY, GAUSS2, LORENTZ, PHASE, SHIFT, Spectrum
 from mrs_disc.signal.fit_solve import (
     Problem,
     Solution,
@@ -34,8 +34,10 @@ from mrs_disc.signal.fit_solve import (
 )
 from mrs_disc.typing import FloatArray
 
-LOOKS = ((6, 3), (2, 10))
-"""Sweeps forgotten and kept at each place to stand."""
+CHAINS, LOOKS = 24, ((6, 3), (2, 10))
+"""Chains; sweeps forgotten and kept at each place to stand."""
+CHAINS_PLAIN, LOOKS_PLAIN = 160, ((2, 2), (1, 4))
+"""The same without a baseline, where a sweep forgets the one before."""
 _WEAK = {SHIFT: 30.0, LORENTZ: 40.0, PHASE: 3.0}
 """Prior standard deviations about the present place, felt only where there is no signal."""
 _QUANTILES = 15
@@ -95,12 +97,17 @@ def average(problem: Problem, solution: Solution, priors: Priors) -> Posterior:
     """
     count = problem.model.n_components
     rng = seeded()
-    chains = Chains.empty(float(solution.parameters[GAUSS2]), float(solution.parameters[DELAY]))
+    plain = problem.humps.frequency_hz.size == 0
+    chains = Chains.empty(
+        CHAINS_PLAIN if plain else CHAINS,
+        float(solution.parameters[GAUSS2]),
+        float(solution.parameters[DELAY]),
+    )
     stand = _Stand(
         solution.parameters, solution.amplitude[:count], np.zeros(problem.humps.frequency_hz.size)
     )
     low, high = bounds(stand.parameters.size)
-    for burn, keep in LOOKS:
+    for burn, keep in LOOKS_PLAIN if plain else LOOKS:
         tangent = _tangent(problem, stand)
         chains, draws = draw_chains(tangent, chains, priors, burn=burn, keep=keep, rng=rng)
         place = draws.mean(axis=0)
@@ -123,7 +130,7 @@ def average(problem: Problem, solution: Solution, priors: Priors) -> Posterior:
         high=ends[1],
         covariance=covariance + spread.T @ spread / draws.shape[0],
         areas=stand.areas,
-        crlb=_bound(problem, stand, gauss=np.mean(draws[:, 0] > 0) > 0.5),
+        crlb=_bound(problem, stand, model, gauss=np.mean(draws[:, 0] > 0) > 0.5),
         residual=problem.data - stand.amplitude @ model.design - stand.areas @ design,
     )
 
@@ -166,10 +173,9 @@ def _tangent(problem: Problem, stand: _Stand) -> Tangent:
     )
 
 
-def _bound(problem: Problem, stand: _Stand, *, gauss: bool) -> FloatArray:
+def _bound(problem: Problem, stand: _Stand, model: Spectrum, *, gauss: bool) -> FloatArray:
     """Return the Cramer-Rao bound of the amplitudes with the baseline known."""
     count = stand.amplitude.size
-    model = problem.model.evaluate(stand.parameters)
     slopes = problem.model.jacobian(stand.parameters, stand.amplitude, model)
     used = [
         index

@@ -21,6 +21,8 @@ from mrs_disc.typing import BoolArray, FloatArray
 MAX_DELAY_S = 4e-4
 MAX_WIDTH_HZ = 80.0
 _ITERATIONS = 40
+_STRIDE = (4.0, 15.0, 400.0, 0.7, 1e-4)
+"""Longest steps of shift, widths, phase and delay: the model is linear no further."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +162,8 @@ def solve(problem: Problem, parameters: FloatArray) -> Solution:
         Where to start.
     """
     low, high = bounds(parameters.size)
+    stride = np.full(parameters.size, np.inf)
+    stride[: len(_STRIDE)] = _STRIDE
     count = problem.model.n_components
     here = _at(problem, np.clip(parameters, low, high), np.zeros((count, count)))
     if problem.ratios:
@@ -191,6 +195,7 @@ def solve(problem: Problem, parameters: FloatArray) -> Solution:
             step = np.zeros(normal.shape[0])
             step[used] = solve_positive(damped, force[used])
             gain = float(force @ step)
+            step /= max(1.0, float(np.max(np.abs(step[linear:]) / stride)))
             trial = _at(
                 problem,
                 np.clip(here.parameters + step[linear:], low, high),

@@ -21,9 +21,9 @@ from mrs_disc.typing import ComplexArray, FloatArray
 
 WIDTHS_HZ = (4.0, 7.0, 11.0, 17.0, 26.0, 38.0)
 DELAYS_S = (-2e-4, -1e-4, 0.0, 1e-4, 2e-4)
-_SEARCH_S = 0.3
+_SEARCH_S = 0.25
 _SKIP_S = 0.008
-_RESOLUTION_HZ = 1.3
+_RESOLUTION_HZ = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,4 +172,4 @@ def _peaks(gain: FloatArray, count: int) -> list[tuple[int, int]]:
 
 def decay_length_s(width_hz: float, snr: float) -> float:
     """Return the time after which lines of a width lie far below the noise."""
-    return float(np.log(max(snr, 3.0) / 0.02) / (pi * width_hz))
+    return float(np.log(max(snr, 3.0) / 0.05) / (pi * width_hz))
