@@ -140,6 +140,57 @@ def simulate_study(
     """
     scan = scan or Scan()
     visit = session or 1
+    measured = plan_study(
+        seed,
+        levels=levels,
+        subject=subject,
+        visit=visit,
+        scan=scan,
+        kinds=kinds,
+        snr=snr,
+        spoilt=spoilt,
+        repeats=repeats,
+        lipid=lipid,
+        spread=spread,
+        baseline=baseline,
+    )
+    wanted = tuple(dict.fromkeys(m.disc.level for m in measured))
+    where = places(wanted)
+    key = (seed, subject, visit)
+    entries = tuple(_entry(key, scan, m, where[m.disc.level], provocation) for m in measured)
+    findings = {m.disc.level: m.disc.morphology for m in measured}
+
+    def load_anatomy() -> Any:
+        return draw_anatomy(stream(seed, subject, NOISE, visit), wanted, findings)
+
+    study = Study(
+        study_id=study_id or f"sub-{subject:02d}",
+        session_id=None if session is None else f"ses-{session:02d}",
+        discs=entries,
+        region=region_of(wanted[-1]),
+        load_anatomy=load_anatomy if anatomy else None,
+        notes=("simulated",),
+    )
+    truth = {_name(m): _truth(m, scan, provocation) for m in measured}
+    return study, truth
+
+
+def plan_study(
+    seed: int,
+    *,
+    levels: Sequence[str],
+    subject: int = 1,
+    visit: int = 1,
+    scan: Scan,
+    kinds: Mapping[str, Kind] | None = None,
+    snr: Mapping[str, float] | float | None = None,
+    spoilt: Mapping[str, Spoil | Sequence[Spoil]] | None = None,
+    repeats: Mapping[str, int] | None = None,
+    lipid: Mapping[str, float | bool] | float | bool | None = None,
+    spread: float = 1.0,
+    baseline: float = 1.0,
+) -> list[Measured]:
+    """Draw the discs of a study and how each is measured; arguments as in `simulate_study`."""
     wanted = tuple(sorted({parse_level(level) for level in levels}, key=level_order))
     if not wanted:
         raise InputError("levels is empty: name at least one disc level, as L4-L5")
@@ -164,24 +215,7 @@ def simulate_study(
             rng = stream(seed, subject, SCAN, visit, level_order(level), run)
             m = plan(rng, disc, scan, model, run=run, snr=given, spoilt=spoils[level])
             measured.append(replace(m, disturbance=m.disturbance.with_baseline(baseline)))
-    where = places(wanted)
-    key = (seed, subject, visit)
-    entries = tuple(_entry(key, scan, m, where[m.disc.level], provocation) for m in measured)
-    findings = {m.disc.level: m.disc.morphology for m in measured}
-
-    def load_anatomy() -> Any:
-        return draw_anatomy(stream(seed, subject, NOISE, visit), wanted, findings)
-
-    study = Study(
-        study_id=study_id or f"sub-{subject:02d}",
-        session_id=None if session is None else f"ses-{session:02d}",
-        discs=entries,
-        region=region_of(wanted[-1]),
-        load_anatomy=load_anatomy if anatomy else None,
-        notes=("simulated",),
-    )
-    truth = {_name(m): _truth(m, scan, provocation) for m in measured}
-    return study, truth
+    return measured
 
 
 def _name(m: Measured) -> str:

@@ -7,7 +7,7 @@ whether probabilities mean what they say; it is no evidence that the score works
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from time import perf_counter
@@ -16,10 +16,14 @@ from typing import Any
 import numpy as np
 
 from mrs_disc.analysis import analyze
-from mrs_disc.data import LevelReport
+from mrs_disc.data import DiscScore, LevelReport
+from mrs_disc.models import MetaboliteModel, load_metabolite_model
 from mrs_disc.simulate import LUMBAR, Scan, simulate_study
+from mrs_disc.simulate.study import Measured, plan_study
 from mrs_disc.typing import BoolArray, FloatArray
+from mrs_disc.validate.regimes import acidity_bound
 
+_DRAWS = 50
 _EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
@@ -38,8 +42,10 @@ class Bin:
 class Discrimination:
     """How the score did on simulated patients.
 
-    `auc_truth` is that of the true log(acidity/structure) of the scored discs, without measurement
-    error; `wrong` counts labels (likely or unlikely painful) against the truth.
+    `auc_truth` is that of the true acidity/structure of the scored discs, without measurement
+    error; `auc_attainable` that of unbiased measurements whose errors have the Cramér-Rao bound
+    of the true model, ranked by acidity/structure; `wrong` counts labels (likely or unlikely
+    painful) against the truth.
     """
 
     seed: int
@@ -51,6 +57,7 @@ class Discrimination:
     painful: int
     auc: float
     auc_truth: float
+    auc_attainable: float
     labelled: int
     wrong: int
     sensitivity: float
@@ -83,21 +90,61 @@ def validate_score(
     """
     patients = -(-discs // len(LUMBAR))
     scan = Scan(n_points=1024, spectral_width_hz=2000.0, n_transients=32, n_water=2)
-    rows: list[tuple[bool, float, float, str]] = []
+    model = load_metabolite_model("disc_1h")
+    rows: list[_Row] = []
     failed = poor = 0
     start = perf_counter()
     for subject in range(1, patients + 1):
         study, truth = simulate_study(seed, subject=subject, scan=scan, anatomy=False)
-        for level in analyze(study):
-            true = truth[level.level]
+        planned = plan_study(seed, subject=subject, levels=LUMBAR, scan=scan)
+        for level, m in zip(analyze(study), planned, strict=True):
             failed += level.failure is not None
             poor += _is_poor(level)
             if level.score is not None and level.score.value is not None:
-                log_ratio = true["log_acidity_structure"]
-                rows.append((true["painful"], level.score.value, log_ratio, level.score.label))
+                rows.append(_row(level.score, truth[level.level], m, scan, model))
         if progress is not None:
             progress("score", subject, patients)
     return _summary(seed, patients, failed, poor, rows, perf_counter() - start)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Row:
+    """One scored disc; `mean` and `covariance` are those of (acidity, structure)."""
+
+    painful: bool
+    probability: float
+    label: str
+    mean: FloatArray
+    covariance: FloatArray
+
+
+def _row(
+    score: DiscScore,
+    truth: Mapping[str, Any],
+    m: Measured,
+    scan: Scan,
+    model: MetaboliteModel,
+) -> _Row:
+    assert score.value is not None
+    weights, covariance = acidity_bound(m, scan, model)
+    return _Row(
+        painful=truth["painful"],
+        probability=score.value,
+        label=score.label,
+        mean=np.array([truth["acidity"], truth["structure"]]),
+        covariance=weights @ covariance @ weights.T,
+    )
+
+
+def _attainable(rows: Sequence[_Row], painful: BoolArray, seed: int) -> float:
+    """Return the mean AUC of unbiased measurements at the bound, over draws of their errors."""
+    rng = np.random.default_rng([seed, 1])
+    draws = np.array(
+        [rng.multivariate_normal(row.mean, row.covariance, _DRAWS, method="eigh") for row in rows]
+    ).reshape(len(rows), _DRAWS, 2)
+    # The angle keeps the order of the ratio, and goes on where an error makes structure negative.
+    order = np.arctan2(draws[..., 0], draws[..., 1])
+    return float(np.mean([area_under_curve(column, painful) for column in order.T]))
 
 
 def _is_poor(level: LevelReport) -> bool:
@@ -105,18 +152,13 @@ def _is_poor(level: LevelReport) -> bool:
 
 
 def _summary(
-    seed: int,
-    patients: int,
-    failed: int,
-    poor: int,
-    rows: list[tuple[bool, float, float, str]],
-    seconds: float,
+    seed: int, patients: int, failed: int, poor: int, rows: list[_Row], seconds: float
 ) -> Discrimination:
-    painful = np.array([row[0] for row in rows], dtype=bool)
-    probability = np.array([row[1] for row in rows], dtype=np.float64)
-    log_ratio = np.array([row[2] for row in rows], dtype=np.float64)
-    likely = np.array([row[3] == "likely painful" for row in rows], dtype=bool)
-    unlikely = np.array([row[3] == "unlikely painful" for row in rows], dtype=bool)
+    painful = np.array([row.painful for row in rows], dtype=bool)
+    probability = np.array([row.probability for row in rows], dtype=np.float64)
+    ratio = np.array([row.mean[0] / row.mean[1] for row in rows], dtype=np.float64)
+    likely = np.array([row.label == "likely painful" for row in rows], dtype=bool)
+    unlikely = np.array([row.label == "unlikely painful" for row in rows], dtype=bool)
     labelled = likely | unlikely
     wrong = (likely & ~painful) | (unlikely & painful)
     return Discrimination(
@@ -128,7 +170,8 @@ def _summary(
         scored=len(rows),
         painful=int(painful.sum()),
         auc=area_under_curve(probability, painful),
-        auc_truth=area_under_curve(log_ratio, painful),
+        auc_truth=area_under_curve(ratio, painful),
+        auc_attainable=_attainable(rows, painful, seed) if rows else float("nan"),
         labelled=int(labelled.sum()),
         wrong=int(wrong.sum()),
         sensitivity=_share(likely[painful & labelled]),
@@ -185,7 +228,8 @@ def score_text(table: Discrimination) -> str:
         "",
         f"scored {table.scored} ({table.painful} painful), poor {table.poor}, "
         f"failed {table.failed}",
-        f"AUC {table.auc:.3f}; of the true log(acidity/structure) {table.auc_truth:.3f}",
+        f"AUC {table.auc:.3f}; attainable by unbiased measurements at the Cramér-Rao bound "
+        f"{table.auc_attainable:.3f}, without any error {table.auc_truth:.3f}",
         f"labelled {table.labelled} of {table.scored}, of these wrong {table.wrong}; "
         f"sensitivity {table.sensitivity:.2f}, specificity {table.specificity:.2f} among labelled",
         f"Brier score {table.brier:.3f}",

@@ -32,7 +32,7 @@ from mrs_disc.models import MetaboliteModel, load_metabolite_model
 from mrs_disc.simulate.lines import hump_fids, unit_fids
 from mrs_disc.simulate.population import KINDS, amplitudes, draw_disc
 from mrs_disc.simulate.scanner import Scan, draw_coils
-from mrs_disc.simulate.study import acquire, plan
+from mrs_disc.simulate.study import Measured, acquire, plan
 from mrs_disc.typing import ComplexArray, FloatArray
 from mrs_disc.validate.bounds import covariance_bound, hump_jacobian, linear_sd, signal_jacobian
 
@@ -320,37 +320,57 @@ def in_vivo(seed: int, index: int) -> Case:
     disc = draw_disc(int(rng.integers(2**31)), 0, "L4-L5", kind=kind, gas=False)
     m = plan(rng, disc, scan, model)
     acquisition = acquire(rng, rng, scan, m)
-    names, amplitude = m.clean.names, np.array([m.clean.amplitude[n] for n in m.clean.names])
-    n, d = len(names), m.disturbance
+    gradient, covariance = acidity_bound(m, scan, model)
+    a = m.clean.amplitude
+    acidity, structure = a["LAC"] + a["ALA"] + 0.6 * a["PA"], a["PG"] + a["COL"]
+    by_log = np.array([1 / acidity, -1 / structure]) @ gradient
+    return Case(
+        acquisition=acquisition,
+        model="disc_1h",
+        truth=MappingProxyType({LOG: log(acidity / structure)}),
+        bound=MappingProxyType({LOG: linear_sd(by_log, covariance)}),
+    )
+
+
+def acidity_bound(m: Measured, scan: Scan, model: MetaboliteModel) -> tuple[FloatArray, FloatArray]:
+    """Return the weights of acidity and structure, and the bound on the amplitudes' covariance.
+
+    Place, width and area of the protein hump are unknown, the spline and own widths known.
+
+    Returns
+    -------
+    weights : float array, shape (2, component)
+        Of acidity, then of structure.
+    covariance : float array, shape (component, component)
+    """
+    names, d, disc = m.clean.names, m.disturbance, m.disc
+    n, mhz = len(names), scan.spectrometer_mhz
+    time = scan.sampling.time_s(scan.n_points)
     unit = unit_fids(
         model,
-        TIME,
-        spectrometer_mhz=MHZ,
+        time,
+        spectrometer_mhz=mhz,
         reference_ppm=WATER_PPM,
         echo_time_s=scan.echo_time_s,
         lorentz_hz={c: 1 / (pi * disc.t2_s[c]) + disc.width_hz.get(c, 0.0) for c in names},
         gauss_hz=disc.b0_width_hz,
     )
+    amplitude = np.array([m.clean.amplitude[c] for c in names])
     jacobian = np.concatenate(
         [
-            signal_jacobian(unit, amplitude, TIME, gaussian=True),
-            hump_jacobian(TIME, d.hump_hz, d.hump_width_hz, d.hump_area),
+            signal_jacobian(unit, amplitude, time, gaussian=True),
+            hump_jacobian(time, d.hump_hz, d.hump_width_hz, d.hump_area),
         ]
     )
-    own = {n + 4 + i: c.shift_sd_ppm * MHZ for i, c in enumerate(model.component)}
+    own = {n + 4 + i: c.shift_sd_ppm * mhz for i, c in enumerate(model.component)}
     noise = m.average_sd * float(np.sqrt(scan.n_transients / max((~d.spoilt).sum(), 1)))
-    covariance = covariance_bound(jacobian, noise, own)[:n, :n]
-    a = dict(zip(names, amplitude, strict=True))
-    acidity, structure = a["LAC"] + a["ALA"] + 0.6 * a["PA"], a["PG"] + a["COL"]
-    weight = {"LAC": 1 / acidity, "ALA": 1 / acidity, "PA": 0.6 / acidity}
-    weight |= {"PG": -1 / structure, "COL": -1 / structure}
-    gradient = np.array([weight.get(name, 0.0) for name in names])
-    return Case(
-        acquisition=acquisition,
-        model="disc_1h",
-        truth=MappingProxyType({LOG: log(acidity / structure)}),
-        bound=MappingProxyType({LOG: linear_sd(gradient, covariance)}),
+    weights = np.array(
+        [
+            [{"LAC": 1.0, "ALA": 1.0, "PA": 0.6}.get(c, 0.0) for c in names],
+            [{"PG": 1.0, "COL": 1.0}.get(c, 0.0) for c in names],
+        ]
     )
+    return weights, covariance_bound(jacobian, noise, own)[:n, :n]
 
 
 _ORDER = ("matched", "ensemble", "fixed", "dirty", "coils", "weak", "in vivo")
