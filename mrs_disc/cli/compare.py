@@ -1,0 +1,173 @@
+"""`mrs-disc compare`: examinations of one person over time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from mrs_disc.analysis.course import Change, Examination
+    from mrs_disc.data import Quantity
+    from mrs_disc.report.schema import Level, Results
+
+CHARTED = "log(acidity/structure)"
+
+
+@click.command()
+@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder.")
+@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+def command(results: tuple[Path, ...], output: Path, overwrite: bool) -> None:
+    """Compare RESULTS (results.json files or their folders) of one person, in order of time.
+
+    Writes course.html and course.csv: the change of each disc with its interval, and the
+    repeatability coefficient where discs were measured more than once.
+
+    Example: mrs-disc compare before/results.json after/results.json -o course
+    """
+    from mrs_disc.analysis.course import course
+    from mrs_disc.errors import InputError
+    from mrs_disc.report.course import course_csv, course_html
+    from mrs_disc.report.files import write_files
+    from mrs_disc.report.schema import read_results
+
+    if len(results) < 2:
+        raise InputError("compare needs two results.json or more, in the order of time")
+    paths = [path / "results.json" if path.is_dir() else path for path in results]
+    resolved = [path.resolve() for path in paths]
+    for path in resolved:
+        if resolved.count(path) > 1:
+            raise InputError(f"{path.parent.name}/{path.name} is named twice; name each once")
+    records = [read_results(path) for path in paths]
+    names = _names(records, paths)
+    examinations = [_examination(r, n) for r, n in zip(records, names, strict=True)]
+    found = course(examinations)
+    if not found.changes:
+        raise InputError("no level of these results has a quantity to compare; all failed or poor")
+    chart = {c.level: [_point(v) for v in c.values] for c in found.changes if c.quantity == CHARTED}
+    page = course_html(
+        names=names,
+        changes=[_row(c) for c in found.changes],
+        repeatability=[
+            {"quantity": r.quantity, "coefficient": r.coefficient, "freedom": r.freedom}
+            for r in found.repeatability
+        ],
+        notes=_notes(records),
+        chart=chart,
+        quantity=CHARTED,
+    )
+    table = course_csv([_cells(c, names) for c in found.changes])
+    files = {"course.html": page, "course.csv": table}
+    for path in write_files(output, files, overwrite=overwrite):
+        click.echo(path)
+
+
+def _names(records: list[Results], paths: list[Path]) -> list[str]:
+    """Return a name of each examination: its study, or the folder where studies share a name."""
+    names = [r.study_id for r in records]
+    if len(set(names)) < len(names):
+        names = [f"{n} ({p.resolve().parent.name})" for n, p in zip(names, paths, strict=True)]
+    if len(set(names)) < len(names):
+        names = [f"{n}, {k}" for k, n in enumerate(names, start=1)]
+    return names
+
+
+def _examination(record: Results, name: str) -> Examination:
+    from mrs_disc.analysis.course import Examination
+
+    usable = [level for level in record.levels if _usable(level)]
+    runs: dict[str, list[dict[str, Quantity]]] = {}
+    for level in usable:
+        runs.setdefault(level.level, []).append(_quantities(level))
+    best = {name: _quantities(lv) for name, lv in record.best.items() if _usable(lv)}
+    return Examination(name=name, levels=best, runs=runs)
+
+
+def _usable(level: Level) -> bool:
+    return level.measured and level.quality is not None and level.quality.verdict != "poor"
+
+
+def _quantities(level: Level) -> dict[str, Quantity]:
+    from mrs_disc.data import Quantity
+
+    return {n: Quantity(**q.model_dump()) for n, q in (level.quantities or {}).items()}
+
+
+def _notes(records: list[Results]) -> list[str]:
+    """Return what may feign or hide a change."""
+    notes = []
+    subjects = {r.study_id.partition("_ses-")[0].partition("/")[0] for r in records}
+    if len(subjects) > 1:
+        notes.append(
+            f"The studies bear different names ({', '.join(sorted(subjects))}): make sure that "
+            "they are of one person"
+        )
+    if len({r.recipe_sha256 for r in records}) > 1:
+        notes.append("The examinations were analysed with different recipes or models")
+    for what, field, unit in (
+        ("echo times", "echo_time_s", "s"),
+        ("repetition times", "repetition_time_s", "s"),
+        ("spectrometer frequencies", "spectrometer_mhz", "MHz"),
+    ):
+        seen = {
+            round(float(value), 4 if unit == "s" else 0)
+            for r in records
+            for lv in r.levels
+            if lv.protocol is not None and (value := getattr(lv.protocol, field)) is not None
+        }
+        if len(seen) > 1:
+            values = ", ".join(f"{v:g}" for v in sorted(seen))
+            notes.append(f"The discs were measured with different {what} ({values} {unit})")
+    return notes
+
+
+def _point(quantity: Quantity | None) -> tuple[float, float, float] | None:
+    if quantity is None or quantity.value is None or quantity.limit is not None:
+        return None
+    low = quantity.value if quantity.low is None else quantity.low
+    high = quantity.value if quantity.high is None else quantity.high
+    return quantity.value, low, high
+
+
+def _text(quantity: Quantity | None) -> str:
+    if quantity is None:
+        return "–"
+    if quantity.limit is not None and quantity.high is not None:
+        return f"< {quantity.high:.3g}"
+    if quantity.value is None:
+        return "–"
+    if quantity.low is None or quantity.high is None:
+        return f"{quantity.value:.3g}"
+    return f"{quantity.value:.3g} ({quantity.low:.3g} to {quantity.high:.3g})"
+
+
+def _row(change: Change) -> dict[str, Any]:
+    text = change.reason
+    if change.difference is not None:
+        text = f"{change.difference:+.3g}"
+        if change.low is not None and change.high is not None:
+            text += f" ({change.low:+.3g} to {change.high:+.3g})"
+    return {
+        "level": change.level,
+        "quantity": change.quantity,
+        "values": [_text(v) for v in change.values],
+        "change": text,
+        "beyond": change.beyond_error,
+    }
+
+
+def _cells(change: Change, names: list[str]) -> dict[str, Any]:
+    row: dict[str, Any] = {"level": change.level, "quantity": change.quantity}
+    for index, value in enumerate(change.values, start=1):
+        row[f"value_{index}"] = None if value is None else value.value
+        row[f"low_{index}"] = None if value is None else value.low
+        row[f"high_{index}"] = None if value is None else value.high
+        row[f"limit_{index}"] = None if value is None else value.limit
+    return row | {
+        "change": change.difference,
+        "change_low": change.low,
+        "change_high": change.high,
+        "reason": change.reason,
+    }

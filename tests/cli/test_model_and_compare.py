@@ -1,0 +1,253 @@
+"""`mrs-disc model` and `mrs-disc compare` as a user runs them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from mrs_disc.cli import run
+from mrs_disc.models import model_names, model_path
+
+
+def test_list_names_every_shipped_model(capsys):
+    assert run(["model", "list"]) == 0
+    out = capsys.readouterr().out
+    for name in model_names():
+        assert f"{name}@" in out
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_show_and_check_take_every_shipped_model(capsys, name):
+    assert run(["model", "show", name]) == 0
+    assert model_path(name).read_text() in capsys.readouterr().out
+    assert run(["model", "check", name]) == 0
+    assert re.search(r"valid, digest [0-9a-f]{64}", capsys.readouterr().out)
+
+
+def test_the_card_shows_the_lone_disc_as_arithmetic_that_can_be_done(capsys):
+    run(["model", "show", "acidity_structure"])
+    out = capsys.readouterr().out
+    line = re.search(r"p = (.*)", out).group(1)
+    r, e = -1.2, 0.3
+
+    def normal(x, s):
+        return math.exp(-((r - x) ** 2) / (2 * (s**2 + e**2))) / math.sqrt(s**2 + e**2)
+
+    formula = re.sub(r"(\d) N\(", r"\1 * N(", line)
+    by_card = eval(formula, {"N": normal, "__builtins__": {}})
+    from mrs_disc.models.scores import load_score_model
+    from mrs_disc.score.population import lone_disc_probability
+
+    model = load_score_model("acidity_structure")
+    assert by_card == pytest.approx(lone_disc_probability(model, r, e), abs=1e-3)
+    assert "NO" in out
+    assert "simulated" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["show", "acidity_struture"], "Did you mean 'acidity_structure'?"),
+        (["check", "nowhere.toml"], "nowhere.toml"),
+        (["calibrate", "nowhere.tsv", "-o", "x.toml"], "nowhere.tsv"),
+        (["calibrate", "nowhere.tsv", "-o", "x.json"], "TOML"),
+        (["calibrate", "nowhere.tsv", "-o", "x.toml", "--quantity", "LAC/PG"], "--kind logistic"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_2(capsys, arguments, words):
+    assert run(["model", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert len(error.strip().splitlines()) == 1
+
+
+# ------------------------------------------------------------------ compare
+
+
+def quantity(value, half, limit=None):
+    return {
+        "value": value,
+        "sd": half / 1.96,
+        "low": 0.0 if limit else value - half,
+        "high": value + half,
+        "limit": limit,
+        "unit": "",
+        "how": "x",
+    }
+
+
+def level(name, value, half, run=1, limit=None, verdict="good"):
+    return {
+        "level": name,
+        "run": run,
+        "status": "ok",
+        "error": None,
+        "protocol": {"echo_time_s": 0.03, "repetition_time_s": 1.5, "spectrometer_mhz": 127.7},
+        "quality": {
+            "verdict": verdict,
+            "reasons": [],
+            "snr": 10.0 - run,
+            "linewidth_hz": 12.0,
+            "n_transients": 64,
+            "n_rejected": 0,
+            "drift_hz": 1.0,
+            "residual_water": 0.5,
+        },
+        "fit": {
+            "model": "disc_1h@1",
+            "converged": True,
+            "metabolites": {},
+            "correlation": {"names": [], "matrix": []},
+            "residual_ratio": 1.0,
+        },
+        "quantities": {
+            "log(acidity/structure)": quantity(value, half, limit),
+            "PG/water": {"value": None, "reason": "no water reference"},
+        },
+        "score": {"model": "m@1", "value": 0.5, "low": 0.1, "high": 0.9, "label": "indeterminate"},
+        "history": [],
+    }
+
+
+def write(path: Path, levels, study="sub-01_ses-01", digest="a" * 64, echo=None):
+    path.mkdir()
+    if echo:
+        for entry in levels:
+            entry["protocol"]["echo_time_s"] = echo
+    record = {
+        "schema_version": "1",
+        "study_id": study,
+        "software": {"name": "mrs_disc", "version": "0"},
+        "recipe": {},
+        "recipe_sha256": digest,
+        "models": {},
+        "inputs": [],
+        "signals": {"file": "signals.npz", "sha256": None},
+        "completeness": {"n_levels": 2, "min_levels": 3, "met": False},
+        "impression": "",
+        "notices": [],
+        "levels": levels,
+        "comparison": {"quantity": "x"},
+    }
+    (path / "results.json").write_text(json.dumps(record))
+    return str(path / "results.json")
+
+
+def rows(folder: Path):
+    with (folder / "course.csv").open() as file:
+        return {(r["level"], r["quantity"]): r for r in csv.DictReader(file)}
+
+
+LOG = "log(acidity/structure)"
+
+
+def test_change_has_the_errors_of_both_in_quadrature(tmp_path, capsys):
+    first = write(tmp_path / "a", [level("L4-L5", -2.0, 0.3), level("L5-S1", -1.0, 0.4)])
+    last = write(
+        tmp_path / "b",
+        [level("L4-L5", -1.4, 0.4), level("L5-S1", -0.9, 0.3)],
+        study="sub-01_ses-02",
+    )
+    out = tmp_path / "out"
+    assert run(["compare", first, last, "-o", str(out)]) == 0
+    assert capsys.readouterr().out.split() == [str(out / "course.html"), str(out / "course.csv")]
+    change = rows(out)["L4-L5", LOG]
+    assert float(change["change"]) == pytest.approx(0.6)
+    assert float(change["change_low"]) == pytest.approx(0.1)
+    assert float(change["change_high"]) == pytest.approx(1.1)
+    page = (out / "course.html").read_text()
+    assert page.count('class="beyond"') == 1
+    assert "No disc was measured more than once" in page
+    assert "research use only" in page.lower()
+    assert "different names" not in page
+
+
+def test_repeatability_comes_from_runs_within_an_examination(tmp_path):
+    twice = [level("L4-L5", -2.0, 0.3), level("L4-L5", -1.8, 0.3, run=2)]
+    first = write(tmp_path / "a", twice)
+    last = write(tmp_path / "b", [level("L4-L5", -2.2, 0.3), level("L4-L5", -1.9, 0.3, run=2)])
+    out = tmp_path / "out"
+    assert run(["compare", first, last, "-o", str(out)]) == 0
+    # Within-disc variance (.02 + .045) / 2.
+    expected = 1.96 * math.sqrt(2) * math.sqrt(0.065 / 2)
+    page = (out / "course.html").read_text()
+    assert f"{expected:.3g}" in page
+
+
+def test_limits_and_missing_values_give_a_reason_and_no_number(tmp_path):
+    first = write(tmp_path / "a", [level("L4-L5", -2.0, 0.3, limit="upper")])
+    last = write(tmp_path / "b", [level("L4-L5", -1.0, 0.3), level("L5-S1", -1.0, 0.2)])
+    out = tmp_path / "out"
+    assert run(["compare", str(tmp_path / "a"), last, "-o", str(out)]) == 0
+    table = rows(out)
+    assert table["L4-L5", LOG]["change"] == ""
+    assert "upper limit" in table["L4-L5", LOG]["reason"]
+    assert table["L5-S1", LOG]["reason"] == "measured once"
+    assert "no water reference" in table["L4-L5", "PG/water"]["reason"]
+    assert first
+
+
+def test_poor_levels_are_left_out(tmp_path, capsys):
+    first = write(tmp_path / "a", [level("L4-L5", -2.0, 0.3, verdict="poor")])
+    last = write(tmp_path / "b", [level("L4-L5", -1.0, 0.3, verdict="poor")])
+    assert run(["compare", first, last, "-o", str(tmp_path / "out")]) == 2
+    assert "no level" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_may_feign_a_change_is_said(tmp_path):
+    first = write(tmp_path / "a", [level("L4-L5", -2.0, 0.3)], study="sub-01")
+    last = write(
+        tmp_path / "b", [level("L4-L5", -1.0, 0.3)], study="sub-02", digest="b" * 64, echo=0.035
+    )
+    out = tmp_path / "out"
+    assert run(["compare", first, last, "-o", str(out)]) == 0
+    page = (out / "course.html").read_text()
+    for words in ("different names", "different recipes", "different echo times (0.03, 0.035 s)"):
+        assert words in page
+
+
+@pytest.mark.parametrize("arguments", [1, 2])
+def test_one_examination_or_the_same_twice_is_no_course(tmp_path, capsys, arguments):
+    first = write(tmp_path / "a", [level("L4-L5", -2.0, 0.3)])
+    assert run(["compare", *[first] * arguments, "-o", str(tmp_path / "out")]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_nothing_is_overwritten_unasked(tmp_path, capsys):
+    first = write(tmp_path / "a", [level("L4-L5", -2.0, 0.3)])
+    last = write(tmp_path / "b", [level("L4-L5", -1.0, 0.3)])
+    out = str(tmp_path / "out")
+    assert run(["compare", first, last, "-o", out]) == 0
+    assert run(["compare", first, last, "-o", out]) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert run(["compare", first, last, "-o", out, "--overwrite"]) == 0
+
+
+def test_calibrate_writes_a_model_and_its_page(tmp_path, capsys):
+    from random import Random
+
+    random = Random(4)
+    header = ["participant_id", "level", "provocation", "acidity/structure", "acidity/structure_sd"]
+    lines = ["\t".join(header)]
+    for n in range(60):
+        sick = random.random() < 0.4
+        value = random.gauss(0.4 if sick else 0.15, 0.1)
+        result = "positive" if sick else "negative"
+        lines.append(f"sub-{n // 4:02d}\tL{n % 4 + 1}-L{n % 4 + 2}\t{result}\t{value:.4f}\t0.05")
+    table = tmp_path / "levels.tsv"
+    table.write_text("\n".join(lines))
+    target = tmp_path / "made" / "local.toml"
+    pytest.importorskip("sklearn")
+    words = ["model", "calibrate", str(table), "-o", str(target), "--kind", "logistic"]
+    assert run(words) == 0
+    captured = capsys.readouterr()
+    assert captured.out.split() == [str(target), str(target.with_suffix(".html"))]
+    assert "AUC 0.9" in captured.err
+    assert run(["model", "check", str(target)]) == 0
+    assert run(words) == 2
