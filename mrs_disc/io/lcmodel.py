@@ -6,23 +6,26 @@ conjugates them (its result is mirrored), and drops the echo time.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from mrs_disc.errors import ReadError
 from mrs_disc.io.scan import Scan, head, known_sequence, megahertz, read_only, seconds
-from mrs_disc.models.basis import is_lcmodel_raw, read_lcmodel_raw
 
 FORMAT = "lcmodel-raw"
+_NMID = re.compile(rb"[$&]NMID\b", re.IGNORECASE)
 
 
 def sniff(path: Path) -> bool:
     """Say whether the content begins with the namelist of a RAW file."""
     start = head(path)
-    return is_lcmodel_raw(start) and b"NMUSED" not in start.upper()
+    return _NMID.search(start) is not None and b"NMUSED" not in start.upper()
 
 
 def read(path: Path) -> Scan:
     """Read a RAW or H2O file; frequency and dwell time are `None` where it holds none."""
+    from mrs_disc.models.basis import read_lcmodel_raw  # pydantic comes with it: 50 ms
+
     raw = read_lcmodel_raw(path)
     mhz, notes = megahertz(raw.number("hzpppm"))
     points = raw.number("nunfil", "numberofpoints")

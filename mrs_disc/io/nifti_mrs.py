@@ -16,6 +16,7 @@ import io
 import json
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -80,7 +81,7 @@ def read_with_sidecar(path: Path, sidecar: Mapping[str, Any] | None) -> Scan:
     """
     with _open(path) as stream:
         header, extension = _header(path, stream)
-        if np.dtype(header.get_data_dtype()).kind != "c":
+        if header.dtype.kind != "c":
             raise ReadError(path, "is an image, not spectroscopy (its samples are not complex)")
         if extension is None and sidecar is None:
             raise ReadError(
@@ -124,11 +125,22 @@ class _open:  # noqa: N801 - used as a context manager function
             ) from error
 
 
-def _header(path: Path, stream: BinaryIO) -> tuple[Any, dict[str, Any] | None]:
-    """Return nibabel's header and the MRS extension, parsed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What is needed of a NIfTI header."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    dwell_time_s: float
+    affine: FloatArray
+    slope: float
+    offset: float
+
+
+def _header(path: Path, stream: BinaryIO) -> tuple[Header, dict[str, Any] | None]:
+    """Return the header, by nibabel, and the MRS extension, parsed."""
     from nibabel.nifti1 import Nifti1Header
     from nibabel.nifti2 import Nifti2Header
-    from nibabel.spatialimages import HeaderDataError
 
     first = stream.read(4)
     order = "<" if int.from_bytes(first, "little") in (348, 540) else ">"
@@ -140,10 +152,19 @@ def _header(path: Path, stream: BinaryIO) -> tuple[Any, dict[str, Any] | None]:
     if len(block) < size:
         raise ReadError(path, "ends inside its NIfTI header")
     try:
-        header = kind(block, check=False)
-        offset = int(header["vox_offset"]) or size + 4
-    except (HeaderDataError, ValueError, TypeError, OverflowError) as error:
-        raise ReadError(path, f"its NIfTI header is broken ({error})") from error
+        raw = kind(block, check=False)
+        offset = int(raw["vox_offset"]) or size + 4
+        unit = {"msec": 1e-3, "usec": 1e-6}.get(raw.get_xyzt_units()[1], 1.0)
+        header = Header(
+            dtype=np.dtype(raw.get_data_dtype()),
+            shape=tuple(int(n) for n in raw.get_data_shape()),
+            dwell_time_s=unit * float(np.format_float_positional(raw["pixdim"][4], unique=True)),
+            affine=np.asarray(raw.get_best_affine(), dtype=float),
+            slope=float(raw["scl_slope"]),
+            offset=float(raw["scl_inter"]),
+        )
+    except Exception as error:  # nibabel raises many kinds on codes that it does not know
+        raise ReadError(path, f"its NIfTI header is broken ({type(error).__name__})") from error
     if not size <= offset <= _MAX_HEADER_BYTES:
         raise ReadError(path, f"its header says that the data start at byte {offset}")
     rest = stream.read(offset - size)
@@ -174,13 +195,9 @@ def _extension(path: Path, block: bytes, order: str) -> dict[str, Any] | None:
     return None
 
 
-def _samples(path: Path, stream: BinaryIO, header: Any) -> ComplexArray:
+def _samples(path: Path, stream: BinaryIO, header: Header) -> ComplexArray:
     """Return the samples as complex64, Fortran order as stored; sizes are checked first."""
-    try:
-        dtype = np.dtype(header.get_data_dtype())
-        shape = tuple(int(n) for n in header.get_data_shape())
-    except Exception as error:
-        raise ReadError(path, f"its NIfTI header is broken ({error})") from error
+    dtype, shape = header.dtype, header.shape
     if dtype.kind != "c":
         raise ReadError(
             path, f"holds {dtype.name} values, an image; spectroscopy has complex samples"
@@ -207,12 +224,12 @@ def _samples(path: Path, stream: BinaryIO, header: Any) -> ComplexArray:
             raise ReadError(path, f"ends after {filled} of {wanted} bytes of samples")
         view[filled : filled + len(chunk)] = chunk
         filled += len(chunk)
-    slope, offset = (float(header[k]) for k in ("scl_slope", "scl_inter"))
+    slope, offset = header.slope, header.offset
     samples: ComplexArray = flat.astype(np.complex64, copy=False)
-    if np.isfinite(slope) and slope not in (0.0, 1.0):
-        samples *= np.float32(slope)
-    if np.isfinite(offset) and np.isfinite(slope) and slope != 0.0 and offset != 0.0:
-        samples += np.complex64(offset)
+    if np.isfinite([slope, offset]).all() and slope != 0.0 and (slope, offset) != (1.0, 0.0):
+        with np.errstate(all="ignore"):  # what is beyond range is refused as not finite
+            samples *= np.float32(slope)
+            samples += np.complex64(offset)
     return conjugate_in_place(samples).reshape(shape, order="F")
 
 
@@ -221,7 +238,7 @@ def _first(value: Any) -> Any:
 
 
 def _scan(
-    path: Path, header: Any, samples: ComplexArray, facts: Mapping[str, Any], standard: bool
+    path: Path, header: Header, samples: ComplexArray, facts: Mapping[str, Any], standard: bool
 ) -> Scan:
     scan = scan_from_parts(
         path,
@@ -230,7 +247,7 @@ def _scan(
         form=FORMAT,
         reader="nifti_mrs",
         dwell_time_s=_dwell_time(header, facts),
-        affine=np.asarray(header.get_best_affine(), dtype=float),
+        affine=header.affine,
     )
     if not standard:
         return scan.noted("no MRS header extension: frequency and dimensions are the sidecar's")
@@ -328,16 +345,14 @@ def _axes(
     return signal, coil is not None, bool(transients), extra, tuple(notes)
 
 
-def _dwell_time(header: Any, facts: Mapping[str, Any]) -> float | None:
+def _dwell_time(header: Header, facts: Mapping[str, Any]) -> float | None:
     """Return the dwell time, s; an entry that says it more exactly refines single precision."""
-    unit = header.get_xyzt_units()[1]
-    scale = {"msec": 1e-3, "usec": 1e-6}.get(unit, 1.0)
-    stored = float(header["pixdim"][4]) * scale
+    stored = header.dwell_time_s
     width = number(facts.get("SpectralWidth"))
     if width and stored > 0 and abs(width * stored - 1) < 1e-5:
         return 1.0 / width
-    if stored > 0:
-        return float(np.format_float_positional(np.float32(stored), unique=True))
+    if 0 < stored < 1:
+        return stored
     return seconds(facts.get("DwellTime"), 1.0, 1.0)
 
 

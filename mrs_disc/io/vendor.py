@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import traceback
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,22 +31,23 @@ _IGNORED_STARTS = ("_empty", "noi", "nav_", "rej_", "phc_", "frc_")
 @contextlib.contextmanager
 def _quiet(path: Path, what: str) -> Iterator[None]:
     """Keep spec2nii silent, and turn what it raises into one sentence that names the file."""
-    try:
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stdout(io.StringIO()),
-            contextlib.redirect_stderr(io.StringIO()),
-        ):
-            warnings.simplefilter("ignore")
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        try:
             yield
-    except (ReadError, MemoryError):
-        raise
-    except Exception as error:
-        raise ReadError(
-            path,
-            f"cannot be read as {what}: cut off, or of an unknown release "
-            f"({type(error).__name__}). If it is whole, export it in another format.",
-        ) from error
+        except (ReadError, MemoryError):
+            raise
+        except Exception as error:
+            traceback.clear_frames(error.__traceback__)  # closes the file they left open
+            raise ReadError(
+                path,
+                f"cannot be read as {what}: cut off, or of an unknown release "
+                f"({type(error).__name__}). If it is whole, export it in another format.",
+            ) from error
 
 
 def _limit(path: Path) -> None:

@@ -17,9 +17,11 @@ from mrs_disc.io.readers import read_scan
 from mrs_disc.io.study import read_study
 from mrs_disc.io.write_nifti_mrs import write_nifti_mrs
 
-KEYS = set(
-    ["format", "reader", "nucleus", "spectrometer_mhz", "dwell_time_s", "n_points", "n_coils", "n_transients", "echo_time_s", "repetition_time_s", "voxel_size_mm", "sequence", "manufacturer", "is_water", "problems"]
-)
+KEYS = {
+    *("format", "reader", "nucleus", "spectrometer_mhz", "dwell_time_s", "n_points", "n_coils"),
+    *("n_transients", "echo_time_s", "repetition_time_s", "voxel_size_mm", "sequence"),
+    *("manufacturer", "is_water", "problems"),
+}
 
 
 def run(command, *arguments):
