@@ -372,8 +372,8 @@ def _state(study: LoadedStudy) -> dict[str, Any]:
     }
 
 
-def _error(status: int, message: str, **more: Any) -> Response:
-    return JSONResponse({"error": message, **more}, status)
+def _error(code: int, message: str, /, **more: Any) -> Response:
+    return JSONResponse({"error": message, **more}, code)
 
 
 def create_app(

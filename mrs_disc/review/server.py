@@ -96,12 +96,9 @@ def serve(
         )
         server = uvicorn.Server(config)
         announce(door.address)
-        threading.Thread(target=_prepare, args=(door.address, browser), daemon=True).start()
+        if browser:
+            threading.Thread(target=webbrowser.open, args=(door.address,), daemon=True).start()
+        # The drawing libraries load while the first page is read. No daemon: an interpreter that
+        # ends in the middle of such an import aborts.
+        threading.Thread(target=import_module, args=("mrs_disc.review.views",)).start()
         server.run(sockets=[listening])
-
-
-def _prepare(address: str, browser: bool) -> None:
-    """Open the browser, then load the drawing libraries before the first study asks for them."""
-    if browser:
-        webbrowser.open(address)
-    import_module("mrs_disc.review.views")

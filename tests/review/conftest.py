@@ -20,7 +20,7 @@ from mrs_disc.report.results import canonical_json
 
 @pytest.fixture(scope="session")
 def analysed(tmp_path_factory) -> Path:
-    """Return the output of one analysed study: four levels, one of them without an echo time."""
+    """Return the output of one study: four levels, the first failed, the last likely painful."""
     study, _ = simulate_study(seed=5, levels=("L2-L3", "L3-L4", "L4-L5", "L5-S1"))
     out = tmp_path_factory.mktemp("analysed") / "sub-01"
     write_report(analyze(study), out, formats=("json",))
@@ -32,6 +32,9 @@ def analysed(tmp_path_factory) -> Path:
         "status": "failed",
         "error": {"stage": "read", "message": "neither file nor study says the echo time"},
     }
+    painful = record["levels"][-1]  # whatever the models say of it today
+    painful["score"] |= {"value": 0.9, "low": 0.8, "high": 0.95, "label": "likely painful"}
+    painful["quality"] |= {"verdict": "good", "reasons": []}
     record["study_id"] = "sub-01"
     complete = record["completeness"]
     complete |= {"n_levels": complete["n_levels"] - 1, "missing": ["L2-L3"]}
@@ -54,8 +57,18 @@ def copy_study(source: Path, target: Path) -> Path:
 
 @pytest.fixture
 def dataset(analysed, tmp_path) -> Path:
-    """Return a folder of three reviewed-to-be studies with the tables of a batch."""
-    out = tmp_path / "derivatives"
+    """Return a dataset that a test may change."""
+    return make_dataset(analysed, tmp_path / "derivatives")
+
+
+@pytest.fixture(scope="session")
+def read_only(analysed, tmp_path_factory) -> Path:
+    """Return a dataset that no test changes."""
+    return make_dataset(analysed, tmp_path_factory.mktemp("dataset") / "derivatives")
+
+
+def make_dataset(analysed: Path, out: Path) -> Path:
+    """Write three studies and one that failed, with the tables of a batch."""
     for name in ("sub-01", "sub-02", "sub-03"):
         copy_study(analysed, out / name)
     head = "participant_id\tsession_id\tlevel\trun\tstatus\tverdict\tlabel\tscore\tLAC/PG"
@@ -74,7 +87,7 @@ def dataset(analysed, tmp_path) -> Path:
 # --------------------------------------------------------------------------- a client
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def app_of():
     """Return a function that opens the page's application over a folder."""
     pytest.importorskip("starlette", reason="the extra 'review' is not installed")

@@ -14,7 +14,7 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 export class Spectrum {
   /** @param {string} base address of the study @param {string[]} components all names @param {string[]} levels keys that can be drawn */
   constructor(base, components, levels) {
-    this.base = base;
+    this.address = base;
     this.components = components;
     this.levels = levels;
     this.cache = new Map();
@@ -37,7 +37,7 @@ export class Spectrum {
 
   /** Fetch a level's curves, once for each line broadening. */
   async load(key) {
-    const address = `${this.base}/spectrum/${key}?broadening=${this.broadening}`;
+    const address = `${this.address}/spectrum/${key}?broadening=${this.broadening}`;
     if (!this.cache.has(address)) this.cache.set(address, get(address));
     const { ok, answer } = await this.cache.get(address);
     if (!ok) {

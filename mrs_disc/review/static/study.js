@@ -178,10 +178,18 @@ async function act(fields, complain) {
     }
     return false;
   }
-  $("saved").textContent = `Saved at ${answer.time.slice(11, 19)} UTC, line ${answer.n} of the log.`;
+  tellSaved(`Saved at ${answer.time.slice(11, 19)} UTC, line ${answer.n} of the log.`);
   windows?.postMessage({ study, head: answer.head });
   await changed(answer.head);
   return true;
+}
+
+let fading = 0;
+
+function tellSaved(words) {
+  $("saved").textContent = words;
+  clearTimeout(fading);
+  fading = setTimeout(() => ($("saved").textContent = ""), 8000);
 }
 
 /** Show the state after an act, and wait until it is there. */
