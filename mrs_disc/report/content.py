@@ -84,6 +84,7 @@ def report_content(view: View) -> dict[str, Any]:
     content = {
         "title": f"Disc spectroscopy report: {results.study_id}",
         "study_id": results.study_id,
+        "study_short": harmless(results.study_id, 60),
         "written": view.written.isoformat(),
         "status": NOT_REVIEWED,
         "notice": RESEARCH_USE,
@@ -147,7 +148,7 @@ def _clinical(clinical: Mapping[str, Any]) -> list[tuple[str, str]]:
     for key, value in clinical.items():
         name = CLINICAL.get(key, str(key).replace("_", " "))
         shown = ", ".join(str(v) for v in value) if isinstance(value, list | tuple) else str(value)
-        rows.append((harmless(name, 80), harmless(shown, 400)))
+        rows.append((harmless(name, 40), harmless(shown, 400)))
     return rows
 
 

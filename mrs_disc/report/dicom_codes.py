@@ -98,7 +98,7 @@ REPORT = Concept("126000", "DCM", "Imaging Measurement Report")
 DOCUMENT = _private("DISCMRS", "Disc spectroscopy report")
 
 NO_UNITS = Concept("1", "UCUM", "no units")
-HERTZ = Concept("Hz", "UCUM", "Hertz")
+HERTZ = Concept("Hz", "UCUM", "Hz")
 MOLAL = Concept("mmol/kg", "UCUM", "mmol/kg")
 
 

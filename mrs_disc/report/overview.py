@@ -50,7 +50,7 @@ def overview_figure(results: Results, signals: Signals | None) -> Figure:
     """
     levels = list(results.best.values())
     rows = [_row(level, n) for n, level in enumerate(levels)]
-    height = 1.15 + max(0.46 * len(rows), 1.9)
+    height = 1.15 + max((0.46 if len(rows) <= 7 else 0.36) * len(rows), 1.9)
     top, bottom = 1 - 0.5 / height, 0.52 / height
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.6, height))
@@ -117,9 +117,9 @@ def _draw_score(axes: Axes, rows: Sequence[Row], results: Results) -> None:
             score.value, row.y, row.marker, ms=7, color=row.colour, mew=1.4,
             mfc=row.colour if filled else "white", clip_on=False, zorder=3,
         )  # fmt: skip
-        axes.text(
-            0.5, row.y - 0.3, f"{probability(score.value)}  {score.label}",
-            ha="center", va="center", fontsize=7.5, color=row.colour,
+        axes.annotate(
+            f"{probability(score.value)}  {score.label}", xy=(0.5, row.y), xytext=(0, 5.5),
+            textcoords="offset points", ha="center", va="bottom", fontsize=7.5, color=row.colour,
         )  # fmt: skip
     axes.set_xlim(0, 1)
     axes.set_xticks(
@@ -162,7 +162,9 @@ def _draw_quantity(
         low, high = min(ends), max(ends)
         room = 0.12 * (high - low) or 0.5
         axes.set_xlim(low - room, high + room)
-        axes.set_xticks(_ticks(low - room, high + room))
+        ticks = _ticks(low - room, high + room)
+        axes.set_xticks(ticks, [f"{t:g}".replace("-", "\u2212") for t in ticks])
+        axes.set_xlabel(unit, fontsize=7.5, labelpad=2)
     else:
         axes.set_xticks([])
         axes.text(0.5, 0.5, "not available", transform=axes.transAxes, ha="center", va="center",
@@ -170,7 +172,6 @@ def _draw_quantity(
         axes.set_xlim(0, 1)
     axes.set_yticks([row.y for row in rows], [""] * len(rows))
     axes.set_title(title, fontsize=8.5, pad=5)
-    axes.set_xlabel(unit, fontsize=7.5, labelpad=2)
     _frame(axes)
 
 
@@ -270,7 +271,8 @@ def _draw_spine(axes: Axes, rows: Sequence[Row]) -> None:
             Ellipse((0, row.y), 1.3, 0.34, fc=PALE if measured else "white", ec=INK,
                     lw=1.0, ls="-" if measured else (0, (3, 2)))
         )  # fmt: skip
-        axes.text(0, row.y, row.level.level, ha="center", va="center", fontsize=7.5)
+        axes.text(0, row.y, row.level.level, ha="center", va="center",
+                  fontsize=7.5 if len(rows) <= 7 else 6)
 
 
 def overview_alt(results: Results) -> str:

@@ -8,6 +8,7 @@ empty box, since PDF/UA-1 allows none without a glyph.
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from datetime import UTC, datetime, time
 from functools import lru_cache
@@ -22,6 +23,9 @@ from matplotlib.ft2font import FT2Font
 from mrs_disc.report.content import View
 
 MISSING = "□"
+_UNSEEN = " \u200b"
+_LONG_WORD = re.compile(r"[^\s\u200b]{40}(?=\S)")
+"""What is broken, so that a word without blanks stays on the page."""
 
 
 def render(view: View) -> dict[str, bytes]:
@@ -102,12 +106,13 @@ def _glyphs() -> frozenset[str]:
 
 
 def _covered(value: Any) -> Any:
-    """Return a content with every character that has no glyph replaced."""
+    """Return a content that fits the page: long words broken, no character without a glyph."""
     if isinstance(value, str):
+        value = _LONG_WORD.sub("\\g<0>\u200b", value)
         if value.isascii():
             return value
         glyphs = _glyphs()
-        return "".join(c if c in glyphs or c.isspace() else MISSING for c in value)
+        return "".join(c if c in glyphs or c in _UNSEEN else MISSING for c in value)
     if isinstance(value, dict):
         return {k: _covered(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

@@ -1,0 +1,138 @@
+"""The figures: scales that tell the truth, names that do not overlap, words beside them."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mrs_disc.report import figures
+from mrs_disc.report.content import View
+from mrs_disc.report.overview import overview_alt, overview_figure
+from mrs_disc.report.results import results_from
+from mrs_disc.report.schema import results_of
+from mrs_disc.report.signals import signals_from, signals_of
+
+
+def view_of(report):
+    return View(
+        results=results_of(results_from(report), Path("results.json")),
+        signals=signals_of(signals_from(report), Path("signals.npz")),
+        written=date(2026, 1, 1),
+    )
+
+
+@pytest.fixture(scope="module")
+def view(report):
+    return view_of(report)
+
+
+def curves_of(view, key):
+    level = next(v for v in view.results.levels if v.key == key)
+    return level, figures.spectra(level, view.signals.levels[key])
+
+
+def test_lines_stand_at_their_shift(view):
+    _, curves = curves_of(view, "L1-L2")
+    tallest = curves.ppm[np.argmax(curves.fit)]
+    assert tallest == pytest.approx(2.04, abs=0.02)
+
+
+def test_the_residual_has_the_noise_that_the_fit_states(view):
+    _, curves = curves_of(view, "L1-L2")
+    residual = (curves.data - curves.fit)[curves.inside]
+    assert residual.std() == pytest.approx(curves.noise_sd, rel=0.15)
+
+
+def test_the_axis_runs_from_right_to_left(view):
+    level, curves = curves_of(view, "L1-L2")
+    axes = figures.spectrum_figure(level, curves, curves.top).axes[0]
+    assert axes.get_xlim() == (4.5, 0.5)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.4, 1.0, 3.0, 30.0])
+def test_every_level_fits_its_panel_and_uses_it(view, share):
+    _, curves = curves_of(view, "L1-L2")
+    factor = figures.magnification(curves, curves.top / share)
+    height = 100 * factor * share
+    assert height <= 105
+    assert height >= 20 or factor == figures.FACTORS[0]
+
+
+def test_the_ticks_tell_the_magnification(view):
+    level, curves = curves_of(view, "L4-L5")
+    axes = figures.spectrum_figure(level, curves, 10 * curves.top).axes[0]
+    shown = [t.get_text() for t in axes.get_yticklabels()]
+    assert shown == ["0", "10", "20"]
+
+
+def test_names_of_neighbours_keep_their_distance(view):
+    level, curves = curves_of(view, "L4-L5")
+    figure = figures.spectrum_figure(level, curves, curves.top)
+    figure.canvas.draw()
+    words = [t for t in figure.axes[0].texts if t.get_rotation() > 0]
+    places = sorted(t.get_position()[0] for t in words)
+    assert len(words) >= 9
+    assert min(np.diff(places)) >= 0.13
+    box = figure.bbox
+    for text in words:
+        assert box.x0 <= text.get_window_extent().x0
+        assert text.get_window_extent().y1 <= box.y1 + 1
+
+
+def test_figures_carry_no_clock_and_are_the_same_again(view):
+    level, curves = curves_of(view, "L1-L2")
+    first, second = (
+        figures.svg(figures.spectrum_figure(level, curves, curves.top)) for _ in range(2)
+    )
+    assert first == second
+    assert not re.search(r"20\d\d-\d\d-\d\d", first)
+    assert "<text" in first
+
+
+def test_rejected_transients_are_marked(view):
+    level, _ = curves_of(view, "L1-L2")
+    figure = figures.quality_figure(level, view.signals.levels["L1-L2"])
+    crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
+    assert crosses[0].get_xdata().tolist() == [4, 18]
+
+
+def test_a_scan_without_transients_shows_no_empty_box(build):
+    view = view_of(build.report([build.level("L4-L5", build.healthy, transients=1)]))
+    level = view.results.levels[0]
+    assert len(figures.quality_figure(level, view.signals.levels["L4-L5"]).axes) == 1
+    assert "Averaged by the scanner" in figures.quality_alt(level, view.signals.levels["L4-L5"])
+
+
+def test_the_overview_names_every_level(view):
+    figure = overview_figure(view.results, view.signals)
+    names = [t.get_text() for t in figure.axes[1].get_yticklabels()]
+    assert names == ["L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1"]
+    assert "not measured" in [t.get_text() for t in figure.axes[1].texts]
+
+
+def test_the_overview_says_its_result_in_words(view):
+    text = overview_alt(view.results)
+    assert "L4-L5: likely painful, probability 0.93, quality good" in text
+
+
+def test_twelve_levels_have_room(build):
+    names = [f"T{n}-T{n + 1}" for n in range(1, 12)]
+    view = view_of(build.report([build.level(n, build.healthy) for n in names], anatomy=False))
+    figure = overview_figure(view.results, view.signals)
+    figure.canvas.draw()
+    labels = [t.get_window_extent() for t in figure.axes[1].get_yticklabels()]
+    assert all(a.y0 > b.y1 for a, b in itertools.pairwise(labels))
+
+
+@pytest.mark.parametrize("colour", [*figures.COMPONENT_COLOUR.values(), figures.FIT_COLOUR])
+def test_coloured_words_have_contrast(colour):
+    """WCAG 2.2: relative luminance against white, 4.5 to 1."""
+    channels = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    assert 1.05 / (luminance + 0.05) >= 4.5
