@@ -149,8 +149,14 @@ def _power(scan: Scan) -> tuple[FloatArray, FloatArray] | None:
     power: FloatArray = np.sum(spectra.real**2 + spectra.imag**2, axis=0, dtype=np.float64)
     ppm = np.fft.fftfreq(2 * n, dwell) / mhz + scan.reference_ppm
     far = np.abs(ppm - WATER_PPM) > 0.8 * 0.5 * width_ppm
-    floor = float(np.median(power[far])) if far.any() else 0.0
+    floor = _median(power[far]) if far.any() else 0.0
     return np.asarray(ppm, dtype=np.float64), np.maximum(power - floor, 0.0)
+
+
+def _median(values: FloatArray) -> float:
+    """Return the upper median; numpy.median loads masked arrays, 15 ms."""
+    middle = values.size // 2
+    return float(np.partition(values, middle)[middle])
 
 
 def water_ratio(scan: Scan) -> float | None:
@@ -178,7 +184,7 @@ def _is_mirrored(scan: Scan) -> bool:
     wrong = power[(offset < 3.4) & (offset > 0.9)]
     if not right.size or not wrong.size:
         return False
-    spread = float(np.median(wrong)) + 1e-300
+    spread = _median(wrong) + 1e-300
     return bool(
         wrong.sum() > MIRROR_RATIO**2 * right.sum()
         and wrong.max() > MIRROR_RATIO**2 * right.max()

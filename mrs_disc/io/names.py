@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from mrs_disc.data import parse_level
 from mrs_disc.errors import InputError
 
 _LEVEL = re.compile(r"(?<![A-Za-z0-9])([CTL]\d{1,2}[-_/ ]?[CTLS]?\d{1,2})(?![A-Za-z0-9])", re.I)
@@ -22,14 +21,18 @@ def level_in(*texts: object) -> str | None:
     >>> level_in("L4-L5_press"), level_in("svs_l5s1_ref"), level_in("t2_tse_sag")
     ('L4-L5', 'L5-S1', None)
     """
+    spelt = [_LEVEL.findall(re.sub(r"[_-]", " ", str(text or ""))) for text in texts]
+    words = [w for words in spelt for word in words for w in (word, word.replace(" ", ""))]
+    if not words:
+        return None
+    from mrs_disc.data import parse_level  # the records cost 25 ms, and most names hold no level
+
     found = set()
-    for text in texts:
-        for match in _LEVEL.finditer(re.sub(r"[_-]", " ", str(text or ""))):
-            for word in (match.group(1), match.group(1).replace(" ", "")):
-                try:
-                    found.add(parse_level(word))
-                except InputError:
-                    continue
+    for word in words:
+        try:
+            found.add(parse_level(word))
+        except InputError:
+            continue
     return found.pop() if len(found) == 1 else None
 
 

@@ -132,7 +132,8 @@ class Scan:
 
 def read_only(signal: ComplexArray) -> ComplexArray:
     """Return the array as complex64 and read-only, without a copy where it is complex64."""
-    single: ComplexArray = np.asarray(signal).astype(np.complex64, copy=False)
+    with np.errstate(over="ignore"):  # what overflows is refused as not finite
+        single: ComplexArray = np.asarray(signal).astype(np.complex64, copy=False)
     single.flags.writeable = False
     return single
 
