@@ -51,8 +51,8 @@ _INSIDE = 0.01  # of a component's energy: less is the tails of lines elsewhere
 _TOLERANCE = 1e-2  # the average takes the last steps
 _SOLVER_WIDTH_HZ = 57.0
 _SOLVER_AREA = 0.1
-GAUSS2_MEAN = 150.0
-"""Prior mean of the square of the Gaussian width, where there is one: some 10 Hz."""
+GAUSS2_MEAN = 300.0
+"""Prior mean of the square of the Gaussian width, where there is one: 10 to 28 Hz in discs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
