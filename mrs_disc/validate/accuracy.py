@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracy:
-    """The whole table, with the mean time of one disc in ms by regime."""
+    """The whole table, with the mean processor time of one disc in ms by regime."""
 
     seed: int
     discs: int
@@ -138,12 +138,12 @@ def _run(
     for index in range(discs):
         case = regime.make(seed, index)
         tools = tools or load_tools(case.model)
-        start = perf_counter()
+        start = process_time()
         try:
             result, quantities = through(case, tools, regime)
         except InputError:
             result = None
-        seconds += perf_counter() - start
+        seconds += process_time() - start
         for quantity, truth in case.truth.items():
             tally = tallies.setdefault(quantity, _Tally(errors=[], covered=[]))
             if result is None or not result.converged:
@@ -254,7 +254,7 @@ def accuracy_text(table: Accuracy) -> str:
         head,
     ]
     for name, milliseconds in table.milliseconds.items():
-        rows.append(f"{name}: {REGIMES[name].text} ({milliseconds:.1f} ms a disc)")
+        rows.append(f"{name}: {REGIMES[name].text} ({milliseconds:.1f} ms of processor time a disc)")
         for line in table.lines:
             if line.regime == name:
                 limit = "–" if line.rmse_limit is None else f"{line.rmse_limit:.2f}"
