@@ -1,0 +1,158 @@
+"""Which runs stand for a level, and what a poor or failed level gets."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from mrs_disc.analysis.comparison import QUANTITY, compare_discs, repeatability
+from mrs_disc.data import (
+    Fid,
+    LevelFailure,
+    LevelReport,
+    Protocol,
+    Quality,
+    Quantities,
+    Quantity,
+    Sampling,
+)
+from mrs_disc.models.scores import load_score_model
+from mrs_disc.recipe import Recipe
+from mrs_disc.score import score_study
+
+NAMES = ("PG", "LAC", "ALA", "PA", "COL")
+SAMPLING = Sampling(dwell_time_s=5e-4, spectrometer_mhz=127.7)
+MODEL = load_score_model("acidity_structure")
+
+
+def report(level, acidity, *, run=1, verdict="good", snr=10.0, error=3.0, structure=100.0, **limit):
+    """Return a level with everything that a score and a comparison look at."""
+    sd = float(np.hypot(error / acidity, error / structure))
+    log = float(np.log(acidity / structure))
+    values = {
+        QUANTITY: Quantity(value=log, sd=sd, low=log - 1.96 * sd, high=log + 1.96 * sd, **limit),
+        "structure": Quantity(value=structure, sd=error),
+    }
+    quantities = Quantities(
+        values=values,
+        factors={
+            "sums": {
+                "acidity": {"value": acidity, "sd": error},
+                "structure": {"value": structure, "sd": error},
+                "covariance_acidity_structure": 0.0,
+            }
+        },
+    )
+    quality = Quality(
+        verdict=verdict,
+        reasons=("SNR of PG is 2.0, below 5",) if verdict == "poor" else (),
+        snr=snr,
+        linewidth_hz=12.0,
+        water_linewidth_hz=None,
+        n_transients=64,
+        n_rejected=0,
+        rejected=(),
+        drift_hz=None,
+        residual_water=None,
+    )
+    fid = Fid(signal=np.zeros(64, dtype=complex), sampling=SAMPLING)
+    measurement = SimpleNamespace(
+        quality=quality,
+        quantities=quantities,
+        fit=SimpleNamespace(names=NAMES),
+        preprocessed=SimpleNamespace(fid=fid, protocol=Protocol(echo_time_s=0.03)),
+    )
+    return LevelReport(level=level, run=run, measurement=measurement, failure=None, score=None)
+
+
+def failed(level):
+    failure = LevelFailure(stage="read", message="no file")
+    return LevelReport(level=level, run=1, measurement=None, failure=failure, score=None)
+
+
+def score(*levels):
+    return score_study(levels, MODEL, Recipe())
+
+
+def test_scores_come_in_the_order_of_the_levels_and_a_failed_level_has_none():
+    scores = score(report("L3-L4", 10), failed("L4-L5"), report("L5-S1", 40))
+    assert scores[1] is None
+    assert scores[2].value > scores[0].value
+
+
+def test_a_poor_level_is_indeterminate_with_its_reason_and_does_not_enter_the_others():
+    good = report("L3-L4", 30)
+    poor = report("L4-L5", 90, verdict="poor")
+    scores = score(good, poor)
+    assert (scores[1].value, scores[1].label) == (None, "indeterminate")
+    assert "SNR of PG is 2.0" in scores[1].reasons[0]
+    assert scores[0].value == score(good)[0].value
+    assert scores[0].inputs["with_levels"] == []
+
+
+def test_of_repeated_levels_the_best_run_stands_beside_the_others():
+    other = report("L5-S1", 30)
+    first = report("L4-L5", 10, snr=8.0)
+    second = report("L4-L5", 60, run=2, snr=15.0)
+    scores = score(first, second, other)
+    assert scores[2].value == score(second, other)[1].value
+    # Each run is scored in the level's place, never beside its own repeat.
+    assert scores[0].value == score(first, other)[0].value
+    assert scores[1].value == score(second, other)[0].value
+
+
+# ------------------------------------------------------------------ comparison
+
+
+def test_two_discs_are_not_compared():
+    comparison = compare_discs([report("L3-L4", 10), report("L4-L5", 20)])
+    assert comparison.references == ()
+    assert "2 usable discs" in comparison.reason
+
+
+def test_poor_discs_do_not_count_towards_three():
+    discs = [report("L3-L4", 10), report("L4-L5", 20), report("L5-S1", 30, verdict="poor")]
+    assert compare_discs(discs).references == ()
+
+
+def test_differences_to_the_median_and_to_the_best_structure():
+    discs = [
+        report("L2-L3", 5, structure=200.0),
+        report("L3-L4", 10),
+        report("L4-L5", 40),
+        failed("L5-S1"),
+    ]
+    comparison = compare_discs(discs)
+    assert [r.reference for r in comparison.references] == ["median", "L2-L3"]
+    median, firmest = (r.levels for r in comparison.references)
+    assert median["L3-L4"].difference == 0.0
+    assert median["L4-L5"].difference == pytest.approx(np.log(0.4 / 0.1))
+    assert firmest["L4-L5"].difference == pytest.approx(np.log(0.4 / 0.025))
+    assert firmest["L2-L3"].low == firmest["L2-L3"].high == 0.0
+
+
+def test_intervals_of_differences_hold_the_truth():
+    """Discs of known truth measured again and again; nominal coverage is 95 %."""
+    rng = np.random.default_rng(2)
+    truth = {"L2-L3": 30.0, "L3-L4": 35.0, "L4-L5": 60.0, "L5-S1": 45.0}
+    logs = np.log([v / 100 for v in truth.values()])
+    wanted = dict(zip(truth, logs - np.median(logs), strict=True))
+    held = 0
+    for _ in range(150):
+        discs = [report(n, a + 3 * rng.standard_normal(), error=3.0) for n, a in truth.items()]
+        for name, d in compare_discs(discs).references[0].levels.items():
+            held += d.low <= wanted[name] <= d.high
+    # The error of structure is in the interval but not in these draws, so more than 95 % hold;
+    # that of the median disc itself is smaller.
+    assert 0.93 <= held / 600 <= 1.0
+
+
+def test_repeatability_is_that_of_bland_and_altman():
+    rng = np.random.default_rng(0)
+    pairs = [tuple(m + 0.2 * rng.standard_normal(2)) for m in rng.normal(0, 1, 4000)]
+    coefficient, freedom = repeatability(pairs)
+    assert freedom == 4000
+    assert coefficient == pytest.approx(1.96 * np.sqrt(2) * 0.2, rel=0.03)
+    assert repeatability([[1.0], [2.0]]) is None
