@@ -50,7 +50,7 @@ N_TAILS = 3
 """Powers of the water's tail in the metabolite window; the third is below noise up to a water of
 100 times the noise of a transient."""
 
-MIN_ENERGY = 12.0
+MIN_ENERGY = 14.0
 """Matched-filter energy (signal / complex noise variance) below which a periodogram's highest
 point is often a noise peak: the threshold of frequency estimation."""
 
@@ -239,6 +239,7 @@ def align(
         method="transient",
         reason=f"one transient tells {np.median(sd_hz):.2g} Hz and "
         f"{np.degrees(np.median(sd_rad)):.2g} degrees, from {used}",
+        strong=found.energy > 2 * MIN_ENERGY,
     )
 
 
@@ -249,6 +250,20 @@ def usable_transients(transients: ComplexArray) -> BoolArray:
         if not finite.all():
             finite = np.isfinite(transients).all(axis=-1)
     return np.asarray(finite & transients.any(axis=-1), dtype=bool)
+
+
+def robust_mean(rows: ComplexArray) -> ComplexArray:
+    """Return the mean of rows with distant ones drawn in, shape (column,).
+
+    Unlike a median of real and imaginary parts, it turns with the phase of the rows.
+    """
+    weight = np.ones(len(rows))
+    middle: ComplexArray = rows.mean(axis=0)
+    for _ in range(4):
+        distance = np.sqrt(np.sum(np.abs(rows - middle) ** 2, axis=1))
+        weight = np.minimum(1.0, np.median(distance) / np.maximum(distance, 1e-300)) ** 2
+        middle = (weight @ rows) / max(float(weight.sum()), 1e-300)
+    return middle
 
 
 def smooth_course(values: FloatArray, sd: FloatArray, bandwidth: float | None = None) -> FloatArray:
@@ -423,7 +438,7 @@ def _soft_tails(lines: ComplexArray, tails: ComplexArray, found: _Found) -> Comp
     whitening it leaves in what the stable part of the tails and the metabolites tell.
     """
     inner = (lines @ tails.conj()) * np.exp(-1j * found.phase)[:, None]
-    away = inner - (np.median(inner.real, axis=0) + 1j * np.median(inner.imag, axis=0))
+    away = inner - robust_mean(inner)
     size = np.sum(np.abs(away) ** 2, axis=1)
     clamp = np.minimum(1.0, 3 * np.median(size) / np.maximum(size, 1e-300))
     variance, turn = np.linalg.eigh((away.T * clamp) @ away.conj() / clamp.sum())
@@ -577,6 +592,7 @@ def _assemble(
     sd_rad: FloatArray,
     method: Literal["transient", "block", "none"],
     reason: str,
+    strong: bool = True,
 ) -> Alignment:
     """Draw what was measured to its course, and turn the transients back."""
     measured_hz = measured_hz - np.median(measured_hz)
@@ -585,8 +601,8 @@ def _assemble(
     smooth_hz, frequency, phase = measured_hz, measured_hz, measured_rad
     if method == "transient":
         smooth_hz = smooth_course(measured_hz, sd_hz)
-        frequency = _drawn(measured_hz, smooth_hz, sd_hz)
-        phase = _drawn(measured_rad, smooth_course(measured_rad, sd_rad), sd_rad)
+        frequency = _drawn(measured_hz, smooth_hz, sd_hz, strong)
+        phase = _drawn(measured_rad, smooth_course(measured_rad, sd_rad), sd_rad, strong)
     drift = float(np.ptp(smooth_hz))
     values = [frequency, phase, measured_hz, measured_rad, sd_hz, sd_rad, smooth_hz]
     if not usable.all():
@@ -640,13 +656,16 @@ def _spread(usable: BoolArray, values: list[FloatArray]) -> list[FloatArray]:
     return [value[nearest] for value in values]
 
 
-def _drawn(measured: FloatArray, course: FloatArray, sd: FloatArray) -> FloatArray:
-    """Draw values to their course by how little they say about their own departure from it."""
+def _drawn(measured: FloatArray, course: FloatArray, sd: FloatArray, outliers: bool) -> FloatArray:
+    """Draw values to their course by how little they say about their own departure from it.
+
+    Clear outliers stay where they are, if the signal is strong enough for them to be true.
+    """
     away = measured - course
     own = max(_robust_variance(away) - float(np.median(sd)) ** 2, 0.0)
     drawn = course + own / (own + sd**2) * away
     clear = np.abs(away) > 4 * np.sqrt(own + sd**2)
-    return np.asarray(np.where(clear, measured, drawn))
+    return np.asarray(np.where(clear & outliers, measured, drawn))
 
 
 def _by_blocks(band: _Band, energy: float, max_shift_hz: float) -> tuple[FloatArray | None, str]:
@@ -663,7 +682,11 @@ def _by_blocks(band: _Band, energy: float, max_shift_hz: float) -> tuple[FloatAr
     if found.energy < MIN_ENERGY:
         return None, f"{weak}, and so are blocks"
     sd_hz = np.sqrt(_inverse(found.information)[:, 1, 1]) / (2 * np.pi)
-    course = smooth_course(found.frequency, sd_hz, bandwidth=max(n_blocks / 4, 1.0))
     middle = (edges[1:] + edges[:-1] - 1) / 2
+    lever = middle - middle.mean()
+    slope_in_sd = float(lever @ found.frequency) / np.sqrt(float(lever**2 @ sd_hz**2))
+    if abs(slope_in_sd) < 2:
+        return None, f"{weak}, and {n_blocks} blocks show no drift beyond chance"
+    course = smooth_course(found.frequency, sd_hz, bandwidth=max(n_blocks / 4, 1.0))
     smooth = np.interp(np.arange(n_usable), middle, course)
     return smooth, f"{weak}: smooth course of {n_blocks} blocks of {size} instead"

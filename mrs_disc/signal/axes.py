@@ -122,8 +122,8 @@ def hz_window(
 ) -> tuple[float, float]:
     """Return a window given in ppm as frequencies from the carrier, Hz, low before high.
 
-    >>> hz_window(1.65, 4.65, 100.0, 4.65)
-    (-300.0, 0.0)
+    >>> hz_window(4.0, 5.0, 100.0, 4.5)
+    (-50.0, 50.0)
     """
     if not low_ppm < high_ppm:
         raise InputError(f"window of {low_ppm} to {high_ppm} ppm: the lower limit comes first")

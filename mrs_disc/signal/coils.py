@@ -36,8 +36,8 @@ class CoilWeights:
     weights : complex128 array, shape (coil,)
         ``weights @ raw`` is the combined signal, in the units of the strongest coil.
     sensitivity : complex128 array, shape (coil,)
-        What each coil sees of the combined signal: ``weights @ sensitivity`` is 1, and the
-        largest magnitude is 1, that of the strongest coil. Zero for a dropped coil.
+        What each coil, used or not, sees of the combined signal: ``weights @ sensitivity`` is 1,
+        and the largest magnitude is 1, that of the strongest coil.
     strongest : int
         The coil of largest sensitivity.
     dropped : tuple of (int, str)
@@ -103,17 +103,15 @@ def coil_weights(reference: ComplexArray, covariance: ComplexArray) -> CoilWeigh
     factor = np.linalg.cholesky(noise[np.ix_(used, used)])
     direction = _strongest_direction(mean[used], signal[used], factor)
 
-    sensitivity = np.zeros(n_coils, dtype=np.complex128)
+    whitening = scipy.linalg.solve_triangular(
+        factor, direction, lower=True, trans="C", check_finite=False
+    ).conj()
+    sensitivity = _as_seen(mean, whitening @ mean[used])
     sensitivity[used] = factor @ direction
     strongest = int(np.argmax(np.abs(sensitivity)))
     scale = float(np.abs(sensitivity[strongest]))
     weights = np.zeros(n_coils, dtype=np.complex128)
-    weights[used] = (
-        scale
-        * scipy.linalg.solve_triangular(
-            factor, direction, lower=True, trans="C", check_finite=False
-        ).conj()
-    )
+    weights[used] = scale * whitening
     start = weights @ mean[:, 0]
     turn = np.exp(-1j * np.angle(start)) if start != 0 else 1.0
     best_coil = float(np.max(np.abs(sensitivity[used]) / np.sqrt(np.diag(noise).real[used])))
@@ -189,6 +187,12 @@ def _independent_coils(noise: ComplexArray) -> tuple[IntArray, tuple[tuple[int, 
         else:
             dropped.append((coil, "a sum of other coils"))
     return np.asarray(kept, dtype=np.int64), tuple(dropped)
+
+
+def _as_seen(mean: ComplexArray, combined: ComplexArray) -> ComplexArray:
+    """Regress each coil's signal on the combined one, for coils that were left out."""
+    energy = float(np.vdot(combined, combined).real)
+    return np.asarray(mean @ combined.conj() / max(energy, 1e-300))
 
 
 def _strongest_direction(

@@ -4,7 +4,8 @@ The water of the reference has one line; whatever its phase does besides turning
 frequency was done by the field, and was done to the metabolites too. This phase is subtracted point
 by point. Late in the FID the reference is noise, and so would be its phase: the phase is
 smoothed with the weight of its own signal-to-noise ratio at each point and under a prior on its
-curvature that relaxes as eddy currents do. Where the water has decayed the phase runs out flat.
+curvature that relaxes as eddy currents do. Where the water has decayed the phase goes on as it
+came and flattens.
 
 What is not taken off: the constant phase and the constant frequency of the reference, so that
 neither phase nor the ppm axis of the metabolites moves. `EddyCorrection` returns both.

@@ -3,8 +3,8 @@
 Every test compares a transient with the middle of the series, in units of the larger of two
 spreads: what the noise makes, and what the other transients show (median absolute deviation).
 Deviations become chances, and the chances are judged together by the procedure of Benjamini and
-Hochberg: of the transients left out, at most one in ten should be sound, whatever the length of
-the series; a clean series loses one in about one case of ten.
+Hochberg: of the transients left out, one in twenty should be sound, whatever the length of the
+series; a clean series loses one in about one case of twenty.
 
 Sources: Near et al., NMR Biomed 2021;34:e4257, doi:10.1002/nbm.4257 (what spoils a transient);
 Benjamini and Hochberg, J R Stat Soc B 1995;57:289-300, doi:10.1111/j.2517-6161.1995.tb02031.x.
@@ -20,11 +20,11 @@ import scipy.fft
 from scipy.special import log_ndtr
 
 from mrs_disc.errors import InputError
-from mrs_disc.signal.align import Alignment, water_tails
+from mrs_disc.signal.align import Alignment, robust_mean, water_tails
 from mrs_disc.signal.axes import check_dwell_time, complex_array, frequency_axis, window
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray, IntArray
 
-FALSE_SHARE = 0.1
+FALSE_SHARE = 0.05
 """Expected share of sound transients among those left out."""
 
 MIN_TRANSIENTS = 4
@@ -320,8 +320,8 @@ def _widening(n_transients: int) -> float:
 
 
 def _common(lines: ComplexArray) -> ComplexArray:
-    """Mean of the lines that are like their median: less noise than the median itself."""
-    middle = np.median(lines.real, axis=0) + 1j * np.median(lines.imag, axis=0)
+    """Mean of the lines that are near their robust mean."""
+    middle = robust_mean(lines)
     distance = np.sum(np.abs(lines - middle) ** 2, axis=1)
     near = distance <= np.median(distance) + 3 * max(_spread(distance), 1e-300)
     return np.asarray(lines[near].mean(axis=0))

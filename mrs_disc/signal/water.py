@@ -49,6 +49,9 @@ MIN_BAND_HZ = 60.0
 WAVE_S = 0.2
 """Length of the waves of the band: they tell lines apart by 5 Hz, the rows do the rest."""
 
+STEADY = 1 - 1e-7
+"""Largest magnitude of a pole: a line of 0.1 mHz."""
+
 SLOPES = (1.3, 2.2, 4.0)
 """Where lines outside the band are put to account for their tails, in half widths of it."""
 
@@ -176,7 +179,8 @@ def _poles(signal: ComplexArray, dwell_time_s: float, reach_hz: float, sd: float
     )[0]
     poles = np.linalg.eigvals(shift)
     poles = poles[np.abs(poles) > 1e-3]
-    return np.asarray(poles / np.maximum(np.abs(poles), 1.0))
+    # none may grow, nor stand still: at a bin, its line would be 0 / 0
+    return np.asarray(poles / np.maximum(np.abs(poles) / STEADY, 1.0))
 
 
 def _amplitudes(

@@ -1,0 +1,216 @@
+"""Alignment against the frequencies and phases that were put in, and against the bound."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mrs_disc.errors import InputError
+from mrs_disc.signal.align import align, smooth_course
+
+MHZ, REFERENCE, DWELL_S, N_POINTS = 127.7, 4.65, 1 / 2500, 2048
+TIME = np.arange(N_POINTS) * DWELL_S
+WINDOW = ((0.2 - REFERENCE) * MHZ, (4.2 - REFERENCE) * MHZ)
+WATER = ((4.4 - REFERENCE) * MHZ, (4.9 - REFERENCE) * MHZ)
+
+
+def line(ppm, width_hz, amplitude=1.0, gauss_hz=8.0):
+    decay = np.pi * width_hz * TIME + (np.pi * gauss_hz * TIME) ** 2 / (4 * np.log(2))
+    return amplitude * np.exp(2j * np.pi * (ppm - REFERENCE) * MHZ * TIME - decay)
+
+
+def disc():
+    lines = [(2.04, 0.8), (2.0, 0.2), (1.341, 0.15), (1.287, 0.15), (1.467, 0.1), (3.21, 0.1)]
+    lines += [(ppm, 0.12) for ppm in np.linspace(3.5, 4.15, 8)]
+    return sum(line(ppm, 9, a) for ppm, a in lines) + line(1.5, 10, 0.5, 90)
+
+
+def series(rng, sd, n=64, water=0.0, instability=0.3, drift=6.0, jitter=1.5, motion=0.05):
+    """Transients with drift, jitter, moving patients and a water that does as it likes."""
+    frequency = np.linspace(-drift / 2, drift / 2, n) + jitter * rng.standard_normal(n)
+    phase = np.radians(10) * rng.standard_normal(n)
+    moved = rng.random(n) < motion
+    phase[moved] += rng.choice([-1, 1], n)[moved] * np.radians(rng.uniform(20, 90, n))[moved]
+    turn = np.exp(1j * (phase[:, None] + 2 * np.pi * frequency[:, None] * TIME))
+    own = np.exp(instability * (rng.standard_normal(n) + 1j * rng.standard_normal(n)))
+    left = water * line(REFERENCE + rng.uniform(-10, 10) / MHZ, 6, 1.0, 6.0)
+    noise = sd * (rng.standard_normal((n, N_POINTS)) + 1j * rng.standard_normal((n, N_POINTS)))
+    return turn * (disc() + own[:, None] * left) + noise, frequency, phase
+
+
+def bound(sd):
+    """Cramer-Rao bound of frequency and phase of one transient whose shape is known."""
+    slope = np.stack([1j * disc(), 2j * np.pi * TIME * disc()]) / sd
+    covariance = np.linalg.inv(np.real(slope @ slope.conj().T))
+    return np.sqrt(covariance[1, 1]), np.sqrt(covariance[0, 0])
+
+
+def errors(found, frequency, phase):
+    """RMSE of frequency and phase; what all transients have in common does not count."""
+    hz = found.frequency_hz - frequency
+    rad = np.angle(np.exp(1j * (found.phase_rad - phase)))
+    rad = np.angle(np.exp(1j * (rad - np.angle(np.exp(1j * rad).mean()))))
+    return np.std(hz), np.sqrt(np.mean(rad**2))
+
+
+@pytest.mark.parametrize("sd", [0.05, 0.2, 0.6])
+@pytest.mark.parametrize(
+    ("water", "instability"), [(0.0, 0.0), (5.0, 0.3), (5.0, 0.0), (30.0, 0.5)]
+)
+def test_errors_are_within_1_3_of_the_bound(sd, water, instability):
+    squares = []
+    for seed in range(4):
+        data, frequency, phase = series(
+            np.random.default_rng(seed), sd, water=water, instability=instability
+        )
+        found = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER)
+        assert found.method == "transient"
+        squares.append(np.square(errors(found, frequency, phase)))
+        assert found.drift_hz == pytest.approx(6, abs=2.5)
+    hz, rad = np.sqrt(np.mean(squares, axis=0)) / bound(sd)
+    assert hz < 1.3
+    assert rad < 1.3
+
+
+def test_stated_deviations_are_true():
+    ratio = []
+    for seed in range(6):
+        data, frequency, _ = series(np.random.default_rng(seed), 0.2)
+        found = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER)
+        ratio.append(np.std(found.measured_hz - frequency) / np.median(found.frequency_sd_hz))
+    assert np.mean(ratio) == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.parametrize("sd", [1.5, 2.5, 10.0])
+def test_what_is_too_weak_to_align_is_not_made_worse(sd):
+    """Frequencies left alone have this error; a correction must stay below it, and say why."""
+    left, corrected = [], []
+    for seed in range(4):
+        data, frequency, phase = series(np.random.default_rng(seed), sd, motion=0.0)
+        found = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER)
+        left.append(np.var(frequency))
+        corrected.append(errors(found, frequency, phase)[0] ** 2)
+        if sd > 2:
+            assert found.method != "transient"
+            assert "too weak" in found.reason
+            assert np.isinf(found.frequency_sd_hz).all()
+    assert np.sqrt(np.mean(corrected)) < 1.02 * np.sqrt(np.mean(left))
+
+
+def test_a_steady_series_is_not_given_noise():
+    """Without drift or jitter the true correction is none, and little may be found."""
+    data, _, _ = series(np.random.default_rng(1), 0.6, drift=0, jitter=0, motion=0)
+    found = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER)
+    assert np.std(found.frequency_hz) < 0.5 * bound(0.6)[0]
+
+
+def test_aligned_is_the_input_turned_back():
+    data, _, _ = series(np.random.default_rng(2), 0.1, n=12)
+    found = align(data, DWELL_S, window_hz=WINDOW)
+    turn = found.phase_rad[:, None] + 2 * np.pi * found.frequency_hz[:, None] * TIME
+    np.testing.assert_allclose(found.signal, data * np.exp(-1j * turn), atol=1e-9)
+    assert np.median(found.measured_hz) == pytest.approx(0)
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    turn=st.floats(0, 6.28),
+    scale=st.floats(1e-3, 1e3),
+)
+def test_phase_scale_and_order_do_not_matter(seed, turn, scale):
+    rng = np.random.default_rng(seed)
+    data, _, _ = series(rng, 0.1, n=12, drift=0.0, water=3.0)
+    plain = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER, noise_sd=0.1)
+    turned = align(
+        scale * np.exp(1j * turn) * data,
+        DWELL_S,
+        window_hz=WINDOW,
+        water_hz=WATER,
+        noise_sd=0.1 * scale,
+    )
+    np.testing.assert_allclose(turned.frequency_hz, plain.frequency_hz, atol=1e-6)
+    order = rng.permutation(12)
+    mixed = align(data[order], DWELL_S, window_hz=WINDOW, water_hz=WATER, noise_sd=0.1)
+    # only the course of the series, to which weak estimates are drawn, knows the order
+    np.testing.assert_allclose(mixed.measured_hz, plain.measured_hz[order], atol=1e-6)
+
+
+def test_single_precision_is_enough():
+    data, _, _ = series(np.random.default_rng(3), 0.1, n=16, water=5.0)
+    double = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER)
+    single = align(data.astype(np.complex64), DWELL_S, window_hz=WINDOW, water_hz=WATER)
+    assert single.signal.dtype == np.complex64
+    np.testing.assert_allclose(single.frequency_hz, double.frequency_hz, atol=1e-3)
+
+
+def test_transients_without_signal_are_set_aside():
+    data, frequency, _ = series(np.random.default_rng(4), 0.1, n=20, motion=0)
+    data[3, 100] = np.nan
+    data[7] = 0
+    data[9, 5] = np.inf
+    found = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER)
+    assert np.flatnonzero(~found.usable).tolist() == [3, 7, 9]
+    assert not found.signal[[3, 7, 9]].any()
+    assert np.isfinite(found.signal).all()
+    away = (found.frequency_hz - frequency)[found.usable]
+    assert np.std(away) < 2 * bound(0.1)[0]
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_one_or_two_transients_stay_as_they_are(n):
+    data, _, _ = series(np.random.default_rng(5), 0.1, n=n)
+    found = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER)
+    assert found.method == "none"
+    assert "fewer than 3" in found.reason
+    np.testing.assert_array_equal(found.signal, data)
+
+
+def test_data_without_noise_align_exactly():
+    data, frequency, phase = series(np.random.default_rng(6), 0.0, n=16, motion=0)
+    found = align(data, DWELL_S, window_hz=WINDOW)
+    hz, rad = errors(found, frequency, phase)
+    assert hz < 0.05
+    assert rad < 0.01
+
+
+@pytest.mark.parametrize("n_points", [64, 300, 1000, 4096])
+def test_any_length(n_points):
+    rng = np.random.default_rng(7)
+    time = np.arange(n_points) * DWELL_S
+    data = np.exp((-2j * np.pi * 333 - 50) * time) + 0.05 * rng.standard_normal(
+        (8, n_points, 2)
+    ) @ [
+        1,
+        1j,
+    ]
+    found = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER)
+    assert np.isfinite(found.signal).all()
+
+
+def test_course_is_exact_for_a_line_and_blind_to_outliers():
+    place = np.arange(40.0)
+    values = 2 + 0.3 * place
+    np.testing.assert_allclose(smooth_course(values, np.ones(40)), values, atol=1e-6)
+    values[11] += 50
+    clean = 2 + 0.3 * place
+    np.testing.assert_allclose(smooth_course(values, np.ones(40)), clean, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"transients": np.zeros((4, 100))}, "no transient is usable"),
+        ({"transients": np.full((4, 100), np.nan)}, "no transient is usable"),
+        ({"transients": np.ones(100)}, "1 axes"),
+        ({"dwell_time_s": -1.0}, "dwell time"),
+        ({"window_hz": (5000.0, 6000.0)}, "no point of the spectrum"),
+        ({"noise_sd": 0.0}, "noise_sd"),
+    ],
+)
+def test_bad_input(change, message):
+    data, _, _ = series(np.random.default_rng(8), 0.1, n=4)
+    call = {"transients": data, "dwell_time_s": DWELL_S, "window_hz": WINDOW} | change
+    transients, dwell = call.pop("transients"), call.pop("dwell_time_s")
+    with pytest.raises(InputError, match=message):
+        align(transients, dwell, **call)

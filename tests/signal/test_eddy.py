@@ -1,0 +1,120 @@
+"""Eddy-current correction against the phase that was put in."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mrs_disc.errors import InputError
+from mrs_disc.signal.eddy import correct_eddy_currents
+
+DWELL_S = 1 / 2500
+TIME = np.arange(2048) * DWELL_S
+EDDY = np.radians(20) * np.exp(-TIME / 0.005) + np.radians(10) * np.exp(-TIME / 0.05)
+
+
+def line(hz, width_hz, amplitude=1.0, gauss_hz=8.0):
+    decay = np.pi * width_hz * TIME + (np.pi * gauss_hz * TIME) ** 2 / (4 * np.log(2))
+    return amplitude * np.exp(2j * np.pi * hz * TIME - decay)
+
+
+METABOLITES = line(-333, 9) + line(-426, 9, 0.3) + line(-184, 9, 0.1)
+
+
+def noise(seed, sd):
+    rng = np.random.default_rng(seed)
+    return sd * (rng.standard_normal(2048) + 1j * rng.standard_normal(2048))
+
+
+def distortion(fid, truth=METABOLITES):
+    """RMS error of a FID when its own best constant phase and frequency are forgiven."""
+    phase = np.angle(fid * truth.conj())
+    weight = np.abs(truth)
+    line_of = np.polynomial.polynomial.polyfit(TIME, phase, 1, w=weight)
+    turned = fid * np.exp(-1j * (line_of[0] + line_of[1] * TIME))
+    return np.linalg.norm(turned - truth) / np.linalg.norm(truth)
+
+
+@pytest.mark.parametrize("width_hz", [5, 12, 25])
+@pytest.mark.parametrize(("water_sd", "most"), [(0.01, 0.003), (0.1, 0.016), (1.0, 0.05)])
+def test_the_distortion_goes(width_hz, water_sd, most):
+    """Water of amplitude 100, its phase worth nothing where it has fallen into the noise."""
+    found = []
+    for seed in range(5):
+        water = line(5, width_hz, 100, 5) * np.exp(1j * EDDY) + noise(seed, water_sd)
+        result = correct_eddy_currents(METABOLITES * np.exp(1j * EDDY), water, DWELL_S)
+        found.append(distortion(result.signal))
+    assert distortion(METABOLITES * np.exp(1j * EDDY)) > 0.07
+    assert np.mean(found) < most
+
+
+@pytest.mark.parametrize("water_sd", [0.01, 0.3, 3.0])
+def test_without_eddy_currents_no_noise_is_put_in(water_sd):
+    water = line(5, 15, 100, 5) + noise(1, water_sd)
+    result = correct_eddy_currents(METABOLITES, water, DWELL_S)
+    assert np.linalg.norm(result.signal - METABOLITES) < 0.02 * np.linalg.norm(METABOLITES)
+    assert result.water_frequency_hz == pytest.approx(5, abs=0.2)
+
+
+def test_constant_phase_and_frequency_stay():
+    water = line(7, 10, 100) * np.exp(0.9j)
+    result = correct_eddy_currents(METABOLITES, water, DWELL_S)
+    np.testing.assert_allclose(result.signal, METABOLITES, atol=1e-4)
+    assert result.water_phase_rad == pytest.approx(0.9, abs=1e-3)
+    assert result.water_frequency_hz == pytest.approx(7, abs=1e-3)
+
+
+def test_zero_points_and_silence_of_the_reference():
+    water = line(5, 8, 100) * np.exp(1j * EDDY) + noise(2, 0.02)
+    water[:2] = 0
+    water[700:720] = 0
+    water[1500:] = 0
+    result = correct_eddy_currents(METABOLITES * np.exp(1j * EDDY), water, DWELL_S)
+    assert np.isfinite(result.signal).all()
+    assert distortion(result.signal) < 0.015
+
+
+@pytest.mark.parametrize("n_water", [512, 2048, 4096])
+def test_reference_of_another_length(n_water):
+    time = np.arange(n_water) * DWELL_S
+    rng = np.random.default_rng(3)
+    water = 100 * np.exp((2j * np.pi * 5 - 40) * time + 0.3j * np.exp(-time / 0.01))
+    water = water + 0.05 * (rng.standard_normal(n_water) + 1j * rng.standard_normal(n_water))
+    distorted = METABOLITES * np.exp(0.3j * np.exp(-TIME / 0.01))
+    result = correct_eddy_currents(distorted, water, DWELL_S)
+    assert result.signal.shape == result.phase_rad.shape == (2048,)
+    assert distortion(result.signal) < 0.02
+
+
+@settings(max_examples=10, deadline=None)
+@given(scale=st.floats(1e-3, 1e3), turn=st.floats(0, 6.28), seed=st.integers(0, 2**32 - 1))
+def test_scale_and_phase_of_the_reference_do_not_matter(scale, turn, seed):
+    water = line(5, 10, 100) * np.exp(1j * EDDY) + noise(seed, 0.1)
+    plain = correct_eddy_currents(METABOLITES, water, DWELL_S, noise_sd=0.1)
+    other = correct_eddy_currents(
+        METABOLITES, scale * np.exp(1j * turn) * water, DWELL_S, noise_sd=0.1 * scale
+    )
+    # rounding may move the last point that counts as water
+    np.testing.assert_allclose(other.phase_rad, plain.phase_rad, atol=5e-3)
+
+
+def test_transients_and_single_precision():
+    water = line(5, 10, 100) * np.exp(1j * EDDY)
+    stack = np.stack([METABOLITES, 2j * METABOLITES]).astype(np.complex64)
+    result = correct_eddy_currents(stack, water.astype(np.complex64), DWELL_S)
+    assert result.signal.dtype == np.complex64
+    np.testing.assert_allclose(result.signal[1], 2j * result.signal[0], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("water", "message"),
+    [
+        (np.zeros(2048), "zero throughout"),
+        (np.full(2048, np.nan), "not finite"),
+        (noise(4, 1.0), "does not stand out of its noise"),
+        (np.ones((2, 2048)), "2 axes"),
+    ],
+)
+def test_bad_input(water, message):
+    with pytest.raises(InputError, match=message):
+        correct_eddy_currents(METABOLITES, water, DWELL_S)
