@@ -43,7 +43,14 @@ def describe(path: Path) -> dict[str, Any]:
     """
     if not path.exists():
         raise ReadError(path, "there is no such file or folder")
-    if path.is_file() and path.suffix.lower() != ".toml":
+    try:
+        return _describe(path)
+    except OSError as error:
+        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    if not path.is_dir() and path.suffix.lower() != ".toml":
         return describe_file(path)
     from mrs_disc.io import bids, folder, study, study_toml
 
@@ -140,6 +147,8 @@ def _describe_disc(disc: Any) -> dict[str, Any]:
     except InputError as error:
         return {**entry, "problems": [str(error)]}
     notes = [*disc.notes, *acquisition.notes]
+    if entry["is_water"] is None:
+        entry["is_water"] = False  # the study names it as the metabolites
     unused = [n for n in notes if "is not used" in n or "is not suppressed" in n]
     entry["notes"] = [n for n in notes if n not in unused]
     entry["problems"] = unused + ([] if acquisition.water else ["no water reference"])

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,6 @@ from mrs_disc.errors import ReadError
 from mrs_disc.io import vendor
 from mrs_disc.io.names import level_in
 from mrs_disc.io.scan import (
-    MAX_SIGNAL_BYTES,
     Identity,
     Scan,
     digest,
@@ -51,6 +51,7 @@ IMAGE_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.7": "secondary capture",
     "1.2.840.10008.1.3.10": "directory of a disc",
 }
+_MAX_BYTES = 150_000_000
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _UIH_WATER, _UIH_EDITED = (0x0065, 0xFF07), "mega"
 
@@ -65,7 +66,7 @@ def sniff(path: Path) -> bool:
 
 def _has_samples(path: Path) -> bool:
     """Say whether a DICOM file of an unknown class holds spectroscopy samples all the same."""
-    return path.stat().st_size < MAX_SIGNAL_BYTES and b"\x00\x56\x20\x00O" in path.read_bytes()
+    return path.stat().st_size < _MAX_BYTES and b"\x00\x56\x20\x00O" in path.read_bytes()
 
 
 def sop_class(path: Path) -> str | None:
@@ -87,7 +88,7 @@ def read(path: Path) -> Scan:
     """
     if sop_class(path) == PHILIPS_PRIVATE:
         return vendor.philips_classic(path)
-    if path.stat().st_size > MAX_SIGNAL_BYTES:
+    if path.stat().st_size > _MAX_BYTES:
         raise ReadError(path, "is too large for spectroscopy of one voxel")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom on values that are not quite to the standard
@@ -175,8 +176,6 @@ def _standard(path: Path, dataset: Any) -> Scan:
     )
     if water is None:
         return scan
-    from dataclasses import replace
-
     reference = replace(scan, signal=read_only(sign(water)[None]), water_suppressed=False)
     return replace(scan, water=reference)
 

@@ -203,6 +203,8 @@ def resolve(folder: Path, named: Sequence[str]) -> list[Path]:
 def sha256(path: Path) -> str | None:
     """Return the SHA-256 of a file; `None` where it cannot be read."""
     found = hashlib.sha256()
+    if not path.is_file():
+        return None
     try:
         with path.open("rb") as file:
             while block := file.read(1 << 20):

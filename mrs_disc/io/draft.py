@@ -158,8 +158,9 @@ def _walk(folder: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for name in sorted(files):
-            if not name.startswith("."):
-                yield Path(place) / name
+            path = Path(place) / name
+            if not name.startswith(".") and name.isprintable() and path.is_file():
+                yield path
 
 
 def _series_key(path: Path) -> str:

@@ -30,6 +30,7 @@ from mrs_disc.typing import ComplexArray
 
 FORMAT = "ge-pfile"
 _HEADER_9 = 61_464
+_MAX_BYTES = 200_000_000
 
 
 def sniff(path: Path) -> bool:
@@ -58,7 +59,7 @@ def read(path: Path) -> Scan:
 
 
 def _revision_9(path: Path) -> Scan:
-    raw = whole(path)
+    raw = whole(path, _MAX_BYTES)
     if len(raw) < _HEADER_9:
         raise ReadError(path, "ends inside its header: cut off")
     frames, points, bytes_each = (struct.unpack_from("<h", raw, at)[0] for at in (74, 80, 82))

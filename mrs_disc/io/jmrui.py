@@ -20,7 +20,7 @@ FORMAT = "jmrui"
 _NUCLEI = {1: "1H", 2: "31P", 3: "13C", 4: "19F", 5: "23Na"}
 _TITLE = b"jMRUI Data Textfile"
 _SIGNAL = re.compile(r"^Signal\s+(?:number:\s*)?\d+\s+out of\s+\d+.*$", re.MULTILINE)
-_MAX_BYTES = 200_000_000
+_MAX_BYTES = 40_000_000
 
 
 def sniff(path: Path) -> bool:

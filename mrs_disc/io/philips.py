@@ -32,6 +32,7 @@ from mrs_disc.io.scan import (
 from mrs_disc.typing import ComplexArray, FloatArray
 
 FORMAT = "philips-sdat"
+_MAX_BYTES = 100_000_000
 
 
 def sniff(path: Path) -> bool:
@@ -115,7 +116,7 @@ def _count(path: Path, values: dict[str, str], name: str) -> int:
 
 def _samples(path: Path, sdat: Path, rows: int, samples: int) -> ComplexArray:
     """Return the samples, shape (1, row, sample)."""
-    raw = whole(sdat)
+    raw = whole(sdat, _MAX_BYTES)
     if len(raw) != rows * samples * 8:
         raise ReadError(
             path,

@@ -73,6 +73,8 @@ def find_reader(path: Path) -> Reader:
         raise ReadError(path, "is a folder, not a file")
     if not path.exists():
         raise ReadError(path, "there is no such file")
+    if not path.is_file():
+        raise ReadError(path, "is no regular file")
     start = head(path)
     if not start:
         raise ReadError(path, "is empty")

@@ -94,7 +94,10 @@ def find_studies(dataset: str | os.PathLike[str]) -> list[StudyPath]:
     place = Path(dataset)
     if not place.is_dir():
         raise ReadError(place, "there is no such folder")
-    found = list(_bids_studies(place) if bids.is_dataset(place) else _folder_studies(place))
+    try:
+        found = list(_bids_studies(place) if bids.is_dataset(place) else _folder_studies(place))
+    except OSError as error:
+        raise ReadError(place, f"cannot be read ({error.strerror or error})") from error
     if not found:
         raise ReadError(
             place, "holds no study: expected sub-* folders (BIDS) or folders with study.toml"

@@ -18,7 +18,7 @@ from mrs_disc.io.scan import Scan, head, read_only, whole
 FORMAT = "plain-text"
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?"
 _ROW = re.compile(rf"^\s*{_NUMBER}[\s,;]+{_NUMBER}\s*$")
-_MAX_BYTES = 50_000_000
+_MAX_BYTES = 20_000_000
 
 
 def sniff(path: Path) -> bool:

@@ -1,11 +1,13 @@
 """One contract for every reader: sign, units, shape, and a sentence for what is broken."""
 
+import os
 import time
 
 import numpy as np
 import pytest
 
 from mrs_disc.errors import ReadError
+from mrs_disc.io.draft import draft_study
 from mrs_disc.io.gate import examine
 from mrs_disc.io.readers import READERS, find_reader, read_scan
 
@@ -174,3 +176,13 @@ def test_affines_agree_between_formats(build, tmp_path, spectrum, protocol):
         affine = read_scan(build(kind)(folder, spectrum(1), protocol)).voxel_affine
         np.testing.assert_allclose(affine[:3, 3], wanted[:3, 3], atol=1e-4)
         np.testing.assert_allclose(np.abs(affine[:3, :3]), np.abs(wanted[:3, :3]), atol=1e-3)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    pipe = tmp_path / "L4-L5.rda"
+    os.mkfifo(pipe)
+    with pytest.raises(ReadError, match="no regular file"):
+        read_scan(pipe)
+    with pytest.raises(ReadError, match="no spectrum"):
+        draft_study(tmp_path)
