@@ -38,9 +38,11 @@ def read_toml(path: Path) -> dict[str, Any]:
         If the file is absent, unreadable, too large, not UTF-8 or not TOML.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise ReadError(path, "is no regular file")  # a pipe or a device would never end
         if path.stat().st_size > MAX_TOML_BYTES:
             raise ReadError(path, f"larger than {MAX_TOML_BYTES // 1_000_000} MB, not a TOML file")
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8-sig")  # Windows editors begin with a mark
     except OSError as error:
         raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
     except UnicodeDecodeError as error:
@@ -104,7 +106,7 @@ def explain(error: ValidationError, schema: type[BaseModel], source: str) -> str
     came = f" Came: {_short(mistake['input'])}." if location else ""
     reason = mistake["msg"].removeprefix("Value error, ").removeprefix("Input ")
     more = f" ({len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
-    return f"{source}: {_where(location)}{reason}.{came}{more}"
+    return f"{source}: {_where(location)}{reason.rstrip('.')}.{came}{more}"
 
 
 def _where(location: tuple[int | str, ...]) -> str:
