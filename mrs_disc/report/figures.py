@@ -434,7 +434,7 @@ def quality_alt(level: Level, signals: LevelSignals) -> str:
             f"frequency drift {number(q.drift_hz, 2, 'Hz')}"
         )
     else:
-        first = "Averaged by the scanner: no single transients"
+        first = "Averaged on the scanner: no single transients"
     return f"{first}; residual water {number(q.residual_water, 2)} times the quality peak."
 
 

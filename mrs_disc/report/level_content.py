@@ -164,6 +164,7 @@ def quality_rows(level: Level) -> list[tuple[str, str]]:
         kept = "averaged on the scanner"
     converged = "yes" if fit.converged else f"no: {fit.reason or 'reason not stated'}"
     whiteness = fit.residual_whiteness_p
+    chance = "< 0.001" if whiteness is not None and whiteness < 1e-3 else number(whiteness, 2)
     return [
         (f"SNR ({peak})", number(q.snr, 2)),
         (f"Linewidth ({peak})", width),
@@ -172,7 +173,7 @@ def quality_rows(level: Level) -> list[tuple[str, str]]:
         ("Frequency drift", number(q.drift_hz, 2, "Hz")),
         ("Residual water / quality peak", number(q.residual_water, 2)),
         ("Fit residual / noise", number(fit.residual_ratio, 3)),
-        ("Chance of such a residual from noise", number(whiteness, 2)),
+        ("Chance of such a residual from noise", chance),
         ("Fit converged", converged),
     ]
 

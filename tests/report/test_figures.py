@@ -105,7 +105,7 @@ def test_a_scan_without_transients_shows_no_empty_box(build):
     view = view_of(build.report([build.level("L4-L5", build.healthy, transients=1)]))
     level = view.results.levels[0]
     assert len(figures.quality_figure(level, view.signals.levels["L4-L5"]).axes) == 1
-    assert "Averaged by the scanner" in figures.quality_alt(level, view.signals.levels["L4-L5"])
+    assert "Averaged on the scanner" in figures.quality_alt(level, view.signals.levels["L4-L5"])
 
 
 def test_the_overview_names_every_level(view):
