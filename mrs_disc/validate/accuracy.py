@@ -254,7 +254,8 @@ def accuracy_text(table: Accuracy) -> str:
         head,
     ]
     for name, milliseconds in table.milliseconds.items():
-        rows.append(f"{name}: {REGIMES[name].text} ({milliseconds:.1f} ms of processor time a disc)")
+        rows.append(f"{name}: {REGIMES[name].text}")
+        rows.append(f"{'':<10}{milliseconds:.1f} ms of processor time a disc")
         for line in table.lines:
             if line.regime == name:
                 limit = "–" if line.rmse_limit is None else f"{line.rmse_limit:.2f}"

@@ -3,7 +3,8 @@
 Source: Marjanska, Deelchand, Kreis et al., Magn Reson Med 2022;87:11-32, doi:10.1002/mrm.28942.
 The folder holds ``basis_lcmodel/*.RAW``, the spectra and water references (``jmrui`` or
 ``lcmodel``), ``truth*.csv`` and, to stand beside, results of other programs
-(``fsl_mrs_<method>_*.csv``). Every component is a basis FID, the kernel is that of the discs.
+(``fsl_mrs_<method>_*.csv``). Every component is a basis FID, the kernel is that of the discs; wide
+soft priors on ratios of normal brain (``brain_priors.toml``) stand in for those of the disc model.
 
 Amounts follow from the water reference as the challenge's README states it: water of 60 % grey and
 40 % white matter (29.697 mol/l, relaxation included), metabolite T2 160 ms at TE 30 ms.
@@ -23,8 +24,9 @@ from threadpoolctl import threadpool_limits
 from mrs_disc.data import DiscAcquisition, Fid, FitResult, Protocol, Sampling
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.io import read_scan
-from mrs_disc.models import Component, MetaboliteModel
+from mrs_disc.models import Component, MetaboliteModel, RatioPrior
 from mrs_disc.recipe import Recipe
+from mrs_disc.schema import StrictModel, load_toml
 from mrs_disc.steps import fit, preprocess
 from mrs_disc.steps.water_reference import water_amplitude
 
@@ -36,8 +38,14 @@ _WATER_MMOL = 29697.0
 _METABOLITE_RELAXATION = 1.206
 _ECHO_TIME_S = 0.030
 _DWELL_TIME_S = 0.00025
-_SHIFT_SD_PPM = 0.003
+_SHIFT_SD_PPM = 0.002
 _Z95 = 1.959964
+
+
+class _Priors(StrictModel):
+    """The shipped soft priors on ratios."""
+
+    prior: tuple[RatioPrior, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +151,11 @@ def challenge_model(folder: Path) -> MetaboliteModel:
         )
         for path in paths
     )
+    names = {component.name for component in components}
+    known = load_toml(Path(__file__).with_name("brain_priors.toml"), _Priors).prior
     return MetaboliteModel(
         name="challenge",
+        prior=tuple(p for p in known if {p.numerator, p.denominator} <= names),
         quality_peak="NAA" if any(p.stem == "NAA" for p in paths) else None,
         basis_dwell_time_s=_DWELL_TIME_S,
         component=components,
