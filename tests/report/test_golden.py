@@ -1,0 +1,67 @@
+"""The figures against pictures that a person looked at.
+
+They hold for the one matplotlib they were made with. After a change that was looked at and is
+wanted: ``MRS_DISC_GOLDEN=write pytest tests/report/test_golden.py``.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+
+from mrs_disc.report import figures
+from mrs_disc.report.content import View
+from mrs_disc.report.overview import overview_figure
+from mrs_disc.report.results import results_from
+from mrs_disc.report.schema import results_of
+from mrs_disc.report.signals import signals_from, signals_of
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+MADE_WITH = "3.11.2"
+TOLERANCE = 4.0
+"""Root mean square of grey values: other anti-aliasing passes, a moved label does not."""
+
+pytestmark = pytest.mark.skipif(
+    mpl.__version__ != MADE_WITH, reason=f"made with matplotlib {MADE_WITH}"
+)
+
+
+@pytest.fixture(scope="module")
+def view(report):
+    return View(
+        results=results_of(results_from(report), Path("results.json")),
+        signals=signals_of(signals_from(report), Path("signals.npz")),
+        written=date(2026, 1, 1),
+    )
+
+
+def drawn(view, name):
+    if name == "overview":
+        return overview_figure(view.results, view.signals)
+    key, _, kind = name.partition("_")
+    level = next(v for v in view.results.levels if v.key == key)
+    signals = view.signals.levels[key]
+    if kind == "quality":
+        return figures.quality_figure(level, signals)
+    curves = figures.spectra(level, signals)
+    top = figures.spectra(view.results.levels[0], view.signals.levels["L1-L2"]).top
+    return figures.spectrum_figure(level, curves, top)
+
+
+@pytest.mark.parametrize("name", ["overview", "L1-L2_spectrum", "L3-L4_spectrum", "L1-L2_quality"])
+def test_figure_looks_as_it_was_seen(view, name, tmp_path):
+    from matplotlib.testing.compare import compare_images
+
+    golden = GOLDEN / f"{name}.png"
+    content = figures.png(drawn(view, name), dpi=72)
+    if os.environ.get("MRS_DISC_GOLDEN") == "write":
+        GOLDEN.mkdir(exist_ok=True)
+        golden.write_bytes(content)
+    found = tmp_path / f"{name}.png"
+    found.write_bytes(content)
+    difference = compare_images(str(golden), str(found), tol=TOLERANCE)
+    assert difference is None, difference
