@@ -198,7 +198,7 @@ class Server:
         from mrs_disc.analysis.impression import concordance
 
         study, _ = self._level(request)
-        given = {k: json.loads(v) for k, v in request.query_params.items() if len(v) < 40}
+        given = _values(request.query_params)
         nothing = {"act": "morphology", "key": "", "reviewer": "-"}
         nothing |= {"head": "0" * 64, "results_sha256": "0" * 64}
         act = sent(json.dumps(nothing | given).encode())
@@ -349,6 +349,14 @@ def _link(query: Query, page: int | None = None) -> str:
 def _wants_part(request: Request) -> bool:
     headers = request.headers
     return "hx-request" in headers and "hx-history-restore-request" not in headers
+
+
+def _values(parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Return the parameters of an address, each a short JSON value."""
+    try:
+        return {k: json.loads(v) for k, v in parameters.items() if len(v) < 40}
+    except ValueError:
+        raise InputError("a value of the address is not JSON") from None
 
 
 def _format_of(body: bytes) -> str:

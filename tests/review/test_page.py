@@ -229,7 +229,8 @@ def test_concordance_follows_the_morphology_before_it_is_saved(app_of, folder):
     ):
         assert opened.get(f"{address}?{query}").json()["concordance"].startswith(words)
     assert not (folder / "review.jsonl").exists()
-    assert opened.get(f"{address}?modic=9").status_code == 422
+    for wrong in ("modic=9", "modic=x", "act=sign", "reviewer=1", "nothing=1"):
+        assert opened.get(f"{address}?{wrong}").status_code == 422
 
 
 def test_a_saved_act_is_on_the_page_in_the_summary_and_in_the_log(app_of, folder):
