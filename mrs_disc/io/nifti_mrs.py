@@ -295,7 +295,9 @@ def scan_from_parts(
         start_time_s=number(facts.get("AcquisitionStartTime")) or 0.0,
         echo_time_s=seconds(facts.get("EchoTime"), 1.0, 1.0),
         repetition_time_s=seconds(facts.get("RepetitionTime"), 1.0, 60.0),
-        sequence=known_sequence(
+        sequence="edited"
+        if "EditPulse" in facts or "EditCondition" in facts
+        else known_sequence(
             facts.get("SequenceName"), facts.get("PulseSequenceType"), facts.get("ProtocolName")
         ),
         manufacturer=known_manufacturer(facts.get("Manufacturer")),

@@ -146,7 +146,7 @@ def conjugate_in_place(signal: ComplexArray) -> ComplexArray:
 # --------------------------------------------------------------------------- vocabulary
 
 _SEQUENCES: tuple[tuple[str, str], ...] = (
-    (r"svs_ed|mega|mescher|hermes|hercules|herc_|hyper|isthmus|_edit", "edited"),
+    (r"svs_ed|mega|mescher|hermes|hercules|herc_|hyper|isthmus|gaba|_edit", "edited"),
     (r"s-?laser|semi-?laser|slsr", "sLASER"),
     (r"laser", "LASER"),
     (r"special", "SPECIAL"),
