@@ -1,16 +1,25 @@
 """Linear-combination fit of one FID: amplitudes, and how well they are known.
 
-Separable non-linear least squares on the complex spectrum inside a window (Golub and Pereyra, SIAM
-J Numer Anal 1973;10:413-432, doi:10.1137/0710036). Amplitudes are linear; the shift, Lorentzian
-and Gaussian width, phase and delay that all components share, and the shifts and widths that some
-have of their own, are not (`fit_model` states the model). With J the derivatives by all parameters
-x = (amplitudes, non-linear ones) in units of the noise, r the residual and P the precision of the
-priors about x0, each step solves the normal equations ::
+The data are the complex spectrum inside a window, in units of its noise; `fit_model` states the
+model of the metabolites, `baseline` that of the humps below them. A fit takes four steps:
 
-    (J^T J + P + damping) dx = J^T r - P (x - x0)
+1. noise and start (`fit_start`): the noise from the FID's tail; the best shift, width, phase and
+   delay of a grid on which amplitudes and phase have closed forms, so that no local minimum traps;
+2. solve (`fit_solve`): separable least squares, amplitudes eliminated (Golub and Pereyra, SIAM J
+   Numer Anal 1973;10:413-432, doi:10.1137/0710036); some weak humps of free sign stand for the
+   baseline;
+3. average (`fit_posterior`): about the solution all is linear but the humps' number and place, and
+   whether there is a Gaussian width or a delay; these are drawn, the others are integrated out;
+4. the posterior mean is the answer, its covariance and quantiles the uncertainty: noise,
+   non-linear parameters and baseline are all in them.
 
-with amplitudes solved anew at each place, so that the damping touches the others alone. The start
-is a grid that no local minimum traps (`fit_start`).
+Decisions:
+
+- The time after which the signal is far below the noise is cut off before the transform: the same
+  information on a third of the points.
+- The posterior mean, not the best fit: with humps of unknown number the best fit explains noise.
+- Amplitudes may be negative. Cutting each at zero would bias the sums of weak ones upwards.
+- Where the residual exceeds the noise, the model misses something: the uncertainty grows with it.
 """
 
 from __future__ import annotations
@@ -34,7 +43,7 @@ from mrs_disc.signal.fit_model import (
     MetaboliteModel,
 )
 from mrs_disc.signal.fit_posterior import Posterior, average
-from mrs_disc.signal.fit_solve import Problem, RatioPrior, solve, wrapped
+from mrs_disc.signal.fit_solve import MAX_WIDTH_HZ, Problem, RatioPrior, solve, wrapped
 from mrs_disc.signal.fit_start import Start, decay_length_s, grid_starts, noise_sd
 from mrs_disc.typing import ComplexArray, FloatArray
 
@@ -50,7 +59,8 @@ _COLLINEAR = 1e-6
 _INSIDE = 0.01  # of a component's energy: less is the tails of lines elsewhere
 _TOLERANCE = 1e-2  # the average takes the last steps
 _SOLVER_WIDTH_HZ = 57.0
-_SOLVER_AREA = 0.1
+_SOLVER_AREA = 0.1  # of the metabolites' area: the solver's humps are weak and of free sign
+_LOST_HZ = 15.0  # less than the distance of LAC and ALA at 3 T, 19 Hz
 GAUSS2_MEAN = 300.0
 """Prior mean of the square of the Gaussian width, where there is one: 10 to 28 Hz in discs."""
 
@@ -237,6 +247,8 @@ def fit_fid(
         humps = no_humps(model.bins.size)
     else:
         low, high = baseline_hz
+        if not low < high:
+            raise InputError(f"baseline_hz {low} to {high} Hz: the lower end comes first")
         humps = hump_grid((low - centre_hz, high - centre_hz), model.time, model.bins)
     reference = _reference_area(starts[0].amplitude, fids)
     problem = _problem(model, slow[:used], basis, delay_sd_s, humps, reference)
@@ -251,7 +263,17 @@ def fit_fid(
     )
     posterior = average(problem, best, priors)
     reason = "" if best.converged else "the search for the optimum did not end"
-    return _result(problem, posterior, fids, carrier, noise, reason)
+    return _result(problem, posterior, fids, carrier, noise, reason or _doubt(posterior, starts[0]))
+
+
+def _doubt(posterior: Posterior, start: Start) -> str:
+    """Return why the answer cannot be trusted, or nothing."""
+    shift, lorentz, gauss2 = posterior.parameters[[SHIFT, LORENTZ, GAUSS2]]
+    if max(lorentz, sqrt(gauss2)) >= MAX_WIDTH_HZ:
+        return f"the lines are as broad as is allowed, {MAX_WIDTH_HZ:.0f} Hz"
+    if abs(shift - start.shift_hz) > _LOST_HZ:
+        return f"the fit ended {shift - start.shift_hz:+.0f} Hz from where it started"
+    return ""
 
 
 def _problem(
@@ -387,12 +409,14 @@ def _result(
     n_parameters = posterior.amplitude.size + int(np.count_nonzero(~problem.fixed))
     freedom = max(posterior.residual.size - n_parameters, 1)
     ratio = float(np.sqrt(posterior.residual @ posterior.residual / freedom))
+    excess = max(1.0, ratio)
+    middle = posterior.amplitude
     return FitArrays(
-        amplitude=posterior.amplitude * noise,
-        covariance=posterior.covariance * noise**2,
+        amplitude=middle * noise,
+        covariance=posterior.covariance * (excess * noise) ** 2,
         crlb=posterior.crlb * noise,
-        low=posterior.low * noise,
-        high=posterior.high * noise,
+        low=(middle + excess * (posterior.low - middle)) * noise,
+        high=(middle + excess * (posterior.high - middle)) * noise,
         shift_hz=shift + own_shift,
         linewidth_hz=voigt_width(np.maximum(lorentz + own_width, 0.0), gauss),
         lorentz_hz=lorentz,
@@ -401,7 +425,7 @@ def _result(
         delay_s=delay,
         noise_sd=noise,
         baseline=problem.humps.fid(posterior.areas, delay, carrier.size) * turned * to_data,
-        components=posterior.amplitude[:, None] * components * to_data,
+        components=middle[:, None] * components * to_data,
         residual_ratio=ratio,
         residual_whiteness_p=whiteness_p(posterior.residual),
         converged=not reason,

@@ -355,3 +355,79 @@ def test_noise_alone_gives_finite_numbers(seed):
     for name in ("amplitude", "covariance", "crlb", "low", "high", "linewidth_hz"):
         assert np.all(np.isfinite(getattr(result, name))), name
     assert np.all(np.abs(result.amplitude) < 6 * result.sd + 3)
+
+
+def test_a_baseline_range_upside_down_is_refused():
+    with pytest.raises(InputError, match="baseline_hz"):
+        fit(disc() + noise_of(0), baseline=(HUMPS[1], HUMPS[0]))
+
+
+def test_a_model_that_misses_something_is_less_sure():
+    """A line that no component explains raises the residual, and the uncertainty with it."""
+    fid = disc() + noise_of(2)
+    stranger = 12 * np.exp(2j * np.pi * hz(2.6) * TIME - np.pi * 5 * TIME)
+    plain, spoilt = fit(fid), fit(fid + stranger)
+    assert spoilt.residual_ratio > 1.5
+    assert spoilt.residual_whiteness_p < 1e-3
+    assert np.all(spoilt.sd > 1.3 * plain.sd)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("baseline", [None, HUMPS])
+def test_any_offset_phase_delay_and_width_ends_near_the_truth(baseline):
+    """400 discs from the whole range a scanner may deliver: no local minimum holds any back."""
+    rng = np.random.default_rng(17)
+    lost = 0
+    for seed in range(400):
+        truth = {
+            "lorentz": np.exp(rng.uniform(np.log(4), np.log(35))),
+            "shift": rng.uniform(-25, 25),
+            "phase": rng.uniform(-np.pi, np.pi),
+            "delay": rng.uniform(-2e-4, 2e-4),
+        }
+        result = fit(disc(**truth) + noise_of(seed), baseline=baseline)
+        near = abs(result.shift_hz[0] - truth["shift"]) < 4.0
+        right = np.all(np.abs(result.amplitude - AMPLITUDE) < 5 * result.sd + 0.5)
+        lost += not (result.converged and near and right)
+    assert lost <= 2
+
+
+@pytest.mark.slow
+def test_accuracy_over_humps_with_lipid_under_lactate():
+    """300 discs of the stated ensemble: RMSE / bound and coverage with room for chance."""
+    lipid = [
+        Resonance(ppm=ppm, weight=weight, gauss_width_ppm=0.11)
+        for ppm, weight in ((0.90, 8.7), (1.30, 69.3), (2.10, 12.8), (2.76, 0.4), (5.30, 4.8))
+    ]
+    extra = component_fid(
+        lipid, time_s=TIME, spectrometer_mhz=MHZ, reference_ppm=REFERENCE, echo_time_s=ECHO
+    )
+    basis = FitBasis(
+        fids=np.vstack([BASIS.fids, extra]),
+        shift_sd_hz=np.zeros(6),
+        extra_width_sd_hz=np.zeros(6),
+    )
+    amplitude = np.append(AMPLITUDE, 6.0)
+    decay = np.exp(-np.pi * 9 * TIME)
+    frequency = np.fft.fftfreq(TIME.size, DWELL)
+    inside = (frequency >= WINDOW[0]) & (frequency <= WINDOW[1])
+    total = amplitude @ (basis.fids * decay)
+    columns = [*(basis.fids * decay), 2j * np.pi * TIME * total, -np.pi * TIME * total, 1j * total]
+    bins = np.fft.fft(columns, norm="ortho")[:, inside]
+    known = np.sqrt(np.diag(np.linalg.inv((bins @ bins.conj().T).real)))[:5]
+    rng = np.random.default_rng(23)
+    error, covered = [], []
+    for seed in range(300):
+        fid = total + noise_of(50_000 + seed)
+        if seed % 5:
+            strength = np.exp(rng.uniform(np.log(0.03), 0.0))
+            for _ in range(1 + rng.poisson(4)):
+                area = 10 * strength * np.exp(0.5 * rng.standard_normal())
+                fid += hump(rng.uniform(0.5, 4.1), rng.uniform(45, 90), area)
+        result = fit(fid, basis, HUMPS)
+        error.append((result.amplitude - amplitude)[:5] / known)
+        covered.append(((result.low <= amplitude) & (result.high >= amplitude))[:5])
+    rmse = np.sqrt(np.mean(np.square(error), axis=0))
+    assert np.all(rmse < 1.15 * np.array([1.9, 1.2, 1.8, 1.7, 1.6])), rmse
+    assert np.all(np.mean(covered, axis=0) > 0.90)
+    assert np.mean(covered) > 0.92
