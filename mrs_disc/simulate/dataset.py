@@ -365,6 +365,7 @@ def _write_bids_head(folder: Path, studies: Sequence[Simulated], name: str) -> N
         b"Simulated spectra of intervertebral discs; no person was measured.\n"
         b"truth.json holds what every disc was made of.\n",
     )
+    write_whole(folder / ".bidsignore", b"truth.json\nmorphology.tsv\n")
     subjects = dict.fromkeys(one.study.study_id for one in studies)
     write_whole(folder / "participants.tsv", _table(["participant_id"], [[s] for s in subjects]))
     sessions = any(one.study.session_id for one in studies)
