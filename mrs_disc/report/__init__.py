@@ -168,7 +168,7 @@ def render_results(
     paper: Literal["a4", "letter"] = "a4",
     secondary_capture: bool = False,
 ) -> list[Path]:
-    """Render ``results.json`` again, without the raw data.
+    """Render ``results.json`` again, without the raw data, as its reviewer left it.
 
     Parameters
     ----------
@@ -183,13 +183,20 @@ def render_results(
         If the record cannot be read, or does not belong to its signals.
     """
     from mrs_disc.report.content import View
-    from mrs_disc.report.schema import read_results
+    from mrs_disc.report.review_log import read_review, reviewed
+    from mrs_disc.report.schema import read_record, results_of
     from mrs_disc.report.signals import read_signals, sha256
 
     path = Path(results)
     path = path / RESULTS_NAME if path.is_dir() else path
     check_output(out, formats, dicom_reference, overwrite=overwrite)
-    record = read_results(path)
+    content = read_record(path)
+    digest = sha256(path.read_bytes())
+    review = read_review(path.parent, digest)
+    if review.n_acts or review.problem:
+        results_of(content, path)  # what is laid over has to be sound
+        content = reviewed(content, review)
+    record = results_of(content, path)
     beside = path.parent / SIGNALS_NAME
     needs_signals = any(name in DRAWING or name == "json" for name in formats)
     signals = read_signals(beside, record.signals.sha256) if needs_signals else None
@@ -199,7 +206,7 @@ def render_results(
         written=today(),
         dicom_reference=None if dicom_reference is None else Path(dicom_reference),
         paper=paper,
-        record_sha256=sha256(path.read_bytes()),
+        record_sha256=digest,
         secondary_capture=secondary_capture,
     )
     files: dict[str, bytes] = {}

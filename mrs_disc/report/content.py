@@ -86,7 +86,8 @@ def report_content(view: View) -> dict[str, Any]:
         "study_id": results.study_id,
         "study_short": harmless(results.study_id, 60),
         "written": view.written.isoformat(),
-        "status": NOT_REVIEWED,
+        "status": status_words(results),
+        "signed": results.signed,
         "notice": RESEARCH_USE,
         "notices": [n for n in results.notices if n != RESEARCH_USE],
         "impression": sentences(results.impression),
@@ -117,6 +118,20 @@ def report_content(view: View) -> dict[str, Any]:
     cleaned["overview_svg"] = figures.svg(picture)
     cleaned["overview_height"] = round(100 * float(picture.get_size_inches()[1]))
     return cleaned
+
+
+def status_words(results: Results) -> str:
+    """Return whether the report was reviewed, and by whom.
+
+    The log's own words follow "Preliminary" wherever no signature covers the result.
+    """
+    review = results.review
+    if review is None or review.status == "not reviewed":
+        return NOT_REVIEWED
+    words = harmless(review.words, 300)
+    if results.signed:
+        return words[:1].upper() + words[1:]
+    return f"Preliminary; {words}"
 
 
 def _overview_note(signals: Signals | None) -> str:
@@ -185,6 +200,17 @@ def _provenance(results: Results) -> list[tuple[str, str]]:
         ("Recipe, SHA-256", results.recipe_sha256),
         ("Models", ", ".join(f"{k}: {v}" for k, v in results.models.items())),
         ("Signals, SHA-256", results.signals.sha256 or "not reported"),
+        *_review_rows(results),
+    ]
+
+
+def _review_rows(results: Results) -> list[tuple[str, str]]:
+    review = results.review
+    if review is None or not review.n_acts:
+        return []
+    return [
+        ("Review", f"{review.words}; {review.n_acts} acts in the log"),
+        ("Head of the review log, SHA-256", review.head or "not reported"),
     ]
 
 

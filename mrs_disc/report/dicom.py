@@ -1,8 +1,9 @@
 """DICOM objects of a report: Encapsulated PDF, TID 1500 measurement report, page 1 as image.
 
 Patient and study come from a DICOM file that the user names, and from nowhere else. The report is
-UNVERIFIED until a person signs. Identifiers are made from the record, the study and the day of
-writing: the same report has the same identifiers, and one that differs has others.
+UNVERIFIED until a person signs it on the review page. Identifiers are made from the record, its
+review, the study and the day of writing: the same report has the same identifiers, and one that
+differs has others.
 
 Decision: one item of measurements a level (TID 1501), with the disc as finding site, so that a
 reader needs no private knowledge to tell levels apart. What has no standard code is 99MRSDISC.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -111,6 +113,7 @@ def uid(view: View, reference: Dataset, what: str) -> str:
         view.written.isoformat(),
         __version__,
         view.paper,
+        (view.results.review.head or "") if view.results.review is not None else "",
         what,
     )
     return f"2.25.{uuid5(NAMESPACE_OID, '/'.join(parts)).int}"
@@ -167,7 +170,7 @@ def encapsulated_pdf(view: View, reference: Dataset, pdf: bytes) -> Dataset:
     made.AcquisitionDateTime = ""
     made.DocumentTitle = "Disc spectroscopy report, research use only"
     made.ConceptNameCodeSequence = [_code_item(codes.DOCUMENT)]
-    made.VerificationFlag = "UNVERIFIED"
+    made.VerificationFlag = "VERIFIED" if view.results.signed else "UNVERIFIED"
     made.MIMETypeOfEncapsulatedDocument = "application/pdf"
     made.EncapsulatedDocument = pdf + b"\x00" * (len(pdf) % 2)
     made.EncapsulatedDocumentLength = len(pdf)
@@ -224,11 +227,31 @@ def measurement_report(view: View, reference: Dataset) -> Dataset:
         instance_number=1,
         manufacturer=MANUFACTURER,
         is_complete=True,
-        is_final=False,
-        is_verified=False,
+        **_signature(results),
     )
     _settle(made, view)
     return made
+
+
+def _signature(results: Results) -> dict[str, Any]:
+    """Return how far the report is confirmed, and by whom: the name that was typed to sign."""
+    if not results.signed or results.review is None:
+        return {"is_final": False, "is_verified": False}
+    return {
+        "is_final": True,
+        "is_verified": True,
+        "verifying_observer_name": person_name(results.review.signed_by or "not stated"),
+        "verifying_organization": "not stated",
+    }
+
+
+def person_name(typed: str) -> str:
+    """Return a name that was typed as one component, without the separators of DICOM names.
+
+    >>> person_name("A. B=C^D")
+    'A. B C D^'
+    """
+    return harmless(re.sub(r"[\^=\\\\]+", " ", typed), 60) + "^"
 
 
 def _settle(made: Dataset, view: View) -> None:
@@ -244,6 +267,10 @@ def _settle(made: Dataset, view: View) -> None:
         if name in made:
             delattr(made, name)
     _name_scheme(made)
+    review = view.results.review
+    for observer in made.get("VerifyingObserverSequence", ()):
+        stamp = (review.signed_at or "") if review is not None else ""
+        observer.VerificationDateTime = "".join(c for c in stamp if c.isdigit()) or f"{day}000000"
 
 
 def _coded(concept: codes.Concept) -> CodedConcept:
@@ -326,6 +353,8 @@ def _comments(level: Level) -> list[str]:
         texts.append("Quality: " + "; ".join(level.quality.reasons))
     if level.score.reasons:
         texts.append("Score: " + "; ".join(level.score.reasons))
+    if level.review is not None and level.review.words:
+        texts.append("Review: " + level.review.words)
     if level.concordance:
         texts.append("Concordance: " + level.concordance)
     limits = [n for n, q in (level.quantities or {}).items() if q.limit == "upper"]

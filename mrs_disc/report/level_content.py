@@ -58,9 +58,17 @@ def summary_row(level: Level, results: Results) -> dict[str, Any]:
         "probability": score_words(level),
         "structure": _structure(level),
         "quality": f"{VERDICT_SHAPE[verdict]} {verdict}",
-        "why": "; ".join(level.quality.reasons) if verdict == "poor" else "",
+        "why": "; ".join(_why(level)),
         "concordance": level.concordance or "no morphology given",
     }
+
+
+def _why(level: Level) -> list[str]:
+    """Return what stands against a level: the review's word, then the reasons of poor quality."""
+    words = [level.review.words] if level.review is not None and level.review.words else []
+    if level.quality is not None and level.quality.verdict == "poor":
+        words += level.quality.reasons
+    return words
 
 
 def anchor(level: Level) -> str:
@@ -134,6 +142,7 @@ def level_content(
         "relative": relative_rows(level, results),
         "factors": factor_rows(level),
         "notes": list(level.notes or ()),
+        "review": _review(level),
         "merged": level.quantification is not None and level.quantification.merged_laal,
     }
     if curves is not None and signals is not None:
@@ -370,6 +379,14 @@ def _scalar(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.5g}".replace("-", "\u2212")
     return harmless(value, 300)
+
+
+def _review(level: Level) -> str:
+    """Return what the reviewer decided and remarked, or an empty text."""
+    if level.review is None:
+        return ""
+    comment = f"comment: {level.review.comment}" if level.review.comment else ""
+    return "; ".join(part for part in (level.review.words, comment) if part)
 
 
 def _inputs(inputs: dict[str, Any]) -> list[tuple[str, str]]:

@@ -271,8 +271,14 @@ def _draw_spine(axes: Axes, rows: Sequence[Row]) -> None:
             Ellipse((0, row.y), 1.3, 0.34, fc=PALE if measured else "white", ec=INK,
                     lw=1.0, ls="-" if measured else (0, (3, 2)))
         )  # fmt: skip
-        axes.text(0, row.y, row.level.level, ha="center", va="center",
-                  fontsize=7.5 if len(rows) <= 7 else 6)
+        axes.text(
+            0,
+            row.y,
+            row.level.level,
+            ha="center",
+            va="center",
+            fontsize=7.5 if len(rows) <= 7 else 6,
+        )
 
 
 def overview_alt(results: Results) -> str:

@@ -203,6 +203,26 @@ class Quantification(Part):
     factors: dict[str, Any] = Field(default_factory=dict)
 
 
+class LevelReviewPart(Part):
+    """What a reviewer decided on a level."""
+
+    decision: Literal["accept", "reject", "unsure"] | None = None
+    comment: str = ""
+    words: str = ""
+
+
+class ReviewPart(Part):
+    """State of the review of a result; laid over the record when it is rendered."""
+
+    status: str
+    words: str
+    signed_by: str | None = None
+    signed_at: str | None = None
+    head: str | None = None
+    n_acts: int = 0
+    problem: str | None = None
+
+
 class Level(Part):
     """One level and run, measured or failed."""
 
@@ -222,6 +242,7 @@ class Level(Part):
     water_protocol: ProtocolPart | None = None
     quantification: Quantification | None = None
     notes: tuple[str, ...] | None = None
+    review: LevelReviewPart | None = None
 
     @field_validator("level")
     @classmethod
@@ -288,6 +309,12 @@ class Results(Part):
     levels: tuple[Level, ...]
     comparison: ComparisonPart
     score_model_card: dict[str, Any] = Field(default_factory=dict)
+    review: ReviewPart | None = None
+
+    @property
+    def signed(self) -> bool:
+        """Whether a signature covers this result."""
+        return self.review is not None and self.review.status == "signed"
 
     @property
     def best(self) -> dict[str, Level]:
@@ -300,8 +327,9 @@ class Results(Part):
 
 
 def _rank(level: Level) -> tuple[int, float, int]:
-    """Order the runs of a level as the analysis does: verdict, SNR, the earliest."""
-    if level.quality is None:
+    """Order the runs of a level as the analysis does; one that a reviewer rejected comes last."""
+    rejected = level.review is not None and level.review.decision == "reject"
+    if level.quality is None or rejected:
         return (-1, 0.0, -level.run)
     verdict = ("poor", "acceptable", "good").index(level.quality.verdict)
     return (verdict, level.quality.snr or 0.0, -level.run)

@@ -38,6 +38,13 @@ HEAD: dict[str, str] = {
     "residual_water": "Residual water / height of the quality peak.",
 }
 UNITS = {"linewidth_hz": "Hz", "drift_hz": "Hz", "score": "1", "snr": "1"}
+REVIEW: dict[str, str] = {
+    "review": "What the reviewer decided on this level.",
+    "review_status": "State of the review of this result.",
+    "reviewed_by": "Who signed this result.",
+    "reviewed_at": "Time of the signature, UTC.",
+}
+"""Columns that a table has where its result has a review log."""
 _SUFFIXES = {
     "": "",
     "_sd": ": one standard deviation",
@@ -68,6 +75,8 @@ def dictionary(results: Results) -> dict[str, dict[str, str]]:
         name: {"Description": text, **({"Units": UNITS[name]} if name in UNITS else {})}
         for name, text in HEAD.items()
     }
+    if results.review is not None:
+        columns |= {name: {"Description": text} for name, text in REVIEW.items()}
     for name in quantity_names(results):
         found = [q for v in results.levels if (q := (v.quantities or {}).get(name)) is not None]
         unit = next((q.unit for q in found if q.unit), "1")
@@ -104,6 +113,13 @@ def _row(level: Level, results: Results, names: list[str]) -> dict[str, Any]:
         "n_rejected": quality.n_rejected if quality else None,
         "residual_water": quality.residual_water if quality else None,
     }
+    if results.review is not None:
+        row |= {
+            "review": level.review.words if level.review is not None else "",
+            "review_status": results.review.status,
+            "reviewed_by": results.review.signed_by,
+            "reviewed_at": results.review.signed_at,
+        }
     for name in names:
         quantity = (level.quantities or {}).get(name)
         for suffix in _SUFFIXES:

@@ -435,3 +435,49 @@ def build():
         healthy, painful, middle = HEALTHY, PAINFUL, MIDDLE
 
     return Build
+
+
+def make_reference(path, **changes):
+    """An MR image header of a made-up patient, in Latin-1."""
+    import pydicom
+
+    made = pydicom.Dataset()
+    made.SpecificCharacterSet = "ISO_IR 100"
+    made.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+    made.SOPInstanceUID = "1.2.3.4"
+    made.StudyInstanceUID = "1.2.3"
+    made.SeriesInstanceUID = "1.2.3.5"
+    made.PatientName = "Müller^Änne"
+    made.PatientID = "P-17"
+    made.PatientBirthDate = "19700102"
+    made.PatientSex = "F"
+    made.StudyDate = "20260101"
+    made.StudyTime = "101500"
+    made.StudyID = "S1"
+    made.AccessionNumber = "A1"
+    made.ReferringPhysicianName = "Doe^J"
+    made.InstitutionName = "A Hospital"
+    made.Modality = "MR"
+    made.SeriesNumber = 3
+    made.InstanceNumber = 1
+    for name, value in changes.items():
+        setattr(made, name, value)
+    made.file_meta = pydicom.dataset.FileMetaDataset()
+    made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID
+    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
+    made.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    made.save_as(path, enforce_file_format=True)
+    return path
+
+
+@pytest.fixture(scope="session")
+def write_reference():
+    """The writer of a DICOM reference."""
+    pytest.importorskip("pydicom")
+    return make_reference
+
+
+@pytest.fixture
+def dicom_reference(write_reference, tmp_path):
+    """A DICOM file of a made-up patient."""
+    return write_reference(tmp_path / "reference.dcm")

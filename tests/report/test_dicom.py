@@ -23,39 +23,8 @@ DCMTK = pytest.mark.skipif(shutil.which("dsrdump") is None, reason="dcmtk is abs
 FILES = ("report_pdf.dcm", "report_sr.dcm", "report_page1.dcm")
 
 
-def write_reference(path, **changes):
-    """An MR image header of a made-up patient, in Latin-1."""
-    made = pydicom.Dataset()
-    made.SpecificCharacterSet = "ISO_IR 100"
-    made.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
-    made.SOPInstanceUID = "1.2.3.4"
-    made.StudyInstanceUID = "1.2.3"
-    made.SeriesInstanceUID = "1.2.3.5"
-    made.PatientName = "Müller^Änne"
-    made.PatientID = "P-17"
-    made.PatientBirthDate = "19700102"
-    made.PatientSex = "F"
-    made.StudyDate = "20260101"
-    made.StudyTime = "101500"
-    made.StudyID = "S1"
-    made.AccessionNumber = "A1"
-    made.ReferringPhysicianName = "Doe^J"
-    made.InstitutionName = "A Hospital"
-    made.Modality = "MR"
-    made.SeriesNumber = 3
-    made.InstanceNumber = 1
-    for name, value in changes.items():
-        setattr(made, name, value)
-    made.file_meta = pydicom.dataset.FileMetaDataset()
-    made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID
-    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
-    made.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    made.save_as(path, enforce_file_format=True)
-    return path
-
-
 @pytest.fixture(scope="module")
-def objects(build, tmp_path_factory):
+def objects(build, write_reference, tmp_path_factory):
     out = tmp_path_factory.mktemp("dicom")
     reference = write_reference(out / "reference.dcm")
     levels = [
@@ -135,7 +104,7 @@ def test_a_real_store_takes_them(objects, tmp_path):
     assert len(list(tmp_path.iterdir())) == len(FILES)
 
 
-def test_same_report_same_identifiers_another_report_others(build, tmp_path):
+def test_same_report_same_identifiers_another_report_others(build, write_reference, tmp_path):
     reference = write_reference(tmp_path / "r.dcm")
 
     def identifiers(name, **changes):
@@ -156,7 +125,7 @@ def test_a_reference_that_is_no_dicom_file_is_said(build, tmp_path):
     assert not (tmp_path / "o").exists()
 
 
-def test_a_reference_without_a_study_is_said(build, tmp_path):
+def test_a_reference_without_a_study_is_said(build, write_reference, tmp_path):
     reference = write_reference(tmp_path / "r.dcm", StudyInstanceUID="")
     report = build.report([build.failed("L4-L5")], anatomy=False)
     with pytest.raises(ReadError, match="lacks StudyInstanceUID"):
