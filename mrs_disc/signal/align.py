@@ -375,15 +375,15 @@ def _register(
     for _ in range(n_rounds):
         turned = x * np.exp(-1j * (phase[:, None] + 2 * np.pi * frequency[:, None] * time))
         total = weight @ turned
-        mean = total / weight.sum()
-        noise = float(np.sum(weight**2) / weight.sum() ** 2)
+        mean = total / max(float(weight.sum()), 1e-300)
+        noise = max(float(np.sum(weight**2) / max(weight.sum() ** 2, 1e-300)), 1e-300)
         shape, power = _shape(mean, noise)
         keep = shape > 1e-3
         if not keep.any():
             return found
         # the reference of each transient leaves this transient out
         others = (total[keep] - weight[:, None] * turned[:, keep]) / (
-            weight.sum() - weight[:, None]
+            np.maximum(weight.sum() - weight[:, None], 1e-300)
         )
         product = x[:, keep] * np.conj(others * shape[keep])
         frequency, phase = _highest_points(product, time[keep], max_shift_hz)
@@ -441,7 +441,7 @@ def _soft_tails(lines: ComplexArray, tails: ComplexArray, found: _Found) -> Comp
     away = inner - robust_mean(inner)
     size = np.sum(np.abs(away) ** 2, axis=1)
     clamp = np.minimum(1.0, 3 * np.median(size) / np.maximum(size, 1e-300))
-    variance, turn = np.linalg.eigh((away.T * clamp) @ away.conj() / clamp.sum())
+    variance, turn = np.linalg.eigh((away.T * clamp) @ away.conj() / max(clamp.sum(), 1e-300))
     share = 1 - 1 / np.sqrt(np.maximum(variance, 1.0))
     if share.min() > 0.7:
         return None

@@ -106,6 +106,8 @@ def noise_covariance(raw: ComplexArray) -> ComplexArray:
         raise InputError("raw signal: every transient has points that are not finite numbers")
     if not finite.all():
         tail = tail[:, finite]
+    scale = float(np.abs(tail[:, 0]).max())
+    tail /= scale if scale > 0 else 1.0  # squares of single precision overflow early
     power = tail.real**2 + tail.imag**2
     level = np.median(power[:, :, 1 :: max(1, power.shape[2] // 128)], axis=2)
     coil_level = np.median(level, axis=1)
@@ -125,7 +127,7 @@ def noise_covariance(raw: ComplexArray) -> ComplexArray:
     samples = tail.reshape(n_coils, -1)
     n_samples = int(quiet.sum()) * tail.shape[1]
     covariance = (samples @ samples.conj().T).astype(np.complex128) / n_samples
-    hermitian: ComplexArray = (covariance + covariance.conj().T) / 2
+    hermitian: ComplexArray = scale**2 * (covariance + covariance.conj().T) / 2
     return hermitian
 
 

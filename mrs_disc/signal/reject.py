@@ -178,7 +178,8 @@ def water_transients(signal: ComplexArray, factor: float = 5.0) -> BoolArray:
         finite = np.isfinite(early).all(axis=-1)
         if raw.ndim == 3:
             finite = finite.all(axis=0)
-        power = np.where(np.isfinite(early), early.real.astype(float) ** 2 + early.imag**2, 0.0)
+        power = early.real.astype(float) ** 2 + early.imag.astype(float) ** 2
+        power = np.where(np.isfinite(power), power, 0.0)
     if raw.ndim == 3:
         power = power.sum(axis=0)
     # the median over points does not see a spike
@@ -360,7 +361,7 @@ def _energies(parts: list[ComplexArray], words: str) -> _Kind:
         spread = max(_spread(size), centre / (3 * np.sqrt(residual.shape[1])))
         beyond = (size - centre - 0.03 * centre) / spread / _widening(n_transients)
         chance = np.minimum(log_ndtr(-beyond) + np.log(len(parts)), 0.0)
-        ratio = np.where(chance < log_chance, (size / centre) ** 3, ratio)
+        ratio = np.where(chance < log_chance, np.minimum(size / centre, 1e3) ** 3, ratio)
         log_chance = np.minimum(log_chance, chance)
     return _Kind(log_chance, words, ratio)
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from mrs_disc.errors import InputError
 from mrs_disc.signal.align import align, smooth_course
+from mrs_disc.signal.reject import find_outliers
 
 MHZ, REFERENCE, DWELL_S, N_POINTS = 127.7, 4.65, 1 / 2500, 2048
 TIME = np.arange(N_POINTS) * DWELL_S
@@ -214,3 +215,37 @@ def test_bad_input(change, message):
     transients, dwell = call.pop("transients"), call.pop("dwell_time_s")
     with pytest.raises(InputError, match=message):
         align(transients, dwell, **call)
+
+
+def strange_arrays():
+    rng = np.random.default_rng(13)
+    noise = rng.standard_normal((6, 300)) + 1j * rng.standard_normal((6, 300))
+    impulse = np.zeros((6, 300), dtype=complex)
+    impulse[:, 0] = 1
+    one_alone = np.zeros((6, 300), dtype=complex)
+    one_alone[2] = noise[2]
+    mostly_flat = np.ones((6, 300), dtype=complex)
+    mostly_flat[1] = noise[1]
+    filled = noise.copy()
+    filled[:, 100:] = 0
+    return {
+        "noise": noise,
+        "impulse": impulse,
+        "one transient among zeros": one_alone,
+        "constant": np.ones((6, 300), dtype=complex),
+        "constant but one": mostly_flat,
+        "zero-filled": filled,
+        "near the top of single precision": (1e30 * noise).astype(np.complex64),
+        "very small": 1e-30 * noise,
+    }
+
+
+@pytest.mark.parametrize("name", strange_arrays())
+def test_strange_arrays_give_finite_results_without_a_warning(name):
+    found = align(strange_arrays()[name], DWELL_S, window_hz=WINDOW, water_hz=WATER)
+    assert np.isfinite(found.signal).all()
+    assert np.isfinite(found.frequency_hz).all()
+    assert np.isfinite(found.phase_rad).all()
+    rejection = find_outliers(found, DWELL_S, window_hz=WINDOW, water_hz=WATER)
+    assert 2 * rejection.keep.sum() >= found.usable.sum()
+    assert not np.isnan(rejection.score).any()

@@ -94,8 +94,8 @@ def test_scale_and_phase_of_the_reference_do_not_matter(scale, turn, seed):
     other = correct_eddy_currents(
         METABOLITES, scale * np.exp(1j * turn) * water, DWELL_S, noise_sd=0.1 * scale
     )
-    # rounding may move the last point that counts as water
-    np.testing.assert_allclose(other.phase_rad, plain.phase_rad, atol=5e-3)
+    # rounding may move the last point that counts as water, and the run-out after it
+    np.testing.assert_allclose(other.phase_rad[:600], plain.phase_rad[:600], atol=2e-3)
 
 
 def test_transients_and_single_precision():
