@@ -26,14 +26,14 @@ SHORT = Scan(n_points=1024, spectral_width_hz=2000.0, n_coils=4, n_transients=16
 def demo(folder: Path) -> None:
     """Five lumbar discs, two painful, one of poor quality: the study of ``mrs-disc demo``."""
     study, truth = simulate_study(
-        2009,
+        425,
         study_id="demo-01",
         scan=Scan(n_points=1024, spectral_width_hz=2000.0, n_coils=4, n_transients=32, n_water=2),
         kinds={"L1-L2": "H", "L2-L3": "H", "L3-L4": "D", "L4-L5": "P", "L5-S1": "P"},
         snr={"L1-L2": 15.0, "L2-L3": 40.0, "L3-L4": 28.0, "L4-L5": 26.0, "L5-S1": 26.0},
         spoilt={"L1-L2": "noise"},
         lipid={"L1-L2": False, "L2-L3": False, "L3-L4": 0.2, "L4-L5": False, "L5-S1": 0.1},
-        spread=0.5,
+        spread=0.7,
         baseline=0.3,
     )
     write_study(folder, study, truth, form="nifti")
