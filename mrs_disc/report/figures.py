@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any
 
 import matplotlib as mpl
@@ -68,6 +70,16 @@ STYLE = {
     "path.simplify_threshold": 0.2,
     "figure.dpi": 100,
 }
+
+
+_LOCK = RLock()
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the style of the report; one thread at a time, as the settings are global."""
+    with _LOCK, mpl.rc_context(STYLE):
+        yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +194,7 @@ def spectrum_figure(level: Level, curves: Spectra, top: float) -> Figure:
     factor = magnification(curves, top)
     unit = 100.0 * factor / top
     names = list(level.fit.metabolites)
-    with mpl.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(8.2, 4.7))
         axes = figure.add_axes((0.112, 0.095, 0.878, 0.765))
         small = _residual_scale(curves, unit)
@@ -306,7 +318,7 @@ def quality_figure(level: Level, signals: LevelSignals) -> Figure:
     """Return the transients' frequency (rejected ones marked) and the water band."""
     assert level.quality is not None
     n = signals.frequency_hz.size
-    with mpl.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(8.2, 1.75))
         if n > 1:
             transients = figure.add_axes((0.085, 0.25, 0.5, 0.61))
@@ -389,7 +401,7 @@ def _nice(low: float, high: float, n: int) -> list[float]:
 def svg(figure: Figure) -> str:
     """Return a figure as compact SVG: no clock, coordinates of two decimals."""
     buffer = io.StringIO()
-    with mpl.rc_context(STYLE):
+    with styled():
         FigureCanvasSVG(figure).print_svg(
             buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
         )
@@ -402,7 +414,7 @@ def svg(figure: Figure) -> str:
 def png(figure: Figure, dpi: int = 200) -> bytes:
     """Return a figure as PNG, without a clock."""
     buffer = io.BytesIO()
-    with mpl.rc_context(STYLE):
+    with styled():
         figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
 

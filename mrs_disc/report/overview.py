@@ -10,14 +10,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, FancyBboxPatch, Polygon
 
 from mrs_disc.report.anatomy import AnatomySlice
-from mrs_disc.report.figures import GREY, INK, LABEL_COLOUR, LABEL_MARKER, PALE, STYLE
+from mrs_disc.report.figures import GREY, INK, LABEL_COLOUR, LABEL_MARKER, PALE, styled
 from mrs_disc.report.schema import Level, QuantityPart, Results
 from mrs_disc.report.signals import Signals
 from mrs_disc.report.words import VERDICT_SHAPE, probability
@@ -52,7 +51,7 @@ def overview_figure(results: Results, signals: Signals | None) -> Figure:
     rows = [_row(level, n) for n, level in enumerate(levels)]
     height = 1.15 + max((0.46 if len(rows) <= 7 else 0.36) * len(rows), 1.9)
     top, bottom = 1 - 0.5 / height, 0.52 / height
-    with mpl.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(8.6, height))
         span = top - bottom
         spine = figure.add_axes((0.005, bottom, 0.255, span))
