@@ -128,7 +128,6 @@ def _dataset(row: ComplexArray, signal: Transients | Fid, protocol: Protocol) ->
     from pydicom.dataset import Dataset, FileMetaDataset
 
     sampling = signal.sampling
-    first, second, _, position, size = _geometry(protocol)
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.MediaStorageSOPClassUID = _SPECTROSCOPY
@@ -163,35 +162,47 @@ def _dataset(row: ComplexArray, signal: Transients | Fid, protocol: Protocol) ->
     dataset.NumberOfAverages = protocol.n_averages or 1
     dataset.SpectroscopyData = row.astype("<c8").tobytes()
 
-    def group(**values: Any) -> Any:
-        item = Dataset()
-        for name, value in values.items():
-            setattr(item, name, value)
-        return [item]
+    dataset.SharedFunctionalGroupsSequence = _shared_groups(row.size, protocol)
+    position = _geometry(protocol)[3]
+    dataset.PerFrameFunctionalGroupsSequence = _group(
+        PlanePositionSequence=_group(ImagePositionPatient=[_ds(v) for v in position])
+    )
+    return dataset
 
-    shared = group(
-        MRSpectroscopyFOVGeometrySequence=group(
-            SpectroscopyAcquisitionDataColumns=row.size,
+
+def _shared_groups(n_points: int, protocol: Protocol) -> Any:
+    """Return timing and geometry."""
+    first, second, _, _, size = _geometry(protocol)
+    return _group(
+        MRSpectroscopyFOVGeometrySequence=_group(
+            SpectroscopyAcquisitionDataColumns=n_points,
             SpectroscopyAcquisitionPhaseRows=1,
             SpectroscopyAcquisitionPhaseColumns=1,
             SpectroscopyAcquisitionOutOfPlanePhaseSteps=1,
         ),
-        MREchoSequence=group(EffectiveEchoTime=1e3 * (protocol.echo_time_s or 0.0)),
-        MRTimingAndRelatedParametersSequence=group(
+        MREchoSequence=_group(EffectiveEchoTime=1e3 * (protocol.echo_time_s or 0.0)),
+        MRTimingAndRelatedParametersSequence=_group(
             RepetitionTime=_ds(1e3 * (protocol.repetition_time_s or 0.0)), FlipAngle=90
         ),
-        PixelMeasuresSequence=group(
+        PixelMeasuresSequence=_group(
             PixelSpacing=[_ds(size[1]), _ds(size[0])], SliceThickness=_ds(size[2])
         ),
-        PlaneOrientationSequence=group(ImageOrientationPatient=[_ds(v) for v in (*first, *second)]),
-        MRTransmitCoilSequence=group(TransmitCoilName="simulated"),
-        MRReceiveCoilSequence=group(ReceiveCoilName="simulated"),
+        PlaneOrientationSequence=_group(
+            ImageOrientationPatient=[_ds(v) for v in (*first, *second)]
+        ),
+        MRTransmitCoilSequence=_group(TransmitCoilName="simulated"),
+        MRReceiveCoilSequence=_group(ReceiveCoilName="simulated"),
     )
-    dataset.SharedFunctionalGroupsSequence = shared
-    dataset.PerFrameFunctionalGroupsSequence = group(
-        PlanePositionSequence=group(ImagePositionPatient=[_ds(v) for v in position])
-    )
-    return dataset
+
+
+def _group(**values: Any) -> Any:
+    """Return a sequence of one item with these attributes."""
+    from pydicom.dataset import Dataset
+
+    item = Dataset()
+    for name, value in values.items():
+        setattr(item, name, value)
+    return [item]
 
 
 def _ds(value: float) -> str:

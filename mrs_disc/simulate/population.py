@@ -164,37 +164,18 @@ def draw_disc(
     c = population.class_[kind]
     grade = int(c.pfirrmann[int(rng.random() > c.pfirrmann_share[0])])
 
-    concentration = {}
-    for name, median in c.median.items():
-        offset = patient if name in ("LAC", "ALA", "PA") else 0.0
-        log = c.log_sd[name] * rng.standard_normal() + offset
-        concentration[name] = median * float(np.exp(spread * log))
-    pg_area = population.protons["PG"] * concentration["PG"]
-    concentration["CARB"] = (
-        population.carb_visible
-        * population.carb_protons
-        * concentration["PG"]
-        * float(rng.uniform(*population.carb_range))
-    )
+    concentration = _concentration(rng, population, c, patient, spread)
     has_lipid = rng.random() < c.lipid_share
     amount = float(10.0 ** rng.uniform(*population.lipid_log10_range))
     if lipid is not None:
         has_lipid = bool(lipid)
         amount = amount if isinstance(lipid, bool) else float(lipid)
+    pg_area = population.protons["PG"] * concentration["PG"]
     concentration["LIP"] = amount * pg_area if has_lipid else 0.0
 
-    def draw(table: Mapping[str, Range]) -> dict[str, float]:
-        return {name: float(rng.uniform(*limits)) for name, limits in table.items()}
-
-    t2 = {name: 1e-3 * value for name, value in draw(population.t2_ms).items()}
-    t1 = draw(population.t1_s)
     high_field = field_strength_t > 2.0
-    if not high_field:
-        t1 = {name: 0.85 * value for name, value in t1.items()}
-    mean, sd = population.water_t2_ms[str(grade)]
-    t2["water"] = 1e-3 * max(mean / 2, mean + sd * float(np.clip(rng.standard_normal(), -2, 2)))
-    t1["water"] = c.water_t1_s["3" if high_field else "1.5"]
-    width = draw(population.intrinsic_width_hz)
+    t2, t1 = _relaxation(rng, population, c, grade, high_field)
+    width = _uniform(rng, population.intrinsic_width_hz)
     b0_width = float(rng.uniform(*c.linewidth_hz)) * (field_strength_t / 3.0) ** 0.74
     snr = float(np.exp(rng.uniform(*np.log(c.snr)))) * (1.0 if high_field else 0.75)
 
@@ -221,6 +202,38 @@ def draw_disc(
         morphology=_morphology(rng, kind, grade),
         provocation=_provocation(rng, kind),
     )
+
+
+def _uniform(rng: np.random.Generator, table: Mapping[str, Range]) -> dict[str, float]:
+    return {name: float(rng.uniform(*limits)) for name, limits in table.items()}
+
+
+def _concentration(
+    rng: np.random.Generator, population: Population, c: DiscClass, patient: float, spread: float
+) -> dict[str, float]:
+    """Draw all but the lipid; acids share the patient's offset, ring protons follow PG."""
+    concentration = {}
+    for name, median in c.median.items():
+        offset = patient if name in ("LAC", "ALA", "PA") else 0.0
+        log = c.log_sd[name] * rng.standard_normal() + offset
+        concentration[name] = median * float(np.exp(spread * log))
+    rings = population.carb_visible * population.carb_protons * concentration["PG"]
+    concentration["CARB"] = rings * float(rng.uniform(*population.carb_range))
+    return concentration
+
+
+def _relaxation(
+    rng: np.random.Generator, population: Population, c: DiscClass, grade: int, high_field: bool
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Draw T2 and T1 of all components and of water, s."""
+    t2 = {name: 1e-3 * value for name, value in _uniform(rng, population.t2_ms).items()}
+    t1 = _uniform(rng, population.t1_s)
+    if not high_field:
+        t1 = {name: 0.85 * value for name, value in t1.items()}
+    mean, sd = population.water_t2_ms[str(grade)]
+    t2["water"] = 1e-3 * max(mean / 2, mean + sd * float(np.clip(rng.standard_normal(), -2, 2)))
+    t1["water"] = c.water_t1_s["3" if high_field else "1.5"]
+    return t2, t1
 
 
 def _morphology(rng: np.random.Generator, kind: Kind, grade: int) -> Morphology:
