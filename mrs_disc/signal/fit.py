@@ -211,6 +211,8 @@ def fit_fid(
     """
     data = _checked_data(fid, dwell_time_s, window_hz)
     fids = _checked_basis(basis, data.size)
+    largest = float(np.abs(data).max())
+    data = data / largest
     noise = noise_sd(data)
     centre_hz = 0.5 * (window_hz[0] + window_hz[1])
     time = start_time_s + dwell_time_s * np.arange(data.size)
@@ -263,7 +265,8 @@ def fit_fid(
     )
     posterior = average(problem, best, priors)
     reason = "" if best.converged else "the search for the optimum did not end"
-    return _result(problem, posterior, fids, carrier, noise, reason or _doubt(posterior, starts[0]))
+    reason = reason or _doubt(posterior, starts[0])
+    return _result(problem, posterior, fids, carrier, noise * largest, reason)
 
 
 def _doubt(posterior: Posterior, start: Start) -> str:
@@ -328,6 +331,9 @@ def _checked_data(
     data = data.astype(np.complex128)
     if not np.any(data):
         raise InputError("FID: every point is zero")
+    largest = float(np.abs(data).max())
+    if not 1e-100 < largest < 1e100:
+        raise InputError(f"FID: largest point {largest:g}; rescale to between 1e-100 and 1e100")
     if np.all(data == data[0]):
         raise InputError("FID: every point has the same value")
     if np.count_nonzero(data) < _MIN_POINTS:

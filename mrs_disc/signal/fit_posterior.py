@@ -108,7 +108,7 @@ def average(problem: Problem, solution: Solution, priors: Priors) -> Posterior:
     stand = _Stand(
         solution.parameters, solution.amplitude[:count], np.zeros(problem.humps.frequency_hz.size)
     )
-    low, high = bounds(stand.parameters.size)
+    low, high = bounds(problem)
     for burn, keep in LOOKS_PLAIN if plain else LOOKS:
         tangent = _tangent(problem, stand)
         chains, draws = draw_chains(tangent, chains, priors, burn=burn, keep=keep, rng=rng)
@@ -165,14 +165,33 @@ def _tangent(problem: Problem, stand: _Stand) -> Tangent:
     shared = inside @ drawn.T
     response = covariance @ shared
     pull = inside @ data + toward
-    curvature = drawn @ drawn.T - shared.T @ response
+    whole = drawn @ drawn.T
+    curvature = whole - shared.T @ response
     return Tangent(
-        curvature=0.5 * (curvature + curvature.T),
+        curvature=_positive(0.5 * (curvature + curvature.T), np.diag(whole)),
         force=drawn @ data - response.T @ pull,
         centre=covariance @ pull,
         response=response,
         covariance=covariance,
     )
+
+
+def _positive(curvature: FloatArray, whole: FloatArray) -> FloatArray:
+    """Return the curvature with as much of the whole added as rounding needs to be positive.
+
+    The projection takes away nearly all where the metabolites' parameters explain nearly all, and
+    what rounding leaves may be negative in absurd data.
+    """
+    place = np.diag_indices_from(curvature)
+    for share in (1e-12, 1e-9, 1e-6, 1e-3, 1.0, 1e3):
+        raised = curvature.copy()
+        raised[place] += share * whole
+        try:
+            np.linalg.cholesky(raised + 1e-300 * np.eye(whole.size))
+        except np.linalg.LinAlgError:
+            continue
+        return raised
+    return np.diag(whole)
 
 
 def _bound(problem: Problem, stand: _Stand, model: Spectrum, *, gauss: bool) -> FloatArray:

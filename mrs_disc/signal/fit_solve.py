@@ -15,7 +15,7 @@ import scipy.linalg
 
 from mrs_disc.errors import InputError
 from mrs_disc.signal.baseline import HumpGrid
-from mrs_disc.signal.fit_model import DELAY, GAUSS2, LORENTZ, PHASE, MetaboliteModel, Spectrum
+from mrs_disc.signal.fit_model import DELAY, N_COMMON, PHASE, MetaboliteModel, Spectrum
 from mrs_disc.typing import BoolArray, FloatArray
 
 MAX_DELAY_S = 4e-4
@@ -161,7 +161,7 @@ def solve(problem: Problem, parameters: FloatArray) -> Solution:
     parameters : float array, shape (nonlinear,)
         Where to start.
     """
-    low, high = bounds(parameters.size)
+    low, high = bounds(problem)
     stride = np.full(parameters.size, np.inf)
     stride[: len(_STRIDE)] = _STRIDE
     count = problem.model.n_components
@@ -256,12 +256,18 @@ def slope_columns(
     return slopes
 
 
-def bounds(count: int) -> tuple[FloatArray, FloatArray]:
-    """Return the limits of the non-linear parameters; only shared widths and the delay have any."""
-    low, high = np.full(count, -np.inf), np.full(count, np.inf)
-    low[LORENTZ] = low[GAUSS2] = 0.0
-    high[LORENTZ], high[GAUSS2] = MAX_WIDTH_HZ, MAX_WIDTH_HZ**2
-    low[DELAY], high[DELAY] = -MAX_DELAY_S, MAX_DELAY_S
+def bounds(problem: Problem) -> tuple[FloatArray, FloatArray]:
+    """Return the limits of the non-linear parameters.
+
+    Widths are not negative, and what a component has of its own stays within six standard
+    deviations of its prior; a width less than the model's, within two: lines must not grow.
+    """
+    model = problem.model
+    own = 1 / np.sqrt(np.maximum(problem.precision, 1e-12))
+    low, high = -6 * own, 6 * own
+    low[N_COMMON + model.moves.size :] /= 3
+    low[:N_COMMON] = -np.inf, 0.0, 0.0, -np.inf, -MAX_DELAY_S
+    high[:N_COMMON] = np.inf, MAX_WIDTH_HZ, MAX_WIDTH_HZ**2, np.inf, MAX_DELAY_S
     return low, high
 
 
@@ -270,9 +276,12 @@ def solve_positive(matrix: FloatArray, right: FloatArray) -> FloatArray:
     scale = 1 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
     scaled = matrix * scale[:, None] * scale
     scaled[np.diag_indices_from(scaled)] += 1e-13
-    factor = scipy.linalg.cho_factor(scaled, lower=True, check_finite=False)
     turned = (scale * right.T).T
-    solved = scipy.linalg.cho_solve(factor, turned, check_finite=False)
+    try:
+        factor = scipy.linalg.cho_factor(scaled, lower=True, check_finite=False)
+        solved = scipy.linalg.cho_solve(factor, turned, check_finite=False)
+    except np.linalg.LinAlgError:  # singular up to rounding: the solution of least norm
+        solved = np.linalg.lstsq(scaled, turned, rcond=1e-12)[0]
     return np.asarray((scale * solved.T).T)
 
 

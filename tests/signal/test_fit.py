@@ -313,6 +313,7 @@ def spoiled(change):
         (spoiled(lambda fid: fid.__setitem__(17, np.nan)), "point 17 is not a finite number"),
         (np.zeros(2048, dtype=complex), "every point is zero"),
         (np.ones(2048, dtype=complex), "same value"),
+        (1e200 * disc(), "rescale"),
         (np.array([], dtype=complex), "one dimension"),
         (np.ones((4, 512), dtype=complex), "one dimension"),
         (disc()[:20], "64 points"),
@@ -355,6 +356,56 @@ def test_noise_alone_gives_finite_numbers(seed):
     for name in ("amplitude", "covariance", "crlb", "low", "high", "linewidth_hz"):
         assert np.all(np.isfinite(getattr(result, name))), name
     assert np.all(np.abs(result.amplitude) < 6 * result.sd + 3)
+
+
+ABSURD = {
+    "conjugated": disc().conj() + noise_of(0),
+    "a step": np.r_[np.ones(1024), np.zeros(1024)].astype(complex),
+    "a ramp": np.linspace(0, 1, 2048).astype(complex),
+    "an undamped line": np.exp(2j * np.pi * hz(2.04) * TIME),
+    "a growing line": np.exp(2j * np.pi * hz(2.04) * TIME + 3 * TIME),
+    "a line elsewhere": np.exp(2j * np.pi * 900 * TIME - 20 * TIME),
+    "water unsuppressed": 1e5 * np.exp(-40 * TIME) + disc() + noise_of(0),
+    "lines of 150 Hz": disc(lorentz=150.0) + noise_of(0),
+    "a constant and a whisper": np.ones(2048) + 1e-12 * noise_of(0),
+    "zeros after 300 points": np.r_[(disc() + noise_of(0))[:300], np.zeros(1748)],
+    "a late echo": np.roll(disc() + noise_of(0), 300),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("baseline", [None, HUMPS])
+@pytest.mark.parametrize("name", ABSURD)
+def test_absurd_data_give_finite_numbers_and_no_warning(name, baseline):
+    basis = replace(
+        basis_of(
+            shift_sd=0.5,
+            ratio_priors=[RatioPrior(numerator=2, denominator=1, median=0.3, log_sd=0.7)],
+        ),
+        extra_width_sd_hz=np.array([1.0, 0, 0, 0, 1.0]),
+    )
+    result = fit(ABSURD[name], basis, baseline)
+    for field in ("amplitude", "covariance", "crlb", "low", "high", "components", "baseline"):
+        assert np.all(np.isfinite(getattr(result, field))), field
+    assert np.all(result.sd > 0)
+    assert np.all(result.low <= result.high)
+    assert result.converged == (result.reason == "")
+
+
+def test_lines_broader_than_allowed_are_not_converged():
+    result = fit(ABSURD["lines of 150 Hz"])
+    assert not result.converged
+    assert "80 Hz" in result.reason
+
+
+def test_a_component_has_a_width_of_its_own_within_its_prior():
+    extra = np.array([0.0, 0.0, 0.0, 0.0, 5.0])
+    turned = fids_at(TIME) * np.exp(-np.pi * (9 + extra[:, None]) * TIME)
+    fid = AMPLITUDE @ turned + noise_of(6, 0.02)
+    basis = replace(BASIS, extra_width_sd_hz=np.array([0.0, 0.0, 0.0, 0.0, 3.0]))
+    result = fit(fid, basis)
+    assert result.linewidth_hz == pytest.approx(9 + extra, abs=0.3)
+    np.testing.assert_allclose(result.amplitude, AMPLITUDE, rtol=0.03)
 
 
 def test_a_baseline_range_upside_down_is_refused():
