@@ -39,6 +39,8 @@ _FREQUENCY_APART = 2e-4
 """Relative difference that only another scanner has (120 MHz: 24 kHz; drift stays below 1 kHz)."""
 _CENTRES_APART_MM = 3.0
 _SIZES_APART = 0.05
+_STRONGER = 5.0
+"""A file this much stronger than the metabolites is water, however little of it is seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +228,8 @@ def _reference(
         raise InputError(f"{names[1]}: {findings.first}")
     if (apart := false_pair(scan, water)) is not None:
         return None, (), [f"water reference {names[1]} is not used: {apart}"]
-    if findings.is_water is False:
+    stronger = gate.water_height(water) > _STRONGER * gate.water_height(scan)
+    if findings.is_water is False and not stronger:
         why = "its water is suppressed, or it holds none"
         return None, (), [f"water reference {names[1]} is not used: {why}"]
     return (

@@ -2,8 +2,8 @@
 
 Nothing here trusts a header. Whether a spectrum is one of unsuppressed water, and whether it lies
 mirrored about its carrier, is judged on the samples: under a sine-squared window over the first
-third of a second the tails of the water line fall off fast, so that the region of the metabolites
-can be compared with its mirror image (5.1 to 7.5 ppm) and with the water.
+50 to 80 ms the tails of the water line fall off fast, so that the region of the metabolites can be
+compared with its mirror image and with the water.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from mrs_disc.constants import WATER_PPM
 from mrs_disc.errors import ReadError
 from mrs_disc.io.scan import Scan
 from mrs_disc.typing import ComplexArray, FloatArray
@@ -23,12 +22,14 @@ DWELL_TIME_S = (50e-6, 2e-3)
 SPECTROMETER_MHZ = (10.0, 500.0)
 WATER_RATIO = 60.0
 """Height of the water against the highest peak of 1.9 to 3.5 ppm, above which a spectrum counts as
-not suppressed. Real files: suppressed 0.1 to 35; unsuppressed 70 to 5,000, at 7 T with a broad
-line down to 26."""
+not suppressed. Real files: suppressed 0.1 to 47; unsuppressed 66 to 5,000."""
 NO_WATER_RATIO = 10.0
-"""Below this a spectrum is no water reference."""
-MIRROR_RATIO = 4.0
-_MAX_FIDS = 128
+"""Below this a spectrum is not one of water, unless it is far stronger than the other file's."""
+MIRROR_RATIO = 9.0
+"""Power on the wrong side over that on the right one, sum and peak. Real files: below 3.5."""
+_FARTHEST_PPM, _NEAREST_PPM = 3.9, 2.75
+"""Offsets from water that are looked at, and that the spectral width has to hold."""
+_MAX_FIDS = 512
 _BLOCK = 1 << 20
 
 
@@ -133,24 +134,39 @@ def missing(scan: Scan) -> list[str]:
 # --------------------------------------------------------------------------- spectrum
 
 
-def _power(scan: Scan) -> tuple[FloatArray, FloatArray] | None:
-    """Return ppm and the summed power spectrum of up to 128 FIDs, noise floor removed."""
+def _combined(scan: Scan, n_points: int) -> ComplexArray:
+    """Return the first points of up to 512 FIDs combined by their strongest common signal.
+
+    Six power iterations for the first singular vector; phases of coils and transients fall out.
+    """
+    fids = scan.signal.reshape(-1, scan.n_points)
+    fids = fids[:: max(1, len(fids) // _MAX_FIDS), :n_points].astype(np.complex128)
+    fids /= max(float(np.abs(fids).max()), 1e-300)
+    energy = np.sum(fids.real**2 + fids.imag**2, axis=1)
+    found: ComplexArray = fids[int(np.argmax(energy))]
+    for _ in range(6 if len(fids) > 1 else 0):
+        weights = fids @ np.conj(found)
+        weights /= max(float(np.sqrt(np.sum(np.abs(weights) ** 2))), 1e-300)
+        found = np.conj(weights) @ fids
+    return found
+
+
+def _power(scan: Scan, window_s: float) -> tuple[FloatArray, FloatArray, float] | None:
+    """Return the offset from the carrier (ppm), power without the noise floor, and that floor."""
     if scan.dwell_time_s is None or scan.spectrometer_mhz is None:
         return None
     dwell, mhz = scan.dwell_time_s, scan.spectrometer_mhz
-    width_ppm = 1.0 / dwell / mhz
-    n = min(scan.n_points, max(64, int(0.35 / dwell)))
-    if not 5.0 < width_ppm < 1e3:
+    if not 2 * _NEAREST_PPM < 1.0 / dwell / mhz < 1e3:
         return None
-    step = max(1, scan.n_coils * scan.n_transients // _MAX_FIDS)
-    fids = scan.signal.reshape(-1, scan.n_points)[::step, :n]
+    n = min(scan.n_points, max(48, int(window_s / dwell)))
     window = np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2
-    spectra = np.fft.fft(fids * window, 2 * n, axis=-1)
-    power: FloatArray = np.sum(spectra.real**2 + spectra.imag**2, axis=0, dtype=np.float64)
-    ppm = np.fft.fftfreq(2 * n, dwell) / mhz + scan.reference_ppm
-    far = np.abs(ppm - WATER_PPM) > 0.8 * 0.5 * width_ppm
+    size = 1 << (4 * n - 1).bit_length()
+    spectrum = np.fft.fft(_combined(scan, n) * window, size)
+    power: FloatArray = np.asarray(spectrum.real**2 + spectrum.imag**2, dtype=np.float64)
+    offset: FloatArray = np.asarray(np.fft.fftfreq(size, dwell) / mhz, dtype=np.float64)
+    far = np.abs(offset) > 0.4 / dwell / mhz
     floor = _median(power[far]) if far.any() else 0.0
-    return np.asarray(ppm, dtype=np.float64), np.maximum(power - floor, 0.0)
+    return offset, np.maximum(power - floor, 0.0), floor
 
 
 def _median(values: FloatArray) -> float:
@@ -160,33 +176,39 @@ def _median(values: FloatArray) -> float:
 
 
 def water_ratio(scan: Scan) -> float | None:
-    """Return the height of the water over the highest metabolite peak; `None` where unknown."""
-    found = _power(scan)
+    """Return the height of the water over the highest metabolite peak; `None` where unknown.
+
+    The window is short: a water line of 30 Hz in bone or cord is gone after 50 ms.
+    """
+    found = _power(scan, 0.05)
     if found is None:
         return None
-    ppm, power = found
-    offset = np.abs(ppm - WATER_PPM)
-    water = power[offset < 0.4]
-    other = power[(offset > 1.15) & (offset < 2.75)]
-    if not water.size or not other.size or other.max() <= 0:
+    offset, power, _ = found
+    distance = np.abs(offset)
+    water = power[distance < 0.4]
+    other = power[(distance > 1.15) & (distance < _NEAREST_PPM)]
+    if not water.size or not other.size or water.max() <= 0:
         return None
-    return float(np.sqrt(water.max() / other.max()))
+    return float(np.sqrt(water.max() / max(other.max(), 1e-12 * water.max())))
+
+
+def water_height(scan: Scan) -> float:
+    """Return the magnitude of the strongest early sample: water, where it is not suppressed."""
+    return float(np.abs(scan.signal[..., :64]).max())
 
 
 def _is_mirrored(scan: Scan) -> bool:
-    """Say whether the signal beside the water lies at 5.1 to 7.5 instead of 1.8 to 4.2 ppm."""
-    found = _power(scan)
+    """Say whether the signal beside the water lies at 5.5 to 8.5 instead of 0.8 to 3.8 ppm."""
+    found = _power(scan, 0.08)
     if found is None:
         return False
-    ppm, power = found
-    offset = ppm - WATER_PPM
-    right = power[(offset > -3.4) & (offset < -0.9)]
-    wrong = power[(offset < 3.4) & (offset > 0.9)]
+    offset, power, floor = found
+    right = power[(offset > -_FARTHEST_PPM) & (offset < -0.9)]
+    wrong = power[(offset < _FARTHEST_PPM) & (offset > 0.9)]
     if not right.size or not wrong.size:
         return False
-    spread = _median(wrong) + 1e-300
     return bool(
-        wrong.sum() > MIRROR_RATIO**2 * right.sum()
-        and wrong.max() > MIRROR_RATIO**2 * right.max()
-        and wrong.max() > 30 * spread
+        wrong.sum() > MIRROR_RATIO * right.sum()
+        and wrong.max() > MIRROR_RATIO * right.max()
+        and wrong.max() > 30 * floor
     )

@@ -99,3 +99,14 @@ def test_noise_alone_is_neither_mirrored_nor_water():
         found = examine(scan)
         assert not found.mirrored
         assert not found.is_water
+
+
+def test_a_broad_and_noisy_water_line_is_still_water(scan):
+    """40 Hz wide, four coils of unlike phase, noise of a fifth of a coil's water."""
+    rng = np.random.default_rng(4)
+    time = np.arange(1024) / 2000
+    coils = np.exp(1j * rng.uniform(0, 6.3, (4, 1))) * np.exp(-np.pi * 40 * time)
+    rows = np.repeat(coils[:, None], 8, axis=1)
+    rows = rows + 0.2 * (rng.normal(size=rows.shape) + 1j * rng.normal(size=rows.shape))
+    water = replace(scan, signal=read_only(rows))
+    assert examine(water).is_water is not False

@@ -352,3 +352,17 @@ def test_errors_of_reading_cross_process_borders(tmp_path):
     with pytest.raises(ReadError) as caught:
         read_study(tmp_path / "absent")
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_a_weak_looking_reference_is_used_where_it_is_far_stronger(tmp_path, put):
+    """Lipid may hide the water of a disc; the strength of the file tells it all the same."""
+    put("siemens-rda", "l45.rda")
+    put("siemens-rda", "same.rda", water=2.0)
+    rest = 'water = "same.rda"'
+    disc = read_study(study_toml(tmp_path, rest=rest))["L4-L5"]
+    assert disc.water is None
+    path = tmp_path / "same.rda"
+    head, tail = path.read_bytes().split(b">>> End of header <<<\r\n")
+    louder = np.frombuffer(tail, "<f8") * 50
+    path.write_bytes(head + b">>> End of header <<<\r\n" + louder.tobytes())
+    assert read_study(tmp_path)["L4-L5"].water is not None
