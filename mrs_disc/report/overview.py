@@ -99,8 +99,8 @@ def _value(level: Level, name: str) -> QuantityPart | None:
 def _draw_score(axes: Axes, rows: Sequence[Row], results: Results) -> None:
     options = results.recipe.get("score", {})
     unlikely, likely = (_limit(options.get(n), d) for n, d in (("unlikely", 0.2), ("likely", 0.8)))
-    axes.axvspan(0, unlikely, color="#e3ecf7", lw=0)
-    axes.axvspan(likely, 1, color="#f7e4e2", lw=0)
+    axes.axvspan(-0.05, unlikely, color="#e3ecf7", lw=0)
+    axes.axvspan(likely, 1.05, color="#f7e4e2", lw=0)
     for row in rows:
         score = row.level.score
         if score is None:
@@ -120,7 +120,7 @@ def _draw_score(axes: Axes, rows: Sequence[Row], results: Results) -> None:
             f"{probability(score.value)}  {score.label}", xy=(0.5, row.y), xytext=(0, 5.5),
             textcoords="offset points", ha="center", va="bottom", fontsize=7.5, color=row.colour,
         )  # fmt: skip
-    axes.set_xlim(0, 1)
+    axes.set_xlim(-0.05, 1.05)
     axes.set_xticks(
         [0, unlikely, 0.5, likely, 1], ["0", f"{unlikely:g}", "0.5", f"{likely:g}", "1"]
     )
