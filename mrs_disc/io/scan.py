@@ -302,6 +302,8 @@ def head(path: Path, size: int = 4096) -> bytes:
         If it cannot be opened.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise ReadError(path, "is no regular file")  # a pipe would never end
         with path.open("rb") as file:
             return file.read(size)
     except OSError as error:
