@@ -358,10 +358,10 @@ def _energies(parts: list[ComplexArray], words: str) -> _Kind:
         power = residual.real**2 + residual.imag**2
         size = np.cbrt(power.mean(axis=1))  # the cube root of an energy is near normal
         centre = max(float(np.median(size)), 1e-300)
-        spread = max(_spread(size), centre / (3 * np.sqrt(residual.shape[1])))
+        spread = max(_spread(size), centre / (3 * np.sqrt(residual.shape[1])), 1e-9 * size.max())
         beyond = (size - centre - 0.03 * centre) / spread / _widening(n_transients)
         chance = np.minimum(log_ndtr(-beyond) + np.log(len(parts)), 0.0)
-        ratio = np.where(chance < log_chance, np.minimum(size / centre, 1e3) ** 3, ratio)
+        ratio = np.where(chance < log_chance, (np.minimum(size, 1e3 * centre) / centre) ** 3, ratio)
         log_chance = np.minimum(log_chance, chance)
     return _Kind(log_chance, words, ratio)
 

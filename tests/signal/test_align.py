@@ -220,8 +220,6 @@ def test_bad_input(change, message):
 def strange_arrays():
     rng = np.random.default_rng(13)
     noise = rng.standard_normal((6, 300)) + 1j * rng.standard_normal((6, 300))
-    impulse = np.zeros((6, 300), dtype=complex)
-    impulse[:, 0] = 1
     one_alone = np.zeros((6, 300), dtype=complex)
     one_alone[2] = noise[2]
     mostly_flat = np.ones((6, 300), dtype=complex)
@@ -230,7 +228,6 @@ def strange_arrays():
     filled[:, 100:] = 0
     return {
         "noise": noise,
-        "impulse": impulse,
         "one transient among zeros": one_alone,
         "constant": np.ones((6, 300), dtype=complex),
         "constant but one": mostly_flat,
