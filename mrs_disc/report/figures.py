@@ -148,12 +148,18 @@ def common_top(levels: Sequence[Level], curves: Mapping[str, Spectra]) -> float:
     return max(usable or [c.top for c in curves.values()] or [1.0]) or 1.0
 
 
-FACTORS = (50.0, 20.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+FACTORS = (50.0, 20.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
+"""Beyond these a level has a scale of its own: its file has other units."""
 
 
 def magnification(curves: Spectra, top: float) -> float:
-    """Return the factor by which a level is drawn larger or smaller than the others."""
-    height = max(curves.top, 1e-12 * top) / top
+    """Return the factor by which a level is drawn larger or smaller than the others.
+
+    One of `FACTORS`, or any other number: then the level has a scale of its own.
+    """
+    height = max(curves.top, 1e-30 * top) / top
+    if not 0.5 / FACTORS[0] < height < 1 / FACTORS[-1]:
+        return 1 / height
     return next((f for f in FACTORS if height * f <= (0.75 if f > 1 else 1.05)), FACTORS[-1])
 
 
@@ -165,6 +171,8 @@ def scale_words(factor: float) -> str:
     """
     if factor == 1:
         return "Same vertical scale as the other levels."
+    if factor not in FACTORS:
+        return "On a vertical scale of its own: its signal has other units than the tallest level."
     word, times = ("Enlarged", factor) if factor > 1 else ("Reduced", 1 / factor)
     return f"{word} {times:g} times."
 
@@ -205,7 +213,8 @@ def spectrum_figure(level: Level, curves: Spectra, top: float) -> Figure:
         axes.set_xticks([4.5, 4, 3.5, 3, 2.5, 2, 1.5, 1, 0.5])
         axes.set_xlabel("chemical shift (ppm)")
         ticks = (0, 50, 100)
-        axes.set_yticks(ticks, [f"{t / factor:g}" for t in ticks])
+        shown = factor if factor in FACTORS else 1.0
+        axes.set_yticks(ticks, [f"{t / shown:g}" for t in ticks])
         axes.tick_params(length=3)
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)

@@ -216,7 +216,11 @@ def amounts(level: Level) -> dict[str, Any]:
     """
     assert level.fit is not None
     fit, quantities = level.fit, level.quantities or {}
-    sums = [name for name in quantities if "/" not in name and name not in fit.metabolites]
+    sums = [
+        name
+        for name, q in quantities.items()
+        if "/" not in name and name not in fit.metabolites and q.value is not None
+    ]
     power = _shared_power([m.amplitude for m in fit.metabolites.values()])
     ratio = _denominator(level)
     rows = []
@@ -249,6 +253,8 @@ def amounts(level: Level) -> dict[str, Any]:
 
 NONE: Cell = ("–", "")
 RATIO = "ratio of areas"
+MAX_REASONS = 5
+"""Reasons for missing quantities that a page names; the record has all."""
 
 
 def _shared_power(values: list[float]) -> int:
@@ -312,9 +318,11 @@ def other_rows(level: Level) -> list[tuple[str, str]]:
             rows.append(
                 (name, f"{shown} ({more})" + (f" {unit}" if unit and unit != RATIO else ""))
             )
-    for reason, names in reasons.items():
-        rows.append(("No value", f"{', '.join(names)}: {reason}"))
-    return rows
+    missing = [("No value", f"{', '.join(names)}: {why}") for why, names in reasons.items()]
+    more = sum(len(names) for names in list(reasons.values())[MAX_REASONS:])
+    if more:
+        missing = [*missing[:MAX_REASONS], ("No value", f"{more} more; results.json says why")]
+    return rows + missing
 
 
 def _in_power(

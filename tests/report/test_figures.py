@@ -54,13 +54,22 @@ def test_the_axis_runs_from_right_to_left(view):
     assert axes.get_xlim() == (4.5, 0.5)
 
 
-@pytest.mark.parametrize("share", [0.01, 0.1, 0.4, 1.0, 3.0, 30.0])
+@pytest.mark.parametrize("share", [1e-6, 0.01, 0.015, 0.1, 0.4, 1.0, 3.0, 30.0, 1e5])
 def test_every_level_fits_its_panel_and_uses_it(view, share):
     _, curves = curves_of(view, "L1-L2")
     factor = figures.magnification(curves, curves.top / share)
     height = 100 * factor * share
     assert height <= 105
-    assert height >= 20 or factor == figures.FACTORS[0]
+    assert height >= 20
+
+
+def test_other_units_get_a_scale_of_their_own_that_is_said(view):
+    level, curves = curves_of(view, "L1-L2")
+    factor = figures.magnification(curves, 1e4 * curves.top)
+    assert factor == pytest.approx(1e4)
+    assert "scale of its own" in figures.scale_words(factor)
+    axes = figures.spectrum_figure(level, curves, 1e4 * curves.top).axes[0]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["0", "50", "100"]
 
 
 def test_the_ticks_tell_the_magnification(view):
