@@ -54,6 +54,8 @@ _LEAST_ERROR = 0.01
 """Smallest error of r: half the grid's resolution, far below any measurement."""
 _OTHER_PREVALENCES = (0.10, 0.39)
 """Shown beside the model's own: the effect of another prevalence."""
+_HIGH_PREVALENCE, _TELLING = 0.7, 3.0
+"""A patient whose discs fit this prevalence so many times better than the assumed one is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -260,6 +262,7 @@ def score_population(
         _how_it_was_judged(found, alone, beside),
         _what_would_change(disc, grid, shares, context, options, found.probability),
         _other_prevalence(model, grid, own, context, options),
+        _unlike_assumed(model, grid, own, context, options),
         *scope_remarks(disc, model),
     )
     return DiscScore(
@@ -409,6 +412,37 @@ def _other_prevalence(
         for p in others
     ]
     return f"assumes that {used:.0%} of such discs are painful ({', '.join(words)})"
+
+
+def _unlike_assumed(
+    model: PopulationScore,
+    grid: Grid,
+    own: FloatArray,
+    context: FloatArray,
+    options: ScoreOptions,
+) -> str:
+    """Say where a patient's discs together speak for far more painful discs than assumed.
+
+    Such patients are rare in the model; where they are not, the probabilities are too low.
+    """
+    used = options.prevalence or model.prevalence
+    if context.shape[0] < 2 or used >= _HIGH_PREVALENCE:
+        return ""
+    every = class_likelihoods(grid, np.vstack([own[None], context]))
+
+    def evidence(prevalence: float) -> float:
+        each = every @ shares_at(model, prevalence)
+        return float(grid.offset_weight @ np.prod(np.maximum(each, 1e-60), axis=0))
+
+    ratio = evidence(_HIGH_PREVALENCE) / max(evidence(used), 1e-300)
+    if ratio < _TELLING:
+        return ""
+    shares = shares_at(model, _HIGH_PREVALENCE)
+    other = posterior(grid, shares, own, context).probability
+    return (
+        f"this patient's discs together fit a prevalence of {_HIGH_PREVALENCE:.0%} {ratio:.1f} "
+        f"times better than the assumed {used:.0%}; there the probability would be {other:.2f}"
+    )
 
 
 # --------------------------------------------------------------------------- the model's card

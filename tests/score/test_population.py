@@ -277,3 +277,12 @@ def test_low_field_is_said_to_be_exploratory(disc):
     score = score_discs([disc(0.3, 1.0, field_t=1.5)], MODEL, OPTIONS)[0]
     assert score.value is not None
     assert any("exploratory at 1.5 T" in r for r in score.reasons)
+
+
+def test_a_patient_unlike_the_assumed_prevalence_is_told():
+    levels = ("L1-L2", "L2-L3", "L3-L4", "L4-L5")
+    acid = [make(0.42, 1.0, 0.06, 0.05, level=x) for x in levels]
+    calm = [make(0.06, 1.0, 0.06, 0.05, level=x) for x in levels]
+    for discs, told in ((acid, True), (calm, False), (acid[:1], False)):
+        score = score_discs(discs, MODEL, OPTIONS)[0]
+        assert any("fit a prevalence of 70%" in r for r in score.reasons) is told
