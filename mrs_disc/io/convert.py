@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mrs_disc.errors import InputError
+from mrs_disc.errors import InputError, OutputError
 from mrs_disc.io import gate
 from mrs_disc.io.acquire import Given, to_protocol, to_signal
 from mrs_disc.io.disc_files import resolve
@@ -50,8 +50,6 @@ def convert(
         pairs.append((_water_name(output), replace(scan.water, **filled)))
     for path, _ in pairs:
         if path.exists() and not overwrite:
-            from mrs_disc.errors import OutputError
-
             raise OutputError(f"{path} is there already; choose another name or --overwrite")
     return [
         write_nifti_mrs(p, to_signal(s), to_protocol(s, given, by_user), overwrite=overwrite)

@@ -101,20 +101,22 @@ def examine(scan: Scan) -> Findings:
     mhz = scan.spectrometer_mhz
     if mhz is not None and not SPECTROMETER_MHZ[0] < mhz < SPECTROMETER_MHZ[1]:
         forbids.append(f"spectrometer frequency {mhz:.6g} MHz: between 10 and 500 expected")
-    is_water = water_ratio(scan)
-    mirrored = is_water is not None and is_water < WATER_RATIO and _is_mirrored(scan)
+    is_water = _verdict(_water(scan))
     return Findings(
         forbids=tuple(forbids),
-        mirrored=mirrored,
-        is_water=_verdict(is_water),
+        mirrored=not is_water and _is_mirrored(scan),
+        is_water=is_water,
     )
 
 
-def _verdict(ratio: float | None) -> bool | None:
-    """Return whether a spectrum is of unsuppressed water; `None` between the two limits."""
-    if ratio is None or NO_WATER_RATIO <= ratio < WATER_RATIO:
+def _verdict(found: tuple[float, bool] | None) -> bool | None:
+    """Return whether a spectrum is of unsuppressed water; `None` where that cannot be told."""
+    if found is None:
         return None
-    return ratio >= WATER_RATIO
+    ratio, at_least = found
+    if ratio >= WATER_RATIO:
+        return True
+    return False if ratio < NO_WATER_RATIO and not at_least else None
 
 
 def missing(scan: Scan) -> list[str]:
@@ -176,20 +178,27 @@ def _median(values: FloatArray) -> float:
 
 
 def water_ratio(scan: Scan) -> float | None:
-    """Return the height of the water over the highest metabolite peak; `None` where unknown.
+    """Return the height of the water over the highest metabolite peak; `None` where unknown."""
+    found = _water(scan)
+    return found[0] if found is not None else None
+
+
+def _water(scan: Scan) -> tuple[float, bool] | None:
+    """Return the ratio of `water_ratio`, and whether it is a lower limit set by the noise.
 
     The window is short: a water line of 30 Hz in bone or cord is gone after 50 ms.
     """
     found = _power(scan, 0.05)
     if found is None:
         return None
-    offset, power, _ = found
+    offset, power, floor = found
     distance = np.abs(offset)
     water = power[distance < 0.4]
     other = power[(distance > 1.15) & (distance < _NEAREST_PPM)]
     if not water.size or not other.size or water.max() <= 0:
         return None
-    return float(np.sqrt(water.max() / max(other.max(), 1e-12 * water.max())))
+    highest = max(float(other.max()), 1e-12 * float(water.max()))
+    return float(np.sqrt(water.max() / highest)), highest < 30 * floor
 
 
 def water_height(scan: Scan) -> float:
