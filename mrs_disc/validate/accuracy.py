@@ -188,7 +188,7 @@ def _count(
     quantities: Quantities | None,
 ) -> None:
     """Add one disc's error and whether its interval holds the truth."""
-    if quantities is None:
+    if quantities is None or quantity in result.names:
         index = result.index(quantity)
         value: float | None = float(result.amplitude[index])
         low, high = float(result.low[index]), float(result.high[index])

@@ -322,15 +322,16 @@ def in_vivo(seed: int, index: int) -> Case:
     disc = draw_disc(int(rng.integers(2**31)), 0, "L4-L5", kind=kind, gas=False)
     m = plan(rng, disc, scan, model)
     acquisition = acquire(rng, rng, scan, m)
-    gradient, covariance = acidity_bound(m, scan, model)
+    weights, covariance = acidity_bound(m, scan, model)
     a = m.clean.amplitude
     acidity, structure = a["LAC"] + a["ALA"] + 0.6 * a["PA"], a["PG"] + a["COL"]
-    by_log = np.array([1 / acidity, -1 / structure]) @ gradient
+    by_log = np.array([1 / acidity, -1 / structure]) @ weights
+    pg = np.sqrt(np.diagonal(covariance))[m.clean.names.index("PG")]
     return Case(
         acquisition=acquisition,
         model="disc_1h",
-        truth=MappingProxyType({LOG: log(acidity / structure)}),
-        bound=MappingProxyType({LOG: linear_sd(by_log, covariance)}),
+        truth=MappingProxyType({LOG: log(acidity / structure), "PG": a["PG"]}),
+        bound=MappingProxyType({LOG: linear_sd(by_log, covariance), "PG": float(pg)}),
     )
 
 
