@@ -108,7 +108,7 @@ def _change(level: str, quantity: str, values: Sequence[Quantity | None]) -> Cha
     reason, difference, low, high = "", None, None, None
     if len(measured) < 2:
         why = next((q.reason for q in values if q is not None and q.value is None), "")
-        reason = "measured once" + (f" ({why})" if why else "")
+        reason = ("measured once" if measured else "never measured") + (f" ({why})" if why else "")
     elif any(q.limit is not None for q in (measured[0], measured[-1])):
         reason = "an upper limit is no value to take a difference of"
     else:
