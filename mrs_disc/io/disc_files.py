@@ -143,7 +143,7 @@ class DiscFiles:
                 tail = f"-{number:0{digits}d}" if len(files) > 1 else ""
                 found.append(self._input(path, role, tail, _reader_name(path)))
                 if (partner := _partner(path)) is not None:
-                    found.append(self._input(partner, role, tail, "philips"))
+                    found.append(self._input(partner, role, tail, _reader_name(path)))
             found += [self._input(p, role, "", "sidecar") for p in self.sidecars.get(role, ())]
         return tuple(found)
 

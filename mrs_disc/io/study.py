@@ -40,6 +40,11 @@ def read_study(path: str | os.PathLike[str]) -> Study:
         ``sub-01`` or ``sub-01/ses-02`` of a BIDS dataset, study.toml or the folder that holds it,
         or a folder whose scanner files name their level.
 
+    Returns
+    -------
+    Study
+        ``study["L4-L5"]`` reads that disc.
+
     Raises
     ------
     InputError
