@@ -299,8 +299,16 @@ def _rows_of_results(folder: Path, single: bool) -> list[StudyRow]:
     for path in found:
         parts = path.parent.relative_to(folder).parts
         if all(_NAME.fullmatch(part) for part in parts):
-            rows.append(_row_of_record("_".join(parts), path.parent, read_record(path)))
+            rows.append(_row_of_file("_".join(parts), path))
     return rows
+
+
+def _row_of_file(name: str, path: Path) -> StudyRow:
+    """Return the row of one of many results; one that is damaged says so and spares the others."""
+    try:
+        return _row_of_record(name, path.parent, read_record(path))
+    except ReadError as error:
+        return StudyRow(name, path.parent, (), error.problem)
 
 
 def _row_of_record(name: str, folder: Path, record: dict[str, Any]) -> StudyRow:

@@ -109,9 +109,11 @@ def test_ten_thousand_studies_open_in_under_a_second(tmp_path, app_of):
 
 def test_a_folder_without_a_table_is_read_from_its_results(dataset):
     (dataset / "levels.tsv").unlink()
+    (dataset / "sub-03" / "results.json").write_text("{")
     catalogue = Catalogue(dataset)
     assert sorted(catalogue.studies) == ["sub-01", "sub-02", "sub-03"]
     assert catalogue.page(Query(), lambda row: "").n_found == 3
+    assert "not a valid results.json" in catalogue.studies["sub-03"].failure
 
 
 @pytest.mark.parametrize("name", ["absent", "empty"])
@@ -245,6 +247,7 @@ def test_a_saved_act_is_on_the_page_in_the_summary_and_in_the_log(app_of, folder
         assert "rejected by AB: motion or drift" in text
         assert "ünï 😀" in text
         assert "L4-L5 indeterminate (rejected by the reviewer: motion or drift)" in text
+        assert "Score of L4-L5: indeterminate, –" in text
 
 
 def test_the_later_window_is_told_and_can_save_after_it_has_looked(app_of, folder):

@@ -260,6 +260,7 @@ def test_the_real_server_listens_on_the_loopback_alone_keeps_the_door_and_can_be
     assert running.process.wait(timeout=15) == 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_without_a_traceback(serve, read_only):
     import signal
 

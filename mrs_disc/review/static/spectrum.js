@@ -112,7 +112,7 @@ export class Spectrum {
     if (residual) {
       const noise = 2 * this.current.noise_sd;
       const band = this.current.ppm.map(() => noise);
-      const data = [this.current.ppm, residual, band, band.map((v) => -v)];
+      const data = [this.current.ppm, band, band.map((v) => -v), residual];
       this.plots.push(new uPlot(this.residualOptions(residual, noise), data, document.getElementById("residual-plot")));
     }
     this.tellScale();
@@ -191,9 +191,9 @@ export class Spectrum {
     const largest = Math.max(...residual.filter((v) => v !== null).map(Math.abs), 1.5 * noise, 1e-6);
     const options = this.base(132, true, () => [-1.1 * largest, 1.1 * largest]);
     const hidden = { stroke: "transparent", points: { show: false } };
-    options.series = [{}, { label: "residual", stroke: colour("residual"), width: 1.1, points: { show: false } }, hidden, hidden];
+    options.series = [{}, hidden, hidden, { label: "residual", stroke: colour("residual"), width: 1.1, points: { show: false } }];
     options.hooks.draw = [(plot) => this.nameResidual(plot)];
-    options.bands = [{ series: [2, 3], fill: colour("band") }];
+    options.bands = [{ series: [1, 2], fill: colour("band") }];
     return options;
   }
 
@@ -287,7 +287,7 @@ export class Spectrum {
     const tell = (value) => (Math.abs(value) < 10 ? value.toFixed(2) : value.toFixed(1)).replace("-", "\u2212");
     const parts = this.drawn.filter((l) => l.values[index] !== null).map((l) => `${l.label} ${tell(l.values[index])}`);
     if (this.shown.has("residual") && this.plots[1]) {
-      const value = this.plots[1].data[1][index];
+      const value = this.plots[1].data[3][index];
       if (value !== null) parts.push(`residual ${tell(value)} (${tell(value / this.current.noise_sd)} × noise)`);
     }
     return `${this.current.ppm[index].toFixed(2)} ppm: ${parts.join(" · ")}`;
