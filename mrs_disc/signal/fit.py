@@ -120,6 +120,8 @@ class FitArrays:
         Ends of the 95 % intervals.
     shift_hz, linewidth_hz : float array, shape (component,)
         Shift from where the basis has it; full width at half maximum beyond the basis.
+    common_shift_hz : float
+        The part of the shifts that all components share: where the axis is off.
     lorentz_hz, gauss_hz : float
         Widths that all components share.
     phase_rad : float
@@ -149,6 +151,7 @@ class FitArrays:
     high: FloatArray
     shift_hz: FloatArray
     linewidth_hz: FloatArray
+    common_shift_hz: float
     lorentz_hz: float
     gauss_hz: float
     phase_rad: float
@@ -425,6 +428,7 @@ def _result(
         high=(middle + excess * (posterior.high - middle)) * noise,
         shift_hz=shift + own_shift,
         linewidth_hz=voigt_width(np.maximum(lorentz + own_width, 0.0), gauss),
+        common_shift_hz=shift,
         lorentz_hz=lorentz,
         gauss_hz=gauss,
         phase_rad=wrapped(parameters[PHASE] - 2 * pi * model.centre_hz * delay),
