@@ -478,7 +478,9 @@ class FitResult:
     low, high : float arrays, shape (component,)
         95 % interval.
     ppm : float array, shape (component,)
-        Where the component's first resonance was found.
+        Where the component's first resonance was found on the referenced axis.
+    reference_shift_ppm : float
+        How far all lines lay from their places on the axis of the file; taken off in `sampling`.
     linewidth_hz : float array, shape (component,)
         Full width at half maximum of one line.
     sampling : Sampling
@@ -526,6 +528,7 @@ class FitResult:
     reason: str = ""
     quality_peak: str = ""
     quality_peak_height: float = 0.0
+    reference_shift_ppm: float = 0.0
 
     @property
     def sd(self) -> FloatArray:

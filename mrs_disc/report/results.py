@@ -234,6 +234,7 @@ def _fit(fit: FitResult) -> dict[str, Any]:
         "spectrum_noise_sd": fit.spectrum_noise_sd,
         "phase_rad": fit.phase_rad,
         "delay_s": fit.delay_s,
+        "reference_shift_ppm": fit.reference_shift_ppm,
     }
 
 

@@ -143,7 +143,8 @@ class FitPart(Part):
     noise_sd: float = 0.0
     spectrum_noise_sd: float = 0.0
     phase_rad: float = 0.0
-    delay_s: float = 0.0
+    delay_s: Annotated[float, Field(ge=-0.01, le=0.01)] = 0.0
+    reference_shift_ppm: float = 0.0
 
 
 class QuantityPart(Part):
@@ -310,6 +311,11 @@ class Results(Part):
     comparison: ComparisonPart
     score_model_card: dict[str, Any] = Field(default_factory=dict)
     review: ReviewPart | None = None
+
+    def options(self, group: str) -> dict[str, Any]:
+        """Return the options of one group of the recipe; none where it is not there."""
+        found = self.recipe.get(group)
+        return found if isinstance(found, dict) else {}
 
     @property
     def signed(self) -> bool:

@@ -6,6 +6,8 @@ kernel fits them (`signal.fit`); this room knows records, the kernel knows array
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import scipy.fft
 
@@ -185,6 +187,10 @@ def _result(
     linewidth_hz = arrays.linewidth_hz + np.array([c.extra_width_hz for c in model.component])
     if width_hz is not None:
         linewidth_hz[quality] = width_hz
+    # The axis is referenced to the lines themselves: water moves 0.01 ppm per kelvin, they do not.
+    off_ppm = arrays.common_shift_hz / sampling.spectrometer_mhz
+    referenced = replace(sampling, reference_ppm=sampling.reference_ppm - off_ppm)
+    own_ppm = (arrays.shift_hz - arrays.common_shift_hz) / sampling.spectrometer_mhz
     first_ppm = [c.resonance[0].ppm if c.resonance else np.nan for c in model.component]
     return FitResult(
         model=model_reference(model),
@@ -194,9 +200,10 @@ def _result(
         crlb=arrays.crlb,
         low=arrays.low,
         high=arrays.high,
-        ppm=np.array(first_ppm) + arrays.shift_hz / sampling.spectrometer_mhz,
+        ppm=np.array(first_ppm) + own_ppm,
+        reference_shift_ppm=off_ppm,
         linewidth_hz=linewidth_hz,
-        sampling=sampling,
+        sampling=referenced,
         data=np.asarray(signal.signal * phase),
         baseline=np.asarray(arrays.baseline * phase),
         components=components,
