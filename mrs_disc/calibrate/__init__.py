@@ -107,11 +107,11 @@ def calibrate_cohort(
         fitted = fit_logistic(cohort, chosen)
         predicted = cross_validated(cohort, _logistic(chosen), folds=folds, seed=SEED)
         own = predict_logistic(fitted, cohort)
-        body = _logistic_body(fitted, cohort)
+        body = _logistic_body(fitted)
     figures = assess(predicted, cohort)
     warnings = _warnings(own, cohort, figures)
     content = _head(cohort, name, kind, outcome, warnings) | body
-    content["performance"] = performance(figures, cohort, folds)
+    content["performance"] = performance(figures, folds)
     model = score_model(content, f"{name}.toml")
     return Calibration(
         model=model,
@@ -148,7 +148,7 @@ def _warnings(own: FloatArray, cohort: Cohort, figures: Assessment) -> tuple[str
     if figures.auc_low < 0.5:
         found.append("the cross-validated AUC does not exclude chance")
     if missing := int((~known).sum()):
-        found.append(f"{missing} discs without the needed quantities were left out")
+        found.append(f"discs without the needed quantities, left out: {missing}")
     return tuple(found)
 
 
@@ -236,11 +236,11 @@ def _population_body(fit: PopulationFit, cohort: Cohort) -> dict[str, Any]:
     }
 
 
-def _logistic_body(fit: LogisticFit, cohort: Cohort) -> dict[str, Any]:
+def _logistic_body(fit: LogisticFit) -> dict[str, Any]:
     return {
         "intercept": _rounded(fit.intercept),
         "prevalence": _rounded(fit.prevalence),
-        "source": f"L2-penalised logistic regression, {fit.n_used} discs of {cohort.name}",
+        "source": f"L2-penalised logistic regression, {fit.n_used} discs of this cohort",
         "status": "D",
         "term": [
             {
@@ -257,10 +257,10 @@ def _logistic_body(fit: LogisticFit, cohort: Cohort) -> dict[str, Any]:
     }
 
 
-def performance(figures: Assessment, cohort: Cohort, folds: int) -> dict[str, Any]:
+def performance(figures: Assessment, folds: int) -> dict[str, Any]:
     """Return the figures as they stand in a model's card."""
     return {
-        "source": f"{folds}-fold cross-validation by patient within {cohort.name}",
+        "source": f"{folds}-fold cross-validation by patient within this cohort",
         "status": "D",
         "n_patients": figures.n_patients,
         "n_discs": figures.n_discs,

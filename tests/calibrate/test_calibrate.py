@@ -260,3 +260,10 @@ def test_toml_text_reads_back():
         "class": [{"name": "x", "painful": True, "n": 3}, {"name": "y", "painful": False, "n": 4}],
     }
     assert tomllib.loads(toml_text(content)) == content
+
+
+def test_the_name_of_the_table_stands_in_no_output(tmp_path):
+    """A file may be called after a person."""
+    path = write_cohort(tmp_path / "Muster_Erika.tsv", patients=30)
+    found = calibrate(path, name="local", folds=2)
+    assert "Muster" not in model_toml(found) + card_html(found)
