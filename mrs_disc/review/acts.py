@@ -210,7 +210,8 @@ def fields_of(
         fields["concordance"] = mine.concordance
     words = impression(levels, completeness)
     if act.act == "sign":
-        words = words.replace(PRELIMINARY, f"reviewed by {act.reviewer} on {time[:10]}")
+        # without the name: its full stops would end sentences, and the status line has it
+        words = words.replace(PRELIMINARY, f"reviewed and signed on {time[:10]}")
     return fields | {"impression": words}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -390,3 +391,53 @@ def test_a_dicom_reference_is_for_one_patient_alone(dataset, tmp_path):
     result = CliRunner().invoke(command, words)
     assert isinstance(result.exception, InputError)
     assert "one patient" in str(result.exception)
+
+
+@pytest.mark.slow
+def test_the_final_dicom_is_verified_by_the_reviewer(app_of, folder, tmp_path):
+    pydicom = pytest.importorskip("pydicom", reason="the extra 'dicom' is not installed")
+    pytest.importorskip("highdicom", reason="the extra 'dicom' is not installed")
+    from mrs_disc.review.catalogue import Catalogue
+    from mrs_disc.review.final import make_final
+    from mrs_disc.review.studies import Library
+
+    opened = app_of(folder)
+    opened.act(act="sign", reviewer="AB")
+    study = Library().open(Catalogue(folder).studies["sub-01"])
+    made = make_final(study, "dicom", reference_file(tmp_path / "patient.dcm", pydicom))
+    reports = [d for d in map(pydicom.dcmread, made) if "VerifyingObserverSequence" in d]
+    assert [d.VerificationFlag for d in reports] == ["VERIFIED"]
+    observer = reports[0].VerifyingObserverSequence[0].VerifyingObserverName
+    assert str(observer).rstrip("^") == "AB"
+    assert opened.post("/study/sub-01/final", {"format": "dicom"}).status_code == 422
+
+
+def reference_file(path, pydicom):
+    """Write the smallest image of a patient that DICOM allows."""
+    data = pydicom.Dataset()
+    data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+    data.SOPInstanceUID, data.StudyInstanceUID, data.SeriesInstanceUID = "1.2.1", "1.2.2", "1.2.3"
+    data.PatientName, data.PatientID, data.PatientSex = "Doe^Jane", "P1", "O"
+    data.PatientBirthDate = data.StudyDate = "20250101"
+    data.StudyTime, data.Modality, data.StudyID = "101010", "MR", "1"
+    data.AccessionNumber = data.ReferringPhysicianName = ""
+    data.Rows = data.Columns = 1
+    data.file_meta = pydicom.dataset.FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    data.save_as(path, enforce_file_format=True)
+    return path
+
+
+def test_files_of_others_are_unchanged_and_come_with_their_licences():
+    from mrs_disc.review.app import HERE
+
+    static = HERE / "static"
+    rows = [
+        [cell.strip() for cell in line.strip("|\n ").split("|")]
+        for line in (static / "THIRD_PARTY.md").read_text().splitlines()
+        if line.startswith("| ") and "SHA-256" not in line
+    ]
+    assert {row[0] for row in rows} == {p.name for p in static.glob("*.min.*")}
+    for name, _, licence, digest in rows:
+        assert hashlib.sha256((static / name).read_bytes()).hexdigest() == digest
+        assert (static / licence.rpartition(" ")[2]).is_file()

@@ -237,7 +237,7 @@ def test_a_signature_covers_what_was_there_and_no_more(folder):
     assert (review.signed, review.signed_by, review.signed_at) == (True, "AB", TIME)
     assert review.words == "reviewed by AB on 2025-03-01"
     after = reviewed(record_of(folder), review)
-    assert "reviewed by AB on 2025-03-01" in after["impression"]
+    assert "reviewed and signed on 2025-03-01" in after["impression"]
     assert "not reviewed" not in after["impression"]
     with pytest.raises(InputError, match="signed already"):
         act(folder, act="sign")
