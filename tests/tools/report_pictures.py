@@ -1,6 +1,6 @@
 """Make the pictures of the report in README: the page's first screen and page 1 of the PDF.
 
-Run it in the project's folder: ``python scripts/report_pictures.py``. It needs Chromium; the date
+Run it in the project's folder: ``python tests/tools/report_pictures.py``. It needs Chromium; the date
 on the pictures is fixed, so that they change only when the report does.
 """
 
@@ -16,8 +16,8 @@ from pathlib import Path
 
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parent.parent
-OUT = ROOT / "docs" / "pictures"
+ROOT = Path(__file__).resolve().parents[2]
+OUT = ROOT / ".github" / "pictures"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

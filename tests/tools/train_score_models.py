@@ -1,6 +1,6 @@
 """Write the shipped score models from the simulator's population.
 
-    python scripts/train_score_models.py
+    python tests/tools/train_score_models.py
 
 No coefficients of disc spectroscopy are public. The parameters are those of simulated discs, as a
 perfect spectrometer would see them (areas, T1- and T2-weighted at echo times of 28 to 35 ms and
@@ -72,7 +72,7 @@ def youden(positive: np.ndarray, negative: np.ndarray) -> float:
 def header(name: str, kind: str, description: str, intended: str, limits: list[str]) -> str:
     """Return the head that all models share."""
     text = "".join(f'  "{line}",\n' for line in limits)
-    return f'''# Written by scripts/train_score_models.py from the simulator's population.
+    return f'''# Written by tests/tools/train_score_models.py from the simulator's population.
 # status: V read in the source, R recalled, D derived, P proposed by this project. Nothing here was
 # measured in people: the model reproduces published discrimination by construction.
 schema_version = 1
@@ -109,7 +109,7 @@ data = "simulated discs (population of the simulator, version {load_population()
 n_patients = {3 * per_class}
 n_discs = {3 * per_class}
 seed = {seed}
-software = "scripts/train_score_models.py"
+software = "tests/tools/train_score_models.py"
 source = "mrs_disc/simulate/population.toml"
 status = "P"
 """
