@@ -133,9 +133,15 @@ def spectra(level: Level, signals: LevelSignals) -> Spectra:
         fit=baseline + components.sum(axis=0),
         baseline=baseline,
         components=components,
-        fitted=(max(low, PPM_RANGE[0]), min(high, PPM_RANGE[1])),
+        fitted=_shown_window(low, high),
         noise_sd=level.fit.spectrum_noise_sd,
     )
+
+
+def _shown_window(low: float, high: float) -> tuple[float, float]:
+    """Return the part of the fitted range that is shown; all of the axis where there is none."""
+    low, high = max(low, PPM_RANGE[0]), min(high, PPM_RANGE[1])
+    return (low, high) if high - low > 0.05 else PPM_RANGE
 
 
 def common_top(levels: Sequence[Level], curves: Mapping[str, Spectra]) -> float:

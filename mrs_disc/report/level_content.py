@@ -143,6 +143,8 @@ def level_content(
         "factors": factor_rows(level),
         "notes": list(level.notes or ()),
         "review": _review(level),
+        "svg": "",
+        "quality_svg": "",
         "merged": level.quantification is not None and level.quantification.merged_laal,
     }
     if curves is not None and signals is not None:
@@ -319,9 +321,9 @@ def other_rows(level: Level) -> list[tuple[str, str]]:
                 (name, f"{shown} ({more})" + (f" {unit}" if unit and unit != RATIO else ""))
             )
     missing = [("No value", f"{', '.join(names)}: {why}") for why, names in reasons.items()]
-    more = sum(len(names) for names in list(reasons.values())[MAX_REASONS:])
-    if more:
-        missing = [*missing[:MAX_REASONS], ("No value", f"{more} more; results.json says why")]
+    left = sum(len(names) for names in list(reasons.values())[MAX_REASONS:])
+    if left:
+        missing = [*missing[:MAX_REASONS], ("No value", f"{left} more; results.json says why")]
     return rows + missing
 
 

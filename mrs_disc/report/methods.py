@@ -11,7 +11,7 @@ from typing import Any
 
 from mrs_disc.report.citations import references
 from mrs_disc.report.schema import Level, ProtocolPart, Results
-from mrs_disc.report.words import harmless, number
+from mrs_disc.report.words import exact, harmless, number
 
 ABSENT = "not reported"
 Row = tuple[str, str]
@@ -56,7 +56,7 @@ def _from_protocol(
 
 
 def _milliseconds(seconds: float) -> str:
-    return number(1000 * seconds, 4, "ms")
+    return exact(1000 * seconds, "ms")
 
 
 def _hardware(levels: list[Level]) -> list[Row]:
@@ -64,7 +64,7 @@ def _hardware(levels: list[Level]) -> list[Row]:
         ("Field strength", _field(levels)),
         (
             "Spectrometer frequency",
-            _from_protocol(levels, "spectrometer_mhz", lambda v: number(v, 6, "MHz")),
+            _from_protocol(levels, "spectrometer_mhz", lambda v: exact(v, "MHz")),
         ),
         ("Manufacturer", _from_protocol(levels, "manufacturer", str)),
         ("Model", _from_protocol(levels, "scanner", str)),
@@ -81,7 +81,7 @@ def _field(levels: list[Level]) -> str:
     def of(level: Level) -> str | None:
         assert level.protocol is not None
         if level.protocol.field_strength_t is not None:
-            return number(level.protocol.field_strength_t, 2, "T")
+            return exact(level.protocol.field_strength_t, "T")
         if level.protocol.spectrometer_mhz is not None:
             return number(level.protocol.spectrometer_mhz / 42.577, 2, "T (from the frequency)")
         return None
@@ -92,7 +92,7 @@ def _field(levels: list[Level]) -> str:
 def _acquisition(levels: list[Level]) -> list[Row]:
     def size(value: tuple[float, float, float]) -> str:
         volume = value[0] * value[1] * value[2] / 1000
-        sides = " × ".join(number(v, 3) for v in value)
+        sides = " × ".join(exact(v) for v in value)
         return f"{sides} mm ({number(volume, 2)} mL)"
 
     def water(suppressed: bool) -> str:
@@ -112,12 +112,12 @@ def _acquisition(levels: list[Level]) -> list[Row]:
         ("Averages", _from_protocol(levels, "n_averages", str)),
         (
             "Spectral width",
-            _from_protocol(levels, "spectral_width_hz", lambda v: number(v, 5, "Hz")),
+            _from_protocol(levels, "spectral_width_hz", lambda v: exact(v, "Hz")),
         ),
         ("Complex points", _from_protocol(levels, "n_points", str)),
         (
             "Refocusing bandwidth",
-            _from_protocol(levels, "refocusing_bandwidth_hz", lambda v: number(v, 4, "Hz")),
+            _from_protocol(levels, "refocusing_bandwidth_hz", lambda v: exact(v, "Hz")),
         ),
         ("Water suppression", _from_protocol(levels, "water_suppression", str)),
         ("Water suppressed", _from_protocol(levels, "water_suppressed", water)),
@@ -151,9 +151,9 @@ def _analysis(results: Results, levels: list[Level]) -> list[Row]:
     def window(level: Level) -> str:
         assert level.fit is not None
         low, high = level.fit.window_ppm
-        return f"{number(low, 2)} to {number(high, 2)} ppm"
+        return f"{exact(low)} to {exact(high)} ppm"
 
-    baseline = str(results.recipe.get("fit", {}).get("baseline", ABSENT))
+    baseline = str(results.options("fit").get("baseline", ABSENT))
     return [
         ("Software", f"{results.software.name} {results.software.version}"),
         ("Processing", harmless(_per_level(levels, chain))),
@@ -169,7 +169,7 @@ def _analysis(results: Results, levels: list[Level]) -> list[Row]:
 
 
 def _quality(results: Results) -> list[Row]:
-    gates = results.recipe.get("quality", {})
+    gates = results.options("quality")
     named = {
         "min_snr": "SNR at least {} (below: poor)",
         "good_snr": "good from SNR {}",
@@ -180,7 +180,7 @@ def _quality(results: Results) -> list[Row]:
         "max_residual_ratio": "fit residual at most {} times the noise",
     }
     limits = "; ".join(
-        text.format(number(gates[name], 3))
+        text.format(exact(gates[name]))
         for name, text in named.items()
         if isinstance(gates.get(name), int | float)
     )
@@ -205,7 +205,7 @@ def paragraph(results: Results) -> str:
     echo = _from_protocol(levels, "echo_time_s", _milliseconds)
     repetition = _from_protocol(levels, "repetition_time_s", _milliseconds)
     voxel = _from_protocol(
-        levels, "voxel_size_mm", lambda v: " × ".join(number(x, 3) for x in v) + " mm"
+        levels, "voxel_size_mm", lambda v: " × ".join(exact(x) for x in v) + " mm"
     )
     steps = _steps_in_words(levels, cite)
     window = levels[0].fit.window_ppm if levels and levels[0].fit else (0.5, 4.2)
@@ -216,14 +216,23 @@ def paragraph(results: Results) -> str:
         f"{results.software.version} (recipe {results.recipe.get('name', 'default')}, SHA-256 "
         f"{results.recipe_sha256[:12]}). {steps}"
         f"Metabolites of the model {results.models.get('fit', ABSENT)} were fitted to the complex "
-        f"spectrum from {number(window[0], 2)} to {number(window[1], 2)} ppm by separable least "
+        f"spectrum from {exact(window[0])} to {exact(window[1])} ppm by separable least "
         f"squares{cite('separable least squares of the fit')}, with J evolution at the echo time"
         f"{cite('chemical shifts and couplings')}. Intervals are 95 %, from the full covariance. "
-        f"The score is that of the model {results.models.get('score', ABSENT)}; its parameters "
-        "are proposals of the project and not published values. Reported after MRSinMRS"
+        f"The score is that of the model {results.models.get('score', ABSENT)}"
+        f"{_made_from(results)}. "
+        "Reported after MRSinMRS"
         f"{cite('the table of methods')}.",
         4000,
     )
+
+
+def _made_from(results: Results) -> str:
+    """Return what the score model was made from, and whether anyone validated it."""
+    training = results.score_model_card.get("training")
+    data = training.get("data") if isinstance(training, Mapping) else training
+    made = f", made from {data}" if data else ""
+    return made + ("" if results.score_model_card.get("validated") is True else ", not validated")
 
 
 def _steps_in_words(levels: list[Level], cite: Callable[[str], str]) -> str:
@@ -274,25 +283,36 @@ def model_card(results: Results) -> list[Row]:
             (
                 "Holds for",
                 "; ".join(
-                    f"{k} {_short(v)}"
-                    for k, v in scope.items()
-                    if k in ("echo_time_s", "field_t", "components")
+                    f"{word} {_short(scope[k])}" for k, word in SCOPE.items() if scope.get(k)
                 ),
             )
         )
-    prevalence = results.recipe.get("score", {}).get("prevalence") or card.get("prevalence")
-    if prevalence is None:
-        classes = card.get("disc_class") or card.get("class") or ()
-        shares = [c.get("share") for c in classes if isinstance(c, Mapping) and c.get("painful")]
-        prevalence = sum(s for s in shares if isinstance(s, int | float)) if shares else None
-    if isinstance(prevalence, int | float):
-        rows.append(("Share of painful discs assumed", number(float(prevalence), 2)))
+    prevalence = _prevalence(results)
+    if prevalence is not None:
+        rows.append(("Share of painful discs assumed", number(prevalence, 2)))
     limits = card.get("limits")
-    if isinstance(limits, str):
-        rows.append(("Limits", limits))
-    elif limits:
-        rows.append(("Limits", "; ".join(str(x) for x in limits)))
+    if isinstance(limits, list | tuple):
+        limits = "; ".join(str(x) for x in limits)
+    if limits:
+        rows.append(("Limits", str(limits)))
     return [(k, harmless(v, 600)) for k, v in rows]
+
+
+SCOPE = {"components": "components", "echo_time_s": "echo time (s)", "field_t": "field (T)"}
+
+
+def _prevalence(results: Results) -> float | None:
+    """Return the share of painful discs before measuring: the recipe's, or the model's own."""
+    card = results.score_model_card
+    stated = results.options("score").get("prevalence") or card.get("prevalence")
+    if isinstance(stated, int | float):
+        return float(stated)
+    classes = card.get("disc_class") or card.get("class")
+    if not isinstance(classes, list):
+        return None
+    shares = [c.get("share") for c in classes if isinstance(c, Mapping) and c.get("painful")]
+    numbers = [float(s) for s in shares if isinstance(s, int | float)]
+    return sum(numbers) if numbers else None
 
 
 def _short(value: object) -> str:
@@ -302,8 +322,8 @@ def _short(value: object) -> str:
 
 
 LIMITS = (
-    "No public coefficients of a score of painful discs were found: score limits and parameters "
-    "are proposals of this project, made from simulated discs.",
+    "No public coefficients of a score of painful discs were found: the limits of the labels are "
+    "proposals of this project, and so are its own score models, made from simulated discs.",
     "Amplitudes are T2-weighted as measured; only amounts per tissue water are corrected for "
     "relaxation, with times of which most are not known for discs.",
     "Lactate and lipid overlap at 1.3 ppm; propionate hides under the proteoglycan peak; alanine "

@@ -97,7 +97,7 @@ def _value(level: Level, name: str) -> QuantityPart | None:
 
 
 def _draw_score(axes: Axes, rows: Sequence[Row], results: Results) -> None:
-    options = results.recipe.get("score", {})
+    options = results.options("score")
     unlikely, likely = (_limit(options.get(n), d) for n, d in (("unlikely", 0.2), ("likely", 0.8)))
     axes.axvspan(-0.05, unlikely, color="#e3ecf7", lw=0)
     axes.axvspan(likely, 1.05, color="#f7e4e2", lw=0)

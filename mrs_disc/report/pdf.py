@@ -63,7 +63,7 @@ def _compiled(view: View, content: dict[str, Any], **options: Any) -> Any:
     for level in content["levels"]:
         level = dict(level) | {"key": level["anchor"]}
         for name, suffix in (("svg", ""), ("quality_svg", "_quality")):
-            if name in level:
+            if level.get(name):
                 images[f"{level['key']}{suffix}.svg"] = level[name]
                 level[name] = True
         levels.append(level)

@@ -150,6 +150,18 @@ def number(value: float | None, digits: int = 3, unit: str = "") -> str:
     return f"{text} {unit}" if unit else text
 
 
+def exact(value: float | None, unit: str = "") -> str:
+    """Return a number that was set, not measured: as it is, without zeros at its end.
+
+    >>> exact(28.0, "ms"), exact(127.732, "MHz"), exact(0.5)
+    ('28 ms', '127.732 MHz', '0.5')
+    """
+    if value is None or not math.isfinite(value):
+        return "not reported"
+    text = f"{value:.6g}".replace("-", "\u2212")
+    return f"{text} {unit}" if unit else text
+
+
 def component_word(name: str) -> str:
     """Return what a component is called in words."""
     return COMPONENTS.get(name, (name, ""))[0]
