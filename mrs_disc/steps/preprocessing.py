@@ -31,9 +31,9 @@ from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.eddy import correct_eddy_currents
 from mrs_disc.signal.noise import noise_covariance
 from mrs_disc.signal.phase import apply_phase, dominant_frequency_hz, find_phase, linewidth_hz
-from mrs_disc.signal.reject import find_outliers
+from mrs_disc.signal.reject import clipped_transients, find_outliers
 from mrs_disc.signal.water import remove_water
-from mrs_disc.typing import ComplexArray, FloatArray
+from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
 
 _WATER_SEARCH_PPM = 1.0
 """How far from its place the water line of a reference is looked for."""
@@ -77,7 +77,7 @@ def preprocess(acquisition: DiscAcquisition, recipe: Recipe) -> Preprocessed:
     notes = list(acquisition.notes)
     metabolite, water = _combined(acquisition, notes)
     reference = None if water is None else _water_average(water)
-    averaged = _averaged(metabolite, recipe)
+    averaged = _averaged(metabolite, _clipped(acquisition), recipe)
     fid = averaged.fid
     if reference is not None:
         fid, reference = _eddy_corrected(fid, reference, recipe, notes)
@@ -182,7 +182,13 @@ def _water_average(water: Transients | Fid) -> Fid:
     return water.become(Fid, mean, "average", method="mean", measured=measured)
 
 
-def _averaged(metabolite: Transients | Fid, recipe: Recipe) -> _Averaged:
+def _clipped(acquisition: DiscAcquisition) -> BoolArray | None:
+    """Return which transients the receiver cut off; only raw coils show it."""
+    raw = acquisition.metabolite
+    return clipped_transients(raw.signal) if isinstance(raw, RawSignal) else None
+
+
+def _averaged(metabolite: Transients | Fid, clipped: BoolArray | None, recipe: Recipe) -> _Averaged:
     """Align the transients, leave out those that do not belong, and average the others."""
     if isinstance(metabolite, Fid):
         return _Averaged(
@@ -194,7 +200,7 @@ def _averaged(metabolite: Transients | Fid, recipe: Recipe) -> _Averaged:
         fid = one.become(Fid, one.signal[0].copy(), "average", method="one transient")
         return _Averaged(fid=fid)
     alignment, aligned = _aligned(metabolite, recipe)
-    rejected = _rejected(alignment, metabolite.sampling, recipe)
+    rejected = _rejected(alignment, clipped, metabolite.sampling, recipe)
     keep = alignment.usable.copy()
     keep[list(rejected)] = False
     kept = aligned.become(
@@ -245,13 +251,21 @@ def _aligned(metabolite: Transients, recipe: Recipe) -> tuple[Alignment, Transie
     return alignment, aligned
 
 
-def _rejected(alignment: Alignment, sampling: Sampling, recipe: Recipe) -> dict[int, str]:
+def _rejected(
+    alignment: Alignment, clipped: BoolArray | None, sampling: Sampling, recipe: Recipe
+) -> dict[int, str]:
     """Return the transients to leave out, with the reason for each."""
     rejected = {int(i): "zero or not finite" for i in np.flatnonzero(~alignment.usable)}
     if recipe.reject.method == "none":
         return rejected
-    window = _hz(sampling, recipe.align.window_ppm)
-    outliers = find_outliers(alignment, sampling.dwell_time_s, window_hz=window)
+    outliers = find_outliers(
+        alignment,
+        sampling.dwell_time_s,
+        window_hz=_hz(sampling, recipe.align.window_ppm),
+        water_hz=_hz(sampling, recipe.water.window_ppm),
+        noise_sd=alignment.noise_sd,
+        clipped=clipped,
+    )
     found = {i: reason for i, reason in enumerate(outliers.reasons) if reason is not None}
     limit = int(recipe.reject.max_fraction * len(outliers.reasons))
     worst = sorted(found, key=lambda i: (-float(outliers.score[i]), i))[:limit]

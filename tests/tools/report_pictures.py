@@ -1,6 +1,6 @@
 """Make the pictures of the report in README: the page's first screen and page 1 of the PDF.
 
-Run it in the project's folder: ``python tests/tools/report_pictures.py``. It needs Chromium; the date
+Run it in the project folder: ``python tests/tools/report_pictures.py``. It needs Chromium; the date
 on the pictures is fixed, so that they change only when the report does.
 """
 

@@ -20,7 +20,7 @@ import numpy as np
 from mrs_disc.simulate import LUMBAR, draw_disc
 from mrs_disc.simulate.population import KINDS, amplitudes, load_population
 
-MODELS = Path(__file__).resolve().parent.parent / "mrs_disc" / "models"
+MODELS = Path(__file__).resolve().parents[2] / "mrs_disc" / "models"
 NAMES = {"H": "healthy", "D": "degenerated", "P": "painful"}
 WORDS = {
     "H": "Pfirrmann I-II, painless",
