@@ -277,7 +277,7 @@ def _doubt(posterior: Posterior, start: Start) -> str:
     shift, lorentz, gauss2 = posterior.parameters[[SHIFT, LORENTZ, GAUSS2]]
     if max(lorentz, sqrt(gauss2)) >= MAX_WIDTH_HZ:
         return f"the lines are as broad as is allowed, {MAX_WIDTH_HZ:.0f} Hz"
-    if abs(shift - start.shift_hz) > _LOST_HZ:
+    if abs(shift - start.shift_hz) > max(_LOST_HZ, start.width_hz):
         return f"the fit ended {shift - start.shift_hz:+.0f} Hz from where it started"
     return ""
 

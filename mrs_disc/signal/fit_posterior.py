@@ -35,7 +35,7 @@ from mrs_disc.signal.fit_solve import (
 )
 from mrs_disc.typing import FloatArray
 
-CHAINS, LOOKS = 20, ((6, 3), (2, 10))
+CHAINS, LOOKS = 20, ((5, 2), (3, 9))
 """Chains; sweeps forgotten and kept at each place to stand."""
 CHAINS_PLAIN, LOOKS_PLAIN = 160, ((2, 3),)
 """The same without a baseline: a sweep forgets the one before, and the solver stood well."""
