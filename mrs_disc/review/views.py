@@ -87,8 +87,17 @@ def _row(level: Level, results: Results, review: Review) -> dict[str, Any]:
         "measured": level.measured,
         "axis": _score_axis(level),
         "agreement": agreement(row["concordance"]),
+        "why": _why(level),
         **_decision(decided),
     }
+
+
+def _why(level: Level) -> str:
+    """Return why a level is not usable; what the reviewer says of it has a column of its own."""
+    if level.error is not None:
+        return harmless(level.error.message, 300)
+    poor = level.quality is not None and level.quality.verdict == "poor"
+    return harmless("; ".join(level.quality.reasons), 400) if poor and level.quality else ""
 
 
 def agreement(concordance: str) -> str:
