@@ -30,8 +30,10 @@ RESULTS, PROVENANCE, FAILURE = "results.json", "provenance.json", "failure.json"
 REVIEW = "review.jsonl"
 TABLES = ("participants.tsv", "morphology.tsv")
 MAX_RECORD_BYTES = 64_000_000
-_WHOLE_BYTES = 256_000_000
-"""Files beside the spectra are hashed whole up to this size, above it by their size alone."""
+_WHOLE_BYTES = 256_000
+_EDGE_BYTES = 64_000
+"""What of a larger file of the spectra's kind is hashed at either end: the results hold the hash of
+every spectrum already, and hashing them twice costs more than all else of a batch."""
 
 Action: TypeAlias = Literal["new", "redo", "keep", "refuse"]
 
@@ -257,15 +259,16 @@ def description_sha256(task: Task, dataset: str, listed: set[str]) -> str:
     dataset : str
         The dataset's folder, whose tables hold rows of the study.
     listed : set of str
-        BIDS paths that the results already hold a hash of.
+        Paths, or labels with their suffix, that the results already hold a hash of.
     """
     digest = hashlib.sha256()
     root = Path(task.path)
+    kinds = {Path(name).suffix.lower() for name in listed}
     for path in _files(root, nested_sessions=task.session_id is not None):
         if _bids_path(path, dataset) in listed:
             continue
         digest.update(os.fsencode(path.relative_to(root).as_posix()) + b"\0")
-        digest.update(_content(path) + b"\0")
+        digest.update(_content(path, whole=path.suffix.lower() not in kinds) + b"\0")
     for name in TABLES:
         for line in _rows(Path(dataset) / name, task.participant_id):
             digest.update(line + b"\0")
@@ -287,15 +290,19 @@ def _bids_path(path: Path, dataset: str) -> str:
     return ""
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, *, whole: bool) -> bytes:
+    """Return a digest of a file; of a large one its size and both ends, unless `whole`."""
     try:
         if not path.is_file():  # a pipe or a socket would never end
             return b"no file"
         size = path.stat().st_size
-        if size > _WHOLE_BYTES:
-            return f"{size} bytes".encode()
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
+            if whole or size <= _WHOLE_BYTES:
+                return hashlib.file_digest(file, "sha256").digest()
+            digest = hashlib.sha256(str(size).encode() + file.read(_EDGE_BYTES))
+            file.seek(-_EDGE_BYTES, os.SEEK_END)
+            digest.update(file.read(_EDGE_BYTES))
+            return digest.digest()
     except OSError:
         return b"unreadable"
 
