@@ -143,10 +143,12 @@ def _overview_note(signals: Signals | None) -> str:
 def sentences(text: str) -> list[str]:
     """Return a text as its sentences.
 
-    >>> sentences("Likely painful: L4-L5. SNR 3.2 is low.")
-    ['Likely painful: L4-L5.', 'SNR 3.2 is low.']
+    A full stop after fewer than three letters is that of a name: it ends none.
+
+    >>> sentences("Likely painful: L4-L5. Reviewed by Dr. A. Reader.")
+    ['Likely painful: L4-L5.', 'Reviewed by Dr. A. Reader.']
     """
-    return [s for s in re.split(r"(?<=\.)\s+", text.strip()) if s]
+    return [s for s in re.split(r"(?<=[\w)%-]{3}\.)(?<!Prof\.)\s+(?=[A-Z])", text.strip()) if s]
 
 
 def _completeness(results: Results) -> str:
