@@ -11,7 +11,7 @@ import pytest
 
 from mrs_disc.models import model_path
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "train_score_models.py"
+SCRIPT = Path(__file__).parents[2] / "tests" / "tools" / "train_score_models.py"
 N = 1500
 
 
