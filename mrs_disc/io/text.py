@@ -45,7 +45,7 @@ def read(path: Path) -> Scan:
     return Scan(
         format=FORMAT,
         reader="text",
-        signal=read_only((values[0::2] + 1j * values[1::2]).reshape(1, 1, -1)),
+        signal=read_only(values.view(np.complex128).reshape(1, 1, -1)),
         sign_known=False,
         notes=("plain text has no convention of sign: taken with larger ppm at larger frequency",),
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
+from mrs_disc.errors import ReadError
 from mrs_disc.io import vendor
 from mrs_disc.io.scan import Scan, head
 
@@ -28,4 +30,53 @@ def sniff(path: Path) -> bool:
 
 def read(path: Path) -> Scan:
     """Read a twix file."""
+    _check_records(path)
     return vendor.twix(path)
+
+
+def _check_records(path: Path) -> None:
+    """Refuse a file whose chain of records does not lead on: pymapVBVD would follow it for ever.
+
+    Raises
+    ------
+    ReadError
+        If a record says that it is shorter than its own header.
+    """
+    with path.open("rb") as file:
+        start = file.read(16 + 64 * _RAID_ENTRY)
+        first, n_scans = (int(v) for v in np.frombuffer(start, "<u4", 2))
+        is_vd = first == 0
+        entries = range(16, 16 + _RAID_ENTRY * n_scans, _RAID_ENTRY) if is_vd else [0]
+        for entry in entries:
+            where = start[entry : entry + 8]
+            place = int.from_bytes(where, "little") if is_vd and len(where) == 8 else 0
+            file.seek(min(place, path.stat().st_size))
+            place += int.from_bytes(file.read(4), "little")
+            _follow(path, file, place, is_vd=is_vd)
+
+
+_RAID_ENTRY = 152
+_ENDS, _SYNC = 0x01, 0x20  # bits of the evaluation mask: last record, synchronisation data
+
+
+def _follow(path: Path, file: BinaryIO, place: int, *, is_vd: bool) -> None:
+    """Follow the records of one measurement as pymapVBVD does, each step forward."""
+    size, shift, extra = (192, 20, 192) if is_vd else (128, 0, 0)
+    per_channel = 32 if is_vd else 128
+    end = path.stat().st_size
+    while place + size <= end:
+        file.seek(place)
+        record = file.read(size)
+        length = int.from_bytes(record[:3], "little") + ((record[3] & 1) << 24)
+        mask = record[20 + shift]
+        if mask & _ENDS or length == 0:
+            return
+        if not mask & _SYNC:
+            columns, channels = (int(v) for v in np.frombuffer(record, "<u2", 2, 28 + shift))
+            length = extra + (8 * columns + per_channel) * channels
+        if length < size:
+            raise ReadError(
+                path,
+                f"is damaged: the record at byte {place} has {length} bytes, fewer than its head",
+            )
+        place += length

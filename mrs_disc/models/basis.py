@@ -84,7 +84,7 @@ def read_lcmodel_raw(path: Path) -> RawFile:
         raise ReadError(
             path, f"holds {values.size} numbers, but complex points come in pairs: cut short?"
         )
-    fid: ComplexArray = values[0::2] - 1j * values[1::2]
+    fid: ComplexArray = np.conj(values.view(np.complex128))
     return RawFile(fid=fid, header=header)
 
 
