@@ -132,7 +132,7 @@ def average(problem: Problem, solution: Solution, priors: Priors) -> Posterior:
         high=ends[1],
         covariance=covariance + spread.T @ spread / draws.shape[0],
         areas=stand.areas,
-        crlb=_bound(problem, stand, model, gauss=np.mean(draws[:, 0] > 0) > 0.5),
+        crlb=_bound(problem, stand, model, gauss=bool(np.mean(draws[:, 0] > 0) > 0.5)),
         residual=problem.data - stand.amplitude @ model.design - stand.areas @ design,
     )
 
