@@ -698,6 +698,7 @@ class Comparison:
     quantity: str
     references: tuple[ReferenceComparison, ...] = ()
     reason: str = ""
+    assumes: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

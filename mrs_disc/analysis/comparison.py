@@ -58,7 +58,7 @@ def compare_discs(levels: Sequence[LevelReport]) -> Comparison:
         references.append(
             _against(discs[firmest].level, discs, values - values[firmest], draws - draws[firmest])
         )
-    return Comparison(quantity=QUANTITY, references=tuple(references))
+    return Comparison(quantity=QUANTITY, references=tuple(references), assumes=ASSUMES)
 
 
 def _measured(report: LevelReport) -> bool:

@@ -165,7 +165,15 @@ def _analysis(results: Results, levels: list[Level]) -> list[Row]:
         ("Output", "amplitudes at the start of the FID; ratios; per tissue water where referenced"),
         ("Relaxation times", results.models.get("relaxation", ABSENT)),
         ("Score model", results.models.get("score", ABSENT)),
+        ("Comparison of discs", _comparison(results)),
     ]
+
+
+def _comparison(results: Results) -> str:
+    comparison = results.comparison
+    if not comparison.references:
+        return f"not made: {comparison.reason}"
+    return f"{comparison.quantity} of each disc against the others; {comparison.assumes}"
 
 
 def _quality(results: Results) -> list[Row]:

@@ -290,6 +290,7 @@ class ComparisonPart(Part):
     quantity: str
     references: tuple[ReferencePart, ...] = ()
     reason: str = ""
+    assumes: str = ""
 
 
 class Results(Part):
