@@ -102,6 +102,8 @@ def to_acquisition(
     for sentence in gate.missing(scan):
         raise InputError(f"{names[0]}: {sentence}")
     said = [*notes, *scan.notes]
+    if gate.is_clipped(scan.signal):
+        said.append("samples are clipped: the receiver was overdriven, amounts are distorted")
     if water is None and scan.water is not None:
         water, names = scan.water, (names[0], names[0])
         said.append("the water reference was found in the metabolite's own file")

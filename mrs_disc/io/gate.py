@@ -31,6 +31,7 @@ _FARTHEST_PPM, _NEAREST_PPM = 3.9, 2.75
 """Offsets from water that are looked at, and that the spectral width has to hold."""
 _MAX_FIDS = 512
 _BLOCK = 1 << 20
+_CLIP_POINTS, _CLIP_ROW = 256, 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +118,23 @@ def _verdict(found: tuple[float, bool] | None) -> bool | None:
     if ratio >= WATER_RATIO:
         return True
     return False if ratio < NO_WATER_RATIO and not at_least else None
+
+
+def is_clipped(signal: ComplexArray) -> bool:
+    """Say whether the receiver was overdriven: several points in a row stand at a coil's limit.
+
+    Parameters
+    ----------
+    signal : complex array, shape (coil, transient, point)
+        As stored; once coils or transients were added up, clipping can no longer be seen.
+    """
+    parts = np.abs(np.ascontiguousarray(signal[..., :_CLIP_POINTS]).view(np.float32))
+    channels = parts.reshape(*signal.shape[:2], -1, 2)
+    peak = channels.max(axis=(1, 2), keepdims=True)
+    at_limit = (channels >= peak * np.float32(1 - 1e-6)) & (peak > 0)
+    n_starts = at_limit.shape[2] + 1 - _CLIP_ROW
+    rows = [at_limit[:, :, k : k + n_starts] for k in range(_CLIP_ROW)]
+    return bool(np.logical_and.reduce(rows).any())
 
 
 def missing(scan: Scan) -> list[str]:
