@@ -194,6 +194,13 @@ def bomb(path: Path, start: bytes, zeros: int) -> None:
     path.write_bytes(gzip.compress(start, mtime=0) + member * (zeros // 2**26))
 
 
+def declared(folder: Path) -> None:
+    """A header that declares far more than the file holds."""
+    file = Nifti(folder / PRESS)
+    file.shape = (1, 1, 1, 32767, 512, 32767)
+    file.write()
+
+
 class Attack:
     """Writes a file when it is unpickled."""
 
