@@ -112,7 +112,7 @@ SelectTypeParameters=CR_CPU
 SchedulerParameters=sched_interval=2
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
-NodeName={host} CPUs={cpus} RealMemory={memory} State=UNKNOWN
+NodeName={host} CPUs=2 RealMemory={memory} State=UNKNOWN
 PartitionName=test Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -138,8 +138,13 @@ def slurm(tmp_path_factory, monkeypatch) -> Iterator[Path]:
     values = {"host": host.strip(), "place": place, "port": 16817, "port_d": 16818}
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20 // 2
     conf = place / "slurm.conf"
-    conf.write_text(CONF.format(cpus=os.cpu_count(), memory=memory, **values))
-    monkeypatch.setenv("SLURM_CONF", str(conf))
+    conf.write_text(CONF.format(memory=memory, **values))
+    monkeypatch.delenv("SLURM_CONF", raising=False)
+    usual = Path("/etc/slurm/slurm.conf")  # job steps look nowhere else
+    if os.path.lexists(usual) or (os.cpu_count() or 1) < 2:
+        pytest.skip("this machine has a SLURM of its own, or one processor")
+    usual.parent.mkdir(exist_ok=True)
+    usual.symlink_to(conf)
     files = {"key-file": "munge.key", "socket": "munge.socket", "pid-file": "munge.pid"}
     files |= {"log-file": "munge.log", "seed-file": "munge.seed"}
     munge = [f"--{option}={place / name}" for option, name in files.items()]
@@ -162,6 +167,7 @@ def slurm(tmp_path_factory, monkeypatch) -> Iterator[Path]:
             pytest.skip(f"SLURM does not start here: {logs}")
         yield place
     finally:
+        usual.unlink()
         for process in reversed(daemons):
             process.terminate()
             try:
@@ -197,15 +203,11 @@ def test_shards_on_a_real_slurm_one_of_which_is_cancelled(
     while not (tmp_path / "began").exists() and time.monotonic() < deadline:
         time.sleep(0.5)
     assert (tmp_path / "began").exists()
-    time.sleep(3)
-    done = (tmp_path / "out" / ".batch").glob("*.done")
-    finished = {p.name for p in done}
-    assert "shard-2-of-3.done" not in finished
-    name = ["squeue", "-h", "-t", "R", "-o", "%i %k"]
-    jobs = subprocess.run(name, capture_output=True, text=True, check=True).stdout.splitlines()
-    hung = [job.split()[0] for job in jobs if "i=2" in job.replace("_", "=") or len(jobs) == 1]
-    assert hung, jobs
-    subprocess.run(["scancel", hung[0]], check=True)
+    time.sleep(2)
+    assert not (tmp_path / "out" / ".batch" / "shard-2-of-3.done").exists()
+    jobs = running()  # two processors, two a job: one at a time
+    assert len(jobs) == 1
+    subprocess.run(["scancel", *jobs], check=True)
     said, _ = process.communicate(timeout=400)
     assert process.returncode == 0, said
     assert (tmp_path / "out" / "levels.tsv").read_bytes() == undisturbed
