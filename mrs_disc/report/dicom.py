@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -47,16 +48,18 @@ ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _SERIES = {"pdf": 9901, "sr": 9902, "capture": 9903}
 
-PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "IssuerOfPatientID")
-STUDY = (
-    "StudyInstanceUID",
+TYPE_2 = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
     "StudyDate",
     "StudyTime",
     "ReferringPhysicianName",
     "StudyID",
     "AccessionNumber",
-    "StudyDescription",
 )
+"""Attributes of patient and study that have to be there and may be empty."""
 REQUIRED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 
 
@@ -102,6 +105,9 @@ def read_reference(path: Path) -> Dataset:
             raise ReadError(path, f"lacks {name}, so that nothing can be tied to its study")
     found.decode()
     found.SpecificCharacterSet = "ISO_IR 192"
+    for name in TYPE_2:  # has to be there, may be empty; research files often lack it
+        if name not in found:
+            setattr(found, name, "")
     return found
 
 
@@ -128,7 +134,7 @@ def _object(view: View, reference: Dataset, kind: str, sop_class: str, modality:
     made.SpecificCharacterSet = "ISO_IR 192"
     made.SOPClassUID = sop_class
     made.SOPInstanceUID = uid(view, reference, kind)
-    for name in (*PATIENT[:4], *STUDY[1:6]):  # type 2: present, empty where unknown
+    for name in TYPE_2:
         setattr(made, name, _text(reference, name))
     for name in ("IssuerOfPatientID", "StudyDescription"):
         if reference.get(name):
@@ -218,17 +224,19 @@ def measurement_report(view: View, reference: Dataset) -> Dataset:
         title=_coded(codes.REPORT),
     )
     _add_impression(content, results)
-    made = sr.EnhancedSR(
-        evidence=[reference],
-        content=content,
-        series_instance_uid=uid(view, reference, "sr series"),
-        series_number=_SERIES["sr"],
-        sop_instance_uid=uid(view, reference, "sr"),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        is_complete=True,
-        **_signature(results),
-    )
+    with warnings.catch_warnings():  # the patient's name stays as the reference has it
+        warnings.filterwarnings("ignore", message="The string .* person name", category=UserWarning)
+        made = sr.EnhancedSR(
+            evidence=[reference],
+            content=content,
+            series_instance_uid=uid(view, reference, "sr series"),
+            series_number=_SERIES["sr"],
+            sop_instance_uid=uid(view, reference, "sr"),
+            instance_number=1,
+            manufacturer=MANUFACTURER,
+            is_complete=True,
+            **_signature(results),
+        )
     _settle(made, view)
     return made
 

@@ -11,8 +11,8 @@ import pytest
 
 from mrs_disc.data import LEVELS
 from mrs_disc.errors import ReadError
+from mrs_disc.report import dicom, write_report
 from mrs_disc.report import dicom_codes as codes
-from mrs_disc.report import write_report
 
 pydicom = pytest.importorskip("pydicom")
 pytest.importorskip("highdicom")
@@ -166,3 +166,18 @@ def test_every_level_has_a_code_and_none_is_used_twice():
     assert len({c.value for c in codes.LEVELS.values()}) == len(LEVELS)
     private = {level for level, c in codes.LEVELS.items() if c.scheme == codes.PRIVATE}
     assert private == {"L5-L6", "L6-S1"}
+
+
+def test_a_reference_without_birth_date_serves(tmp_path):
+    """Research exports drop it; the attribute is then there and empty."""
+    path = tmp_path / "anonymous.dcm"
+    reference = pydicom.Dataset()
+    reference.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+    reference.SOPInstanceUID, reference.StudyInstanceUID = "1.2.3.1", "1.2.3.2"
+    reference.SeriesInstanceUID = "1.2.3.3"
+    reference.file_meta = pydicom.dataset.FileMetaDataset()
+    reference.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    pydicom.dcmwrite(path, reference, enforce_file_format=True)
+    found = dicom.read_reference(path)
+    assert all(name in found for name in dicom.TYPE_2)
+    assert not found.PatientBirthDate
