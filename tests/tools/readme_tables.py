@@ -1,0 +1,62 @@
+"""Write the measured tables of README anew, between their marks.
+
+``python tests/tools/readme_tables.py [--discs 1000] [--seed 7]`` runs `mrs-disc validate`, and puts
+its output with date and machine into README.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import io
+import os
+import platform
+import re
+from pathlib import Path
+
+from mrs_disc.cli import run
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+
+
+def processor() -> str:
+    """Return the processor's name and the number of cores."""
+    names = re.findall(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
+    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"
+
+
+def output_of(arguments: list[str]) -> str:
+    """Return what a command prints."""
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        status = run(arguments)
+    assert status in (0, 3), arguments
+    return text.getvalue().rstrip()
+
+
+def fill(readme: str, name: str, content: str) -> str:
+    """Return README with the part between the marks of `name` replaced."""
+    pattern = re.compile(rf"(<!-- begin: {name} -->\n).*?(<!-- end: {name} -->)", re.DOTALL)
+    assert pattern.search(readme), name
+    return pattern.sub(lambda marks: f"{marks[1]}{content}\n{marks[2]}", readme)
+
+
+def main() -> None:
+    """Run the validation and write its table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--discs", default="1000")
+    parser.add_argument("--seed", default="7")
+    options = parser.parse_args()
+    command = ["validate", "--scope", "fit", "--discs", options.discs, "--seed", options.seed]
+    table = output_of(command)
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    content = (
+        f"`mrs-disc {' '.join(command)}`, {today}, {processor()}; "
+        f"written by `tests/tools/readme_tables.py`.\n\n```text\n{table}\n```"
+    )
+    README.write_text(fill(README.read_text(), "accuracy", content))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Make the picture of the review page in README, from the demo study in a real browser.
+
+Run it in the project folder: ``python tests/tools/review_picture.py``. It needs selenium, Chromium
+and its driver.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+ROOT = Path(__file__).resolve().parents[2]
+OUT = ROOT / ".github" / "pictures" / "review.png"
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--window-size=1280,1350")
+
+
+def main() -> None:
+    """Analyse the demo study, open the review page, accept a level, take the picture."""
+    from mrs_disc import analyze, read_study, write_report
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "demo"
+        write_report(analyze(read_study(ROOT / "sample_data" / "demo")), folder, formats=("json",))
+        program = "from mrs_disc.cli import main; main()"
+        server = subprocess.Popen(
+            [sys.executable, "-c", program, "review", str(folder), "--no-browser"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert server.stdout is not None
+            photograph(next(line for line in server.stdout if "http://" in line).split()[-1])
+        finally:
+            server.terminate()
+            server.communicate(timeout=20)
+
+
+def photograph(address: str) -> None:
+    """Drive the page and save what it shows."""
+    options = webdriver.ChromeOptions()
+    for flag in FLAGS:
+        options.add_argument(flag)
+    driver = shutil.which("chromedriver")
+    if driver is None:
+        sys.exit("chromedriver is not installed: apt-get install chromium chromium-driver")
+    browser = webdriver.Chrome(options=options, service=Service(driver))
+    try:
+        dark = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", dark)
+        browser.get(address)
+        time.sleep(2)
+        browser.find_element(By.ID, "reviewer").send_keys("A. Reader" + Keys.TAB)
+        browser.execute_script("document.activeElement.blur()")
+        body = browser.find_element(By.TAG_NAME, "body")
+        body.send_keys("x")
+        body.send_keys("a")
+        time.sleep(1)
+        overlay = "document.querySelector('[name=overlay][value=L2-L3]').click()"
+        browser.execute_script(overlay)
+        time.sleep(1)
+        browser.save_screenshot(str(OUT))
+    finally:
+        browser.quit()
+
+
+if __name__ == "__main__":
+    main()
