@@ -20,7 +20,9 @@ def write_claim(out, owner: Owner, claim: Claim | None = None) -> None:
     claim = claim or Claim()
     (out / ".batch").mkdir(exist_ok=True)
     content = json.dumps({"claim": asdict(claim), "owner": asdict(owner)})
-    (out / ".batch" / f"{claim.name}.lock").write_text(content)
+    whole = out / ".batch" / f".{claim.name}.new"
+    whole.write_text(content)
+    os.replace(whole, out / ".batch" / f"{claim.name}.lock")  # as a run writes it: never torn
 
 
 def gone() -> Owner:
@@ -78,7 +80,7 @@ def test_a_claim_of_another_host_counts_while_it_is_renewed(tmp_path):
     try:
         with (
             pytest.raises(InputError, match="host elsewhere"),
-            ShardLock(tmp_path, Claim(), watch_s=0.5),
+            ShardLock(tmp_path, Claim(), watch_s=2),
         ):
             pass
     finally:
