@@ -22,7 +22,7 @@ def write_claim(out, owner: Owner, claim: Claim | None = None) -> None:
     content = json.dumps({"claim": asdict(claim), "owner": asdict(owner)})
     whole = out / ".batch" / f".{claim.name}.new"
     whole.write_text(content)
-    os.replace(whole, out / ".batch" / f"{claim.name}.lock")  # as a run writes it: never torn
+    whole.replace(out / ".batch" / f"{claim.name}.lock")  # as a run writes it: never torn
 
 
 def gone() -> Owner:
