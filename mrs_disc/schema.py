@@ -7,14 +7,17 @@ the same everywhere. Refused: pydantic's own messages, which name classes and ty
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mrs_disc.errors import InputError, ReadError, did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 MAX_TOML_BYTES = 4_000_000
 """A file that a person writes is far smaller; anything larger is not one."""
@@ -87,7 +90,7 @@ def validate(
 
 def explain(error: ValidationError, schema: type[BaseModel], source: str) -> str:
     """Return the first mistake of a validation as one line that a person can act on."""
-    mistakes = error.errors(include_url=False)
+    mistakes = _without_echoes(error.errors(include_url=False))
     unknown = [m for m in mistakes if m["type"] == "extra_forbidden"]
     mistake = (unknown or mistakes)[0]
     location = mistake["loc"]
@@ -107,6 +110,20 @@ def explain(error: ValidationError, schema: type[BaseModel], source: str) -> str
     reason = mistake["msg"].removeprefix("Value error, ").removeprefix("Input ")
     more = f" ({len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
     return f"{source}: {_where(location)}{reason.rstrip('.')}.{came}{more}"
+
+
+def _without_echoes(mistakes: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Return the mistakes without those that only repeat, further out, that one lies inside.
+
+    A list whose only item is wrong counts as empty too.
+    """
+    places = [m["loc"] for m in mistakes]
+    return [
+        mistake
+        for mistake, place in zip(mistakes, places, strict=True)
+        if not any(len(p) > len(place) and p[: len(place)] == place for p in places)
+        or mistake["type"] != "too_short"
+    ]
 
 
 def _where(location: tuple[int | str, ...]) -> str:

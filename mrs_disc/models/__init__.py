@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
 from mrs_disc.errors import ModelError, ReadError, did_you_mean
 from mrs_disc.schema import StrictModel, load_toml
@@ -62,6 +63,18 @@ class Component(StrictModel):
     resonance: tuple[Resonance, ...] = ()
     basis: str | None = None
 
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _plain_sources(cls, value: Any, known: ValidationInfo) -> Any:
+        """Take a plain string for a source of the component's own status."""
+        if not isinstance(value, Mapping):
+            return value
+        status = known.data.get("status", "P")
+        return {
+            key: {"source": item, "status": status} if isinstance(item, str) else item
+            for key, item in value.items()
+        }
+
     @model_validator(mode="after")
     def _one_kind(self) -> Component:
         if bool(self.resonance) == (self.basis is not None):
@@ -105,7 +118,10 @@ class MetaboliteModel(StrictModel):
         asked += [n for p in self.prior for n in (p.numerator, p.denominator)]
         for name in asked:
             if name not in names:
-                raise ValueError(f"no component is named '{name}'.{did_you_mean(name, names)}")
+                raise ValueError(
+                    f"no component is named '{name}'.{did_you_mean(name, names)} "
+                    f"Components: {', '.join(names)}"
+                )
         return self
 
     @property

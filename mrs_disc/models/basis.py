@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mrs_disc.errors import ReadError
+from mrs_disc.errors import ModelError, ReadError
+from mrs_disc.models import Component, MetaboliteModel, basis_path
 from mrs_disc.typing import ComplexArray
 
 _NAMELIST = re.compile(r"[$&](\w+)(.*?)(?:[$&]END\b|^\s*/\s*$)", re.DOTALL | re.I | re.M)
@@ -137,6 +138,37 @@ def read_basis_fid(path: Path) -> tuple[ComplexArray, float | None]:
         fid, dwell_time_s = _read_nifti(path)
     if not np.isfinite(fid).all() or not fid.any():
         raise ReadError(path, "a basis FID has to be finite and not zero throughout")
+    return fid, dwell_time_s
+
+
+def basis_fid(
+    model: MetaboliteModel, name: str, component: Component
+) -> tuple[ComplexArray, float]:
+    """Return the simulated FID of a component and its dwell time in s.
+
+    Parameters
+    ----------
+    model : MetaboliteModel
+        Says the dwell time where the file is silent.
+    name : str
+        The model's name or path, to which the file's path is relative.
+    component : Component
+        One with a `basis`.
+
+    Raises
+    ------
+    ReadError
+        If the file is not there, or not of a known form.
+    ModelError
+        If neither the file nor the model says the dwell time.
+    """
+    fid, dwell_time_s = read_basis_fid(basis_path(name, component))
+    dwell_time_s = dwell_time_s or model.basis_dwell_time_s
+    if dwell_time_s is None:
+        raise ModelError(
+            f"{component.basis}: the file does not say its dwell time; "
+            f"give basis_dwell_time_s at the head of the model {model.name}"
+        )
     return fid, dwell_time_s
 
 

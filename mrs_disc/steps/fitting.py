@@ -16,11 +16,10 @@ from mrs_disc.errors import InputError
 from mrs_disc.models import (
     Component,
     MetaboliteModel,
-    basis_path,
     load_metabolite_model,
     model_reference,
 )
-from mrs_disc.models.basis import read_basis_fid
+from mrs_disc.models.basis import basis_fid
 from mrs_disc.recipe import Recipe
 from mrs_disc.signal.basis import Resonance, component_fid, resample_basis
 from mrs_disc.signal.fit import FitArrays, FitBasis, fit_fid
@@ -160,13 +159,7 @@ def _basis_file_fid(
     n_points: int,
 ) -> ComplexArray:
     """Return the simulated FID of a component at the dwell time of the data."""
-    fid, dwell_time_s = read_basis_fid(basis_path(name, component))
-    dwell_time_s = dwell_time_s or model.basis_dwell_time_s
-    if dwell_time_s is None:
-        raise InputError(
-            f"{component.basis}: the file does not say its dwell time; "
-            "give basis_dwell_time_s at the head of the model"
-        )
+    fid, dwell_time_s = basis_fid(model, name, component)
     broadened = fid * np.exp(-np.pi * component.extra_width_hz * dwell_time_s * np.arange(fid.size))
     return resample_basis(broadened, dwell_time_s, sampling.dwell_time_s, n_points)
 

@@ -66,6 +66,50 @@ def test_mistakes_are_one_line_and_exit_2(capsys, arguments, words):
     assert len(error.strip().splitlines()) == 1
 
 
+COMPONENT = """
+quality_peak = "LAC"
+[[component]]
+name = "LAC"
+source = "Govindaraju 2000"
+status = "V"
+{more}
+"""
+RESONANCE = "[[component.resonance]]\nppm = 1.31\nweight = 3"
+
+
+def checked(folder, more, head=""):
+    path = folder / "mine.toml"
+    path.write_text(f'schema_version = 1\nname = "mine"\n{head}{COMPONENT.format(more=more)}')
+    return run(["model", "check", str(path)])
+
+
+def test_sources_of_single_numbers_may_be_plain_strings(tmp_path):
+    from mrs_disc.models import load_metabolite_model
+
+    sources = '[component.sources]\nppm = "de Graaf"\nj_hz = {source = "own", status = "P"}\n'
+    assert checked(tmp_path, sources + RESONANCE) == 0
+    found = load_metabolite_model(str(tmp_path / "mine.toml")).component[0].sources
+    assert (found["ppm"].source, found["ppm"].status) == ("de Graaf", "V")
+    assert found["j_hz"].status == "P"
+
+
+def test_check_reads_the_basis_files(tmp_path, capsys):
+    basis = tmp_path / "X.raw"
+    assert checked(tmp_path, 'basis = "X.raw"') == 2
+    assert "X.raw: cannot be read" in capsys.readouterr().err
+    basis.write_text(" $NMID\n id='X'\n fmtdat='(2E15.6)'\n $END\n" + "1.0 0.0\n" * 64)
+    assert checked(tmp_path, 'basis = "X.raw"') == 2
+    assert "give basis_dwell_time_s at the head of the model mine" in capsys.readouterr().err
+    assert checked(tmp_path, 'basis = "X.raw"', "basis_dwell_time_s = 4e-4\n") == 0
+
+
+def test_a_mistake_in_the_only_item_of_a_list_counts_once(tmp_path, capsys):
+    assert checked(tmp_path, RESONANCE.replace("1.31", "99")) == 2
+    error = capsys.readouterr().err
+    assert "ppm should be less than or equal to 15. Came: 99." in error
+    assert "more)" not in error
+
+
 # ------------------------------------------------------------------ compare
 
 
