@@ -128,6 +128,9 @@ def run(arguments: Sequence[str]) -> int:
         return _say("interrupted", 130)
     except KeyboardInterrupt:
         return _say("interrupted", 130)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else error.message, err=True)
+        return 2
     except click.ClickException as error:
         return _say(error.format_message(), 2)
     except InputError as error:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from mrs_disc.data import StudyReport
+    from mrs_disc.data import LevelReport, StudyReport
 
 DEFAULT_FORMATS = ("json", "html", "csv")
 
@@ -59,7 +60,19 @@ def command(
     )
     for path in paths:
         click.echo(path)
-    return exit_status(report)
+    status = exit_status(report)
+    if any(_labelled(level) for level in report):
+        click.echo(f"mrs-disc: 'mrs-disc info {study}' shows the names of these files", err=True)
+    return status
+
+
+def _labelled(level: LevelReport) -> bool:
+    """Return whether a failure names a file by level and role, in place of its own name."""
+    failure = level.failure
+    roles = ("metabolite", "water")
+    return failure is not None and any(
+        re.search(rf"\b{re.escape(level.level)}\S*/{role}", failure.message) for role in roles
+    )
 
 
 def exit_status(report: StudyReport) -> int:

@@ -42,7 +42,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         return result
     if "levels" not in found:
         return [found["path"], *(f"  {line}" for line in _entry(found))]
-    result = [f"{found['study_id']}: study of {len(found['levels'])} discs"]
+    result = [f"{found['study_id']}: study of {_count(len(found['levels']), 'disc')}"]
     for entry in found["levels"]:
         run = f" run {entry['run']}" if entry["run"] > 1 else ""
         result.append(f"  {entry['level']}{run}: {_names(entry['path'])}")
@@ -66,14 +66,18 @@ def _entry(entry: dict[str, Any]) -> list[str]:
         f"{entry['format']} (read by {entry['reader']}), {kind[entry['is_water']]}",
         f"{entry['nucleus'] or 'nucleus not stated'}, {_value(entry['spectrometer_mhz'], 'MHz')}, "
         f"dwell time {_value(entry['dwell_time_s'], 's')}",
-        f"{entry['n_points']} points x {entry['n_coils']} coils x "
-        f"{entry['n_transients']} transients",
+        f"{entry['n_points']} points x {_count(entry['n_coils'], 'coil')} x "
+        f"{_count(entry['n_transients'], 'transient')}",
         f"{entry['sequence'] or 'sequence not stated'}, TE {_value(entry['echo_time_s'], 's')}, "
         f"TR {_value(entry['repetition_time_s'], 's')}, {voxel}, "
         f"{entry['manufacturer'] or 'maker not stated'}",
         *(f"note: {note}" for note in entry.get("notes", [])),
         *(f"problem: {problem}" for problem in entry["problems"]),
     ]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _value(value: float | None, unit: str) -> str:

@@ -119,8 +119,8 @@ def _samples(path: Path, sdat: Path, rows: int, samples: int) -> ComplexArray:
     raw = whole(sdat, _MAX_BYTES)
     if len(raw) != rows * samples * 8:
         raise ReadError(
-            path,
-            f"{sdat.name} holds {len(raw)} bytes, but {rows} rows of {samples} complex samples "
+            sdat,
+            f"holds {len(raw)} bytes, but {rows} rows of {samples} complex samples "
             f"need {rows * samples * 8}: cut off, or the SPAR of another scan",
         )
     return read_only(vax_floats(raw).view(np.complex64).reshape(1, rows, samples))

@@ -18,7 +18,7 @@ from os import environ
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mrs_disc.errors import InputError, did_you_mean
+from mrs_disc.errors import InputError, ReadError, did_you_mean
 from mrs_disc.report.files import check_folder, write_files
 from mrs_disc.report.results import RESULTS_NAME, SIGNALS_NAME, canonical_json, results_from
 
@@ -191,14 +191,16 @@ def render_results(
     path = path / RESULTS_NAME if path.is_dir() else path
     check_output(out, formats, dicom_reference, overwrite=overwrite)
     content = read_record(path)
+    beside = path.parent / SIGNALS_NAME
+    needs_signals = any(name in DRAWING or name == "json" for name in formats)
+    if needs_signals and not beside.exists():
+        raise ReadError(beside, f"is not beside {path.name}; keep the two files in one folder")
     digest = sha256(path.read_bytes())
     review = read_review(path.parent, digest)
     if review.n_acts or review.problem:
         results_of(content, path)  # what is laid over has to be sound
         content = reviewed(content, review)
     record = results_of(content, path)
-    beside = path.parent / SIGNALS_NAME
-    needs_signals = any(name in DRAWING or name == "json" for name in formats)
     signals = read_signals(beside, record.signals.sha256) if needs_signals else None
     view = View(
         results=record,

@@ -63,6 +63,35 @@ def test_a_wrong_command_line_is_one_line_and_status_2(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("arguments", [[], ["recipe"], ["model"]])
+def test_without_a_command_the_help_keeps_its_lines(capsys, arguments):
+    assert run(arguments) == 2
+    captured = capsys.readouterr()
+    assert not captured.out
+    assert captured.err.startswith("Usage: mrs-disc")
+    assert captured.err.count("\n") > 5
+
+
+def test_a_failed_level_says_where_its_file_is_named(capsys, tmp_path):
+    (tmp_path / "study.toml").write_text(
+        'schema_version = 1\nstudy_id = "a"\n[[disc]]\nlevel = "L4-L5"\nmetabolite = "x.rda"\n'
+    )
+    assert run(["analyze", str(tmp_path), "-o", str(tmp_path / "out"), "--format", "json"]) == 3
+    failed, hint = capsys.readouterr().err.splitlines()
+    assert failed == "mrs-disc: L4-L5 failed (read): L4-L5/metabolite.rda: there is no such file"
+    assert hint == f"mrs-disc: 'mrs-disc info {tmp_path}' shows the names of these files"
+
+
+def test_results_without_their_signals_say_what_is_not_beside_them(capsys, tmp_path):
+    from mrs_disc import analyze, simulate_study, write_report
+
+    study, _ = simulate_study(seed=1, levels=["L4-L5"])
+    write_report(analyze(study), tmp_path, formats=["json"])
+    (tmp_path / "signals.npz").unlink()
+    assert run(["report", str(tmp_path), "-o", str(tmp_path / "again")]) == 2
+    assert "signals.npz: is not beside results.json" in capsys.readouterr().err
+
+
 def test_a_bug_is_status_1_without_traceback(capsys, monkeypatch):
     import mrs_disc.recipe
 
