@@ -14,6 +14,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -92,7 +93,21 @@ def read_with_sidecar(path: Path, sidecar: Mapping[str, Any] | None) -> Scan:
             )
         samples = _samples(path, stream, header)
     facts = {**(sidecar or {}), **(extension or {})}
-    return _scan(path, header, samples, facts, extension is not None)
+    scan = _scan(path, header, samples, facts, extension is not None)
+    return scan.noted(*_contradictions(extension or {}, sidecar or {}))
+
+
+def _contradictions(extension: Mapping[str, Any], sidecar: Mapping[str, Any]) -> list[str]:
+    """Return what a sidecar says otherwise than the file itself, whose word counts."""
+    notes = []
+    for key in ("EchoTime", "RepetitionTime", "SpectrometerFrequency"):
+        file, beside = (number(_first(facts.get(key))) for facts in (extension, sidecar))
+        if file is not None and beside is not None and not math.isclose(file, beside, rel_tol=1e-3):
+            notes.append(
+                f"the JSON sidecar says {key} {beside:g}, the file's own header {file:g}: "
+                "the header counts; correct one of them"
+            )
+    return notes
 
 
 def read_header(path: Path) -> dict[str, Any]:

@@ -184,6 +184,16 @@ def test_a_frequency_in_hertz_is_mended_and_noted(tmp_path, nifti):
     assert any("Hz" in note for note in scan.notes)
 
 
+def test_a_sidecar_that_contradicts_the_header_is_noted(tmp_path, nifti):
+    path = tmp_path / "two.nii"
+    path.write_bytes(with_extension(nifti, GOOD | {"EchoTime": 0.028}))
+    scan = read_scan(path, {"EchoTime": 0.05, "SpectrometerFrequency": [127.7]})
+    assert scan.echo_time_s == 0.028
+    (note,) = scan.notes
+    assert "EchoTime 0.05, the file's own header 0.028" in note
+    assert not read_scan(path, {"EchoTime": 0.028}).notes
+
+
 def test_an_untagged_dimension_is_taken_as_transients_and_noted(tmp_path, nifti):
     path = tmp_path / "untagged.nii"
     path.write_bytes(with_extension(nifti, {k: v for k, v in GOOD.items() if k != "dim_5"}))
