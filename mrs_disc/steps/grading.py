@@ -59,6 +59,10 @@ MEASURABLE_SD = 3.0
 STRUCTURED_P = 1e-3
 """Probability of so structured a residual from white noise, below which it counts [proposed]."""
 
+INAUDIBLE = 0.3
+"""A residual of less than this share of the noise has no structure that matters: there was none to
+measure it by, as in simulated data without noise."""
+
 _RANK: dict[Verdict, int] = {"good": 0, "acceptable": 1, "poor": 2}
 
 
@@ -309,7 +313,7 @@ def _residual(fit: FitResult, gates: QualityOptions, found: _Findings) -> None:
     else:
         found.passed.append(f"residual {fit.residual_ratio:.2f} times the noise")
     p = fit.residual_whiteness_p
-    if p is not None and p < STRUCTURED_P:
+    if p is not None and p < STRUCTURED_P and fit.residual_ratio > INAUDIBLE:
         found.lower(
             "acceptable", f"the residual has structure (whiteness p = {p:.1g}, {STRUCTURED_P:g})"
         )

@@ -88,6 +88,10 @@ def test_a_sound_spectrum_is_good_and_says_what_it_passed():
     assert quality.linewidth_hz == 14.0
 
 
+def test_a_residual_far_below_the_noise_has_no_structure_that_matters():
+    assert verdict(fit_result(residual_whiteness_p=1e-9, residual_ratio=0.05)).verdict == "good"
+
+
 NOISE = fit_result().spectrum_noise_sd
 MHZ = SAMPLING.spectrometer_mhz
 
