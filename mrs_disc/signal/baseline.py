@@ -35,9 +35,13 @@ Decisions:
   three hundred sweeps over strong humps.
 - Areas scatter normally, with the log-normal's mean and variance, so that they integrate out; one
   in sixteen may then be slightly negative, which does no harm among positive ones.
-- Widths from 45 to 120 Hz, the range of a disc's protein hump: on whole simulated discs PG was 32 %
-  too large where they ended at 90 Hz and is 25 % so now (what is left is the spline below the
-  humps); over humps of 45 to 90 Hz the broader ones cost 2 to 6 % in RMSE.
+- Widths from 45 to 200 Hz: the wide ones are for a broad background that is no hump. On whole
+  simulated discs, where a smooth spline lies below the protein hump, PG is 3 to 4 bounds too large
+  so, 5 where they end at 120 Hz and 7 where they end at 90 Hz; over humps of 45 to 90 Hz the wide
+  ones cost up to 5 % in RMSE.
+- Strengths go down to where the humps together are far below the noise: those stand for no hump at
+  all. Where they ended at 0.5 % of the metabolites, five humps took half a bound from PG in discs
+  that have none. An explicit point of mass at zero did no better.
 """
 
 from __future__ import annotations
@@ -53,13 +57,13 @@ from mrs_disc.typing import ComplexArray, FloatArray, IntArray
 
 MEAN_COUNT = 5.0
 """Humps expected; none has weight too: a strength below the noise is the same as no hump."""
-WIDTHS_HZ = (45.0, 57.0, 73.0, 94.0, 120.0)
-STRENGTH = (0.005, 0.6)
+WIDTHS_HZ = (45.0, 57.0, 73.0, 110.0, 200.0)
+STRENGTH = (0.0002, 1.0)
 """Range of the humps' typical area, in units of the metabolites' area; log-uniform."""
 AREA_LOG_SD = 0.6
 SPACING_HZ = 14.0
 SLOTS = 10
-_STRENGTHS = 16
+_STRENGTHS = 26
 _SEED = 20240601
 _HUMP_S = 0.07  # after this a hump of 45 Hz has fallen to 3e-16
 

@@ -29,7 +29,7 @@ def exact_moments(curvature, force, reference):
     share = baseline.MEAN_COUNT / baseline.SLOTS
     spread = np.exp(baseline.AREA_LOG_SD**2)
     weights, means, seconds = [], [], []
-    for strength in np.exp(np.linspace(*np.log(baseline.STRENGTH), 16)):
+    for strength in np.exp(np.linspace(*np.log(baseline.STRENGTH), 26)):
         mean = strength * reference * np.sqrt(spread)
         variance = mean**2 * (spread - 1)
         for counts in product(range(baseline.SLOTS + 1), repeat=n):
