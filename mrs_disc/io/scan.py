@@ -262,11 +262,16 @@ def number(text: object) -> float | None:
 def positive(value: object, scale: float = 1.0) -> float | None:
     """Return ``value * scale`` where it is a number above zero; else `None`.
 
-    >>> positive("30,0", 1e-3), positive(0), positive("x")
-    (0.03, None, None)
+    Units below one are divided by their whole number, which rounds once: 400 us are 0.0004 s, as
+    another format of the same scan says, not 0.00039999999999999996 s.
+
+    >>> positive("30,0", 1e-3), positive(0), positive("x"), positive(400, 1e-6)
+    (0.03, None, None, 0.0004)
     """
     found = number(value)
-    return found * scale if found is not None and found > 0 else None
+    if found is None or found <= 0:
+        return None
+    return found / round(1 / scale) if scale < 1 else found * scale
 
 
 def seconds(value: object, scale: float, limit: float) -> float | None:
