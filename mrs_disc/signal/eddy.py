@@ -38,6 +38,10 @@ SLOPE_RAD_PER_S = 20.0
 """Prior standard deviation of the first derivative, which flattens what no water shows."""
 
 
+_REFINEMENTS = 6
+"""Steps of the smoother's solution: one alone is off by a tenth of a degree where water is gone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EddyCorrection:
     """A FID without eddy-current phase.
@@ -144,5 +148,21 @@ def _smooth(phase: FloatArray, information: FloatArray, dwell_time_s: float) -> 
     bands[2, :-1] += slope
     bands[2, 1:] += slope
     bands[1, 1:] -= slope
-    smooth = scipy.linalg.solveh_banded(bands, information * phase, check_finite=False)
-    return np.asarray(smooth, dtype=float)
+    factor = scipy.linalg.cholesky_banded(bands, check_finite=False)
+    smooth, largest = np.zeros(n), np.inf
+    for _ in range(_REFINEMENTS):
+        # from differences, not from the summed bands: those round the information away
+        residual = information * (phase - smooth)
+        pull = slope * np.diff(smooth)
+        residual[:-1] += pull
+        residual[1:] -= pull
+        pull = bend * np.diff(smooth, 2)
+        residual[:-2] -= pull
+        residual[1:-1] += 2 * pull
+        residual[2:] -= pull
+        step = scipy.linalg.cho_solve_banded((factor, False), residual, check_finite=False)
+        if not np.abs(step).max() < largest:
+            break  # as far as these numbers go
+        largest = float(np.abs(step).max())
+        smooth += step
+    return smooth
