@@ -128,6 +128,21 @@ def correct_eddy_currents(
     )
 
 
+def _factor(bands: FloatArray) -> FloatArray:
+    """Return a Cholesky factor; over long FIDs rounding makes the bands indefinite, so lift them.
+
+    The refinement works with the true equations, so that a lift by rounding changes no solution.
+    """
+    for lift in (0.0, 1e-15, 1e-14, 1e-13, 1e-12):
+        lifted = bands.copy()
+        lifted[2] *= 1 + lift
+        try:
+            return np.asarray(scipy.linalg.cholesky_banded(lifted, check_finite=False))
+        except np.linalg.LinAlgError:
+            continue
+    raise InputError("the water reference is too long to take its phase evolution from")
+
+
 def _smooth(phase: FloatArray, information: FloatArray, dwell_time_s: float) -> FloatArray:
     """Whittaker smoother: weights from the data, priors on slope and curvature, banded solve."""
     n = len(phase)
@@ -148,7 +163,7 @@ def _smooth(phase: FloatArray, information: FloatArray, dwell_time_s: float) -> 
     bands[2, :-1] += slope
     bands[2, 1:] += slope
     bands[1, 1:] -= slope
-    factor = scipy.linalg.cholesky_banded(bands, check_finite=False)
+    factor = _factor(bands)
     smooth, largest = np.zeros(n), np.inf
     for _ in range(_REFINEMENTS):
         # from differences, not from the summed bands: those round the information away

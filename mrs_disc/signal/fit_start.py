@@ -52,7 +52,8 @@ def noise_sd(fid: ComplexArray) -> float:
     Returns
     -------
     float
-        Never zero: at least 1e-9 of the largest point.
+        Never below a millionth of the largest point: no scanner resolves more, and priors need
+        a noise to be compared with.
 
     Notes
     -----
@@ -74,7 +75,7 @@ def noise_sd(fid: ComplexArray) -> float:
     # A clipped exponential keeps this part of its mean.
     share = 1 - cut * np.exp(-cut) / (1 - np.exp(-cut))
     variance = 0.5 * float(kept.mean()) / share
-    return float(max(variance**0.5, 1e-9 * largest))
+    return float(max(variance**0.5, 1e-6 * largest))
 
 
 def grid_starts(

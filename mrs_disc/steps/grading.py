@@ -112,10 +112,10 @@ def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality
     gates = recipe.quality
     found = _Findings()
     _what_was_measured(fit, preprocessed, gates, found)
-    if not fit.converged:
-        found.lower("poor", fit.reason or "the fit did not converge")
     snr = _snr(fit, gates, found)
     linewidth_hz = _linewidth(fit, gates, found)
+    if not fit.converged:  # after what a reader of spectra looks for first
+        found.lower("poor", fit.reason or "the fit did not converge")
     residual_water = _residual_water(fit, preprocessed, gates, found)
     _transients(preprocessed, gates, found)
     _residual(fit, gates, found)
