@@ -64,7 +64,7 @@ def test_a_row_per_disc_with_the_numbers_of_the_results(results, canned_result):
     ]
     record = json.loads(canned_result.read_text())
     for row, level in zip(table[:3], record["levels"], strict=True):
-        assert float(row["score"]) == level["score"]["value"]
+        assert row["score"] == cell(level["score"]["value"])
         assert row["label"] == level["score"]["label"]
         for part in ("value", "sd", "low", "high"):
             name = "LAC/PG" + ("" if part == "value" else f"_{part}")

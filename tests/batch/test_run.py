@@ -323,6 +323,7 @@ def test_sessions_inside_a_participants_folder_stay(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["sub-01"]
 
 
+@pytest.mark.slow
 def test_many_participants_at_once_as_bids_apps_are_run(simulated, once, tmp_path):
     out = tmp_path / "out"
     runs = [
