@@ -53,7 +53,7 @@ def test_the_python_of_readme_is_true(monkeypatch):
     assert failed == 0
 
 
-@pytest.mark.parametrize("name", ["accuracy"])
+@pytest.mark.parametrize("name", ["accuracy", "challenge"])
 def test_tables_have_their_place(name):
     assert f"<!-- begin: {name} -->" in README
     assert f"<!-- end: {name} -->" in README

@@ -42,20 +42,28 @@ def fill(readme: str, name: str, content: str) -> str:
     return pattern.sub(lambda marks: f"{marks[1]}{content}\n{marks[2]}", readme)
 
 
+def stamped(command: list[str]) -> str:
+    """Return what a command prints, with when and where it ran."""
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    shown = " ".join(word if "/" not in word else "FOLDER" for word in command)
+    return (
+        f"`mrs-disc {shown}`, {today}, {processor()}; written by `tests/tools/readme_tables.py`."
+        f"\n\n```text\n{output_of(command)}\n```"
+    )
+
+
 def main() -> None:
-    """Run the validation and write its table."""
+    """Run what was asked for and write its table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--discs", default="1000")
     parser.add_argument("--seed", default="7")
+    parser.add_argument("--challenge", help="folder of the public challenge: only that table")
     options = parser.parse_args()
-    command = ["validate", "--scope", "fit", "--discs", options.discs, "--seed", options.seed]
-    table = output_of(command)
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    content = (
-        f"`mrs-disc {' '.join(command)}`, {today}, {processor()}; "
-        f"written by `tests/tools/readme_tables.py`.\n\n```text\n{table}\n```"
-    )
-    README.write_text(fill(README.read_text(), "accuracy", content))
+    name, command = "accuracy", ["validate", "--scope", "fit"]
+    command += ["--discs", options.discs, "--seed", options.seed]
+    if options.challenge:
+        name, command = "challenge", ["validate", "--challenge", options.challenge]
+    README.write_text(fill(README.read_text(), name, stamped(command)))
 
 
 if __name__ == "__main__":
