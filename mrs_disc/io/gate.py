@@ -173,7 +173,7 @@ def _combined(scan: Scan, n_points: int) -> ComplexArray:
 
 def _power(scan: Scan, window_s: float) -> tuple[FloatArray, FloatArray, float] | None:
     """Return the offset from the carrier (ppm), power without the noise floor, and that floor."""
-    if scan.dwell_time_s is None or scan.spectrometer_mhz is None:
+    if not scan.dwell_time_s or not scan.spectrometer_mhz:
         return None
     dwell, mhz = scan.dwell_time_s, scan.spectrometer_mhz
     if not 2 * _NEAREST_PPM < 1.0 / dwell / mhz < 1e3:

@@ -122,7 +122,8 @@ class Scan:
         """Edge lengths from the affine, mm; `None` for the placeholders of unlocalised data."""
         if self.voxel_affine is None:
             return None
-        a, b, c = (float(v) for v in np.linalg.norm(self.voxel_affine[:3, :3], axis=0))
+        with np.errstate(over="ignore"):  # infinite: no size
+            a, b, c = (float(v) for v in np.linalg.norm(self.voxel_affine[:3, :3], axis=0))
         return (a, b, c) if min(a, b, c) > 0 and max(a, b, c) < 1000 else None
 
     def noted(self, *notes: str) -> Scan:
@@ -132,7 +133,7 @@ class Scan:
 
 def read_only(signal: ComplexArray) -> ComplexArray:
     """Return the array as complex64 and read-only, without a copy where it is complex64."""
-    with np.errstate(over="ignore"):  # what overflows is refused as not finite
+    with np.errstate(over="ignore", invalid="ignore"):  # refused as not finite
         single: ComplexArray = np.asarray(signal).astype(np.complex64, copy=False)
     single.flags.writeable = False
     return single

@@ -133,7 +133,8 @@ def read_basis_fid(path: Path) -> tuple[ComplexArray, float | None]:
     if is_lcmodel_raw(head):
         raw = read_lcmodel_raw(path)
         scale = (raw.number("tramp") or 1.0) / (raw.number("volume") or 1.0)
-        fid, dwell_time_s = raw.fid * scale, raw.dwell_time_s
+        with np.errstate(over="ignore", invalid="ignore"):  # refused below as not finite
+            fid, dwell_time_s = raw.fid * scale, raw.dwell_time_s
     else:
         fid, dwell_time_s = _read_nifti(path)
     if not np.isfinite(fid).all() or not fid.any():
