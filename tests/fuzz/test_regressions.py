@@ -1,0 +1,65 @@
+"""What mutants of real files once broke, each as the smallest file that did it."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mrs_disc.errors import InputError
+from mrs_disc.io import read_scan
+from mrs_disc.io.gate import examine
+from mrs_disc.io.scan import Scan
+from mrs_disc.models.basis import read_basis_fid
+
+
+def test_a_twix_record_of_no_channels_and_no_length_ends(tmp_path):
+    """The library follows such a record to itself, for ever."""
+    head = struct.pack("<2I", 10240, 4) + b"Config\0"
+    record = struct.pack("<I", 1) + bytes(124)
+    path = tmp_path / "meas.dat"
+    path.write_bytes(head.ljust(10240, b"\0") + record + bytes(4096))
+    with pytest.raises(InputError, match="record at byte 10240 has 0 bytes"):
+        read_scan(path)
+
+
+@pytest.mark.parametrize("word", ["inf", "-inf", "nan", "1e400"])
+def test_a_number_that_is_none_is_refused_without_a_warning(tmp_path, word):
+    text = tmp_path / "spectrum.txt"
+    text.write_text(f"{word} 1.0\n" + "1.0 2.0\n" * 2000)
+    with pytest.raises(InputError):
+        read_scan(text)
+    raw = tmp_path / "spectrum.RAW"
+    raw.write_text(f" $NMID ID='x', FMTDAT='(2E15.6)'\n $END\n {word} 1.0\n" + " 1.0 2.0\n" * 500)
+    with pytest.raises(InputError):
+        read_basis_fid(raw)
+
+
+def test_a_signalling_not_a_number_is_refused_without_a_warning(rda):
+    content = rda.read_bytes()
+    rda.write_bytes(content[:-16] + b"\1\0\0\0\0\0\xf0\x7f" + content[-8:])
+    with pytest.raises(InputError, match="not numbers"):
+        read_scan(rda)
+
+
+def test_a_voxel_beyond_all_numbers_has_no_size(rda):
+    affine = np.eye(4) * 1e200
+    assert replace(read_scan(rda), voxel_affine=affine).voxel_size_mm is None
+
+
+@pytest.mark.parametrize("name", ["dwell_time_s", "spectrometer_mhz"])
+def test_a_zero_is_no_division(rda, name):
+    scan: Scan = replace(read_scan(rda), **{name: 0.0})
+    examine(scan)
+
+
+@pytest.fixture
+def rda(tmp_path) -> Path:
+    from mrs_disc.simulate import simulate_study
+    from mrs_disc.simulate.dataset import write_study
+
+    study, _ = simulate_study(1, levels=["L4-L5"], anatomy=False)
+    return write_study(tmp_path / "study", study, None, form="rda") / "L4-L5_press.rda"
