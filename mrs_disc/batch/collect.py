@@ -20,7 +20,7 @@ from typing import Any, TextIO
 from urllib.parse import quote
 
 from mrs_disc import __version__
-from mrs_disc.batch.lock import STATE_FOLDER
+from mrs_disc.batch.lock import STATE_FOLDER, clear_scratch, scratch
 from mrs_disc.batch.work import FAILURE, RESULTS, read_json
 from mrs_disc.errors import InputError, OutputError, ReadError
 from mrs_disc.report.review_log import (
@@ -159,9 +159,10 @@ def collect_results(out: Path) -> Collected:
         raise InputError(f"{out}: no study has a result in it; 'mrs-disc batch' writes them")
     found = Collected()
     state = out / STATE_FOLDER
-    spool = state / f".rows.{os.getpid()}"
+    spool = scratch(state, "rows")
     try:
         state.mkdir(exist_ok=True)
+        clear_scratch(state)
         with spool.open("w", encoding="utf-8") as rows:
             _write_whole(out / FAILURES_TABLE, lambda file: _spool(out, rows, file, found))
         _write_whole(out / LEVELS_TABLE, lambda file: _write_levels(file, spool, found))
@@ -377,7 +378,7 @@ def _pretty(content: Mapping[str, Any]) -> str:
 
 def _write_whole(path: Path, write: Callable[[TextIO], Any]) -> None:
     """Let a function write a file, which appears under its name when it is whole."""
-    temporary = path.parent / STATE_FOLDER / f".{path.name}.{os.getpid()}"
+    temporary = scratch(path.parent / STATE_FOLDER, path.name)
     try:
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
             write(file)

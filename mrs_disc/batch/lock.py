@@ -223,13 +223,14 @@ class ShardLock:
 
     def _clear_unfinished(self) -> None:
         """Take away what killed runs left unfinished: folders whose claim is gone."""
+        clear_scratch(self._folder)
         for folder in self._folder.glob("*.work"):
             if not folder.with_suffix(".lock").exists():
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _write(self, owner: Owner) -> None:
         content = json.dumps({"claim": asdict(self._claim), "owner": asdict(owner)}) + "\n"
-        temporary = self._path.with_name(f".{self._path.name}.{owner.pid}")
+        temporary = scratch(self._folder, self._path.name)
         temporary.write_text(content, encoding="utf-8")
         temporary.replace(self._path)
 
@@ -261,6 +262,23 @@ def _read(path: Path) -> tuple[Claim, Owner] | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def scratch(folder: Path, name: str) -> Path:
+    """Return a path for a file of this process that is not whole yet."""
+    return folder / f".{name}.{_host_mark()}.{os.getpid()}"
+
+
+def clear_scratch(folder: Path) -> None:
+    """Take away such files of processes of this host that are gone."""
+    for path in folder.glob(f".*.{_host_mark()}.*"):
+        pid = path.name.rpartition(".")[2]
+        if pid.isdecimal() and not Path(f"/proc/{pid}").exists() and Path("/proc/self").exists():
+            path.unlink(missing_ok=True)
+
+
+def _host_mark() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from typing import Any
 
 from mrs_disc.analysis import load_models
 from mrs_disc.batch.collect import Collected, collect_results
-from mrs_disc.batch.lock import STATE_FOLDER, Claim, ShardLock
+from mrs_disc.batch.lock import STATE_FOLDER, Claim, ShardLock, scratch
 from mrs_disc.batch.plan import Task, find_tasks, participant_ids
 from mrs_disc.batch.pool import Lost, Pool
 from mrs_disc.batch.progress import Progress, Silent
@@ -307,7 +307,7 @@ def _remember_source(dataset: Path, out: Path) -> None:
     """Note where the dataset lies, relative to the output, for `collect`."""
     path = out / STATE_FOLDER / SOURCE
     relative = os.path.relpath(dataset.resolve(), out.resolve()).replace(os.sep, "/")
-    temporary = path.with_name(f".{SOURCE}.{os.getpid()}")
+    temporary = scratch(path.parent, SOURCE)
     try:
         temporary.write_text(json.dumps({"path": relative}) + "\n", encoding="utf-8")
         temporary.replace(path)
