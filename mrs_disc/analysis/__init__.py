@@ -129,7 +129,7 @@ def analyze(
         comparison=compare_discs(reports),
         clinical=study.clinical,
         anatomy=anatomy,
-        notices=(RESEARCH_USE, *study.notes, *notices),
+        notices=(RESEARCH_USE, *study.notes, *notices, *_mixed_fields(reports)),
         score_model_card=models.score.model_dump(mode="json"),
     )
 
@@ -211,6 +211,22 @@ def _completeness(reports: Sequence[LevelReport], min_levels: int) -> Completene
         min_levels=min_levels,
         met=len(usable) >= min_levels,
         missing=tuple(level for level in levels if level not in usable),
+    )
+
+
+def _mixed_fields(reports: Sequence[LevelReport]) -> tuple[str, ...]:
+    """Say where the levels were not measured at one field strength: one examination is."""
+    found = {
+        round(report.measurement.preprocessed.fid.sampling.spectrometer_mhz): report.level
+        for report in reports
+        if report.measurement is not None
+    }
+    if not found or max(found) <= 1.05 * min(found):
+        return ()
+    where = " and ".join(f"{mhz} MHz ({level})" for mhz, level in sorted(found.items()))
+    return (
+        f"The levels were measured at different fields, {where}: files of another examination "
+        "may be among them, and amounts are compared as if alike.",
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from mrs_disc.data import LevelReport, StudyReport
+    from mrs_disc.data import StudyReport
 
 DEFAULT_FORMATS = ("json", "html", "csv")
 
@@ -60,24 +60,15 @@ def command(
     )
     for path in paths:
         click.echo(path)
-    status = exit_status(report)
-    if any(_labelled(level) for level in report):
-        click.echo(f"mrs-disc: 'mrs-disc info {study}' shows the names of these files", err=True)
-    return status
+    return exit_status(report, study)
 
 
-def _labelled(level: LevelReport) -> bool:
-    """Return whether a failure names a file by level and role, in place of its own name."""
-    failure = level.failure
-    roles = ("metabolite", "water")
-    return failure is not None and any(
-        re.search(rf"\b{re.escape(level.level)}\S*/{role}", failure.message) for role in roles
-    )
-
-
-def exit_status(report: StudyReport) -> int:
+def exit_status(report: StudyReport, study: Path) -> int:
     """Return 3 where a level failed, with one line on stderr for each, else 0."""
     failures = [(r.level, r.failure) for r in report if r.failure is not None]
     for level, failure in failures:
-        click.echo(f"mrs-disc: {level} failed ({failure.stage}): {failure.message}", err=True)
+        line = f"mrs-disc: {level} failed ({failure.stage}): {failure.message}"
+        if re.search(rf"\b{level}\S*/(metabolite|water)", failure.message):
+            line += f" ('mrs-disc info {study}' shows the names of its files)"
+        click.echo(line, err=True)
     return 3 if failures else 0

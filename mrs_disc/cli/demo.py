@@ -39,4 +39,4 @@ def command(output: Path | None) -> int:
     click.echo("")
     page = next(path for path in paths if path.suffix == ".html")
     click.echo(f"The study is simulated. Report: {page}")
-    return exit_status(report)
+    return exit_status(report, demo_study())

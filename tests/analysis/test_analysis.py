@@ -101,3 +101,13 @@ def test_the_steps_of_the_api_are_those_of_the_analysis(study, report):
     fitted = md.fit(preprocessed, report.recipe)
     assert np.array_equal(fitted.amplitude, report["L4-L5"].measurement.fit.amplitude)
     assert fitted.names[0] == "PG"
+
+
+def test_levels_of_different_fields_are_noticed(study, report):
+    assert not any("different fields" in notice for notice in report.notices)
+    acquisition = study["L4-L5"]
+    weaker = replace(acquisition.metabolite.sampling, spectrometer_mhz=63.9)
+    signal = RawSignal(signal=acquisition.metabolite.signal, sampling=weaker)
+    odd = replace(acquisition, metabolite=signal, water=None)
+    mixed = md.analyze(with_level(study, "L4-L5", lambda: odd))
+    assert any("64 MHz (L4-L5)" in notice for notice in mixed.notices)
