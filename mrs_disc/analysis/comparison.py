@@ -4,6 +4,11 @@ What a comparison assumes: the discs were measured alike (coil, echo time, voxel
 measurement errors are independent. The difference to the patient's median shares the disc's own
 error with the median; the draws know that. A difference says how a disc stands among its
 neighbours, not whether it hurts: where all discs are alike it is about zero for each.
+
+Decision: discs are compared by log(acidity/structure), as the score is, where it is known of each.
+A disc with hardly any acid has only an upper limit of it; were such discs left out, a patient
+with one painful disc would have nothing to compare it with. Then all are compared by
+acidity/structure itself, whose error is as well known near zero.
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ from mrs_disc.data import Comparison, Difference, LevelReport, ReferenceComparis
 from mrs_disc.typing import FloatArray
 
 QUANTITY = "log(acidity/structure)"
+LINEAR = "acidity/structure"
 MIN_DISCS = 3
 ASSUMES = (
     "assumes that the discs were measured alike and that their errors are independent; where all "
@@ -38,19 +44,24 @@ def compare_discs(levels: Sequence[LevelReport]) -> Comparison:
     Returns
     -------
     Comparison
-        Of log(acidity/structure): differences with 95 % intervals, from three usable discs on;
-        with fewer, the reason.
+        Differences with 95 % intervals, from three usable discs on, of log(acidity/structure),
+        or of acidity/structure where some disc has only an upper limit; with fewer, the reason.
     """
     names = dict.fromkeys(r.level for r in levels)
     best = [best_run([r for r in levels if r.level == name]) for name in names]
-    discs = [r for r in best if r.usable and _measured(r)]
+    usable = [r for r in best if r.usable]
+    logarithms = [r for r in usable if _measured(r, QUANTITY)]
+    linear = [r for r in usable if _measured(r, LINEAR)]
+    name, discs = QUANTITY, logarithms
+    if len(linear) > len(logarithms):
+        name, discs = LINEAR, linear
     if len(discs) < MIN_DISCS:
         return Comparison(
-            quantity=QUANTITY,
-            reason=f"{len(discs)} usable discs with {QUANTITY}; at least {MIN_DISCS} are needed",
+            quantity=name,
+            reason=f"{len(discs)} usable discs with {name}; at least {MIN_DISCS} are needed",
         )
-    draws = _draws(discs)
-    values = np.array([_value(d) for d in discs])
+    values = np.array([_value(d, name) for d in discs])
+    draws = _draws(discs, values, name)
     middle = np.median(draws, axis=0)
     firmest = _best_structure(discs)
     references = [_against("median", discs, values - np.median(values), draws - middle)]
@@ -58,33 +69,39 @@ def compare_discs(levels: Sequence[LevelReport]) -> Comparison:
         references.append(
             _against(discs[firmest].level, discs, values - values[firmest], draws - draws[firmest])
         )
-    return Comparison(quantity=QUANTITY, references=tuple(references), assumes=ASSUMES)
+    return Comparison(quantity=name, references=tuple(references), assumes=ASSUMES)
 
 
-def _measured(report: LevelReport) -> bool:
+def _measured(report: LevelReport, name: str) -> bool:
     assert report.measurement is not None
-    quantity = report.measurement.quantities.values.get(QUANTITY)
+    quantity = report.measurement.quantities.values.get(name)
     return quantity is not None and quantity.value is not None and quantity.sd is not None
 
 
-def _value(report: LevelReport) -> float:
+def _value(report: LevelReport, name: str) -> float:
+    """Return the value as measured: a ratio is not cut at zero before it is compared."""
     assert report.measurement is not None
-    value = report.measurement.quantities[QUANTITY].value
+    quantities = report.measurement.quantities
+    sums = quantities.factors.get("sums", {})
+    if name == LINEAR and {"acidity", "structure"} <= set(sums):
+        return float(sums["acidity"]["value"] / sums["structure"]["value"])
+    value = quantities[name].value
     assert value is not None
     return value
 
 
-def _draws(discs: Sequence[LevelReport]) -> FloatArray:
+def _draws(discs: Sequence[LevelReport], values: FloatArray, name: str) -> FloatArray:
     """Return draws of the values, shape (disc, draw), as lopsided as their intervals."""
     rows = []
     normals = np.random.default_rng(_SEED).standard_normal((len(discs), _DRAWS // 2))
-    for report, z in zip(discs, normals, strict=True):
+    for report, value, z in zip(discs, values, normals, strict=True):
         assert report.measurement is not None
-        quantity = report.measurement.quantities[QUANTITY]
-        value = _value(report)
+        quantity = report.measurement.quantities[name]
         assert quantity.sd is not None
-        below = (value - quantity.low) / 1.959964 if quantity.low is not None else quantity.sd
-        above = (quantity.high - value) / 1.959964 if quantity.high is not None else quantity.sd
+        below = above = quantity.sd
+        if quantity.limit is None:  # the ends of a limit are no interval about the value
+            below = below if quantity.low is None else (value - quantity.low) / 1.959964
+            above = above if quantity.high is None else (quantity.high - value) / 1.959964
         both = np.concatenate([z, -z])
         rows.append(value + np.where(both < 0, below, above) * both)
     return np.array(rows)

@@ -3,7 +3,8 @@
 A change is the last value less the first. Its interval adds the errors of both in quadrature, each
 side by itself, so that lopsided intervals stay lopsided. What both examinations share (relaxation
 times assumed for a grade, a lineshape the model does not know) cancels and makes the interval too
-wide rather than too narrow. Where a value is an upper limit there is no change to tell.
+wide rather than too narrow. A value below two standard deviations enters a difference with its
+standard deviation, as it was measured; the logarithm of one does not exist, and its ratio counts.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from mrs_disc.data import Quantity, level_order
 
 COMPARED = (
     "log(acidity/structure)",
+    "acidity/structure",
     "LAC/PG",
     "LAAL/PG",
     "CHO/PG",
@@ -24,6 +26,8 @@ COMPARED = (
     "structure/water",
 )
 """Quantities whose change is told, where they could be had."""
+
+Z95 = 1.959964
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,21 +102,23 @@ def course(examinations: Sequence[Examination]) -> Course:
 
 
 def _known(runs: Sequence[Mapping[str, Quantity]], quantity: str) -> list[float]:
-    """Return the values of the runs that have one, upper limits left out."""
-    found = [run.get(quantity) for run in runs]
-    return [q.value for q in found if q is not None and q.value is not None and q.limit is None]
+    """Return the values of the runs that have one, as measured."""
+    found = [_ends(q) for run in runs if (q := run.get(quantity)) is not None]
+    return [ends[0] for ends in found if ends is not None]
 
 
 def _change(level: str, quantity: str, values: Sequence[Quantity | None]) -> Change:
-    measured = [q for q in values if q is not None and q.value is not None]
+    seen = [q for q in values if q is not None and (q.value is not None or q.limit is not None)]
     reason, difference, low, high = "", None, None, None
-    if len(measured) < 2:
+    if len(seen) < 2:
         why = next((q.reason for q in values if q is not None and q.value is None), "")
-        reason = ("measured once" if measured else "never measured") + (f" ({why})" if why else "")
-    elif any(q.limit is not None for q in (measured[0], measured[-1])):
-        reason = "an upper limit is no value to take a difference of"
+        reason = ("measured once" if seen else "never measured") + (f" ({why})" if why else "")
     else:
-        difference, low, high = difference_of(measured[0], measured[-1])
+        ends = _ends(seen[0]), _ends(seen[-1])
+        if ends[0] is None or ends[1] is None:
+            reason = "an upper limit has no logarithm to take a difference of: see the ratio"
+        else:
+            difference, low, high = difference_of(ends[0], ends[1])
     return Change(
         level=level,
         quantity=quantity,
@@ -124,15 +130,32 @@ def _change(level: str, quantity: str, values: Sequence[Quantity | None]) -> Cha
     )
 
 
-def difference_of(first: Quantity, last: Quantity) -> tuple[float, float | None, float | None]:
-    """Return last - first with its 95 % interval, the errors taken as independent."""
-    assert first.value is not None
-    assert last.value is not None
-    difference = last.value - first.value
-    ends = (first.low, first.high, last.low, last.high)
-    if any(end is None for end in ends):
+Ends = tuple[float, float | None, float | None]
+"""A value with the lower and upper end of its 95 % interval."""
+
+
+def _ends(quantity: Quantity) -> Ends | None:
+    """Return value and interval; of an upper limit what lies behind it, if it can be told."""
+    if quantity.value is None:
+        return None
+    if quantity.limit is None:
+        return quantity.value, quantity.low, quantity.high
+    if quantity.sd is None:
+        return None
+    half = Z95 * quantity.sd
+    return quantity.value, quantity.value - half, quantity.value + half
+
+
+def difference_of(first: Ends, last: Ends) -> Ends:
+    """Return last - first with its 95 % interval, the errors taken as independent.
+
+    >>> [round(x, 3) for x in difference_of((1.0, 0.7, 1.3), (2.0, 1.6, 2.4))]
+    [1.0, 0.5, 1.5]
+    """
+    (value, low, high), (later, later_low, later_high) = first, last
+    difference = later - value
+    if low is None or high is None or later_low is None or later_high is None:
         return difference, None, None
-    first_low, first_high, last_low, last_high = (float(end) for end in ends if end is not None)
-    below = sqrt((last.value - last_low) ** 2 + (first_high - first.value) ** 2)
-    above = sqrt((last_high - last.value) ** 2 + (first.value - first_low) ** 2)
+    below = sqrt((later - later_low) ** 2 + (high - value) ** 2)
+    above = sqrt((later_high - later) ** 2 + (value - low) ** 2)
     return difference, difference - below, difference + above

@@ -123,32 +123,41 @@ def _notes(records: list[Results]) -> list[str]:
     return notes
 
 
-def _point(quantity: Quantity | None) -> tuple[float, float, float] | None:
-    if quantity is None or quantity.value is None or quantity.limit is not None:
+def _point(quantity: Quantity | None) -> tuple[float | None, float | None, float] | None:
+    """Return value, low and high for the chart; of an upper limit only that."""
+    if quantity is None:
+        return None
+    if quantity.limit is not None:
+        return None if quantity.high is None else (None, None, quantity.high)
+    if quantity.value is None:
         return None
     low = quantity.value if quantity.low is None else quantity.low
     high = quantity.value if quantity.high is None else quantity.high
     return quantity.value, low, high
 
 
+def _number(value: float, sign: str = "") -> str:
+    return format(value, f"{sign}.3g").replace("-", "\N{MINUS SIGN}")
+
+
 def _text(quantity: Quantity | None) -> str:
     if quantity is None:
         return "–"
     if quantity.limit is not None and quantity.high is not None:
-        return f"< {quantity.high:.3g}"
+        return f"< {_number(quantity.high)}"
     if quantity.value is None:
         return "–"
     if quantity.low is None or quantity.high is None:
-        return f"{quantity.value:.3g}"
-    return f"{quantity.value:.3g} ({quantity.low:.3g} to {quantity.high:.3g})"
+        return _number(quantity.value)
+    return f"{_number(quantity.value)} ({_number(quantity.low)} to {_number(quantity.high)})"
 
 
 def _row(change: Change) -> dict[str, Any]:
     text = change.reason
     if change.difference is not None:
-        text = f"{change.difference:+.3g}"
+        text = _number(change.difference, "+")
         if change.low is not None and change.high is not None:
-            text += f" ({change.low:+.3g} to {change.high:+.3g})"
+            text += f" ({_number(change.low, '+')} to {_number(change.high, '+')})"
     return {
         "level": change.level,
         "quantity": change.quantity,

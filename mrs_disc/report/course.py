@@ -12,13 +12,17 @@ from mrs_disc.constants import RESEARCH_USE
 WIDTH, HEIGHT, LEFT, TOP = 640, 280, 60, 16
 _COLOURS = ("#1b4f8f", "#9a1b1b", "#2e6b2e", "#8a5a00", "#5b3a8c", "#00666e", "#7a2f5c")
 
+Point = tuple[float | None, float | None, float]
+
 
 def course_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Return the changes as a table: one row per level and quantity, empty where unknown."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    for row in rows:
+        cells = {k: f"{v:.10g}" if isinstance(v, float) else v for k, v in row.items()}
+        writer.writerow(cells)
     return text.getvalue().encode("utf-8")
 
 
@@ -28,7 +32,7 @@ def course_html(
     changes: Sequence[Mapping[str, Any]],
     repeatability: Sequence[Mapping[str, Any]],
     notes: Sequence[str],
-    chart: Mapping[str, Sequence[tuple[float, float, float] | None]],
+    chart: Mapping[str, Sequence[Point | None]],
     quantity: str,
 ) -> bytes:
     """Return the page.
@@ -44,7 +48,7 @@ def course_html(
     notes : sequence of str
         What a reader has to know before believing a change.
     chart : mapping
-        Level to (value, low, high) per examination, `None` where there is none.
+        Level to (value, low, high) per examination; (None, None, limit) for an upper limit.
     quantity : str
         What the chart shows.
     """
@@ -74,15 +78,15 @@ def course_html(
     )
 
 
-def _drawing(
-    chart: Mapping[str, Sequence[tuple[float, float, float] | None]], count: int
-) -> dict[str, Any] | None:
+def _drawing(chart: Mapping[str, Sequence[Point | None]], count: int) -> dict[str, Any] | None:
     """Return what the chart's lines and marks are, in pixels; `None` where nothing is known."""
     known = [point for points in chart.values() for point in points if point is not None]
     if not known:
         return None
-    low, high = min(p[1] for p in known), max(p[2] for p in known)
-    span = (high - low) or 1.0
+    ends = [end for point in known for end in point if end is not None]
+    margin = 0.05 * (max(ends) - min(ends)) or 0.5  # no mark on the frame
+    low, high = min(ends) - margin, max(ends) + margin
+    span = high - low
     bottom, right = HEIGHT - 44, WIDTH - 130
 
     def y(value: float) -> float:
@@ -91,16 +95,28 @@ def _drawing(
     series = []
     for n, (level, points) in enumerate(chart.items()):
         shift = 6.0 * (n - (len(chart) - 1) / 2)
-        marks = [
-            {"x": _x(k, count, right) + shift, "y": y(p[0]), "low": y(p[1]), "high": y(p[2])}
-            for k, p in enumerate(points)
-            if p is not None
-        ]
-        if marks:
-            line = " ".join(f"{m['x']:.1f},{m['y']:.1f}" for m in marks)
-            colour = _COLOURS[n % len(_COLOURS)]
-            series.append({"level": level, "marks": marks, "line": line, "colour": colour})
-    ticks = [{"y": y(low + f * span), "text": f"{low + f * span:.2f}"} for f in (0, 0.5, 1)]
+        marks, limits = [], []
+        for k, point in enumerate(points):
+            x = _x(k, count, right) + shift
+            if point is None:
+                continue
+            value, below, above = point
+            if value is None or below is None:
+                limits.append({"x": x, "y": y(above)})
+            else:
+                marks.append({"x": x, "y": y(value), "low": y(below), "high": y(above)})
+        if marks or limits:
+            series.append(
+                {
+                    "level": level,
+                    "marks": marks,
+                    "limits": limits,
+                    "line": " ".join(f"{m['x']:.1f},{m['y']:.1f}" for m in marks),
+                    "colour": _COLOURS[n % len(_COLOURS)],
+                }
+            )
+    levels = [low, low + span / 2, low + span]
+    ticks = [{"y": y(v), "text": f"{v:.2f}".replace("-", "\N{MINUS SIGN}")} for v in levels]
     places = [_x(k, count, right) for k in range(count)]
     return {"series": series, "ticks": ticks, "places": places, "bottom": bottom, "right": right}
 

@@ -116,7 +116,7 @@ def test_a_mistake_in_the_only_item_of_a_list_counts_once(tmp_path, capsys):
 def quantity(value, half, limit=None):
     return {
         "value": value,
-        "sd": half / 1.96,
+        "sd": None if limit else half / 1.96,  # as a limited logarithm has it
         "low": 0.0 if limit else value - half,
         "high": value + half,
         "limit": limit,
@@ -234,6 +234,35 @@ def test_limits_and_missing_values_give_a_reason_and_no_number(tmp_path):
     assert table["L5-S1", LOG]["reason"] == "measured once"
     assert "no water reference" in table["L4-L5", "PG/water"]["reason"]
     assert first
+
+
+def test_a_ratio_below_its_limit_changes_by_what_was_measured(tmp_path):
+    """A logarithm has no value there, the ratio has: 0.05 and 0.30, each with its own error."""
+    folders = []
+    for name, value, sd in (("a", 0.05, 0.06), ("b", 0.30, 0.08)):
+        entry = level("L4-L5", -1.0, 0.3)
+        limited = value < 2 * sd
+        entry["quantities"] = {
+            LOG: {"value": None, "high": -1.9, "limit": "upper", "reason": "no acid above zero"}
+            if limited
+            else quantity(math.log(value), 0.5),
+            "acidity/structure": {
+                **quantity(value, 1.959964 * sd, "upper" if limited else None),
+                "sd": sd,
+            },
+        }
+        folders.append(write(tmp_path / name, [entry]))
+    out = tmp_path / "out"
+    assert run(["compare", *folders, "-o", str(out)]) == 0
+    change = rows(out)["L4-L5", "acidity/structure"]
+    assert float(change["change"]) == pytest.approx(0.25)
+    half = 1.959964 * math.hypot(0.06, 0.08)
+    assert float(change["change_low"]) == pytest.approx(0.25 - half)
+    assert float(change["change_high"]) == pytest.approx(0.25 + half)
+    assert "see the ratio" in rows(out)["L4-L5", LOG]["reason"]
+    page = (out / "course.html").read_text()
+    assert page.count('class="limit"') == 1
+    assert page.count("<circle") == 1
 
 
 def test_poor_levels_are_left_out(tmp_path, capsys):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mrs_disc.analysis.comparison import QUANTITY, compare_discs, repeatability
+from mrs_disc.analysis.comparison import LINEAR, QUANTITY, compare_discs, repeatability
 from mrs_disc.data import (
     Fid,
     LevelFailure,
@@ -27,14 +27,19 @@ SAMPLING = Sampling(dwell_time_s=5e-4, spectrometer_mhz=127.7)
 MODEL = load_score_model("acidity_structure")
 
 
-def report(level, acidity, *, run=1, verdict="good", snr=10.0, error=3.0, structure=100.0, **limit):
+def report(level, acidity, *, run=1, verdict="good", snr=10.0, error=3.0, structure=100.0):
     """Return a level with everything that a score and a comparison look at."""
     sd = float(np.hypot(error / acidity, error / structure))
-    log = float(np.log(acidity / structure))
-    values = {
-        QUANTITY: Quantity(value=log, sd=sd, low=log - 1.96 * sd, high=log + 1.96 * sd, **limit),
-        "structure": Quantity(value=structure, sd=error),
-    }
+    ratio, ratio_sd = acidity / structure, error / structure
+    if acidity < 2 * error:
+        log = Quantity(value=None, high=0.0, limit="upper", reason="no acid above zero")
+        linear = Quantity(value=max(ratio, 0.0), sd=ratio_sd, low=0.0, high=0.2, limit="upper")
+    else:
+        value = float(np.log(ratio))
+        log = Quantity(value=value, sd=sd, low=value - 1.96 * sd, high=value + 1.96 * sd)
+        spread = 1.96 * ratio_sd
+        linear = Quantity(value=ratio, sd=ratio_sd, low=ratio - spread, high=ratio + spread)
+    values = {QUANTITY: log, LINEAR: linear, "structure": Quantity(value=structure, sd=error)}
     quantities = Quantities(
         values=values,
         factors={
@@ -119,7 +124,7 @@ def test_poor_discs_do_not_count_towards_three():
 
 def test_differences_to_the_median_and_to_the_best_structure():
     discs = [
-        report("L2-L3", 5, structure=200.0),
+        report("L2-L3", 5, structure=200.0, error=2.0),
         report("L3-L4", 10),
         report("L4-L5", 40),
         failed("L5-S1"),
@@ -131,6 +136,37 @@ def test_differences_to_the_median_and_to_the_best_structure():
     assert median["L4-L5"].difference == pytest.approx(np.log(0.4 / 0.1))
     assert firmest["L4-L5"].difference == pytest.approx(np.log(0.4 / 0.025))
     assert firmest["L2-L3"].low == firmest["L2-L3"].high == 0.0
+
+
+def test_discs_with_hardly_any_acid_are_compared_by_the_ratio_itself():
+    """Of the four, two have only an upper limit of the logarithm; the ratio is not cut at zero."""
+    acid = {"L2-L3": -2.0, "L3-L4": 4.0, "L4-L5": 40.0, "L5-S1": 12.0}
+    discs = [report(name, a) for name, a in acid.items()]
+    comparison = compare_discs(discs)
+    assert comparison.quantity == LINEAR
+    median = comparison.references[0].levels
+    assert median["L2-L3"].difference == pytest.approx(-0.02 - 0.08)
+    assert median["L4-L5"].difference == pytest.approx(0.40 - 0.08)
+    assert median["L4-L5"].low > 0
+    # The disc itself and half of each of the two in the middle: 3 % sqrt(1 + 1/4 + 1/4).
+    half = (median["L4-L5"].high - median["L4-L5"].low) / 2
+    assert half == pytest.approx(1.96 * 0.03 * np.sqrt(1.5), rel=0.1)
+
+
+def test_intervals_of_ratio_differences_hold_the_truth_near_zero():
+    rng = np.random.default_rng(4)
+    truth = {"L2-L3": 0.0, "L3-L4": 3.0, "L4-L5": 30.0, "L5-S1": 5.0}
+    ratios = np.array([v / 100 for v in truth.values()])
+    wanted = dict(zip(truth, ratios - np.median(ratios), strict=True))
+    held = 0
+    for _ in range(150):
+        discs = [report(n, a + 3 * rng.standard_normal()) for n, a in truth.items()]
+        comparison = compare_discs(discs)
+        assert comparison.quantity == LINEAR
+        for name, d in comparison.references[0].levels.items():
+            held += d.low <= wanted[name] <= d.high
+    # Near-ties for the median make the intervals a little too wide rather than too narrow.
+    assert 0.93 <= held / 600 <= 0.99
 
 
 def test_intervals_of_differences_hold_the_truth():
