@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import threadpoolctl
 from numpy.linalg import LinAlgError
 
 from mrs_disc.analysis.comparison import compare_discs
@@ -42,6 +41,7 @@ from mrs_disc.models.scores import ScoreModel, load_score_model
 from mrs_disc.recipe import Recipe, digest, load_recipe
 from mrs_disc.score import score_study
 from mrs_disc.steps import fit, grade, preprocess, quantify
+from mrs_disc.threads import one_blas_thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +82,7 @@ def load_models(recipe: Recipe) -> Models:
     return Models(fit=fit_model, relaxation=relaxation, score=score, digests=digests)
 
 
+@one_blas_thread
 def analyze(
     study: Study,
     recipe: str | Path | Recipe | None = None,
@@ -113,9 +114,8 @@ def analyze(
     recipe = load_recipe(recipe)
     models = load_models(recipe)
     entries = _chosen(study, levels)
-    with threadpoolctl.threadpool_limits(limits=1, user_api="blas"):
-        measured = [_measured_or_failed(entry, recipe, models) for entry in entries]
-        reports = _scored(entries, measured, recipe, models)
+    measured = [_measured_or_failed(entry, recipe, models) for entry in entries]
+    reports = _scored(entries, measured, recipe, models)
     anatomy, notices = _anatomy(study)
     completeness = _completeness(reports, recipe.score.min_levels)
     return StudyReport(

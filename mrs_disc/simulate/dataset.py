@@ -39,6 +39,7 @@ from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.noise import noise_covariance
 from mrs_disc.simulate.study import Truth
 from mrs_disc.steps import preprocess
+from mrs_disc.threads import one_blas_thread
 
 Form: TypeAlias = Literal["nifti", "sdat", "rda", "dicom"]
 FORMS: tuple[Form, ...] = ("nifti", "sdat", "rda", "dicom")
@@ -69,6 +70,7 @@ class Simulated:
         return (self.study.study_id, *([session] if session else []))
 
 
+@one_blas_thread
 def write_dataset(
     folder: Path, studies: Iterable[Simulated], *, form: Form = "nifti", name: str = "Simulated"
 ) -> list[Path]:

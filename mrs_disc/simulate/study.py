@@ -31,6 +31,7 @@ from mrs_disc.simulate.scanner import (
     draw_disturbance,
     measure,
 )
+from mrs_disc.threads import one_blas_thread
 from mrs_disc.typing import FloatArray
 
 LUMBAR = ("L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
@@ -69,6 +70,7 @@ class Measured:
     spoilt: tuple[Spoil, ...]
 
 
+@one_blas_thread
 def simulate_study(
     seed: int,
     *,

@@ -24,11 +24,13 @@ from mrs_disc.recipe import Recipe
 from mrs_disc.signal.basis import Resonance, component_fid, resample_basis
 from mrs_disc.signal.fit import FitArrays, FitBasis, fit_fid
 from mrs_disc.signal.fit_solve import RatioPrior
+from mrs_disc.threads import one_blas_thread
 from mrs_disc.typing import ComplexArray, FloatArray
 
 _ZERO_FILL = 4
 
 
+@one_blas_thread
 def fit(
     preprocessed: Preprocessed, recipe: Recipe, model: MetaboliteModel | None = None
 ) -> FitResult:

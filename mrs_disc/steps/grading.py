@@ -15,6 +15,7 @@ import scipy.fft
 
 from mrs_disc.data import Fid, FitResult, Preprocessed, Quality, Verdict
 from mrs_disc.recipe import QualityOptions, Recipe
+from mrs_disc.threads import one_blas_thread
 from mrs_disc.typing import ComplexArray
 
 WATER_BAND_PPM = (4.4, 4.9)
@@ -90,6 +91,7 @@ class _Findings:
         return (*head, *self.remarks)
 
 
+@one_blas_thread
 def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality:
     """Return the verdict on a fitted spectrum.
 

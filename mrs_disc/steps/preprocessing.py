@@ -33,6 +33,7 @@ from mrs_disc.signal.noise import noise_covariance
 from mrs_disc.signal.phase import apply_phase, dominant_frequency_hz, find_phase, linewidth_hz
 from mrs_disc.signal.reject import clipped_transients, find_outliers
 from mrs_disc.signal.water import remove_water
+from mrs_disc.threads import one_blas_thread
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
 
 _WATER_SEARCH_PPM = 1.0
@@ -52,6 +53,7 @@ class _Averaged:
     drift_hz: float | None = None
 
 
+@one_blas_thread
 def preprocess(acquisition: DiscAcquisition, recipe: Recipe) -> Preprocessed:
     """Combine, align, reject, average, correct and clean the signal of one disc.
 

@@ -24,6 +24,7 @@ from mrs_disc.errors import InputError
 from mrs_disc.models.relaxation import RelaxationModel
 from mrs_disc.recipe import Recipe
 from mrs_disc.steps.water_reference import Reference, scale, water_reference
+from mrs_disc.threads import one_blas_thread
 from mrs_disc.typing import FloatArray
 
 SUMS: Mapping[str, Mapping[str, float]] = {
@@ -99,6 +100,7 @@ class _Table:
         return np.asarray(covariance * back * back[:, None])
 
 
+@one_blas_thread
 def quantify(
     fit: FitResult,
     preprocessed: Preprocessed,

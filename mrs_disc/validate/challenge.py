@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from mrs_disc.data import DiscAcquisition, Fid, FitResult, Protocol, Sampling
 from mrs_disc.errors import InputError, ReadError
@@ -29,6 +28,7 @@ from mrs_disc.recipe import Recipe
 from mrs_disc.schema import StrictModel, load_toml
 from mrs_disc.steps import fit, preprocess
 from mrs_disc.steps.water_reference import water_amplitude
+from mrs_disc.threads import one_blas_thread
 
 Table: TypeAlias = dict[str, dict[str, float]]
 """Data set to metabolite to amount."""
@@ -88,6 +88,7 @@ class Challenge:
         }
 
 
+@one_blas_thread
 def validate_challenge(folder: Path, recipe: Recipe | None = None) -> Challenge:
     """Fit every data set of a challenge folder whose truth is there.
 
@@ -113,12 +114,11 @@ def validate_challenge(folder: Path, recipe: Recipe | None = None) -> Challenge:
     }
     ours: dict[str, dict[str, tuple[float, float, float]]] = {}
     failures: dict[str, str] = {}
-    with threadpool_limits(1):
-        for name in truth:
-            try:
-                ours[name] = _fit_one(folder, name, model, recipe)
-            except InputError as error:
-                failures[name] = str(error)
+    for name in truth:
+        try:
+            ours[name] = _fit_one(folder, name, model, recipe)
+        except InputError as error:
+            failures[name] = str(error)
     lines = tuple(_line(g, truth, ours, peers) for g in GROUPS if _known(g, model, truth))
     return Challenge(lines=lines, datasets=tuple(truth), failures=failures)
 
