@@ -152,6 +152,12 @@ COHORT_COLUMNS = {
     "run": {"Description": "which measurement of this level, from 1"},
     "status": {"Description": "whether the disc could be measured"},
     "verdict": {"Description": "quality of the spectrum: good from SNR 8 on, poor below 5"},
+    "acidity": {"Description": "LAC + ALA + 3/5 PA, areas, cut at zero"},
+    "acidity_sd": {"Description": "standard deviation"},
+    "structure": {"Description": "PG + COL, areas"},
+    "structure_sd": {"Description": "standard deviation"},
+    "acidity/structure": {"Description": "ratio of both"},
+    "acidity/structure_sd": {"Description": "standard deviation"},
     "log(acidity/structure)": {"Description": "natural logarithm; n/a where acidity is a limit"},
     "log(acidity/structure)_sd": {"Description": "standard deviation"},
     "log(acidity/structure)_low": {"Description": "lower end of the 95 % interval"},
@@ -161,20 +167,22 @@ COHORT_COLUMNS = {
 
 
 def _measured(rng: np.random.Generator, snr: float, true: dict[str, float]) -> list[str]:
-    """Return run, status, verdict and the quantity with its interval."""
+    """Return run, status, verdict and the quantities with their intervals."""
     acidity = true["LAC"] + true["ALA"] + 0.6 * true["PA"]
     structure = true["PG"] + true["COL"]
     acid_sd, structure_sd = 1.2 * true["PG"] / snr, 1.5 * true["PG"] / snr
     acid = acidity + acid_sd * rng.standard_normal()
     base = max(structure + structure_sd * rng.standard_normal(), 3 * structure_sd)
-    verdict = "good" if snr >= 8 else "acceptable" if snr >= 5 else "poor"
-    head = ["1", "ok", verdict]
+    ratio = max(acid, 0.0) / base
+    numbers = [max(acid, 0.0), acid_sd, base, structure_sd]
+    numbers += [ratio, float(np.hypot(acid_sd, ratio * structure_sd) / base)]
     if acid < 2 * acid_sd:
-        limit = np.log((max(acid, 0.0) + 1.645 * acid_sd) / base)
-        return [*head, "n/a", "n/a", "n/a", f"{limit:.6g}"]
-    value = float(np.log(acid / base))
-    sd = float(np.hypot(acid_sd / acid, structure_sd / base))
-    return [*head, *(f"{v:.6g}" for v in (value, sd, value - 1.96 * sd, value + 1.96 * sd))]
+        numbers += [np.nan, np.nan, np.nan, np.log(ratio + 1.645 * acid_sd / base)]
+    else:
+        value, sd = float(np.log(ratio)), float(np.hypot(acid_sd / acid, structure_sd / base))
+        numbers += [value, sd, value - 1.96 * sd, value + 1.96 * sd]
+    verdict = "good" if snr >= 8 else "acceptable" if snr >= 5 else "poor"
+    return ["1", "ok", verdict, *("n/a" if np.isnan(v) else f"{v:.6g}" for v in numbers)]
 
 
 def _table(rows: list[list[str]]) -> str:

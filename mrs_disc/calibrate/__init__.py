@@ -101,7 +101,7 @@ def calibrate_cohort(
         fitted = fit_population(cohort)
         predicted = cross_validated(cohort, _population, folds=folds, seed=SEED)
         own = predict_population(fitted, cohort)
-        body = _population_body(fitted, cohort)
+        body = _population_body(fitted)
     else:
         chosen = tuple(quantities) or DEFAULT_QUANTITIES
         fitted = fit_logistic(cohort, chosen)
@@ -110,7 +110,7 @@ def calibrate_cohort(
         body = _logistic_body(fitted)
     figures = assess(predicted, cohort)
     warnings = _warnings(own, cohort, figures)
-    content = _head(cohort, name, kind, outcome, warnings) | body
+    content = _head(cohort, fitted, name, kind, outcome, warnings) | body
     content["performance"] = performance(figures, folds)
     model = score_model(content, f"{name}.toml")
     return Calibration(
@@ -153,7 +153,12 @@ def _warnings(own: FloatArray, cohort: Cohort, figures: Assessment) -> tuple[str
 
 
 def _head(
-    cohort: Cohort, name: str, kind: str, outcome: str, warnings: Sequence[str]
+    cohort: Cohort,
+    fit: PopulationFit | LogisticFit,
+    name: str,
+    kind: str,
+    outcome: str,
+    warnings: Sequence[str],
 ) -> dict[str, Any]:
     base = load_score_model("acidity_structure")
     scope = base.scope.model_dump(mode="json", exclude={"source", "status"})
@@ -166,7 +171,7 @@ def _head(
         "name": name,
         "version": 1,
         "kind": kind,
-        "description": f"Fitted to {cohort.painful.size} discs with '{outcome}' of a local cohort",
+        "description": f"Fitted to {fit.n_used} discs with '{outcome}' of a local cohort",
         "validated": False,
         "intended_use": "Research, on discs measured as this cohort was.",
         "limits": [
@@ -179,8 +184,8 @@ def _head(
         "scope": scope | {"source": "taken over from acidity_structure", "status": "P"},
         "training": {
             "data": f"local cohort, outcome '{outcome}'",
-            "n_patients": cohort.n_patients,
-            "n_discs": int(cohort.painful.size),
+            "n_patients": fit.n_patients,
+            "n_discs": fit.n_used,
             "software": f"mrs_disc {__version__}",
             "source": "this cohort",
             "status": "D",
@@ -192,10 +197,10 @@ def _rounded(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def _population_body(fit: PopulationFit, cohort: Cohort) -> dict[str, Any]:
+def _population_body(fit: PopulationFit) -> dict[str, Any]:
     low, high = fit.patient_interval
     shares = [_rounded(s) for s in fit.share[:-1]]
-    shares.append(1.0 - sum(shares))
+    shares.append(_rounded(1.0 - sum(shares)))
     return {
         "r_range": list(R_RANGE),
         "r_cap": _rounded(fit.r_cap),
@@ -218,7 +223,7 @@ def _population_body(fit: PopulationFit, cohort: Cohort) -> dict[str, Any]:
                 "source": (
                     f"maximum likelihood, 95 % intervals: mean {m[0]:.3f} to {m[1]:.3f}, "
                     f"sd {s[0]:.3f} to {s[1]:.3f}{', common to all classes' * fit.common_sd}; "
-                    f"share counted among {cohort.painful.size} discs"
+                    f"share counted among {fit.n_used} discs"
                 ),
                 "status": "D",
             }

@@ -26,6 +26,7 @@ class LogisticFit:
     intercept: float
     prevalence: float
     n_used: int
+    n_patients: int
 
 
 def fit_logistic(
@@ -63,6 +64,7 @@ def fit_logistic(
         intercept=float(solver.intercept_[0]),
         prevalence=float(used.painful.mean()),
         n_used=int(known.sum()),
+        n_patients=used.n_patients,
     )
 
 

@@ -10,8 +10,8 @@ and the probability then still rises with acid over the whole range.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from mrs_disc.typing import FloatArray, IntArray
 R_RANGE = (-5.0, 1.0)
 _STEP, _NODES = 0.02, 15
 _LEAST_ERROR = 0.03  # keeps the likelihood wider than the grid's step
+_CURVATURE_STEP = 1e-3
+_Z95, _Z95_ONE_SIDED = 1.959964, 1.644854
+LOG = "log(acidity/structure)"
 _SD_LIMITS = (0.05, 2.0)
 _PATIENT_LIMITS = (0.01, 1.5)
 _MIN_CLASS = 8
@@ -38,8 +41,10 @@ class PopulationFit:
     names, painful : tuples, one per class
     mean, sd, share : float arrays, shape (class,)
     patient_sd : float
-    mean_sd, sd_interval, patient_interval
-        Standard errors of the means, and 95 % intervals of the positive parameters.
+    mean_interval, sd_interval : float arrays, shape (class, 2); patient_interval : tuple
+        Their 95 % intervals.
+    n_used, n_patients : int
+        Discs and patients that were fitted: those whose quantities are known.
     """
 
     names: tuple[str, ...]
@@ -53,6 +58,8 @@ class PopulationFit:
     patient_interval: tuple[float, float]
     log_likelihood: float
     common_sd: bool
+    n_used: int
+    n_patients: int
 
     @property
     def r_cap(self) -> float:
@@ -95,28 +102,42 @@ def likelihoods_of(cohort: Cohort, r: FloatArray, r_cap: float | None = None) ->
     """Return the likelihood of each r for each disc, shape (disc, r); NaN rows where unknown.
 
     From acidity and structure with their errors where the table has them; their correlation follows
-    from the error of the logarithm. Else from log(acidity/structure) and its error alone.
+    from the error of the logarithm. Else from log(acidity/structure) with its error, or from its
+    upper limit: discs with hardly any acid are the painless ones, and without them every
+    parameter would be wrong.
     """
-    table = cohort.columns
     rows = np.full((cohort.painful.size, r.size), np.nan)
-    sums = ("acidity", "acidity_sd", "structure", "structure_sd")
-    log_r = table.get("log(acidity/structure)", np.full(cohort.painful.size, np.nan))
-    log_sd = table.get("log(acidity/structure)_sd", np.full(cohort.painful.size, np.nan))
+    names = ("acidity", "acidity_sd", "structure", "structure_sd")
+    sums = np.stack([_column(cohort, name) for name in names], axis=1)
+    log_r, log_sd, log_high = (_column(cohort, f"{LOG}{end}") for end in ("", "_sd", "_high"))
     for row in range(cohort.painful.size):
-        if set(sums) <= set(table):
-            a, da, s, ds = (float(table[name][row]) for name in sums)
-            if np.all(np.isfinite([a, da, s, ds])) and s > 3 * ds and s > 0:
-                rho = _correlation(a, da, s, ds, float(log_sd[row]))
-                a = max(a, 0.0)
-                s = s if r_cap is None else max(s, a / np.exp(r_cap))
-                da = float(np.hypot(da, _LEAST_ERROR * a))
-                rows[row] = likelihood(r, a, s, da, ds, rho)
-                continue
-        if np.isfinite(log_r[row]) and np.isfinite(log_sd[row]):
+        a, da, s, ds = (float(x) for x in sums[row])
+        if np.all(np.isfinite(sums[row])) and s > 3 * ds and s > 0:
+            rho = _correlation(a, da, s, ds, float(log_sd[row]))
+            rows[row] = _from_sums(r, r_cap, a, da, s, ds, rho)
+        elif np.isfinite(log_r[row]) and np.isfinite(log_sd[row]):
             value = log_r[row] if r_cap is None else min(log_r[row], r_cap)
             spread = float(np.hypot(log_sd[row], _LEAST_ERROR))
             rows[row] = np.exp(-0.5 * ((r - value) / spread) ** 2)
+        elif np.isfinite(log_high[row]):
+            ratio = float(np.exp(log_r[row])) if np.isfinite(log_r[row]) else 0.0
+            error = max(float(np.exp(log_high[row])) - ratio, 0.0) / _Z95_ONE_SIDED
+            if error > 0:
+                rows[row] = _from_sums(r, r_cap, ratio, error, 1.0, 0.0, 0.0)
     return rows
+
+
+def _column(cohort: Cohort, name: str) -> FloatArray:
+    return cohort.columns.get(name, np.full(cohort.painful.size, np.nan))
+
+
+def _from_sums(
+    r: FloatArray, r_cap: float | None, a: float, da: float, s: float, ds: float, rho: float
+) -> FloatArray:
+    """Return the likelihood of each r as the score has it: acidity cut at 0, structure raised."""
+    a = max(a, 0.0)
+    s = s if r_cap is None else max(s, a / np.exp(r_cap))
+    return likelihood(r, a, s, float(np.hypot(da, _LEAST_ERROR * a)), ds, rho)
 
 
 def _correlation(a: float, da: float, s: float, ds: float, log_sd: float) -> float:
@@ -249,45 +270,40 @@ class _Problem:
             patient_interval=(float("nan"), float("nan")),
             log_likelihood=-float(found.fun) * scale,
             common_sd=common,
+            n_used=self.kind.size,
+            n_patients=len(self.patients),
         )
 
     def with_intervals(self, fit: PopulationFit) -> PopulationFit:
-        """Return the fit with 95 % intervals from the curvature of the likelihood."""
+        """Return the fit with 95 % intervals from the curvature of the likelihood.
+
+        The patients' offset enters as its variance: the likelihood is regular in it down to zero,
+        where that of its logarithm is flat.
+        """
         n = len(self.names)
         widths = fit.sd[:1] if fit.common_sd else fit.sd
-        x = np.array([*fit.mean, *np.log(widths), np.log(fit.patient_sd)])
-        error = _standard_errors(lambda v: self.cost(v, fit.common_sd), x)
-        z = 1.959964
-        mean = np.stack([fit.mean - z * error[:n], fit.mean + z * error[:n]], axis=1)
-        spread = error[n:-1] * np.ones(n)
-        sd = np.stack([fit.sd * np.exp(-z * spread), fit.sd * np.exp(z * spread)], axis=1)
-        low = fit.patient_sd * np.exp(-z * error[-1])
-        high = fit.patient_sd * np.exp(min(z * error[-1], 5.0))
-        if fit.patient_sd < 2 * _PATIENT_LIMITS[0]:  # at its bound: only the upper end is known
-            low, high = 0.0, self._highest_offset(fit)
-        return PopulationFit(
-            **{
-                **{name: getattr(fit, name) for name in PopulationFit.__slots__},
-                "mean_interval": mean,
-                "sd_interval": sd,
-                "patient_interval": (float(low), float(high)),
-            }
+        variance = fit.patient_sd**2
+
+        def cost(x: FloatArray) -> float:
+            return self.cost(np.append(x[:-1], 0.5 * np.log(x[-1])), fit.common_sd)
+
+        at = max(variance, 2 * _CURVATURE_STEP)  # differences stay above zero
+        error = _standard_errors(cost, np.array([*fit.mean, *np.log(widths), at]))
+        mean = np.stack([fit.mean - _Z95 * error[:n], fit.mean + _Z95 * error[:n]], axis=1)
+        factor = np.exp(_Z95 * error[n:-1]) * np.ones(n)
+        sd = np.stack([fit.sd / factor, fit.sd * factor], axis=1)
+        low, high = variance - _Z95 * error[-1], variance + _Z95 * error[-1]
+        return replace(
+            fit,
+            mean_interval=mean,
+            sd_interval=sd,
+            patient_interval=(float(np.sqrt(max(low, 0.0))), float(np.sqrt(high))),
         )
 
-    def _highest_offset(self, fit: PopulationFit) -> float:
-        """Return where the likelihood of the offset has fallen by 1.92."""
-        widths = fit.sd[:1] if fit.common_sd else fit.sd
-        for patient_sd in np.linspace(0.02, _PATIENT_LIMITS[1], 75):
-            x = np.array([*fit.mean, *np.log(widths), np.log(patient_sd)])
-            if self.cost(x, fit.common_sd) + fit.log_likelihood > 1.92:
-                return float(patient_sd)
-        return _PATIENT_LIMITS[1]
 
-
-def _standard_errors(cost: object, x: FloatArray) -> FloatArray:
+def _standard_errors(cost: Callable[[FloatArray], float], x: FloatArray) -> FloatArray:
     """Return standard errors from a numerical Hessian."""
-    assert callable(cost)
-    n, h = x.size, 1e-3
+    n, h = x.size, _CURVATURE_STEP
     hessian = np.empty((n, n))
     step = h * np.eye(n)
     for i in range(n):
