@@ -53,7 +53,15 @@ def test_the_python_of_readme_is_true(monkeypatch):
     assert failed == 0
 
 
+@pytest.mark.parametrize("page", ["README.md", "tests/README.md"])
 @pytest.mark.parametrize("name", ["accuracy", "challenge"])
-def test_tables_have_their_place(name):
-    assert f"<!-- begin: {name} -->" in README
-    assert f"<!-- end: {name} -->" in README
+def test_tables_stand_in_both_pages_as_one_run_wrote_them(page, name):
+    """The stamp of the run, command and date, is the same in short and whole."""
+    tables = [
+        re.search(rf"<!-- begin: {name} -->\n(.*?)<!-- end: {name} -->", text, re.DOTALL)
+        for text in ((ROOT / page).read_text(), README)
+    ]
+    stamps = [re.search(r"`mrs-disc validate .*?`, [\d-]+, .*? cores", t[1]) for t in tables if t]
+    assert len(stamps) == 2
+    assert all(stamps)
+    assert stamps[0][0] == stamps[1][0]
