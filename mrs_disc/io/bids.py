@@ -18,8 +18,9 @@ from typing import Any
 
 from mrs_disc.data import Anatomy, Morphology, Provocation, Study, parse_level
 from mrs_disc.errors import InputError, ReadError
-from mrs_disc.io.disc_files import DiscFiles, Role, read_sidecar
+from mrs_disc.io.disc_files import DiscFiles, Role
 from mrs_disc.io.images import load_image
+from mrs_disc.io.sidecar import read_sidecar
 from mrs_disc.io.study_toml import MorphologyValues, ProvocationValues
 from mrs_disc.schema import validate
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +13,9 @@ from mrs_disc.errors import InputError, ReadError
 from mrs_disc.io.acquire import Given, to_acquisition
 from mrs_disc.io.readers import find_reader, is_spectroscopy, read_scan, read_series
 from mrs_disc.io.scan import Scan, head, sibling
+from mrs_disc.io.sidecar import own_sidecar, read_sidecar
 
 _MAX_SERIES = 4_096
-_MAX_SIDECAR_BYTES = 4_000_000
 Role = Literal["metabolite", "water"]
 
 
@@ -160,7 +159,7 @@ class DiscFiles:
     def _facts(self, role: Role, files: list[Path]) -> dict[str, Any] | None:
         """Return what the sidecars say; a NIfTI file's own is used where none is named."""
         sidecars = self.sidecars.get(role) or tuple(
-            p for p in (_own_sidecar(f) for f in files[:1]) if p is not None
+            p for p in (own_sidecar(f) for f in files[:1]) if p is not None
         )
         facts: dict[str, Any] = {}
         for path in sidecars:
@@ -212,36 +211,6 @@ def sha256(path: Path) -> str | None:
     except OSError:
         return None
     return found.hexdigest()
-
-
-def read_sidecar(path: Path) -> dict[str, Any]:
-    """Return the entries of a JSON sidecar.
-
-    Raises
-    ------
-    ReadError
-        If it is not a JSON object in UTF-8.
-    """
-    try:
-        if path.stat().st_size > _MAX_SIDECAR_BYTES:
-            raise ReadError(path, "is too large for a JSON sidecar")
-        found = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise ReadError(path, f"is not a JSON sidecar ({error})") from error
-    if not isinstance(found, dict):
-        raise ReadError(path, "is not a JSON object")
-    return found
-
-
-def _own_sidecar(path: Path) -> Path | None:
-    name = path.name.lower()
-    for suffix in (".nii.gz", ".nii"):
-        if name.endswith(suffix):
-            other = path.with_name(path.name[: -len(suffix)] + ".json")
-            return other if other.exists() else None
-    return None
 
 
 def _partner(path: Path) -> Path | None:

@@ -56,7 +56,7 @@ def check_samples(path: Path, signal: ComplexArray) -> None:
     ReadError
         If a sample is not finite, or all are zero.
     """
-    flat = signal.reshape(-1) if signal.flags.c_contiguous else signal.T.reshape(-1)
+    flat = np.ravel(signal, order="K")  # no copy, whatever the order of the axes in memory
     peak = 0.0
     for start in range(0, flat.size, _BLOCK):
         block = flat[start : start + _BLOCK].view(np.float32)

@@ -42,6 +42,7 @@ from mrs_disc.io.scan import (
     read_only,
     seconds,
 )
+from mrs_disc.io.sidecar import own_sidecar, read_sidecar
 from mrs_disc.typing import ComplexArray, FloatArray
 
 FORMAT = "nifti-mrs"
@@ -65,7 +66,7 @@ def sniff(path: Path) -> bool:
 
 
 def read(path: Path) -> Scan:
-    """Read a NIfTI-MRS file; its header extension must say frequency and nucleus.
+    """Read a NIfTI-MRS file; its header extension must say frequency and nucleus, or a sidecar.
 
     Raises
     ------
@@ -78,19 +79,22 @@ def read(path: Path) -> Scan:
 def read_with_sidecar(path: Path, sidecar: Mapping[str, Any] | None) -> Scan:
     """Read a NIfTI-MRS file, with a BIDS sidecar for what the header extension leaves open.
 
-    Without an extension (early drafts; what dcm2niix writes) the sidecar has to speak for it.
+    Without an extension (early drafts; what dcm2niix writes) the sidecar has to speak for it, by
+    default the JSON file of the same name.
     """
     with _open(path) as stream:
         header, extension = _header(path, stream)
         if header.dtype.kind != "c":
             raise ReadError(path, "is an image, not spectroscopy (its samples are not complex)")
         if extension is None and sidecar is None:
-            raise ReadError(
-                path,
-                "is a NIfTI file without the MRS header extension (code 44), so it says neither "
-                "frequency nor nucleus. Convert the scanner's files with 'mrs-disc convert'; with "
-                "its JSON sidecar beside it, it is read where a study names it.",
-            )
+            if (beside := own_sidecar(path)) is None:
+                raise ReadError(
+                    path,
+                    "is a NIfTI file without the MRS header extension (code 44), so it says "
+                    "neither frequency nor nucleus. Put its JSON sidecar beside it, or convert "
+                    "the scanner's files with 'mrs-disc convert'.",
+                )
+            sidecar = read_sidecar(beside)
         samples = _samples(path, stream, header)
     facts = {**(sidecar or {}), **(extension or {})}
     scan = _scan(path, header, samples, facts, extension is not None)

@@ -132,9 +132,14 @@ class Scan:
 
 
 def read_only(signal: ComplexArray) -> ComplexArray:
-    """Return the array as complex64 and read-only, without a copy where it is complex64."""
+    """Return the array as complex64 and read-only, its points side by side in memory.
+
+    Without a copy where it is that already; one voxel out of many is copied, and the rest let go.
+    """
     with np.errstate(over="ignore", invalid="ignore"):  # refused as not finite
         single: ComplexArray = np.asarray(signal).astype(np.complex64, copy=False)
+    if single.strides[-1] != single.itemsize:
+        single = np.ascontiguousarray(single)
     single.flags.writeable = False
     return single
 

@@ -21,9 +21,9 @@ def sniff(path: Path) -> bool:
         return False
     first, second = (int(v) for v in np.frombuffer(start, "<u4", 2))
     size = path.stat().st_size
-    if first == 0 and 1 <= second <= 64:
+    if first < _MIN_HEADER and 1 <= second <= 64:
         offset, length = (int(v) for v in np.frombuffer(start, "<u8", 2, 16))
-        return 10240 <= offset < 1 << 40 and length > 0 and size > 10240
+        return _MIN_HEADER <= offset < 1 << 40 and length > 0 and size > _MIN_HEADER
     named = start[8:].split(b"\x00")[0]
     return 1 <= second <= 64 and 1000 < first < 100_000_000 and named.isalnum() and len(named) > 2
 
@@ -45,7 +45,7 @@ def _check_records(path: Path) -> None:
     with path.open("rb") as file:
         start = file.read(16 + 64 * _RAID_ENTRY)
         first, n_scans = (int(v) for v in np.frombuffer(start, "<u4", 2))
-        is_vd = first == 0
+        is_vd = first < _MIN_HEADER
         entries = range(16, 16 + _RAID_ENTRY * n_scans, _RAID_ENTRY) if is_vd else [0]
         for entry in entries:
             where = start[entry : entry + 8]
@@ -56,6 +56,9 @@ def _check_records(path: Path) -> None:
 
 
 _RAID_ENTRY = 152
+_MIN_HEADER = 10_000
+"""The length of VB's header, which comes first in its files, is never less; VD and later begin with
+a number of their kind of file."""
 _ENDS, _SYNC = 0x01, 0x20  # bits of the evaluation mask: last record, synchronisation data
 
 

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from mrs_disc.errors import ReadError
-from mrs_disc.io.scan import MAX_SIGNAL_BYTES, Scan, sibling
+from mrs_disc.io.scan import MAX_SIGNAL_BYTES, Scan, known_software, sibling
+from mrs_disc.io.twix_header import mend
 
 _WATER_NAMES = ("_ref", "_wref", "_quant", "_rf_grads_ovs_off", "_rf_off", "_ecc", "std_1", "water")
 _IGNORED_STARTS = ("_empty", "noi", "nav_", "rej_", "phc_", "frc_")
@@ -70,8 +71,10 @@ def twix(path: Path) -> Scan:
         if not measured or "image" not in measured.keys():  # noqa: SIM118 - not a dictionary
             raise ReadError(path, "holds no measured samples: cut off, or a noise scan alone")
 
+        release = mend(path, measured["hdr"])
+
         def convert(key: str) -> list[tuple[Any, str]]:
-            overrides = {"dims": (None,) * 3, "tags": (None,) * 3}
+            overrides = {"dims": (None,) * 3, "tags": _loop_tags(measured[key])}
             made = process_twix(
                 measured, None, path.name, key, overrides, quiet=True, remove_os=False
             )
@@ -92,7 +95,16 @@ def twix(path: Path) -> Scan:
                 continue
             with contextlib.suppress(KeyError, ValueError, IndexError, AttributeError):
                 outputs += [(made, f"{name}_ref") for made, name in convert(key)]
-        return _choose(path, "siemens-twix", outputs)
+        scan = _choose(path, "siemens-twix", outputs)
+        return replace(scan, software=known_software(release))
+
+
+def _loop_tags(measured: Any) -> tuple[str | None, ...]:
+    """Return tags for spec2nii, which knows the loop over averages in releases after VB only."""
+    measured.squeeze = True
+    loops = measured.sqzDims[1:4]
+    tags = ["DIM_DYN" if loop == "Ave" else None for loop in loops]
+    return (*tags, *[None] * (3 - len(tags)))
 
 
 def philips_classic(path: Path) -> Scan:

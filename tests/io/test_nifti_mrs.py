@@ -7,13 +7,16 @@ import subprocess
 import sys
 import time
 
+import nibabel
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nifti_mrs.nifti_mrs import NIFTI_MRS
 
 from mrs_disc.data import Fid, Protocol, RawSignal, Sampling, Transients
 from mrs_disc.errors import OutputError, ReadError
+from mrs_disc.io import gate
 from mrs_disc.io.acquire import to_signal
 from mrs_disc.io.readers import read_scan
 from mrs_disc.io.write_nifti_mrs import header_extension, sidecar, write_nifti_mrs
@@ -25,7 +28,6 @@ KINDS = {RawSignal: 3, Transients: 2, Fid: 1}
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("suffix", [".nii.gz", ".nii"])
 def test_round_trip_is_exact_and_valid(kind, suffix, tmp_path, protocol):
-    from nifti_mrs.nifti_mrs import NIFTI_MRS
     from nifti_mrs.validator import validate_nifti_mrs
 
     rng = np.random.default_rng(5)
@@ -123,6 +125,29 @@ def with_extension(content, entries):
 
 
 GOOD = {"SpectrometerFrequency": [127.7], "ResonantNucleus": ["1H"], "dim_5": "DIM_DYN"}
+
+
+@pytest.mark.parametrize(
+    ("shape", "tags"),
+    [
+        ((2, 4, 1, 128), {}),  # voxels lie between the points of one FID in memory
+        ((1, 1, 1, 128, 2, 2, 2), {"dim_5": "DIM_COIL", "dim_6": "DIM_EDIT", "dim_7": "DIM_DYN"}),
+        ((1, 1, 1, 128, 2, 2, 2), {"dim_5": "DIM_DYN", "dim_6": "DIM_USER_0", "dim_7": "DIM_COIL"}),
+    ],
+)
+def test_what_is_not_analysed_is_described_in_any_order_of_its_axes(shape, tags, tmp_path, nifti):
+    path = tmp_path / "many.nii"
+    path.write_bytes(with_extension(with_shape(nifti, shape), {**GOOD, "dim_5": None, **tags}))
+    scan = read_scan(path)
+    stored = NIFTI_MRS(str(path))[:] if tags else np.asarray(nibabel.load(path).dataobj).conj()
+    first = stored[0, 0, 0]
+    for axis, tag in reversed([(int(key[-1]) - 4, tag) for key, tag in tags.items()]):
+        if tag in ("DIM_EDIT", "DIM_USER_0"):
+            first = first.take(0, axis=axis)
+    assert np.array_equal(np.sort_complex(scan.signal.ravel()), np.sort_complex(first.ravel()))
+    assert scan.n_points == 128
+    assert scan.n_voxels == (8 if not tags else 1)
+    assert gate.examine(scan).first is not None
 
 
 def test_a_declared_size_beyond_the_data_costs_no_memory(tmp_path, nifti):

@@ -1,0 +1,121 @@
+"""Twix of other sites and releases: headers with gaps, the layout of VD on, the reference of XA."""
+
+import re
+
+import numpy as np
+import pytest
+
+from mrs_disc.errors import ReadError
+from mrs_disc.io.readers import read_scan
+
+from .twix_releases import as_vd, header, header_blocks
+
+STEAM = "pymapvbvd/meas_MID311_STEAM_wref1_FID115674.dat"
+AVERAGE, PHASE, REPETITION = 1, 5, 6
+"""Places of the loop counters."""
+
+
+@pytest.fixture(scope="module")
+def original(real_data):
+    path = real_data / STEAM
+    return path.read_bytes(), read_scan(path)
+
+
+@pytest.fixture
+def respelt(original, tmp_path):
+    """Write the file with its header's texts changed."""
+    raw = original[0]
+
+    def write(*changes):
+        blocks = header_blocks(raw)
+        for old, new in changes:
+            assert any(re.search(old, text) for text in blocks.values())
+            blocks = {name: re.sub(old, new, text) for name, text in blocks.items()}
+        path = tmp_path / "site.dat"
+        path.write_bytes(header(blocks) + raw[int.from_bytes(raw[:4], "little") :])
+        return path
+
+    return write
+
+
+def entry(name, value):
+    """Return the change that gives an entry another value."""
+    old = rb'(<Param\w+\."' + name + rb'">\s*\{\s*(?:<Precision>\s*\d*)?)[^}]*\}'
+    return old, rb"\1 " + value + b" }"
+
+
+def gone(name):
+    return rb'(<Param\w+\.")' + name + rb'">', rb'\1Removed">'
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [entry(b"PatientName", b'"0123"')],
+        [entry(b"tProtocolName", b'"5"'), entry(b"ManufacturersModelName", b'"7"')],
+        [entry(b"PatientSex", b'""'), entry(b"FlipAngle", b"")],
+        [gone(n) for n in (b"PatientBirthDay", b"PatientSex", b"flUsedPatientWeight")],
+        [gone(n) for n in (b"DeviceSerialNumber", b"InstitutionName", b"InstitutionAddress")],
+        [gone(b"tSequenceString"), gone(b"SequenceFileName"), gone(b"tICEProgramName")],
+        [gone(b"lFinalMatrixSizePhase"), gone(b"lFinalMatrixSizeSlice")],
+        [gone(b"Frequency"), gone(b"ResonantNucleus")],
+        [(rb"sSpecPara\.sVoI\.dPhaseFOV", b"sSpecPara.sVoI.dRemoved")],
+    ],
+    ids=lambda changes: changes[0][0][-30:].decode().strip('">') if changes else "",
+)
+def test_what_only_names_a_person_or_a_scanner_may_be_absent_or_odd(changes, respelt, original):
+    scan = read_scan(respelt(*changes))
+    assert np.array_equal(scan.signal, original[1].signal)
+    for key in ("nucleus", "spectrometer_mhz", "dwell_time_s", "echo_time_s", "repetition_time_s"):
+        assert getattr(scan, key) == getattr(original[1], key)
+
+
+def test_without_a_dwell_time_the_file_is_refused_by_what_it_lacks(respelt):
+    path = respelt((rb"alDwellTime", b"alRemoved"))
+    with pytest.raises(ReadError, match=r"site\.dat: its header has no valid dwell time"):
+        read_scan(path)
+
+
+@pytest.mark.parametrize("release", ["syngo MR D13", "syngo MR E11", "syngo MR XA61", "N4 later"])
+def test_the_layout_of_later_releases_holds_the_same_scan(release, original, tmp_path):
+    path = tmp_path / "later.dat"
+    path.write_bytes(as_vd(original[0], release))
+    scan = read_scan(path)
+    assert np.array_equal(scan.signal, original[1].signal)
+    assert np.array_equal(scan.water.signal, original[1].water.signal)
+    assert scan.echo_time_s == original[1].echo_time_s
+    assert scan.software == (release if release.startswith("syngo") else None)
+    assert np.allclose(scan.voxel_affine, original[1].voxel_affine)
+
+
+def test_the_first_phase_of_xa_product_sequences_is_the_reference(original, tmp_path):
+    """The records of an XA scan: one reference, then the averages, in the loop of phases."""
+
+    def counters(i):
+        image = i - i // 3 - 1  # each third record of the original is a phase-correction scan
+        return {PHASE: min(max(image, 0), 1), AVERAGE: max(image - 1, 0), REPETITION: 0}
+
+    path = tmp_path / "xa.dat"
+    path.write_bytes(as_vd(original[0], "syngo MR XA30", counters=counters, times=2))
+    scan = read_scan(path)
+    assert scan.n_transients == 3
+    assert np.array_equal(scan.water.signal[:, 0], original[1].signal[:, 0])
+    assert np.array_equal(scan.signal[:, 0], original[1].signal[:, 1])
+
+
+def test_averages_in_the_loop_of_later_releases_are_transients_in_vb_too(original, tmp_path):
+    """Also where VB's own table of loops does not know the counter."""
+    raw = bytearray(original[0])
+    (at,) = np.frombuffer(raw, "<u4", 1)
+    while not raw[at + 20] & 1:
+        columns, _ = np.frombuffer(raw, "<u2", 2, int(at) + 28)
+        loops = np.frombuffer(raw, "<u2", 14, int(at) + 32)
+        moved = loops.copy()
+        moved[AVERAGE], moved[REPETITION] = loops[REPETITION], 0
+        raw[int(at) + 32 : int(at) + 60] = moved.tobytes()
+        at = int(at) + 128 + 8 * int(columns)
+    path = tmp_path / "vb.dat"
+    path.write_bytes(raw)
+    scan = read_scan(path)
+    assert not scan.extra_axes
+    assert np.array_equal(scan.signal, original[1].signal)
