@@ -36,6 +36,7 @@ from mrs_disc.report.words import harmless
 BIDS_VERSION = "1.10.0"
 LEVELS_TABLE, DICTIONARY, FAILURES_TABLE = "levels.tsv", "levels.json", "failures.tsv"
 DESCRIPTION, INDEX = "dataset_description.json", "index.html"
+REPORT = "report.html"
 MISSING = "n/a"
 _DOI = re.compile(r"^(doi:|https://doi\.org/)?10\.\d{4,9}/[A-Za-z0-9._;()/:-]{1,200}$")
 
@@ -115,6 +116,7 @@ class Collected:
     n_studies_failed: int = 0
     n_levels: int = 0
     n_levels_failed: int = 0
+    n_reviewed: int = 0
     units: dict[str, str] = field(default_factory=dict)
     by_level: dict[str, LevelCounts] = field(default_factory=dict)
     recipes: set[str] = field(default_factory=set)
@@ -224,10 +226,10 @@ def _spool(out: Path, rows: TextIO, failures: TextIO, found: Collected) -> None:
             continue
         found.recipes.add(str(record["recipe_sha256"]))
         found.versions.add(str(record["software"]["version"]))
+        page = REPORT if (folder / REPORT).exists() else RESULTS
         for level in record["levels"]:
-            row = level_row(participant, session, level) | review_columns(
-                review, level["level"], level["run"]
-            )
+            row = level_row(participant, session, level) | {"page": page}
+            row |= review_columns(review, level["level"], level["run"])
             _count(found, row, level)
             rows.write(json.dumps(row, ensure_ascii=True) + "\n")
             if level["status"] != "ok":
@@ -277,6 +279,7 @@ def level_row(participant: str, session: str | None, level: Mapping[str, Any]) -
 def _count(found: Collected, row: Mapping[str, Any], level: Mapping[str, Any]) -> None:
     found.n_levels += 1
     found.n_levels_failed += level["status"] != "ok"
+    found.n_reviewed += row["review_status"] != "not reviewed"
     found.by_level.setdefault(row["level"], LevelCounts()).add(row)
     for name, quantity in (level.get("quantities") or {}).items():
         found.units[name] = found.units.get(name) or quantity.get("unit") or ""

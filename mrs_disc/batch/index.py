@@ -27,7 +27,8 @@ MAX_ROWS = 20_000
 """A page with more rows opens slowly; the table holds them all."""
 MAX_FAILURES = 2_000
 _VERDICTS = ("good", "acceptable", "poor", "failed")
-_BAR, _HEIGHT, _BIN = 160, 28, 12
+_LABELS = tuple(LABEL_SHAPE)
+_BAR, _HEIGHT, _BIN = 120, 28, 10
 
 
 def write_index(
@@ -71,6 +72,8 @@ def write_index(
         failures=islice(failures, MAX_FAILURES),
         n_failures=found.n_studies_failed + found.n_levels_failed,
         max_failures=MAX_FAILURES,
+        shapes=LABEL_SHAPE,
+        key={verdict: _key(verdict) for verdict in _VERDICTS},
     )
     file.writelines(parts)
 
@@ -99,14 +102,16 @@ def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
     interval = (row["score_low"], row["score_high"])
     return {
         "study": _legible("/".join(parts)),
-        "link": "/".join(quote(os.fsencode(part)) for part in parts) + "/report.html",
+        "link": "/".join(quote(os.fsencode(part)) for part in parts) + f"/{row['page']}",
         "level": row["level"] + (f" run {row['run']}" if row["run"] > 1 else ""),
         "level_order": 100 * LEVELS.index(row["level"]) + row["run"],
         "label": row["label"] or "none",
         "label_shape": LABEL_SHAPE.get(row["label"] or "", "–"),
+        "label_order": _LABELS.index(row["label"]) if row["label"] else len(_LABELS),
         "score": "–" if score is None else f"{score:.2f}",
         "score_order": -1 if score is None else score,
-        "interval": "" if None in interval else f"{interval[0]:.2f} to {interval[1]:.2f}",
+        "interval": "–" if None in interval else f"{interval[0]:.2f} to {interval[1]:.2f}",
+        "interval_order": -1 if None in interval else interval[1] - interval[0],
         "verdict": status,
         "verdict_order": _VERDICTS.index(status),
         "verdict_shape": VERDICT_SHAPE[status],
@@ -138,9 +143,13 @@ def _stacked(counts: LevelCounts) -> Markup:
     left, parts = 0.0, []
     for verdict in _VERDICTS:
         width = _BAR * counts.verdicts.get(verdict, 0) / max(counts.total, 1)
-        parts.append(_rectangle(left, 4, width, 14, f"verdict-{verdict}"))
+        parts.append(_rectangle(left, 0, width, 14, f"verdict-{verdict}"))
         left += width
-    return _picture(_BAR, 22, parts)
+    return _picture(_BAR, 14, parts)
+
+
+def _key(verdict: str) -> Markup:
+    return _picture(10, 10, [_rectangle(0, 0, 10, 10, f"verdict-{verdict}")])
 
 
 def _histogram(scores: list[int]) -> Markup:
@@ -149,7 +158,8 @@ def _histogram(scores: list[int]) -> Markup:
         _rectangle(_BIN * k, _HEIGHT * (1 - n / highest), _BIN - 1, _HEIGHT * n / highest, "score")
         for k, n in enumerate(scores)
     ]
-    return _picture(_BIN * len(scores), _HEIGHT, parts)
+    parts.append(_rectangle(0, _HEIGHT, _BIN * len(scores), 1, "axis"))
+    return _picture(_BIN * len(scores), _HEIGHT + 1, parts)
 
 
 def _rectangle(x: float, y: float, width: float, height: float, kind: str) -> Markup:
@@ -159,5 +169,6 @@ def _rectangle(x: float, y: float, width: float, height: float, kind: str) -> Ma
 
 
 def _picture(width: int, height: int, parts: Iterable[Markup]) -> Markup:
-    head = Markup('<svg width="{}" height="{}" aria-hidden="true" focusable="false">')
-    return head.format(width, height) + Markup("").join(parts) + Markup("</svg>")
+    head = Markup('<svg width="{0}" height="{1}" viewBox="0 0 {0} {1}" {2}>')
+    rest = Markup('preserveAspectRatio="none" aria-hidden="true" focusable="false"')
+    return head.format(width, height, rest) + Markup("").join(parts) + Markup("</svg>")

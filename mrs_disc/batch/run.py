@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from mrs_disc.batch.plan import Task, find_tasks, participant_ids
 from mrs_disc.batch.pool import Lost, Pool
 from mrs_disc.batch.progress import Progress, Silent
 from mrs_disc.batch.work import (
+    FAILURE,
+    RESULTS,
     Decision,
     Outcome,
     Settings,
@@ -78,15 +81,15 @@ class BatchOptions:
 
 @dataclass(slots=True, kw_only=True)
 class Summary:
-    """What a batch did, in numbers."""
+    """What a batch did, in numbers; `redone` counts the reasons why results gave way."""
 
     n_studies: int = 0
     n_analysed: int = 0
-    n_redone: int = 0
     n_kept: int = 0
     n_failed: int = 0
     n_levels: int = 0
     n_levels_failed: int = 0
+    redone: Counter[str] = field(default_factory=Counter)
     interrupted: bool = False
     collected: Collected | None = field(default=None, repr=False)
 
@@ -100,21 +103,26 @@ class Summary:
         """Studies that are through, whatever came of them."""
         return self.n_analysed + self.n_kept + self.n_failed
 
+    @property
+    def n_redone(self) -> int:
+        """Studies that had a result or a failure before."""
+        return self.redone.total()
+
     def count(self, outcome: Outcome) -> None:
         """Add one study."""
         self.n_levels += outcome.n_levels
         self.n_levels_failed += outcome.n_failed
-        self.n_redone += outcome.redone
+        self.redone.update([outcome.redone] if outcome.redone else [])
         self.n_analysed += outcome.kind == "analysed"
         self.n_kept += outcome.kind == "kept"
         self.n_failed += outcome.kind == "failed"
 
     def __str__(self) -> str:
-        redone = f" ({self.n_redone} again)" if self.n_redone else ""
+        reasons = ", ".join(f"{n} {why}" for why, n in sorted(self.redone.items()))
         return (
-            f"{self.done} of {self.n_studies} studies: {self.n_analysed} analysed{redone}, "
-            f"{self.n_kept} kept, {self.n_failed} failed; "
-            f"{self.n_levels} levels, {self.n_levels_failed} of them failed"
+            f"{self.done} of {self.n_studies} studies: {self.done - self.n_kept - self.n_redone} "
+            f"new, {self.n_redone} redone{f' ({reasons})' if reasons else ''}, {self.n_kept} kept; "
+            f"{self.n_failed} failed; {self.n_levels} levels, {self.n_levels_failed} of them failed"
         )
 
 
@@ -260,8 +268,12 @@ def _work_through(
 
 
 def _lost(task: Task, lost: Lost, settings: Settings) -> Outcome:
+    target = settings.target(task)
+    redone = "failed before" if (target / FAILURE).exists() else ""
+    if (target / RESULTS).exists():  # asking what had changed may be what killed the worker
+        redone = "something changed"
     record_failure(task, settings, lost.stage, lost.message)
-    return Outcome(kind="failed", stage=lost.stage, message=lost.message)
+    return Outcome(kind="failed", redone=redone, stage=lost.stage, message=lost.message)
 
 
 # --------------------------------------------------------------------------- output folder
@@ -293,8 +305,8 @@ def _check_output(dataset: Path, out: Path) -> None:
 def _refuse_results(tasks: list[Task], settings: Settings) -> None:
     if settings.resume:
         return
-    there = [t.key for t in tasks if os.path.lexists(settings.target(t) / "results.json")]
-    there += [t.key for t in tasks if os.path.lexists(settings.target(t) / "failure.json")]
+    there = [t.key for t in tasks if os.path.lexists(settings.target(t) / RESULTS)]
+    there += [t.key for t in tasks if os.path.lexists(settings.target(t) / FAILURE)]
     if there:
         raise InputError(
             f"{settings.out}: {len(there)} of {len(tasks)} studies have results already "

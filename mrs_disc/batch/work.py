@@ -74,12 +74,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a study of a batch ended: analysed, kept from before, or failed as a whole."""
+    """How a study of a batch ended: analysed, kept from before, or failed as a whole.
+
+    `redone` says why an earlier result gave way; empty where there was none.
+    """
 
     kind: Literal["analysed", "kept", "failed"]
     n_levels: int = 0
     n_failed: int = 0
-    redone: bool = False
+    redone: str = ""
     stage: str = ""
     message: str = ""
 
@@ -98,7 +101,7 @@ def analyze_one(task: Task, settings: Settings) -> Outcome:
     if decision.action == "keep":
         record = read_json(settings.target(task) / RESULTS) or {}
         return _counted("kept", record)
-    redone = decision.action == "redo"
+    redone = decision.why if decision.action == "redo" else ""
     with _unfinished(task, settings) as folder:
         stage = "read"
         try:
@@ -165,7 +168,7 @@ def _failure(error: Exception, stage: str) -> tuple[str, str]:
 
 
 def _counted(
-    kind: Literal["analysed", "kept"], record: Mapping[str, Any], *, redone: bool = False
+    kind: Literal["analysed", "kept"], record: Mapping[str, Any], *, redone: str = ""
 ) -> Outcome:
     levels = record.get("levels", [])
     failed = sum(level.get("status") != "ok" for level in levels)

@@ -113,7 +113,9 @@ def show_plan(dataset: Path, output: Path, options: BatchOptions) -> int:
     return 0
 
 
-def run(dataset: Path, output: Path, options: BatchOptions) -> int:
+def run(
+    dataset: Path, output: Path, options: BatchOptions, *, to_resume: str = " with --resume"
+) -> int:
     """Run the batch; return its exit status."""
     from mrs_disc.batch.progress import on_stderr
     from mrs_disc.batch.run import run_batch
@@ -122,7 +124,7 @@ def run(dataset: Path, output: Path, options: BatchOptions) -> int:
     click.echo(f"mrs-disc: {summary}", err=True)
     if summary.interrupted:
         click.echo(
-            "mrs-disc: interrupted; what is there is whole. The same command with --resume goes "
+            f"mrs-disc: interrupted; what is there is whole. The same command{to_resume} goes "
             f"on; 'mrs-disc collect {output}' makes the tables of what there is.",
             err=True,
         )
@@ -136,6 +138,8 @@ def run(dataset: Path, output: Path, options: BatchOptions) -> int:
     else:
         for note in summary.collected.notes:
             click.echo(f"mrs-disc: note: {note}", err=True)
+        if summary.failures:
+            click.echo(f"mrs-disc: {output / 'failures.tsv'} says what failed, and why", err=True)
         click.echo(output / "levels.tsv")
         click.echo(output / "index.html")
     return 3 if summary.failures else 0

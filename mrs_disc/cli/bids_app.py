@@ -94,4 +94,4 @@ def command(
         memory_limit_gb=MEMORY_LIMIT_GB,
         collect=False,
     )
-    return run(bids, output, options)
+    return run(bids, output, options, to_resume="")

@@ -31,6 +31,9 @@ def collect(output: Path) -> int:
     )
     for note in found.notes:
         click.echo(f"mrs-disc: note: {note}", err=True)
+    failed = bool(found.n_studies_failed or found.n_levels_failed)
+    if failed:
+        click.echo(f"mrs-disc: {output / 'failures.tsv'} says what failed, and why", err=True)
     click.echo(output / "levels.tsv")
     click.echo(output / "index.html")
-    return 3 if found.n_studies_failed or found.n_levels_failed else 0
+    return 3 if failed else 0

@@ -53,7 +53,7 @@ def canned(task: Task, settings: Settings) -> Outcome:
         write_json(made / "results.json", record)
         write_json(made / "provenance.json", _provenance(task, settings, []))
         publish(made, settings.target(task))
-    redone = decision.action == "redo"
+    redone = decision.why if decision.action == "redo" else ""
     return Outcome(kind="analysed", n_levels=len(record["levels"]), redone=redone)
 
 

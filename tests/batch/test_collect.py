@@ -170,9 +170,9 @@ def test_the_page_is_whole_and_harmless(results):
     parser = Links()
     parser.feed(page)
     assert "img" not in parser.tags
-    assert len(parser.links) == 3 + 9
-    assert "sub-01/report.html" in parser.links
-    assert all("/" not in link.removesuffix("/report.html") for link in parser.links)
+    assert len(parser.links) == 4 + 9
+    assert "sub-01/results.json" in parser.links
+    assert all("/" not in link.removesuffix("/results.json") for link in parser.links)
     for kind in ("script", "style"):
         inside = re.search(rf"<{kind}>(.*?)</{kind}>", page, re.DOTALL)[1]
         digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
@@ -187,7 +187,7 @@ def test_names_that_are_not_unicode_stay_countable(results):
     os.rename(os.fsencode(out / "sub-01"), os.fsencode(out) + b"/sub-\xff\xfe")  # noqa: PTH104
     collect_results(out)
     assert rows(out)[0]["participant_id"] == "sub-\\udcff\\udcfe"
-    assert "sub-%FF%FE/report.html" in (out / "index.html").read_text()
+    assert "sub-%FF%FE/results.json" in (out / "index.html").read_text()
 
 
 def test_results_of_two_recipes_are_said(results, capsys):

@@ -129,8 +129,19 @@ def test_nothing_is_overwritten_unasked(simulated, copy, capsys):
 def test_resume_keeps_what_holds(simulated, copy, capsys):
     before = content(copy)
     assert run(["batch", str(simulated), "-o", str(copy), "--resume", *RECORD]) == 0
-    assert "0 analysed, 3 kept, 0 failed" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "3 of 3 studies: 0 new, 0 redone, 3 kept; 0 failed; 4 levels" in said
     assert content(copy) == before
+
+
+def test_resume_says_how_many_were_redone_and_why(simulated, copy, tmp_path, capsys):
+    dataset = Path(shutil.copytree(simulated, tmp_path / "data set"))
+    spectrum = next((dataset / "sub-02" / "mrs").glob("*_svs.nii.gz"))
+    spectrum.write_bytes(spectrum.read_bytes() + b"\0")
+    shutil.rmtree(copy / "sub-03")
+    assert run(["batch", str(dataset), "-o", str(copy), "--jobs", "1", "--resume", *RECORD]) == 0
+    said = capsys.readouterr().err
+    assert "1 new, 1 redone (1 the spectra changed), 1 kept; 0 failed; 4 levels" in said
 
 
 def plan(dataset: Path, out: Path, capsys, *more: str) -> dict[str, str]:
@@ -238,6 +249,7 @@ def test_a_bad_day_costs_what_it_hits_and_no_more(fake_work, make_dataset, tmp_p
         (dataset / name / "behaviour.txt").write_text("ok")
     again = run_batch(dataset, out, BatchOptions(jobs=1, resume=True), work=fake_work.behave)
     assert (again.n_analysed, again.n_redone, again.n_kept) == (3, 3, 3)
+    assert "0 new, 3 redone (3 failed before), 3 kept; 0 failed" in str(again)
     assert not failures(out)
 
 
