@@ -44,6 +44,15 @@ Status: TypeAlias = Literal[
     "log broken",
 ]
 DECISION_SHAPE = {"accept": "✓", "reject": "✕", "unsure": "?"}
+STATUS_SHAPE: dict[Status, str] = {
+    "not reviewed": "○",
+    "in review": "◐",
+    "signed": "●",
+    "amended since signed": "◑",
+    "signed for an earlier result": "◌",
+    "reviewed for an earlier result": "◌",
+    "log broken": "✕",
+}
 DECIDED = {"accept": "accepted", "reject": "rejected", "unsure": "unsure"}
 
 
@@ -87,7 +96,8 @@ class ReviewLog:
     Parameters
     ----------
     acts : tuple of Act
-        The lines whose chain holds, from the first.
+        The lines that the chain vouches for, from the first; of a broken one those before the
+        two that do not fit.
     head : str
         SHA-256 of the last of them; `START` where there is none.
     n_bytes : int
@@ -186,14 +196,13 @@ def parse_log(content: bytes) -> ReviewLog:
             problem = "it is not an act of a review"
             break
         if act.previous != head or act.n != number:
-            problem = (
-                "it does not follow the line before it; the log was changed after it was saved"
-            )
+            problem = "it does not follow the line before it; one of the two was changed later"
+            acts = acts[:-1]  # which one cannot be told, so neither counts
             break
         acts.append(act)
         head, n_bytes = line_digest(line), n_bytes + len(line) + 1
     if problem:
-        problem = f"review log broken at line {len(acts) + 1}: {problem}"
+        problem = f"review log broken at line {number}: {problem}"
     return ReviewLog(acts=tuple(acts), head=head, n_bytes=n_bytes, problem=problem)
 
 
@@ -327,16 +336,45 @@ def reviewed(record: Mapping[str, Any], review: Review) -> dict[str, Any]:
         level["review"] = None if decided == LevelReview() else _level_review(decided)
         _lay_over(level, decided)
         if decided.decision == "reject":
-            rejected.append(level["level"])
+            rejected.append((level["level"], level["run"]))
     if review.levels:
         result["completeness"] = _completeness(result)
     if review.impression is not None:
         result["impression"] = review.impression
-    if rejected and result.get("comparison", {}).get("references"):
-        names = ", ".join(dict.fromkeys(rejected))
-        note = f"{names}: rejected on review; the comparison of discs was computed with it."
+    if note := _computed_with(record, rejected):
         result["notices"] = [*result["notices"], note]
     return result
+
+
+def _computed_with(record: Mapping[str, Any], rejected: Sequence[tuple[str, int]]) -> str:
+    """Return what rests on rejected spectra still: a review computes nothing anew."""
+    names = [level for level, run in rejected if run == _best_run(record, level)]
+    references = (record.get("comparison") or {}).get("references") or ()
+    compared = {name for reference in references for name in reference["levels"]}
+    beside = [
+        level["level"]
+        for level in record["levels"]
+        if level["level"] not in names
+        and set(names) & set(((level["score"] or {}).get("inputs") or {}).get("with_levels", ()))
+    ]
+    parts = ["the comparison of discs"] if compared & set(names) else []
+    if beside:
+        scores = "score" if len(set(beside)) == 1 else "scores"
+        parts.append(f"the {scores} of {', '.join(dict.fromkeys(beside))}")
+    if not parts:
+        return ""
+    return f"{', '.join(names)}: rejected on review, yet part of {' and of '.join(parts)}."
+
+
+def _best_run(record: Mapping[str, Any], level: str) -> int:
+    """Return the run that spoke for a level in the analysis, which was before any review."""
+
+    def rank(entry: Mapping[str, Any]) -> tuple[int, float, int]:
+        quality = entry["quality"] or {"verdict": "failed", "snr": None}
+        verdict = ("failed", "poor", "acceptable", "good").index(quality["verdict"])
+        return verdict, quality["snr"] or 0.0, -entry["run"]
+
+    return int(max((e for e in record["levels"] if e["level"] == level), key=rank)["run"])
 
 
 def _level_review(decided: LevelReview) -> dict[str, Any]:

@@ -22,7 +22,8 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from mrs_disc.constants import RESEARCH_USE
-from mrs_disc.errors import InputError, OutputError
+from mrs_disc.errors import InputError, OutputError, ReadError
+from mrs_disc.report.review_log import STATUS_SHAPE
 from mrs_disc.report.schema import Level, MorphologyPart
 from mrs_disc.report.words import harmless
 from mrs_disc.review.acts import MorphologySent, fields_of, level_report, sent
@@ -34,14 +35,6 @@ from mrs_disc.review.studies import Library, LoadedStudy
 
 HERE = Path(__file__).parent
 STATIC_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-STATES = (
-    "not reviewed",
-    "in review",
-    "signed",
-    "amended since signed",
-    "signed for an earlier result",
-    "log broken",
-)
 
 
 def utc_now() -> str:
@@ -116,16 +109,20 @@ class Server:
             return RedirectResponse(f"/study/{quote(next(iter(self.catalogue.studies)))}", 303)
         query = query_of(request.query_params)
         page = self.catalogue.page(query, self.library.state)
+        reviews = {row.study: self.library.reviewed(row) for row in page.rows}
+        rows = [row.after(reviews[row.study].decisions) for row in page.rows]
         context = {
             "query": query,
             "page": page,
+            "rows": rows,
             "n_all": len(self.catalogue.studies),
-            "states": {row.study: self.library.state(row) for row in page.rows},
+            "states": {study: review.state for study, review in reviews.items()},
+            "shapes": STATUS_SHAPE,
             "link": partial(_link, query),
             "sorts": SORTS,
             "labels": LABELS,
             "qualities": QUALITIES,
-            "review_states": STATES,
+            "review_states": STATUS_SHAPE,
         }
         part = _wants_part(request)
         return self._html("rows.html" if part else "list.html", context)
@@ -281,7 +278,12 @@ class Server:
         row: StudyRow | None = self.catalogue.studies.get(request.path_params["study"])
         if row is None:
             raise MissingError("There is no such study.")
-        return self.library.open(row)
+        try:
+            return self.library.open(row)
+        except ReadError as error:
+            raise InputError(
+                f"{row.study}: {error.path.name} {error.problem}. Analyse this study again."
+            ) from None
 
     def _level(self, request: Request) -> tuple[LoadedStudy, Level]:
         study = self._study(request)
@@ -323,7 +325,7 @@ def query_of(parameters: Mapping[str, str]) -> Query:
         search=parameters.get("q", "")[:100].strip(),
         label=one_of("label", LABELS),
         quality=one_of("quality", QUALITIES),
-        review=one_of("review", STATES),
+        review=one_of("review", STATUS_SHAPE),
         sort=next(known for known in SORTS if known == sort),
         page=int(page) if page.isdecimal() and len(page) < 7 else 1,
     )

@@ -8,13 +8,13 @@ looked up here; text from an address never becomes part of a path.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from mrs_disc.errors import InputError, ReadError
-from mrs_disc.report.results import RESULTS_NAME
+from mrs_disc.report.results import RESULTS_NAME, level_key
 from mrs_disc.report.schema import read_record
 
 TABLE_NAME = "levels.tsv"
@@ -58,6 +58,12 @@ class LevelRow:
     verdict: str
     label: str
     score: float | None
+    decision: str = ""
+
+    @property
+    def key(self) -> str:
+        """Level and run as the review names them."""
+        return level_key(self.level, self.run)
 
     @property
     def failed(self) -> bool:
@@ -78,6 +84,21 @@ class StudyRow:
     folder: Path
     levels: tuple[LevelRow, ...]
     failure: str = ""
+
+    def after(self, decisions: Mapping[str, str]) -> StudyRow:
+        """Return the row with what a reviewer decided; a rejected level has no score any more."""
+        levels = []
+        for level in self.levels:
+            decision = decisions.get(level.key, "")
+            if decision == "reject":
+                level = replace(level, label="indeterminate", score=None)
+            levels.append(replace(level, decision=decision))
+        return replace(self, levels=tuple(levels))
+
+    @property
+    def n_rejected(self) -> int:
+        """Number of levels that a reviewer rejected."""
+        return sum(row.decision == "reject" for row in self.levels)
 
     @property
     def n_poor(self) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +126,8 @@ def _write(file: int, line: bytes, n_whole: int, n_before: int) -> None:
             view = view[os.write(file, view) :]
         os.fsync(file)
     except OSError as error:
-        os.ftruncate(file, n_whole)
+        with suppress(OSError):  # a disk that fails altogether leaves a line that nobody confirmed
+            os.ftruncate(file, n_whole)
         raise OutputError(f"{LOG_NAME} cannot be written ({error.strerror}); not saved") from error
 
 

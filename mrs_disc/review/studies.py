@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from mrs_disc.errors import InputError
 from mrs_disc.report.results import RESULTS_NAME, SIGNALS_NAME
 from mrs_disc.report.review_log import (
     LOG_NAME,
+    Decision,
     Review,
     ReviewLog,
     read_log,
@@ -25,6 +27,15 @@ from mrs_disc.report.schema import Level, Results, read_record, results_of
 from mrs_disc.report.signals import Signals, read_signals
 from mrs_disc.review.catalogue import StudyRow
 from mrs_disc.review.spectra import common_height
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What the list shows of a study's review: its state, and the decisions by level and run."""
+
+    state: str = "not reviewed"
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+
 
 KEPT = 8
 """Studies that are held in memory: the one that is read and its neighbours."""
@@ -106,7 +117,7 @@ class Library:
 
     def __init__(self) -> None:
         self._studies: OrderedDict[Path, tuple[tuple[int, int], LoadedStudy]] = OrderedDict()
-        self._states: dict[Path, tuple[tuple[int, ...], str]] = {}
+        self._reviews: dict[Path, tuple[tuple[int, ...], Reviewed]] = {}
         self._lock = threading.Lock()
 
     def open(self, row: StudyRow) -> LoadedStudy:
@@ -140,15 +151,21 @@ class Library:
         return study
 
     def state(self, row: StudyRow) -> str:
-        """Return the state of a study's review, from its log alone where there is none."""
+        """Return the state of a study's review."""
+        return self.reviewed(row).state
+
+    def reviewed(self, row: StudyRow) -> Reviewed:
+        """Return what was decided on a study, without opening it where there is no log."""
         try:
             log = (row.folder / LOG_NAME).stat()
             results = (row.folder / RESULTS_NAME).stat()
         except OSError:
-            return "not reviewed"
+            return Reviewed()
         stamp = (log.st_mtime_ns, log.st_size, results.st_mtime_ns, results.st_size)
-        kept = self._states.get(row.folder)
+        kept = self._reviews.get(row.folder)
         if kept is None or kept[0] != stamp:
-            kept = (stamp, read_review(row.folder).status)
-            self._states[row.folder] = kept
+            review = read_review(row.folder)
+            decided = {k: r.decision for k, r in review.levels.items() if r.decision is not None}
+            kept = (stamp, Reviewed(review.status, decided))
+            self._reviews[row.folder] = kept
         return kept[1]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.report.anatomy import AnatomySlice
 from mrs_disc.report.content import sentences
 from mrs_disc.report.level_content import (
@@ -18,23 +19,14 @@ from mrs_disc.report.level_content import (
     relative_rows,
     summary_row,
 )
-from mrs_disc.report.review_log import DECISION_SHAPE, Act, LevelReview, Review
+from mrs_disc.report.review_log import DECISION_SHAPE, STATUS_SHAPE, Act, LevelReview, Review
 from mrs_disc.report.schema import Level, Results
 from mrs_disc.report.signals import LevelSignals, Signals
-from mrs_disc.report.words import VERDICT_SHAPE, clean, component_word, harmless, rounded
+from mrs_disc.report.words import clean, component_word, harmless, rounded
 from mrs_disc.review.acts import HEIGHT_LOSSES, HERNIATIONS, REASONS
 from mrs_disc.review.spectra import in_words
 from mrs_disc.review.studies import LoadedStudy
 
-STATUS_SHAPE = {
-    "not reviewed": "○",
-    "in review": "◐",
-    "signed": "●",
-    "amended since signed": "◑",
-    "signed for an earlier result": "◌",
-    "reviewed for an earlier result": "◌",
-    "log broken": "✕",
-}
 ACT_WORDS = {"level": "decision", "morphology": "morphology", "sign": "signature"}
 
 
@@ -49,7 +41,6 @@ def study_context(study: LoadedStudy, review: Review) -> dict[str, Any]:
         ],
         "anatomy": anatomy(results, signals),
         "signals_problem": study.signals_problem,
-        "notices": clean(list(results.notices)),
         "components": _components(results),
         "reasons": REASONS,
         "herniations": HERNIATIONS,
@@ -71,6 +62,7 @@ def summary_context(
         "results_sha256": study.sha256,
         "impression": [harmless(s) for s in sentences(results.impression)],
         "completeness": results.completeness,
+        "notices": clean([note for note in results.notices if note != RESEARCH_USE], 600),
         "rows": rows,
         "undecided": [row["title"] for row in rows if row["measured"] and not row["decision"]],
         "history": [_act(act, study.sha256) for act in reversed(review.history)],
@@ -89,6 +81,22 @@ def _row(level: Level, results: Results, review: Review) -> dict[str, Any]:
         "agreement": agreement(row["concordance"]),
         "why": _why(level),
         **_decision(decided),
+        **(_judged(level, row) if level.measured else {}),
+    }
+
+
+def _judged(level: Level, summary: dict[str, Any]) -> dict[str, Any]:
+    """Return quality and score with their reasons, which an act may change."""
+    assert level.quality is not None
+    assert level.score is not None
+    scored = level.score.value is not None
+    return {
+        "quality_words": summary["quality"],
+        "quality_reasons": clean(list(level.quality.reasons), 300),
+        "score_words": f"{summary['label']}, {summary['probability']}"
+        if scored
+        else summary["label"],
+        "score_reasons": clean(list(level.score.reasons), 300),
     }
 
 
@@ -183,12 +191,9 @@ def panel(
     assert level.score is not None
     assert original.quality is not None
     return base | {
-        "summary": clean(summary_row(level, results), 400),
+        **_judged(level, clean(summary_row(level, results), 400)),
         "verdict": level.quality.verdict,
         "automatic_verdict": original.quality.verdict,
-        "verdict_shape": VERDICT_SHAPE[level.quality.verdict],
-        "quality_reasons": clean(list(level.quality.reasons), 300),
-        "score_reasons": clean(list(level.score.reasons), 300),
         "amounts": clean(amounts(level), 300),
         "others": clean(other_rows(level), 300),
         "quality": clean(quality_rows(level), 300),
@@ -213,13 +218,13 @@ def _spectrum_rows(level: Level, arrays: LevelSignals, height: float) -> list[di
 
 
 def transient_strip(arrays: LevelSignals, rejected: tuple[int, ...]) -> dict[str, Any] | None:
-    """Return frequencies of the transients as places in a picture of 600 by 84."""
+    """Return frequencies of the transients as places in a picture of 420 by 84."""
     values = arrays.frequency_hz
     if values.size < 2:
         return None
     low, high = float(values.min()), float(values.max())
     span = max(high - low, 1.0)
-    x = 40 + 548 * np.arange(values.size) / (values.size - 1)
+    x = 40 + 368 * np.arange(values.size) / (values.size - 1)
     y = 66 - 52 * (values - (low + high) / 2 + span / 2) / span
     points = [
         {"x": round(float(a), 1), "y": round(float(b), 1), "rejected": n in rejected}

@@ -59,6 +59,9 @@ class Browser:
     def leave(self):
         self.run("document.activeElement.blur()")
 
+    def focused(self, attribute):
+        return self.driver.switch_to.active_element.get_attribute(attribute)
+
     @property
     def drawn(self):
         return self.one("#plot").get_attribute("data-drawn") or ""
@@ -134,39 +137,40 @@ def test_a_study_is_read_and_signed_by_keyboard_alone(serve, dataset, browser):
     browser.until(lambda: "/study/sub-02" in browser.driver.current_url)
     browser.wait_for_spectrum("L5-S1")
 
+    browser.press("a")  # what is out of view is shown, not decided on
+    assert "shown now" in browser.one("#message").text
     browser.press("a")  # without a name nothing is saved, and the name is asked for
-    assert browser.driver.switch_to.active_element.get_attribute("id") == "reviewer"
-    browser.press("Ä. B.", Keys.TAB)
-    browser.leave()
-    browser.press("a")
+    assert browser.focused("id") == "reviewer"
+    browser.press("Ä. B.", Keys.ENTER, "a")
     browser.until(lambda: "accepted by Ä. B." in browser.one("#summary").text)
-    assert "line 1 of the log" in browser.one("#saved").text
+    assert browser.one("#saved").text.startswith("L5-S1 accepted: saved at ")
 
     browser.press("3")
     browser.wait_for_spectrum("L4-L5")
-    browser.press("c", "doublet <b>not</b> credible 😀 עברית")
-    browser.leave()
+    browser.press("c", "doublet <b>not</b> credible 😀 עברית", Keys.ESCAPE)
     browser.press("r")  # a reason is asked for, in the field that has the focus now
-    assert browser.driver.switch_to.active_element.get_attribute("name") == "reason"
-    browser.press("f")  # fit does not follow the data
-    browser.leave()
-    browser.press("r")
+    assert browser.focused("name") == "reason"
+    browser.press("f", Keys.ESCAPE, "r")  # fit does not follow the data
     browser.until(lambda: "rejected by Ä. B.: fit" in browser.one("#decided-L4-L5").text)
     assert "doublet <b>not</b> credible 😀 עברית" in browser.one("#history").text
     assert "L4-L5 indeterminate (rejected by the reviewer" in browser.one("#summary").text
+    details = browser.one(".details[data-key='L4-L5']").text
+    assert "Score of L4-L5: indeterminate\nrejected by the reviewer: fit does" in details
 
     browser.press("2", "m", "I", Keys.TAB, "2")
     text = "#concordance-L3-L4"
     browser.until(lambda: "not saved yet" in browser.one(text).text)
-    browser.one(".panel[data-key='L3-L4'] .morphologic button").send_keys(Keys.ENTER)
+    browser.press(Keys.TAB, Keys.TAB, Keys.TAB, Keys.TAB, Keys.ENTER)
     browser.until(lambda: "Modic 2" in browser.one(text).text and "(" not in browser.one(text).text)
 
-    browser.leave()
     browser.press("s")
     browser.until(lambda: browser.one("#sign").is_displayed())
     assert [e.text for e in browser.all("#undecided li")] == ["L3-L4"]
-    browser.press(Keys.ENTER)
+    browser.press(Keys.ENTER)  # the name of a signature is typed each time
+    assert not read_review(dataset / "sub-02").signed
+    browser.press("Ä. B.", Keys.ENTER)
     browser.until(lambda: "reviewed by Ä. B. on" in browser.one("#state").text)
+    assert browser.one("#open-sign").text == "Final report…"
     review = read_review(dataset / "sub-02")
     assert (review.signed, review.signed_by, review.n_acts) == (True, "Ä. B.", 4)
     assert browser.severe() == []
@@ -242,7 +246,7 @@ def test_the_later_window_is_told_and_keeps_what_was_typed(serve, folder, browse
     browser.driver.switch_to.window(first)
     browser.driver.refresh()
     browser.wait_for_spectrum("L5-S1")
-    browser.press("a")
+    browser.press("v", "a")
     browser.until(lambda: "accepted by AB" in browser.one("#summary").text)
 
     browser.driver.switch_to.window(second)
@@ -306,7 +310,7 @@ def test_axe_finds_no_violation(serve, dataset, browser, scheme):
     browser.run("localStorage.setItem('mrs-disc reviewer', 'AB')")
     browser.driver.refresh()
     browser.until(lambda: browser.all("#plot canvas"))
-    browser.press("o", "x", "a")
+    browser.press("v", "o", "x", "a")
     browser.until(lambda: "accepted by AB" in browser.one("#summary").text)
     assert violations() == []
     for key in ("s", "?"):

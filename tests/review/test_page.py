@@ -248,7 +248,8 @@ def test_a_saved_act_is_on_the_page_in_the_summary_and_in_the_log(app_of, folder
         assert "rejected by AB: motion or drift" in text
         assert "ünï 😀" in text
         assert "L4-L5 indeterminate (rejected by the reviewer: motion or drift)" in text
-        assert "Score of L4-L5: indeterminate, –" in text
+        assert "Score of L4-L5: indeterminate</h2>" in text
+        assert "<li>rejected by the reviewer: motion or drift</li>" in text
 
 
 def test_the_later_window_is_told_and_can_save_after_it_has_looked(app_of, folder):

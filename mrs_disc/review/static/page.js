@@ -33,6 +33,11 @@ function typing(target) {
   return target.matches("input") && !["checkbox", "radio", "range", "button"].includes(target.type);
 }
 
+// Escape leaves a field, so that single keys work again without the mouse.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && typing(event.target) && !document.querySelector("dialog[open]")) event.target.blur();
+});
+
 /** Call the action of a single key, unless someone is typing, in a dialog, or keys are off. */
 export function onKeys(actions, enabled = () => true) {
   document.addEventListener("keydown", (event) => {

@@ -33,6 +33,7 @@ export class Spectrum {
     new ResizeObserver(() => this.resize()).observe(this.box);
     matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => this.draw());
     this.box.addEventListener("keydown", (event) => this.key(event));
+    this.box.addEventListener("mousemove", () => this.box.classList.remove("by-keyboard"));
   }
 
   /** Fetch a level's curves, once for each line broadening. */
@@ -82,9 +83,10 @@ export class Spectrum {
     const found = [];
     const add = (label, values, stroke, width, dash = [], fitted = true) =>
       found.push({ label, values: fitted ? this.inWindow(this.current, values) : values, stroke, width, dash });
+    const laid = this.shown.has("data") ? "data" : "fit"; // smooth lines compare where data are hidden
     this.others.forEach((other) => {
       const n = this.levels.indexOf(other.key) % 6;
-      found.push({ label: other.title, values: this.part(other, "data"), stroke: colour(`overlay-${n}`), width: 1.3, dash: DASHES[n % 4] });
+      found.push({ label: other.title, values: this.part(other, laid), stroke: colour(`overlay-${n}`), width: 1.3, dash: DASHES[n % 4] });
     });
     if (this.shown.has("data")) add("data", this.part(this.current, "data"), colour("data"), 1.2, [], false);
     if (this.shown.has("baseline")) add("baseline", this.part(this.current, "baseline"), colour("baseline"), 1.4, [6, 4]);
@@ -192,6 +194,7 @@ export class Spectrum {
     const options = this.base(132, true, () => [-1.1 * largest, 1.1 * largest]);
     const hidden = { stroke: "transparent", points: { show: false } };
     options.series = [{}, hidden, hidden, { label: "residual", stroke: colour("residual"), width: 1.1, points: { show: false } }];
+    options.axes[1].space = 22;
     options.hooks.draw = [(plot) => this.nameResidual(plot)];
     options.bands = [{ series: [1, 2], fill: colour("band") }];
     return options;
@@ -204,7 +207,7 @@ export class Spectrum {
     ctx.fillStyle = colour("muted");
     ctx.textAlign = "left";
     ctx.textBaseline = "top";
-    ctx.fillText("residual; band: 2 × noise", bbox.left + 4 * pixel, bbox.top);
+    ctx.fillText("residual; band: ± 2 × noise", bbox.left + 4 * pixel, bbox.top);
     ctx.restore();
   }
 
@@ -222,7 +225,7 @@ export class Spectrum {
       }),
     );
     const room = 0.05 * (high - low);
-    return [low - room, high + room];
+    return [low - room, high + 2 * room]; // the names of the lines stand above
   }
 
   tellScale() {
@@ -264,6 +267,12 @@ export class Spectrum {
     this.zoomTo(this.range[0] + step, this.range[1] + step);
   }
 
+  /** Show the surroundings of a component's line. */
+  zoomToLine(name) {
+    const line = this.current?.lines.find((l) => l.name === name);
+    if (line) this.zoomTo(line.ppm - 0.35, line.ppm + 0.35);
+  }
+
   reset() {
     this.zoomTo(...HOME);
   }
@@ -284,7 +293,8 @@ export class Spectrum {
   }
 
   words(index) {
-    const tell = (value) => (Math.abs(value) < 10 ? value.toFixed(2) : value.toFixed(1)).replace("-", "\u2212");
+    const tell = (value) =>
+      (Math.abs(value) < 10 ? value.toFixed(2) : value.toFixed(1)).replace(/^-(?=0\.00$)/, "").replace("-", "\u2212");
     const parts = this.drawn.filter((l) => l.values[index] !== null).map((l) => `${l.label} ${tell(l.values[index])}`);
     if (this.shown.has("residual") && this.plots[1]) {
       const value = this.plots[1].data[3][index];
@@ -297,6 +307,7 @@ export class Spectrum {
   point(ppm, speak = true) {
     const [low, high] = this.range;
     this.cursor = Math.min(Math.max(ppm, low), high);
+    this.box.classList.add("by-keyboard"); // which reads along one axis only
     const plot = this.plots[0];
     const index = plot.valToIdx(this.cursor);
     plot.setCursor({ left: plot.valToPos(this.current.ppm[index], "x"), top: plot.over.clientHeight / 2 });

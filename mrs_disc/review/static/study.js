@@ -25,6 +25,7 @@ function choose(key) {
     if (tab.dataset.key === key) tab.setAttribute("aria-current", "true");
     else tab.removeAttribute("aria-current");
   });
+  all(".voxel").forEach((voxel) => voxel.classList.toggle("current", voxel.dataset.key === key));
   const panel = panels[keys.indexOf(key)];
   $("spectrum-title").textContent = `Spectrum of ${panel.dataset.title}`;
   all("[data-overlay]").forEach((label) => (label.hidden = label.dataset.overlay === key));
@@ -51,13 +52,23 @@ document.addEventListener("click", (event) => {
   if (!link || !link.matches(".tab, .go, .voxel")) return;
   event.preventDefault();
   choose(link.dataset.key);
-  if (!link.matches(".tab")) $("viewer").scrollIntoView({ block: "start" });
+  if (!link.matches(".tab")) bring();
 });
+
+/** Bring spectrum and decision into the window, unless they are in it already. */
+function bring() {
+  const { top } = $("viewer").getBoundingClientRect();
+  if (top < 0 || top > 0.35 * innerHeight) $("viewer").scrollIntoView({ block: "start" });
+}
+
+function goTo(key) {
+  choose(key);
+  bring();
+}
 
 function step(by) {
   const next = keys.indexOf(level) + by;
-  if (next < 0 || next >= keys.length) return;
-  choose(keys[next]);
+  if (next >= 0 && next < keys.length) goTo(keys[next]);
 }
 
 // -------------------------------------------------------------------- controls of the spectrum
@@ -113,6 +124,10 @@ $("zoom-in").addEventListener("click", () => spectrum.zoom(0.6));
 $("zoom-out").addEventListener("click", () => spectrum.zoom(1 / 0.6));
 $("reset").addEventListener("click", () => spectrum.reset());
 $("plot").addEventListener("dblclick", () => spectrum.reset());
+$("zoom-line").addEventListener("change", (event) => {
+  spectrum.zoomToLine(event.target.value);
+  event.target.value = "";
+});
 
 const press = (input) => input.click();
 const pressCurve = (name) => press(document.querySelector(`input[name=curve][value=${name}]`));
@@ -123,11 +138,14 @@ function broaden(by) {
   slider.dispatchEvent(new Event("input"));
 }
 
+/** Lay over every other level; the noise of a poor one would hide them, so it has its own box. */
 function overlayAll() {
   const inputs = all("input[name=overlay]");
-  const on = !inputs.every((input) => input.checked || input.value === level);
+  const poor = (key) => panels[keys.indexOf(key)].dataset.verdict === "poor";
+  const wanted = inputs.filter((input) => input.value !== level && !poor(input.value));
+  const on = !wanted.every((input) => input.checked);
   inputs.forEach((input) => {
-    input.checked = on && input.value !== level;
+    input.checked = on && wanted.includes(input);
     if (input.checked) spectrum.overlays.add(input.value);
     else spectrum.overlays.delete(input.value);
   });
@@ -139,6 +157,9 @@ function overlayAll() {
 const reviewer = $("reviewer");
 reviewer.value = recall("reviewer");
 reviewer.addEventListener("change", () => remember("reviewer", reviewer.value.trim()));
+reviewer.addEventListener("keydown", (event) => {
+  if (event.key === "Enter") actions.v();
+});
 
 function recall(name) {
   try {
@@ -159,26 +180,30 @@ function remember(name, value) {
 const windows = "BroadcastChannel" in window ? new BroadcastChannel("mrs-disc review") : null;
 
 /** Send one act; the page says saved only when the server has said so. */
-async function act(fields, complain) {
+async function act(fields, words, complain) {
   complain("");
+  tellSaved("");
   $("message").textContent = "";
   if (!reviewer.value.trim()) {
-    complain("Type your name or initials first.");
+    const wish = "Nothing was saved yet: type your name or initials as reviewer, press Enter, and decide again.";
+    complain(wish);
+    $("message").textContent = wish;
     reviewer.focus();
     return false;
   }
   const body = { reviewer: reviewer.value.trim(), head: head(), results_sha256: results, ...fields };
   const { ok, status, answer } = await send(`${base}/acts`, body);
   if (!ok) {
-    complain(answer.error);
+    const error = answer.error.charAt(0).toUpperCase() + answer.error.slice(1);
+    complain(error);
+    $("message").textContent = error;
     if (status === 409) {
-      $("message").textContent = answer.error;
       $("message").focus();
       await changed(answer.head);
     }
     return false;
   }
-  tellSaved(`Saved at ${answer.time.slice(11, 19)} UTC, line ${answer.n} of the log.`);
+  tellSaved(`${words}: saved at ${answer.time.slice(11, 19)} UTC, line ${answer.n} of the log.`);
   windows?.postMessage({ study, head: answer.head });
   await changed(answer.head);
   return true;
@@ -198,12 +223,24 @@ function changed(newHead) {
   return new Promise((done) => {
     const finish = () => {
       document.body.removeEventListener("htmx:afterSettle", finish);
+      follow();
       done();
     };
     document.body.addEventListener("htmx:afterSettle", finish);
     setTimeout(finish, 3000);
     window.htmx.trigger(document.body, "acts-changed");
   });
+}
+
+/** What stands outside of the parts that the server sends again follows them. */
+function follow() {
+  all("tr[data-level]").forEach((row) =>
+    all(".voxel").forEach((voxel) => {
+      if (voxel.dataset.key !== row.dataset.level) return;
+      voxel.setAttribute("class", `voxel ${row.dataset.kind}${row.dataset.level === level ? " current" : ""}`);
+    }),
+  );
+  $("open-sign").textContent = $("state").dataset.status === "signed" ? "Final report…" : "Sign…";
 }
 
 windows?.addEventListener("message", (event) => {
@@ -232,17 +269,27 @@ all("form.decision").forEach((form) =>
 async function decide(form, decision, complain) {
   const { reason, verdict, comment } = form.elements;
   if (decision !== "accept" && !reason.value) {
-    complain(`Choose a reason, then ${decision === "reject" ? "Reject" : "Unsure"} again.`);
+    complain(`Choose a reason, then ${decision === "reject" ? "Reject" : "Unsure"} again (Esc leaves the field for the keys).`);
     reason.focus();
     return;
   }
   const fields = { act: "level", key: form.dataset.key, decision, reason: reason.value, comment: comment.value };
   if (verdict.value) fields.verdict = verdict.value;
-  await act(fields, complain);
+  const word = { accept: "accepted", reject: "rejected", unsure: "unsure" }[decision];
+  await act(fields, `${titleOf(form)} ${word}`, complain);
 }
 
+const titleOf = (form) => form.closest(".panel").dataset.title;
+
+/** A level is decided on in view: where nothing of it is in the window, a key only shows it. */
 function decideByKey(decision) {
   const form = document.querySelector(`form.decision[data-key="${level}"]`);
+  const { top, bottom } = document.querySelector(".bench").getBoundingClientRect();
+  if (form && (top > 0.6 * innerHeight || bottom < 0)) {
+    bring();
+    $("message").textContent = `${titleOf(form)} was out of view and is shown now. Press the key again to decide.`;
+    return;
+  }
   form?.querySelector(`button[value=${decision}]`).click();
 }
 
@@ -271,7 +318,7 @@ all("form.morphologic").forEach((form) => {
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    act({ act: "morphology", key: form.dataset.key, ...morphologyOf(form) }, complain);
+    act({ act: "morphology", key: form.dataset.key, ...morphologyOf(form) }, `Morphology of ${titleOf(form)}`, complain);
   });
 });
 
@@ -283,7 +330,7 @@ function openSign() {
   const signed = $("state").dataset.status === "signed";
   $("final").hidden = !signed;
   $("sign-form").hidden = signed;
-  $("sign-name").value = reviewer.value;
+  $("sign-name").value = "";
   $("undecided-part").hidden = $("undecided").children.length === 0;
   sign.querySelector(".form-error").textContent = "";
   sign.showModal();
@@ -295,7 +342,7 @@ $("sign-form").addEventListener("submit", async (event) => {
   const error = sign.querySelector(".form-error");
   reviewer.value = $("sign-name").value.trim();
   remember("reviewer", reviewer.value);
-  const saved = await act({ act: "sign" }, (words) => (error.textContent = words));
+  const saved = await act({ act: "sign" }, "Signed", (words) => (error.textContent = words));
   if (!saved) return;
   $("sign-form").hidden = true;
   $("final").hidden = false;
@@ -335,7 +382,11 @@ const actions = {
   c: () => focusIn("[name=comment]"),
   m: () => focusIn("[name=pfirrmann]"),
   s: openSign,
-  v: () => $("plot").focus(),
+  v: () => {
+    bring();
+    $("plot").focus({ preventScroll: true });
+  },
+  l: () => $("zoom-line").focus(),
   d: () => pressCurve("data"),
   f: () => pressCurve("fit"),
   b: () => pressCurve("baseline"),
@@ -350,7 +401,7 @@ const actions = {
   k: () => $("before")?.click(),
   "?": () => $("keys").showModal(),
 };
-keys.slice(0, 9).forEach((key, n) => (actions[n + 1] = () => choose(key)));
+keys.slice(0, 9).forEach((key, n) => (actions[n + 1] = () => goTo(key)));
 onKeys(actions, () => $("keys-on").checked);
 
 $("message").tabIndex = -1;
