@@ -27,13 +27,6 @@ from mrs_disc.data import (
 )
 
 ROMAN = ("", "I", "II", "III", "IV", "V")
-HERNIATION = {
-    "none": "no herniation",
-    "bulge": "bulge",
-    "protrusion": "protrusion",
-    "extrusion": "extrusion",
-    "sequestration": "sequestration",
-}
 PAINFUL_HERNIATION = ("protrusion", "extrusion", "sequestration")
 STRUCTURE_NAMES = ("structure/water", "structure index", "log(structure/water)", "PG/water")
 """Quantities that may speak for structure, in the order of preference."""
@@ -48,21 +41,38 @@ def describe_morphology(morphology: Morphology | None) -> str:
 
     >>> describe_morphology(Morphology(pfirrmann=4, modic=1, hiz=True))
     'Pfirrmann IV, Modic 1, high-intensity zone'
+    >>> describe_morphology(Morphology(pfirrmann=1, modic=0, hiz=False))
+    'Pfirrmann I; no Modic change or high-intensity zone'
     """
     if morphology is None:
         return ""
+    absent = [
+        word
+        for word, is_absent in (
+            ("Modic change", morphology.modic == 0),
+            ("high-intensity zone", morphology.hiz is False),
+            ("herniation", morphology.herniation == "none"),
+            ("loss of height", morphology.disc_height_loss == "none"),
+        )
+        if is_absent
+    ]
+    nothing = "no " + join(absent, "or") if absent else ""
+    return "; ".join(part for part in (findings(morphology), nothing) if part)
+
+
+def findings(morphology: Morphology) -> str:
+    """Return what there is to be seen on the images, without what is absent."""
     words = []
     if morphology.pfirrmann is not None:
         words.append(f"Pfirrmann {ROMAN[morphology.pfirrmann]}")
-    if morphology.modic is not None:
-        words.append(f"Modic {morphology.modic}" if morphology.modic else "no Modic change")
-    if morphology.hiz is not None:
-        words.append("high-intensity zone" if morphology.hiz else "no high-intensity zone")
-    if morphology.herniation is not None:
-        words.append(HERNIATION.get(morphology.herniation, morphology.herniation))
-    if morphology.disc_height_loss is not None:
-        loss = morphology.disc_height_loss
-        words.append("no loss of height" if loss == "none" else f"{loss} loss of height")
+    if morphology.modic:
+        words.append(f"Modic {morphology.modic}")
+    if morphology.hiz:
+        words.append("high-intensity zone")
+    if morphology.herniation not in (None, "none"):
+        words.append(str(morphology.herniation))
+    if morphology.disc_height_loss not in (None, "none"):
+        words.append(f"{morphology.disc_height_loss} loss of height")
     return ", ".join(words)
 
 
@@ -159,25 +169,44 @@ def _pain(discs: Sequence[LevelReport]) -> str:
 
 
 def _not_judged(discs: Sequence[LevelReport]) -> str:
-    parts = [f"{d.level} indeterminate ({_why(d)})" for d in _labelled(discs, "indeterminate")]
-    parts += [
-        f"{d.level} not measured ({clean_reason(d.failure.message)})"
-        for d in discs
-        if d.failure is not None
-    ]
+    """Name what has no label and why; discs between the labels share one clause."""
+    indeterminate = _labelled(discs, "indeterminate")
+    between = [d for d in indeterminate if _is_between(d)]
+    parts = []
+    if between:
+        values = join([f"{d.score.value:.2f}" for d in between if d.score is not None])
+        names = join([d.level for d in between])
+        parts.append(f"{names} indeterminate (probability {values}, between the two labels)")
+    reasons: dict[str, list[str]] = {}
+    for disc in indeterminate:
+        if disc not in between:
+            reasons.setdefault(f"indeterminate ({_why(disc)})", []).append(disc.level)
+    for disc in discs:
+        if disc.failure is not None:
+            # The level says which file; its path would only lengthen the sentence.
+            reason = clean_reason(re.sub(r"^\S*/\S+: ", "", disc.failure.message))
+            reasons.setdefault(f"not measured ({reason})", []).append(disc.level)
+    parts += [f"{join(names)} {why}" for why, names in reasons.items()]
     if absent := not_examined([d.level for d in discs]):
         parts.append(f"not examined: {spans(absent)}")
     return sentence("; ".join(parts)) if parts else ""
 
 
+def _is_poor(disc: LevelReport) -> bool:
+    return disc.measurement is not None and disc.measurement.quality.verdict == "poor"
+
+
+def _is_between(disc: LevelReport) -> bool:
+    return disc.score is not None and disc.score.value is not None and not _is_poor(disc)
+
+
 def _why(disc: LevelReport) -> str:
-    quality = disc.measurement.quality if disc.measurement else None
-    if quality is not None and quality.verdict == "poor":
-        return "poor spectrum: " + clean_reason((*quality.reasons, "reason not stated")[0])
-    score = disc.score
-    if score is not None and score.value is not None:
-        return f"probability {score.value:.2f}, between the limits of both labels"
-    return clean_reason((*(score.reasons if score else ()), "reason not stated")[0])
+    """Return why a disc has no label though it was measured."""
+    if _is_poor(disc) and disc.measurement is not None:
+        reasons = disc.measurement.quality.reasons
+        return "poor spectrum: " + clean_reason((*reasons, "reason not stated")[0])
+    reasons = disc.score.reasons if disc.score is not None else ()
+    return clean_reason((*reasons, "reason not stated")[0])
 
 
 def _structure(discs: Sequence[LevelReport]) -> str:
@@ -188,8 +217,8 @@ def _structure(discs: Sequence[LevelReport]) -> str:
     values = {d.level: q for d in usable if (q := structure_quantity(d)) is not None}
     if len(values) < 3:
         return (
-            "Structure (degeneration, apart from pain): not compared between levels, "
-            "which needs a water reference in three usable levels."
+            "Structure (degeneration, apart from pain): not compared, "
+            "as fewer than three usable levels have a water reference."
         )
     middle = median(v for v, _ in values.values())
     lower = [level for level, (value, sd) in values.items() if value + 2 * sd < middle]
@@ -218,16 +247,22 @@ def structure_quantity(disc: LevelReport) -> tuple[float, float] | None:
 
 
 def _agreements(discs: Sequence[LevelReport]) -> str:
-    """Group the labelled discs by how morphology and provocation agree with the score."""
+    """Group the labelled discs by how morphology and provocation agree with the score.
+
+    What the images show is told where it matters: with painful discs and with disagreement.
+    """
     images: dict[str, list[str]] = {}
     tests: dict[str, list[str]] = {}
     for disc in discs:
         label = disc.score.label if disc.score is not None else None
         if label not in ("likely painful", "unlikely painful"):
             continue
-        if shown := describe_morphology(disc.morphology):
+        if disc.morphology is not None and describe_morphology(disc.morphology):
             word = _agreement(label, disc.morphology)
-            images.setdefault(word, []).append(f"{disc.level} ({label}; {shown})")
+            expected = label == "unlikely painful" and word == "concordant"
+            seen = findings(disc.morphology) or "no findings"
+            name = disc.level if expected else f"{disc.level} ({seen})"
+            images.setdefault(word, []).append(name)
         if disc.provocation is not None:
             word = _provocation_agreement(label, disc.provocation.result)
             tests.setdefault(word, []).append(f"{disc.level} ({disc.provocation.result})")
@@ -235,7 +270,7 @@ def _agreements(discs: Sequence[LevelReport]) -> str:
     for title, groups in (("morphologic MRI", images), ("provocation testing", tests)):
         grouped = [f"{word} in {join(groups[word])}" for word in AGREEMENT if word in groups]
         if grouped:
-            parts.append(f"{title}: {', '.join(grouped)}")
+            parts.append(f"{title}: {'; '.join(grouped)}")
     return sentence("; ".join(parts)) if parts else ""
 
 
@@ -248,20 +283,21 @@ def _consequence(discs: Sequence[LevelReport], completeness: Completeness) -> st
     else:
         text = "No level is named for correlation with provocation testing"
     done = "complete" if completeness.met else "incomplete"
-    count = f"{completeness.n_levels} usable discs, at least {completeness.min_levels} needed"
+    n = completeness.n_levels
+    count = f"{n} usable disc{'' if n == 1 else 's'}, at least {completeness.min_levels} needed"
     return f"{text}; examination {done} for CPT 0609T ({count}); {PRELIMINARY}."
 
 
 # --------------------------------------------------------------------------- words
 
 
-def join(names: Sequence[str]) -> str:
+def join(names: Sequence[str], word: str = "and") -> str:
     """Return names as a person lists them.
 
     >>> join(["L3-L4", "L4-L5", "L5-S1"])
     'L3-L4, L4-L5 and L5-S1'
     """
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else list(names))
+    return f" {word} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else list(names))
 
 
 def sentence(text: str) -> str:

@@ -147,8 +147,11 @@ def sentences(text: str) -> list[str]:
 
     >>> sentences("Likely painful: L4-L5. Reviewed by Dr. A. Reader.")
     ['Likely painful: L4-L5.', 'Reviewed by Dr. A. Reader.']
+    >>> sentences("L1-L2 indeterminate (SNR 2.5, below 5). Structure: not compared.")
+    ['L1-L2 indeterminate (SNR 2.5, below 5).', 'Structure: not compared.']
     """
-    return [s for s in re.split(r"(?<=[\w)%-]{3}\.)(?<!Prof\.)\s+(?=[A-Z])", text.strip()) if s]
+    ends = r"(?:(?<=[\w%-]{3}\.)|(?<=\)\.))(?<!Prof\.)\s+(?=[A-Z])"
+    return [s for s in re.split(ends, text.strip()) if s]
 
 
 def _completeness(results: Results) -> str:

@@ -181,7 +181,7 @@ def test_every_label_and_failure_is_named_with_its_reason():
         COMPLETE,
     )
     assert text.startswith("Likely painful: L4-L5; unlikely painful: L3-L4. ")
-    assert "L2-L3 indeterminate (probability 0.43, between the limits of both labels)" in text
+    assert "L2-L3 indeterminate (probability 0.43, between the two labels)" in text
     assert "L1-L2 indeterminate (poor spectrum: SNR 3.1 is below 5)" in text
     assert "L5-S1 not measured (no echo time; give it in study.toml)" in text
     assert "L4-L5 merits correlation with provocation testing" in text
@@ -248,4 +248,35 @@ def test_reasons_stay_one_short_clause(text):
 
 def test_morphology_in_words():
     text = describe_morphology(Morphology(modic=0, hiz=False, herniation="none"))
-    assert text == "no Modic change, no high-intensity zone, no herniation"
+    assert text == "no Modic change, high-intensity zone or herniation"
+
+
+def test_what_lacks_a_label_for_one_reason_is_told_once():
+    """A wall of words is not read: twelve discs take no more clauses than reasons."""
+    levels = [disc(f"T{n}-T{n + 1}", "indeterminate", 0.3 + n / 100) for n in range(1, 4)]
+    poor = {"verdict": "poor", "reasons": ("SNR 3 is below 5",)}
+    levels += [disc(name, "indeterminate", 0.5, **poor) for name in ("T4-T5", "T5-T6")]
+    text = impression(levels, COMPLETE)
+    between = "probability 0.31, 0.32 and 0.33, between the two labels"
+    assert f"T1-T2, T2-T3 and T3-T4 indeterminate ({between})" in text
+    assert "T4-T5 and T5-T6 indeterminate (poor spectrum: SNR 3 is below 5)" in text
+
+
+def test_findings_stand_where_they_matter():
+    """With a painful disc and with disagreement; a quiet disc on both sides is only named."""
+    healthy = Morphology(pfirrmann=2, modic=0, hiz=False, herniation="none")
+    levels = [
+        disc("L2-L3", "unlikely painful", 0.1, morphology=healthy),
+        disc("L3-L4", "unlikely painful", 0.1, morphology=Morphology(pfirrmann=3, hiz=True)),
+        disc("L4-L5", morphology=Morphology(pfirrmann=4, modic=1, hiz=True, herniation="none")),
+    ]
+    expected = (
+        "Morphologic MRI: concordant in L2-L3 and L4-L5 (Pfirrmann IV, Modic 1, high-intensity "
+        "zone); discordant in L3-L4 (Pfirrmann III, high-intensity zone)."
+    )
+    assert expected in impression(levels, COMPLETE)
+
+
+def test_the_path_of_a_failed_file_is_not_repeated():
+    text = impression([failed("L5-S1", "L5-S1/metabolite.nii.gz: all samples are zero")], COMPLETE)
+    assert "L5-S1 not measured (all samples are zero)" in text
