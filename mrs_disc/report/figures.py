@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import RLock
@@ -23,6 +23,7 @@ import scipy.fft
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from mrs_disc.report.schema import Level
 from mrs_disc.report.signals import LevelSignals, Signals
@@ -154,7 +155,10 @@ def common_top(levels: Sequence[Level], curves: Mapping[str, Spectra]) -> float:
     return max(usable or [c.top for c in curves.values()] or [1.0]) or 1.0
 
 
-FACTORS = (50.0, 20.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
+FACTORS = (
+    50.0, 40.0, 30.0, 20.0, 15.0, 10.0, 8.0, 6.0, 5.0, 4.0, 3.0, 2.0,
+    1.0, 1 / 2, 1 / 3, 1 / 5, 1 / 10, 1 / 20, 1 / 50,
+)  # fmt: skip
 """Beyond these a level has a scale of its own: its file has other units."""
 
 
@@ -166,7 +170,13 @@ def magnification(curves: Spectra, top: float) -> float:
     height = max(curves.top, 1e-30 * top) / top
     if not 0.5 / FACTORS[0] < height < 1 / FACTORS[-1]:
         return 1 / height
-    return next((f for f in FACTORS if height * f <= (0.75 if f > 1 else 1.05)), FACTORS[-1])
+    # Noise runs deep in a poor spectrum: all but its rarest spikes stay in view.
+    depth = max(-float(np.quantile(curves.data[curves.inside], 0.005)), 0.0) / top
+
+    def fits(factor: float) -> bool:
+        return height * factor <= (0.9 if factor > 1 else 1.05) and depth * factor <= 0.36
+
+    return next((f for f in FACTORS if fits(f)), FACTORS[-1])
 
 
 def scale_words(factor: float) -> str:
@@ -185,14 +195,19 @@ def scale_words(factor: float) -> str:
 
 # --------------------------------------------------------------------------- one level
 
-_RESIDUAL_AT = 128.0
-_COMPONENTS_AT = -72.0
+_RESIDUAL_AT = 138.0
+_LEGEND_AT = 113.0
+_HIGHEST, _LOWEST = 108.0, -37.0
+_COMPONENTS_AT = -78.0
 _COMPONENTS_SCALE = 0.6
-_BOTTOM = -84.0
-_TOP = 146.0
+_BOTTOM, _TOP = -90.0, 157.0
+_BODY, _HEAD, _FOOT = 4.7, 0.32, 0.22
+"""Inches of height."""
 
 
-def spectrum_figure(level: Level, curves: Spectra, top: float) -> Figure:
+def spectrum_figure(
+    level: Level, curves: Spectra, top: float, head: str = "", foot: str = ""
+) -> Figure:
     """Return data, fit, baseline, residual and components of one level, on one axis.
 
     Parameters
@@ -203,14 +218,16 @@ def spectrum_figure(level: Level, curves: Spectra, top: float) -> Figure:
         Its curves.
     top : float
         What stands for 100 on the vertical axis: see `common_top`.
+    head, foot : str
+        Lines above and below, for a picture that stands alone.
     """
     assert level.fit is not None
     factor = magnification(curves, top)
     unit = 100.0 * factor / top
     names = list(level.fit.metabolites)
     with styled():
-        figure = Figure(figsize=(8.2, 4.7))
-        axes = figure.add_axes((0.112, 0.095, 0.878, 0.765))
+        figure, place = framed(8.2, _BODY, head, foot)
+        axes = figure.add_axes(place(0.112, 0.095, 0.868, 0.765))
         small = _residual_scale(curves, unit)
         _draw_bands(axes, curves, unit * small)
         _draw_curves(axes, curves, unit, small, names)
@@ -218,9 +235,9 @@ def spectrum_figure(level: Level, curves: Spectra, top: float) -> Figure:
         axes.set_ylim(_BOTTOM, _TOP)
         axes.set_xticks([4.5, 4, 3.5, 3, 2.5, 2, 1.5, 1, 0.5])
         axes.set_xlabel("chemical shift (ppm)")
-        ticks = (0, 50, 100)
         shown = factor if factor in FACTORS else 1.0
-        axes.set_yticks(ticks, [f"{t / shown:g}" for t in ticks])
+        ticks = _nice(0, 105 / shown, 3)
+        axes.set_yticks([t * shown for t in ticks], [f"{t:g}" for t in ticks])
         axes.tick_params(length=3)
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
@@ -229,12 +246,51 @@ def spectrum_figure(level: Level, curves: Spectra, top: float) -> Figure:
             (f"components\n× {_COMPONENTS_SCALE:g}", _COMPONENTS_AT + 6),
         ):
             axes.text(4.53, height, text, ha="right", va="center", fontsize=8)
+        axes.text(
+            -0.078, (50 - _BOTTOM) / (_TOP - _BOTTOM), _axis_words(factor), rotation=90,
+            ha="center", va="center", fontsize=8, transform=axes.transAxes,
+        )  # fmt: skip
         axes.legend(
-            loc=(0.0, 0.76), ncols=3, frameon=False, fontsize=8, handlelength=1.8,
-            borderaxespad=0.1, columnspacing=1.2,
+            loc="center left", bbox_to_anchor=(0.0, (_LEGEND_AT - _BOTTOM) / (_TOP - _BOTTOM)),
+            ncols=3, frameon=False, fontsize=8, handlelength=1.8, borderaxespad=0.1,
+            borderpad=0, columnspacing=1.2,
         )  # fmt: skip
         _name_regions(axes, level, names)
     return figure
+
+
+Rectangle4 = tuple[float, float, float, float]
+Place = Callable[[float, float, float, float], Rectangle4]
+
+
+def framed(width: float, body: float, head: str, foot: str) -> tuple[Figure, Place]:
+    """Return a figure with room for lines above and below, and what places axes in its body.
+
+    Parameters
+    ----------
+    width, body : float
+        Inches, without the lines.
+    head, foot : str
+        The lines; an empty one takes no room.
+    """
+    below = _FOOT if foot else 0.0
+    height = body + (_HEAD if head else 0.0) + below
+    figure = Figure(figsize=(width, height))
+    if head:
+        figure.text(0.012, 1 - 0.09 / height, head, fontsize=10, fontweight="bold", va="top")
+    if foot:
+        figure.text(0.012, 0.07 / height, foot, fontsize=7, color=GREY, va="bottom")
+
+    def place(left: float, bottom: float, wide: float, tall: float) -> Rectangle4:
+        return left, (below + bottom * body) / height, wide, tall * body / height
+
+    return figure, place
+
+
+def _axis_words(factor: float) -> str:
+    if factor not in FACTORS:
+        return "signal, scale of its own"
+    return "signal (tallest level: 100)"
 
 
 def _draw_bands(axes: Axes, curves: Spectra, unit: float) -> None:
@@ -256,7 +312,11 @@ def _draw_curves(
 ) -> None:
     inside = curves.inside
     ppm = curves.ppm[inside]
-    axes.plot(curves.ppm, _cut(curves.data * unit), color=INK, lw=0.7, label="data")
+    # Water and noise beyond their own room run out of it, not into other curves.
+    room = Rectangle((PPM_RANGE[0], _LOWEST), PPM_RANGE[1] - PPM_RANGE[0], _HIGHEST - _LOWEST)
+    room.set_transform(axes.transData)
+    (data,) = axes.plot(curves.ppm, curves.data * unit, color=INK, lw=0.7, label="data")
+    data.set_clip_path(room)
     axes.plot(ppm, curves.fit[inside] * unit, color=FIT_COLOUR, lw=1.5, label="fit")
     axes.plot(
         ppm[::2], curves.baseline[inside][::2] * unit,
@@ -267,11 +327,6 @@ def _draw_curves(
     for k in range(len(names)):
         curve = _COMPONENTS_AT + curves.components[k][inside][::2] * unit * _COMPONENTS_SCALE
         axes.plot(ppm[::2], curve, color=_colour(names[k], k), lw=1.1, ls=_dash(k))
-
-
-def _cut(curve: FloatArray) -> FloatArray:
-    """Keep what lies beyond the fitted range (water) out of the other curves' room."""
-    return np.where((curve > -30) & (curve < 108), curve, np.nan)
 
 
 def _colour(name: str, index: int) -> str:
@@ -338,13 +393,20 @@ def quality_figure(level: Level, signals: LevelSignals) -> Figure:
         if n > 1:
             transients = figure.add_axes((0.085, 0.25, 0.5, 0.61))
             rejected = [r for r in level.quality.rejected if r < n]
-            _draw_transients(transients, signals.frequency_hz, rejected)
+            _draw_transients(transients, signals.frequency_hz, rejected, is_followed(level))
         place = (0.67, 0.25, 0.32, 0.61) if n > 1 else (0.085, 0.25, 0.4, 0.61)
         _draw_water(figure.add_axes(place), level, signals)
     return figure
 
 
-def _draw_transients(axes: Axes, values: FloatArray, rejected: Sequence[int]) -> None:
+def is_followed(level: Level) -> bool:
+    """Say whether the transients were strong enough to follow their frequency."""
+    return not any(s.step == "align" and s.method.endswith("by none") for s in level.history or ())
+
+
+def _draw_transients(
+    axes: Axes, values: FloatArray, rejected: Sequence[int], followed: bool
+) -> None:
     index = np.arange(1, values.size + 1)
     kept = np.ones(values.size, bool)
     kept[list(rejected)] = False
@@ -354,17 +416,18 @@ def _draw_transients(axes: Axes, values: FloatArray, rejected: Sequence[int]) ->
         index[~kept], centred[~kept], "x", ms=5, mew=1.3, color="#9a1b1b",
         label=f"rejected: {len(rejected)}",
     )  # fmt: skip
-    axes.set_title("frequency of the transients (Hz from their median)", **_TITLE)
+    words = "(Hz from the median)" if followed else "could not be followed"
+    axes.set_title(f"transient frequency {words}", **_TITLE)
     axes.set_xlabel("transient", labelpad=1)
     axes.set_xlim(0, values.size + 1)
     axes.set_xticks([t for t in _nice(1, values.size, 6) if t >= 1])
     low, high = float(centred.min()), float(centred.max())
     room = max(0.2 * (high - low), 0.5)
     axes.set_ylim(low - room, high + room)
-    axes.set_yticks(_nice(low - room, high + room, 4))
+    axes.set_yticks(_nice(low - room, high + room, 4) if followed else [])
     _plain(axes)
     if rejected:
-        axes.legend(loc="best", frameon=False, fontsize=7.5, handletextpad=0.1, borderpad=0)
+        axes.legend(**_BESIDE_TITLE, handletextpad=0.1)
 
 
 def _draw_water(axes: Axes, level: Level, signals: LevelSignals) -> None:
@@ -386,13 +449,17 @@ def _draw_water(axes: Axes, level: Level, signals: LevelSignals) -> None:
     highest = 1.25 * float(max(before.max(), after.max(), 1.0))
     axes.set_ylim(0, highest)
     axes.set_yticks(_nice(0, highest, 4))
-    axes.set_title("water line (magnitude / noise)", **_TITLE)
+    axes.set_title("water line (× noise)", **_TITLE)
     axes.set_xlabel("ppm", labelpad=1)
-    axes.legend(loc="upper right", frameon=False, fontsize=7.5, handlelength=1.5, borderpad=0)
+    axes.legend(**_BESIDE_TITLE, ncols=2, handlelength=1.5, columnspacing=1.0)
     _plain(axes)
 
 
-_TITLE: dict[str, Any] = {"fontsize": 8.5, "loc": "left", "pad": 3}
+_TITLE: dict[str, Any] = {"fontsize": 8.5, "loc": "left", "pad": 4}
+_BESIDE_TITLE: dict[str, Any] = {
+    "loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "frameon": False, "fontsize": 8,
+    "borderpad": 0, "borderaxespad": 0.15,
+}  # fmt: skip
 
 
 def _plain(axes: Axes) -> None:
@@ -426,11 +493,12 @@ def svg(figure: Figure) -> str:
     return re.sub(r"\s*\n\s*", " ", text)
 
 
-def png(figure: Figure, dpi: int = 200) -> bytes:
-    """Return a figure as PNG, without a clock."""
+def png(figure: Figure, dpi: int = 200, words: str = "") -> bytes:
+    """Return a figure as PNG, without a clock; `words` tell it to who cannot see it."""
     buffer = io.BytesIO()
+    metadata = {"Software": None} | ({"Description": words} if words else {})
     with styled():
-        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+        figure.savefig(buffer, format="png", dpi=dpi, metadata=metadata)
     return buffer.getvalue()
 
 
@@ -456,13 +524,18 @@ def quality_alt(level: Level, signals: LevelSignals) -> str:
     assert level.quality is not None
     q = level.quality
     if signals.frequency_hz.size > 1:
-        first = (
-            f"{q.n_transients} transients, {q.n_rejected} rejected; "
-            f"frequency drift {number(q.drift_hz, 2, 'Hz')}"
-        )
+        first = f"{q.n_transients} transients, {q.n_rejected} rejected; {drift_words(level)}"
     else:
         first = "Averaged on the scanner: no single transients"
     return f"{first}; residual water {number(q.residual_water, 2)} times the quality peak."
+
+
+def drift_words(level: Level) -> str:
+    """Return the frequency drift in words; zero is not claimed where nothing was followed."""
+    assert level.quality is not None
+    if not is_followed(level):
+        return "transients too weak to follow their frequency"
+    return f"frequency drift {number(level.quality.drift_hz, 2, 'Hz')}"
 
 
 def has_signals(level: Level, signals: Signals) -> bool:

@@ -12,6 +12,7 @@ from mrs_disc.report.signals import Signals
 from mrs_disc.report.words import (
     COMPONENTS,
     LABEL_SHAPE,
+    SUMS,
     VERDICT_SHAPE,
     component_word,
     decimals,
@@ -46,7 +47,7 @@ def summary_row(level: Level, results: Results) -> dict[str, Any]:
             "structure": "–",
             "quality": f"{VERDICT_SHAPE['failed']} failed",
             "why": harmless(message, 300),
-            "concordance": "–",
+            "agreement": [],
         }
     assert level.score is not None
     assert level.quality is not None
@@ -59,8 +60,21 @@ def summary_row(level: Level, results: Results) -> dict[str, Any]:
         "structure": _structure(level),
         "quality": f"{VERDICT_SHAPE[verdict]} {verdict}",
         "why": "; ".join(_why(level)),
-        "concordance": level.concordance or "no morphology given",
+        "agreement": agreement(level) or [("", "no morphology given")],
     }
+
+
+def agreement(level: Level) -> list[tuple[str, str]]:
+    """Return how images and provocation agree with the score: the word, and what with.
+
+    The record's one text is taken apart, so that the word can lead.
+    """
+    images, _, tested = (level.concordance or "").partition("; provocation ")
+    found = ((images, ""), (tested, "provocation "))
+    parts = (
+        (prefix + text.rpartition(": ")[0], text.rpartition(": ")[2]) for text, prefix in found
+    )
+    return [(word, what) for what, word in parts if what.strip() and what != "provocation "]
 
 
 def _why(level: Level) -> list[str]:
@@ -92,7 +106,7 @@ def _structure(level: Level) -> str:
         quantity = (level.quantities or {}).get(name)
         if quantity is not None and quantity.value is not None:
             return measured(quantity.value, quantity.sd, quantity.limit, quantity.high)
-    return "no water reference"
+    return "–"
 
 
 def structure_unit(results: Results) -> str:
@@ -102,7 +116,7 @@ def structure_unit(results: Results) -> str:
             quantity = (level.quantities or {}).get(name)
             if quantity is not None and quantity.value is not None:
                 return f"{name}, {quantity.unit}" if quantity.unit else name
-    return "needs a water reference"
+    return "not available, as it needs a water reference"
 
 
 def level_content(
@@ -136,10 +150,11 @@ def level_content(
         "quality": quality_rows(level),
         "morphology": morphology_rows(level.morphology),
         "provocation": level.provocation.result if level.provocation is not None else "",
-        "concordance": level.concordance or "",
+        "agreement": [word for word, _ in agreement(level)],
         "amounts": amounts(level),
         "others": other_rows(level),
         "relative": relative_rows(level, results),
+        "compared": results.comparison.quantity,
         "factors": factor_rows(level),
         "notes": list(level.notes or ()),
         "review": _review(level),
@@ -181,12 +196,19 @@ def quality_rows(level: Level) -> list[tuple[str, str]]:
         (f"Linewidth ({peak})", width),
         ("Water linewidth", number(q.water_linewidth_hz, 2, "Hz")),
         ("Transients kept", kept),
-        ("Frequency drift", number(q.drift_hz, 2, "Hz")),
+        ("Frequency drift", _drift(level)),
         ("Residual water / quality peak", number(q.residual_water, 2)),
-        ("Fit residual / noise", number(fit.residual_ratio, 3)),
+        ("Fit residual / noise", number(fit.residual_ratio, 2)),
         ("Chance of such a residual from noise", chance),
         ("Fit converged", converged),
     ]
+
+
+def _drift(level: Level) -> str:
+    assert level.quality is not None
+    if not figures.is_followed(level):
+        return "not followed: transients too weak"
+    return number(level.quality.drift_hz, 2, "Hz")
 
 
 def morphology_rows(morphology: MorphologyPart | None) -> list[tuple[str, str]]:
@@ -232,13 +254,14 @@ def amounts(level: Level) -> dict[str, Any]:
         rows.append(
             {
                 "name": name,
-                "word": COMPONENTS.get(name, (name, ""))[0],
+                "word": SUMS.get(name) or COMPONENTS.get(name, (name, ""))[0],
                 "amount": _cell(amount, power),
                 "ratio": _cell(quantities.get(f"{name}/{ratio}")),
                 "water": NONE if m is None else _cell(quantities.get(f"{name}/water")),
                 "crlb": "–" if m is None or m.crlb_percent is None else _percent(m.crlb_percent),
-                "ppm": "–" if m is None else rounded(m.ppm, 2),
-                "width": "–" if m is None else number(m.linewidth_hz, 2),
+                # What was not found has no place and no width of its own.
+                "ppm": "–" if m is None or m.limit == "upper" else rounded(m.ppm, 2),
+                "width": "–" if m is None or m.limit == "upper" else number(m.linewidth_hz, 2),
             }
         )
     unit = "signal units of the file" if power == 0 else f"10{_superscript(power)} signal units"
@@ -356,15 +379,15 @@ def relative_rows(level: Level, results: Results) -> list[tuple[str, str]]:
         found = reference.levels.get(level.level)
         if found is None or reference.reference == level.level:
             continue
-        words = f"{reference.reference}, the disc of best structure"
+        words = f"{reference.reference} (best structure)"
         if reference.reference == "median":
-            words = "this person's median"
+            words = "their median"
         spread = None
         if found.low is not None and found.high is not None:
             spread = (found.high - found.low) / 4
         places = decimals(spread, found.difference)
         text = f"{rounded(found.difference, places)} ({interval(found.low, found.high, places)})"
-        rows.append((f"{comparison.quantity}, difference from {words}", text))
+        rows.append((f"Difference from {words}", text))
     return rows
 
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, FancyBboxPatch, Polygon
 
 from mrs_disc.report.anatomy import AnatomySlice
-from mrs_disc.report.figures import GREY, INK, LABEL_COLOUR, LABEL_MARKER, PALE, styled
+from mrs_disc.report.figures import GREY, INK, LABEL_COLOUR, LABEL_MARKER, PALE, framed, styled
 from mrs_disc.report.schema import Level, QuantityPart, Results
 from mrs_disc.report.signals import Signals
 from mrs_disc.report.words import VERDICT_SHAPE, probability
@@ -25,6 +25,11 @@ from mrs_disc.typing import FloatArray
 ACIDITY = "log(acidity/structure)"
 STRUCTURE = ("log(structure/water)", "PG/water")
 """Structure is shown by the first of these that the study has."""
+
+
+WIDTH = 8.6
+SPINE_WIDTH, MAX_IMAGE_WIDTH = 0.2, 0.27
+"""Of the picture's width (8.6 inches)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,9 @@ class Row:
     marker: str
 
 
-def overview_figure(results: Results, signals: Signals | None) -> Figure:
+def overview_figure(
+    results: Results, signals: Signals | None, head: str = "", foot: str = ""
+) -> Figure:
     """Return the overview of a study.
 
     Parameters
@@ -46,24 +53,30 @@ def overview_figure(results: Results, signals: Signals | None) -> Figure:
         The record.
     signals : Signals or None
         Anatomy slice and voxel outlines; `None`: a drawn spine.
+    head, foot : str
+        Lines above and below, for a picture that stands alone.
     """
     levels = list(results.best.values())
     rows = [_row(level, n) for n, level in enumerate(levels)]
-    height = 1.15 + max((0.46 if len(rows) <= 7 else 0.36) * len(rows), 1.9)
-    top, bottom = 1 - 0.5 / height, 0.52 / height
+    height = 0.92 + max((0.46 if len(rows) <= 7 else 0.36) * len(rows), 1.9)
+    top, bottom = 1 - 0.36 / height, 0.46 / height
+    span = top - bottom
+    outlines = _outlines(signals, rows)
+    left = _anatomy_width(signals, outlines, span * height)
+    room = 1 - left
     with styled():
-        figure = Figure(figsize=(8.6, height))
-        span = top - bottom
-        spine = figure.add_axes((0.005, bottom, 0.255, span))
-        _draw_anatomy(spine, signals, rows, levels)
-        score = figure.add_axes((0.345, bottom, 0.235, span))
-        acidity = figure.add_axes((0.605, bottom, 0.13, span))
-        structure = figure.add_axes((0.755, bottom, 0.13, span))
+        figure, place = framed(WIDTH, height, head, foot)
+        spine = figure.add_axes(place(0.005, bottom, left, span))
+        _draw_anatomy(spine, signals, rows, outlines)
+        score, acidity, structure = (
+            figure.add_axes(place(left + start * room, bottom, width * room, span))
+            for start, width in ((0.115, 0.325), (0.48, 0.165), (0.69, 0.165))
+        )
         _draw_score(score, rows, results)
         _draw_quantity(acidity, rows, (ACIDITY,), "acidity", "log (acidity / structure)")
         name = structure_name(levels)
         _draw_quantity(structure, rows, (name,), "structure", _structure_label(name))
-        _draw_quality(figure, structure, rows)
+        _draw_quality(structure, rows)
         for axes in (score, acidity, structure):
             axes.set_ylim(len(rows) - 0.5, -0.5)
     return figure
@@ -128,7 +141,7 @@ def _draw_score(axes: Axes, rows: Sequence[Row], results: Results) -> None:
     axes.set_yticks([row.y for row in rows], [row.level.level for row in rows], fontsize=9)
     for text in axes.get_yticklabels():
         text.set_fontweight("bold")
-    axes.set_title("score, 95 % interval", fontsize=8.5, pad=5)
+    axes.set_title("score, 95 % interval", fontsize=8.5, pad=_TITLE_PAD)
     _frame(axes)
 
 
@@ -170,7 +183,7 @@ def _draw_quantity(
                   fontsize=8, color=INK)  # fmt: skip
         axes.set_xlim(0, 1)
     axes.set_yticks([row.y for row in rows], [""] * len(rows))
-    axes.set_title(title, fontsize=8.5, pad=5)
+    axes.set_title(title, fontsize=8.5, pad=_TITLE_PAD)
     _frame(axes)
 
 
@@ -184,14 +197,18 @@ def _ticks(low: float, high: float) -> list[float]:
     return [float(f"{(low + high) / 2:.2g}")]
 
 
-def _draw_quality(figure: Figure, axes: Axes, rows: Sequence[Row]) -> None:
+def _draw_quality(axes: Axes, rows: Sequence[Row]) -> None:
     """Write the quality by shape and word to the right of the last column."""
     beside = axes.get_yaxis_transform()
     for row in rows:
         verdict = row.level.quality.verdict if row.level.quality is not None else "failed"
         axes.text(1.08, row.y, f"{VERDICT_SHAPE[verdict]} {verdict}", transform=beside,
                   va="center", fontsize=8, color=INK)  # fmt: skip
-    axes.text(1.08, 1.0, "quality", transform=axes.transAxes, va="bottom", fontsize=8.5)
+    axes.annotate("quality", xy=(1.08, 1.0), xytext=(0, _TITLE_PAD), xycoords="axes fraction",
+                  textcoords="offset points", va="baseline", fontsize=8.5)  # fmt: skip
+
+
+_TITLE_PAD = 5
 
 
 def _frame(axes: Axes) -> None:
@@ -206,17 +223,39 @@ def _frame(axes: Axes) -> None:
 # --------------------------------------------------------------------------- anatomy
 
 
+def _outlines(signals: Signals | None, rows: Sequence[Row]) -> dict[str, FloatArray]:
+    """Return the voxels that lie on the image; none where there is no image."""
+    if signals is None or signals.anatomy is None:
+        return {}
+    found = ((row.level.key, signals.levels.get(row.level.key)) for row in rows)
+    return {key: of.outline for key, of in found if of is not None and of.outline is not None}
+
+
+def _anatomy_width(
+    signals: Signals | None, outlines: dict[str, FloatArray], inches: float
+) -> float:
+    """Return how much of the picture's width the image needs at its height."""
+    if signals is None or signals.anatomy is None or not outlines:
+        return SPINE_WIDTH
+    anatomy = signals.anatomy
+    upper, lower = _cut(anatomy, outlines)
+    whole = anatomy.image.shape[1] * anatomy.pixel_mm[1]
+    wide = inches * whole / ((lower - upper) * anatomy.pixel_mm[0])
+    return float(min(max(wide / WIDTH, 0.12), MAX_IMAGE_WIDTH))
+
+
+def _cut(anatomy: AnatomySlice, outlines: dict[str, FloatArray]) -> tuple[float, float]:
+    """Return the rows of the slice that are shown: the voxels with room around them."""
+    corners = np.concatenate(list(outlines.values()))
+    first, last = float(corners[:, 1].min()), float(corners[:, 1].max())
+    margin = max(30 / anatomy.pixel_mm[0], 0.15 * (last - first))
+    return max(first - margin, -0.5), min(last + margin, anatomy.image.shape[0] - 0.5)
+
+
 def _draw_anatomy(
-    axes: Axes, signals: Signals | None, rows: Sequence[Row], levels: Sequence[Level]
+    axes: Axes, signals: Signals | None, rows: Sequence[Row], outlines: dict[str, FloatArray]
 ) -> None:
     axes.set_axis_off()
-    outlines = {
-        row.level.key: outline
-        for row in rows
-        if signals is not None
-        and (of := signals.levels.get(row.level.key)) is not None
-        and (outline := of.outline) is not None
-    }
     if signals is None or signals.anatomy is None or not outlines:
         _draw_spine(axes, rows)
         return
@@ -231,18 +270,15 @@ def _draw_slice(
     axes.imshow(anatomy.image, cmap="gray", vmin=0, vmax=255, interpolation="none",
                 aspect=tall / wide)  # fmt: skip
     corners = np.concatenate(list(outlines.values()))
-    n_rows, n_columns = anatomy.image.shape
-    first, last = corners[:, 1].min(), corners[:, 1].max()
-    margin = max(30 / tall, 0.15 * (last - first))
+    n_columns = anatomy.image.shape[1]
     box = axes.get_window_extent()
-    upper, lower = max(first - margin, -0.5), min(last + margin, n_rows - 0.5)
+    upper, lower = _cut(anatomy, outlines)
     width = (lower - upper) * tall / wide * box.width / box.height
     middle = float(
         np.clip(corners[:, 0].mean(), width / 2 - 0.5, max(n_columns - width / 2, width / 2))
     )
     axes.set_xlim(max(middle - width / 2, -0.5), min(middle + width / 2, n_columns - 0.5))
     axes.set_ylim(lower, upper)
-    axes.set_anchor("E")
     for row in rows:
         outline = outlines.get(row.level.key)
         if outline is None:

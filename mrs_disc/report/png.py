@@ -1,16 +1,28 @@
-"""Figures as PNG at 200 dpi: the spectrum of each measured level, and the overview."""
+"""Figures as PNG at 200 dpi: the spectrum of each measured level, and the overview.
+
+A picture travels without its report. So each says above whose and what it is, below that it is
+for research and from which recipe, and holds all of it in words as its PNG description.
+"""
 
 from __future__ import annotations
 
+from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.report import figures
-from mrs_disc.report.content import View
-from mrs_disc.report.overview import overview_figure
+from mrs_disc.report.content import View, status_words
+from mrs_disc.report.level_content import score_words
+from mrs_disc.report.overview import overview_alt, overview_figure
+from mrs_disc.report.schema import Level, Results
+from mrs_disc.report.words import VERDICT_SHAPE, harmless
 
 
 def render(view: View) -> dict[str, bytes]:
     """Return ``figures/<level>[_run-2].png`` and ``figures/overview.png``."""
     results, signals = view.results, view.signals
-    files = {"figures/overview.png": figures.png(overview_figure(results, signals))}
+    head = f"{harmless(results.study_id, 60)}: all levels"
+    foot = _foot(results)
+    overview = overview_figure(results, signals, head=head, foot=foot)
+    words = _joined(head, overview_alt(results), results.impression, foot)
+    files = {"figures/overview.png": figures.png(overview, words=words)}
     if signals is None:
         return files
     drawn = {
@@ -20,7 +32,39 @@ def render(view: View) -> dict[str, bytes]:
     }
     top = figures.common_top(results.levels, drawn)
     for level in results.levels:
-        if level.key in drawn:
-            figure = figures.spectrum_figure(level, drawn[level.key], top)
-            files[f"figures/{level.key}.png"] = figures.png(figure)
+        if level.key not in drawn:
+            continue
+        curves = drawn[level.key]
+        factor = figures.magnification(curves, top)
+        head = _head(level, results)
+        below = f"{figures.scale_words(factor)}  {foot}"
+        figure = figures.spectrum_figure(level, curves, top, head=head, foot=below)
+        words = _joined(head, figures.spectrum_alt(level, factor), *_reasons(level), foot)
+        files[f"figures/{level.key}.png"] = figures.png(figure, words=words)
     return files
+
+
+def _head(level: Level, results: Results) -> str:
+    assert level.score is not None
+    assert level.quality is not None
+    score, verdict = level.score, level.quality.verdict
+    probability = "" if score.value is None else f" {score_words(level)}"
+    quality = f"{VERDICT_SHAPE[verdict]} {verdict}"
+    study = harmless(results.study_id, 40)
+    return f"{study}   {level.title}: {score.label}{probability}   quality {quality}"
+
+
+def _foot(results: Results) -> str:
+    status = harmless(status_words(results), 60)
+    return f"{status}. {RESEARCH_USE} Recipe {results.recipe_sha256[:8]}."
+
+
+def _reasons(level: Level) -> list[str]:
+    assert level.score is not None
+    assert level.quality is not None
+    return [harmless(r, 300) for r in (*level.quality.reasons, *level.score.reasons)]
+
+
+def _joined(*parts: str) -> str:
+    """Return parts as sentences."""
+    return " ".join(part.rstrip(". ") + "." for part in parts if part)

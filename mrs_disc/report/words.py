@@ -24,6 +24,9 @@ COMPONENTS: dict[str, tuple[str, str]] = {
 }
 """What the components of the disc model stand for."""
 
+SUMS = {"acidity": "LAC + ALA + 3/5 PA", "structure": "PG + COL"}
+"""What is added up in the sums of the disc model."""
+
 LABEL_SHAPE = {"likely painful": "◆", "indeterminate": "○", "unlikely painful": "■"}
 VERDICT_SHAPE = {"good": "●", "acceptable": "◐", "poor": "○", "failed": "✕"}
 

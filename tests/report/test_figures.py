@@ -72,11 +72,40 @@ def test_other_units_get_a_scale_of_their_own_that_is_said(view):
     assert [t.get_text() for t in axes.get_yticklabels()] == ["0", "50", "100"]
 
 
-def test_the_ticks_tell_the_magnification(view):
+@pytest.mark.parametrize("times", [0.3, 1.0, 3.0, 10.0])
+def test_the_ticks_tell_the_magnification(view, times):
+    """The tallest point of the data stands where the ticks say it does."""
     level, curves = curves_of(view, "L4-L5")
-    axes = figures.spectrum_figure(level, curves, 10 * curves.top).axes[0]
-    shown = [t.get_text() for t in axes.get_yticklabels()]
-    assert shown == ["0", "10", "20"]
+    axes = figures.spectrum_figure(level, curves, times * curves.top).axes[0]
+    shown = np.array([float(t.get_text()) for t in axes.get_yticklabels()])
+    data = next(line for line in axes.lines if line.get_label() == "data")
+    tallest = data.get_ydata()[curves.inside].max()
+    assert np.interp(tallest, axes.get_yticks(), shown) == pytest.approx(
+        min(100 / times, shown[-1]), rel=0.02
+    )
+    assert 2 <= shown.size <= 6
+
+
+def test_a_noisy_level_is_reduced_rather_than_cut(view):
+    """All but one in two hundred samples lie between the neighbouring curves' rooms."""
+    level, curves = curves_of(view, "L3-L4")
+    axes = figures.spectrum_figure(level, curves, curves.top).axes[0]
+    data = next(line for line in axes.lines if line.get_label() == "data")
+    heights = data.get_ydata()[curves.inside]
+    assert np.mean(heights < figures._LOWEST) <= 0.01
+    room = axes.transData.inverted().transform(data.get_clip_box())
+    assert room[:, 1] == pytest.approx((figures._LOWEST, figures._HIGHEST))
+
+
+def test_a_frequency_that_was_not_followed_is_not_called_zero_drift(build):
+    view = view_of(build.report([build.level("L4-L5", build.healthy)]))
+    level = view.results.levels[0]
+    weak = level.history[0].model_copy(
+        update={"step": "align", "method": "spectral registration by none"}
+    )
+    level = level.model_copy(update={"history": (weak,)})
+    assert "too weak" in figures.quality_alt(level, view.signals.levels["L4-L5"])
+    assert "drift" not in figures.quality_alt(level, view.signals.levels["L4-L5"])
 
 
 def test_names_of_neighbours_keep_their_distance(view):

@@ -8,6 +8,8 @@ import itertools
 import json
 import os
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -133,6 +135,19 @@ def test_the_table_has_a_row_a_level_and_a_word_a_column(folder):
         assert float(rows[0][name]) >= 0
 
 
+def test_a_picture_carries_its_findings_without_the_report(folder):
+    image = pytest.importorskip("PIL.Image")
+    with image.open(folder / "figures/L4-L5_run-2.png") as picture:
+        words = picture.text["Description"]
+        assert picture.info["dpi"] == pytest.approx((200, 200), abs=1)
+    for word in ("L4-L5", "likely painful", "0.93", "0.81 to 0.99", "ab12cd34", "research use"):
+        assert word in words, word
+    with image.open(folder / "figures/overview.png") as picture:
+        words = picture.text["Description"]
+    for word in ("L1-L2", "L5-S1: not measured", "likely painful", "ab12cd34", "research use"):
+        assert word in words, word
+
+
 @pytest.mark.parametrize("suffix", ["preprocessed", "fit", "residual"])
 def test_nifti_is_valid_for_its_own_validator(folder, suffix):
     nifti_mrs = pytest.importorskip("nifti_mrs.nifti_mrs")
@@ -147,6 +162,16 @@ def test_json_and_table_alone_draw_nothing(report, tmp_path, monkeypatch):
 
     monkeypatch.setattr(figures, "svg", lambda _: pytest.fail("a figure was drawn"))
     write_report(report, tmp_path / "out", formats=("json", "csv"))
+
+
+def test_json_and_table_alone_load_no_plotting_library(folder, tmp_path):
+    code = (
+        "import sys; from mrs_disc.report import render_results; "
+        f"render_results({str(folder / 'results.json')!r}, {str(tmp_path / 'o')!r}, "
+        "formats=('json', 'csv')); "
+        "assert not {'matplotlib', 'jinja2', 'typst'} & set(sys.modules), sorted(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_rendering_again_gives_the_same_files(folder, tmp_path):
