@@ -47,6 +47,7 @@ def summary_row(level: Level, results: Results) -> dict[str, Any]:
             "structure": "–",
             "quality": f"{VERDICT_SHAPE['failed']} failed",
             "why": harmless(message, 300),
+            "concordance": "–",
             "agreement": [],
         }
     assert level.score is not None
@@ -60,6 +61,7 @@ def summary_row(level: Level, results: Results) -> dict[str, Any]:
         "structure": _structure(level),
         "quality": f"{VERDICT_SHAPE[verdict]} {verdict}",
         "why": "; ".join(_why(level)),
+        "concordance": level.concordance or "no morphology given",
         "agreement": agreement(level) or [("", "no morphology given")],
     }
 
@@ -150,6 +152,7 @@ def level_content(
         "quality": quality_rows(level),
         "morphology": morphology_rows(level.morphology),
         "provocation": level.provocation.result if level.provocation is not None else "",
+        "concordance": level.concordance or "",
         "agreement": [word for word, _ in agreement(level)],
         "amounts": amounts(level),
         "others": other_rows(level),

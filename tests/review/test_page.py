@@ -227,7 +227,7 @@ def test_concordance_follows_the_morphology_before_it_is_saved(app_of, folder):
     address = "/study/sub-01/concordance/L5-S1"
     for query, words in (
         ("modic=1&pfirrmann=4", "Pfirrmann IV, Modic 1: concordant"),
-        ("modic=0&pfirrmann=1", "Pfirrmann I, no Modic change: discordant"),
+        ("modic=0&pfirrmann=1", "Pfirrmann I; no Modic change: discordant"),
         ("", "no morphology given"),
     ):
         assert opened.get(f"{address}?{query}").json()["concordance"].startswith(words)
