@@ -105,10 +105,10 @@ class QuantifyOptions(StrictModel):
         "relaxation", description="relaxation times for water referencing: a name, or a TOML file"
     )
     merge_correlation: Fraction = Field(
-        0.8, description="|correlation| of LAC and ALA from which only their sum counts (proposed)"
+        0.8, description="|correlation| of LAC and ALA from which only their sum counts [P]"
     )
     merge_linewidth_ppm: Positive = Field(
-        0.1525, description="linewidth from which LAC and ALA count merged: their distance"
+        0.1525, description="linewidth from which LAC and ALA count merged: their distance [D]"
     )
     samples: Annotated[int, Field(ge=500, le=200_000)] = Field(
         4000, description="Monte-Carlo draws behind each interval (fixed seed)"
@@ -116,18 +116,24 @@ class QuantifyOptions(StrictModel):
 
 
 class QualityOptions(StrictModel):
-    """Gates of the verdict; proposed values unless a source is named (see the model card)."""
+    """Gates of the verdict. [P] proposed here, [D] derived; none is a published limit of discs."""
 
-    min_snr: Positive = Field(5.0, description="of the quality peak; below: poor")
-    good_snr: Positive = Field(8.0, description="from here on good")
-    good_linewidth_ppm: Positive = Field(0.20, description="up to here good")
-    max_linewidth_ppm: Positive = Field(0.30, description="above: poor")
-    max_residual_water: Positive = Field(10.0, description="times the quality peak; above: poor")
-    min_kept_fraction: Fraction = Field(0.5, description="transients kept; below: poor")
-    max_residual_ratio: Positive = Field(1.5, description="RMS of residual / noise; above: poor")
-    max_drift_hz: Positive = Field(10.0, description="above: acceptable at best")
+    min_snr: Positive = Field(5.0, description="of the quality peak; below: poor [P]")
+    good_snr: Positive = Field(8.0, description="from here on good [P]")
+    good_linewidth_ppm: Positive = Field(
+        0.20, description="of the quality peak; up to here good [P]"
+    )
+    max_linewidth_ppm: Positive = Field(0.30, description="above: poor [P]")
+    max_residual_water: Positive = Field(
+        10.0, description="times the quality peak; above: poor [P]"
+    )
+    min_kept_fraction: Fraction = Field(0.5, description="transients kept; below: poor [P]")
+    max_residual_ratio: Positive = Field(
+        1.5, description="RMS of residual / noise; above: poor [P]"
+    )
+    max_drift_hz: Positive = Field(10.0, description="above: acceptable at best [P]")
     max_lipid_ratio: Positive = Field(
-        3.0, description="lipid / (LAC + ALA); above: lactate contaminated by lipid"
+        3.0, description="CH2 of lipid / (LAC + ALA); above: lactate contaminated by lipid [P]"
     )
 
 
@@ -135,8 +141,8 @@ class ScoreOptions(StrictModel):
     """From quantities to a judgement."""
 
     model: str = Field("acidity_structure", description="score model: a name, or a TOML file")
-    likely: Fraction = Field(0.8, description="likely painful from this probability on")
-    unlikely: Fraction = Field(0.2, description="unlikely painful up to this probability")
+    likely: Fraction = Field(0.8, description="likely painful from this probability on [P]")
+    unlikely: Fraction = Field(0.2, description="unlikely painful up to this probability [P]")
     prevalence: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         None, description="share of painful discs before measuring; default: the model's own"
     )

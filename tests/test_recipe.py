@@ -31,6 +31,16 @@ def test_the_default_recipe_file_says_what_the_code_does():
     assert load_recipe("default") == Recipe()
 
 
+@pytest.mark.parametrize("group", ["quantify", "quality", "score"])
+def test_every_limit_of_a_judgement_bears_a_tag(group):
+    """V read in the source, R recalled, D derived, P proposed; settings of the method have none."""
+    options = type(getattr(Recipe(), group))
+    limits = {name: f for name, f in options.model_fields.items() if isinstance(f.default, float)}
+    assert limits
+    for name, field in limits.items():
+        assert field.description.endswith(("[V]", "[R]", "[D]", "[P]")), name
+
+
 def test_every_shipped_recipe_loads_and_is_named_as_its_file():
     assert {"default", "press_3t_te30", "press_1p5t_te35"} <= set(recipe_names())
     for name in recipe_names():
