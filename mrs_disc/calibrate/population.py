@@ -287,7 +287,7 @@ class _Problem:
         def cost(x: FloatArray) -> float:
             return self.cost(np.append(x[:-1], 0.5 * np.log(x[-1])), fit.common_sd)
 
-        at = max(variance, 2 * _CURVATURE_STEP)  # differences stay above zero
+        at = max(variance, 3 * _CURVATURE_STEP)  # two steps down it is still above zero
         error = _standard_errors(cost, np.array([*fit.mean, *np.log(widths), at]))
         mean = np.stack([fit.mean - _Z95 * error[:n], fit.mean + _Z95 * error[:n]], axis=1)
         factor = np.exp(_Z95 * error[n:-1]) * np.ones(n)

@@ -192,7 +192,7 @@ def _card(name: str, content: dict[str, Any]) -> list[str]:
 def _population_card(name: str) -> list[str]:
     """Return the disc-alone probability as arithmetic, and what another prevalence does."""
     from mrs_disc.models.scores import PopulationScore, load_score_model
-    from mrs_disc.score.population import lone_disc_arithmetic, prevalence_table
+    from mrs_disc.score.card import lone_disc_arithmetic, prevalence_table
 
     model = load_score_model(name)
     assert isinstance(model, PopulationScore)

@@ -36,7 +36,7 @@ import numpy as np
 
 from mrs_disc.data import DiscScore, frozen
 from mrs_disc.models import model_reference
-from mrs_disc.models.scores import PopulationClass, PopulationScore
+from mrs_disc.models.scores import PopulationScore
 from mrs_disc.recipe import ScoreOptions
 from mrs_disc.score.disc import (
     Disc,
@@ -54,6 +54,9 @@ _LEAST_ERROR = 0.01
 """Smallest error of r: half the grid's resolution, far below any measurement."""
 _OTHER_PREVALENCES = (0.10, 0.39)
 """Shown beside the model's own: the effect of another prevalence."""
+_LITTLE = 2.0
+"""A measurement that changes the odds by less than this factor says little, and is told."""
+LOG = "log(acidity/structure)"
 _HIGH_PREVALENCE, _TELLING = 0.7, 3.0
 """A patient whose discs fit this prevalence so many times better than the assumed one is told."""
 
@@ -260,6 +263,7 @@ def score_population(
     reasons = (
         _what_was_seen(disc, model),
         _how_it_was_judged(found, alone, beside),
+        _what_it_weighs(found, options.prevalence or model.prevalence),
         _what_would_change(disc, grid, shares, context, options, found.probability),
         _other_prevalence(model, grid, own, context, options),
         _unlike_assumed(model, grid, own, context, options),
@@ -326,10 +330,32 @@ def _what_was_seen(disc: Disc, model: PopulationScore) -> str:
     means = ", ".join(f"{c.name} {c.mean:.2f}" for c in model.disc_class)
     error = log_error(disc)
     if error is None:
-        upper = log((max(disc.acidity, 0.0) + 1.645 * disc.acidity_sd) / disc.structure)
+        upper = _upper_limit(disc)
         return f"acid is below 2 sd: log(acidity/structure) below {upper:.2f} (means: {means})"
     value = log(disc.acidity / disc.structure)
     return f"log(acidity/structure) = {value:.2f} ± {error:.2f} (means: {means})"
+
+
+def _upper_limit(disc: Disc) -> float:
+    """Return the one-sided 95 % limit of log(acidity/structure), as the quantities state it."""
+    assert disc.acidity is not None
+    assert disc.structure is not None
+    stated = disc.quantities.values.get(LOG) if disc.quantities is not None else None
+    if stated is not None and stated.limit == "upper" and stated.high is not None:
+        return stated.high
+    return log((max(disc.acidity, 0.0) + 1.645 * disc.acidity_sd) / disc.structure)
+
+
+def _what_it_weighs(found: Posterior, prevalence: float) -> str:
+    """Say where the measurement has hardly moved what was assumed before it."""
+    p = min(max(found.probability, 1e-12), 1 - 1e-12)
+    factor = p / (1 - p) * (1 - prevalence) / prevalence
+    if not 1 / _LITTLE < factor < _LITTLE:
+        return ""
+    return (
+        f"the measurement says little: without it the probability would be {prevalence:.2f}, "
+        f"the odds are {factor:.2g} times as high with it"
+    )
 
 
 def _how_it_was_judged(found: Posterior, alone: Posterior, beside: Sequence[Disc]) -> str:
@@ -443,46 +469,3 @@ def _unlike_assumed(
         f"this patient's discs together fit a prevalence of {_HIGH_PREVALENCE:.0%} {ratio:.1f} "
         f"times better than the assumed {used:.0%}; there the probability would be {other:.2f}"
     )
-
-
-# --------------------------------------------------------------------------- the model's card
-
-
-def lone_disc_arithmetic(model: PopulationScore) -> str:
-    """Return the probability of a lone disc as one line, N(x, s) of mean x and spread s."""
-
-    def term(c: PopulationClass) -> str:
-        return f"{c.share:g} N({c.mean:g}, {sqrt(c.sd**2 + model.patient_sd**2):.3f})"
-
-    sick = " + ".join(term(c) for c in model.disc_class if c.painful)
-    every = " + ".join(term(c) for c in model.disc_class)
-    return f"{f'({sick})' if '+' in sick else sick} / ({every})"
-
-
-def lone_disc_probability(
-    model: PopulationScore, r: float, error: float, prevalence: float | None = None
-) -> float:
-    """Return what that line gives.
-
-    >>> from mrs_disc.models.scores import load_score_model
-    >>> model = load_score_model("acidity_structure")
-    >>> lone_disc_probability(model, -3.0, 0.3) < 0.01 < lone_disc_probability(model, -1.0, 0.3)
-    True
-    """
-    shares = shares_at(model, prevalence)
-    weights = []
-    for c, share in zip(model.disc_class, shares, strict=True):
-        variance = c.sd**2 + model.patient_sd**2 + error**2
-        weights.append(share * exp(-((r - c.mean) ** 2) / (2 * variance)) / sqrt(variance))
-    painful = sum(w for w, c in zip(weights, model.disc_class, strict=True) if c.painful)
-    return float(painful / sum(weights))
-
-
-def prevalence_table(model: PopulationScore) -> list[str]:
-    """Return lines of a table: probability by r, one column per prevalence."""
-    prevalences = (0.10, model.prevalence, 0.39, 0.50)
-    lines = ["r      " + "".join(f"{p:>8.0%}" for p in prevalences)]
-    for r in (-3.0, -2.5, -2.0, -1.5, -1.0, -0.5):
-        values = [lone_disc_probability(model, r, 0.3, p) for p in prevalences]
-        lines.append(f"{r:<7.1f}" + "".join(f"{v:>8.2f}" for v in values))
-    return lines

@@ -196,6 +196,22 @@ def test_the_model_drops_into_a_recipe_and_predicts_what_was_cross_validated(fit
     assert content["performance"]["auc"] == pytest.approx(found.assessment.auc, rel=1e-5)
 
 
+def test_a_recipe_names_the_written_file_unchanged(fitted, tmp_path):
+    import mrs_disc as md
+
+    (tmp_path / "local.toml").write_text(model_toml(fitted[1]))
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text('schema_version = 1\n[score]\nmodel = "local.toml"\nprevalence = 0.5\n')
+    study, _ = md.simulate_study(7, levels=["L4-L5"], anatomy=False, snr=20.0, lipid=False)
+    report = md.analyze(study, recipe)
+    assert report.models["score"] == "local@1"
+    score = report["L4-L5"].score
+    assert score.model == "local@1"
+    assert 0 < score.value < 1
+    assert score.inputs["prevalence"] == 0.5
+    assert any("trained on: local cohort" in r for r in score.reasons)
+
+
 def test_without_grades_there_are_two_classes(tmp_path):
     path = write_cohort(tmp_path / "levels.tsv", grades=False, patients=40)
     found = calibrate(path, name="two", folds=3)
@@ -269,7 +285,8 @@ def test_reversed_outcomes_are_not_fitted(tmp_path):
         calibrate(path, name="x")
 
 
-def test_complete_separation_is_warned_of(tmp_path):
+@pytest.mark.parametrize("kind", ["population", "logistic"])
+def test_complete_separation_is_warned_of(tmp_path, kind):
     path = write_cohort(tmp_path / "levels.tsv", patients=30, error=1.0, grades=False)
     rows = path.read_text().splitlines()
     place = HEADER.index("acidity/structure")
@@ -277,7 +294,7 @@ def test_complete_separation_is_warned_of(tmp_path):
     for row in cells:
         row[HEADER.index("provocation")] = "positive" if float(row[place]) > 0.25 else "negative"
     path.write_text("\n".join([rows[0], *("\t".join(c) for c in cells)]))
-    found = calibrate(path, name="x", kind="logistic")
+    found = calibrate(path, name="x", kind=kind)
     assert any("separated" in w for w in found.warnings)
     assert any("separated" in limit for limit in found.content["limits"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from math import exp, log, pi, sqrt
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mrs_disc.data import Quantities, Quantity
 from mrs_disc.models import model_path
 from mrs_disc.models.scores import load_score_model
 from mrs_disc.recipe import ScoreOptions
@@ -233,6 +235,27 @@ def test_reasons_name_the_numbers_and_what_would_change_the_label():
     assert "25% of such discs" in text
     assert "not validated" in text
     assert "simulated" in text
+
+
+def test_a_measurement_that_hardly_moves_the_prevalence_is_told():
+    """At a prevalence of 10 % a disc of which nothing is known is unlikely painful, and told."""
+    vague = make(0.3, 1.0, 0.5, 0.3)
+    score = score_discs([vague], MODEL, ScoreOptions(prevalence=0.1))[0]
+    assert score.label == "unlikely painful"
+    told = next(r for r in score.reasons if "says little" in r)
+    assert "would be 0.10" in told
+    odds = score.value / (1 - score.value) * 9
+    assert f"the odds are {odds:.2g} times" in told
+    sharp = score_discs([make(0.5, 1.0, 0.05, 0.05)], MODEL, OPTIONS)[0]
+    assert not any("says little" in r for r in sharp.reasons)
+
+
+def test_the_limit_in_the_reason_is_that_of_the_quantities():
+    limit = Quantity(value=None, high=-1.234, limit="upper", reason="no acid above zero")
+    quantities = Quantities(values={"log(acidity/structure)": limit})
+    disc = replace(make(0.0, 1.0, 0.1, 0.05), quantities=quantities)
+    reason = score_discs([disc], MODEL, OPTIONS)[0].reasons[0]
+    assert reason.startswith("acid is below 2 sd: log(acidity/structure) below -1.23 ")
 
 
 def test_what_would_change_the_label_is_true():

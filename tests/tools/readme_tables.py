@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mrs_disc import validate
+from mrs_disc.validate.discrimination import COHORTS, MISSES
 
 ROOT = Path(__file__).resolve().parents[2]
 README, FULL = ROOT / "README.md", ROOT / "tests" / "README.md"
@@ -79,16 +80,23 @@ def accuracy_rows(table: validate.Accuracy) -> list[str]:
 
 
 def score_rows(table: validate.ScoreTable) -> list[str]:
-    """Return a row per cohort: discrimination, wrong labels, and what got none."""
+    """Return a row per cohort: discrimination, labels, calibration; † misses its limit."""
     rows = [
-        "| simulated patients | AUC (attainable) | labelled | of these wrong |",
-        "|---|---|---|---|",
+        "| simulated patients | AUC (attainable) | labelled | of these wrong | reliability |",
+        "|---|---|---|---|---|",
     ]
-    rows += [
-        f"| {one.cohort} | {one.auc:.2f} ({one.auc_attainable:.2f}) "
-        f"| {one.labelled} of {one.scored} | {one.wrong} |"
-        for one in table.cohorts
-    ]
+    for one in table.cohorts:
+        mark = {name: "†" if name in one.misses else "" for name in MISSES}
+        told = "" if one.prevalence is None else f", told {one.prevalence:.0%}"
+        wrong = f"{100 * one.wrong / one.labelled:.0f} %" if one.labelled else "–"
+        labelled = f"{100 * one.labelled / max(one.scored, 1):.0f} %"
+        rows.append(
+            f"| {COHORTS[one.cohort]}{told} "
+            f"| {one.auc:.2f}{mark['AUC']} ({one.auc_attainable:.2f}) "
+            f"| {labelled}{mark['few labels']} of {one.scored} "
+            f"| {wrong}{mark['labels']} "
+            f"| {sum(b.holds for b in one.bins)} of {len(one.bins)} bins{mark['reliability']} |"
+        )
     return rows
 
 

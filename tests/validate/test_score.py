@@ -5,8 +5,14 @@ import pytest
 
 from mrs_disc.errors import InputError
 from mrs_disc.simulate import LUMBAR
-from mrs_disc.validate import score_text, validate_score
-from mrs_disc.validate.discrimination import _kinds, area_under_curve
+from mrs_disc.validate import ScoreTable, score_text, validate_score
+from mrs_disc.validate.discrimination import (
+    _kinds,
+    _Row,
+    _summary,
+    area_under_curve,
+    design_effect,
+)
 
 
 def test_table_counts_every_disc():
@@ -30,6 +36,67 @@ def test_cohorts_fix_the_kinds_that_their_words_say():
     assert _kinds("mixed", 1, 1, LUMBAR) is None
     with pytest.raises(InputError, match="Did you mean 'alike'"):
         validate_score(1, 1, cohorts=["alik"])
+
+
+def test_a_cohort_unlike_the_assumed_share_is_scored_again_when_told():
+    plain, told = validate_score(4, 15, cohorts=["mostly painful"]).cohorts
+    assert (plain.prevalence, told.prevalence) == (None, 0.8)
+    assert (plain.scored, plain.painful) == (told.scored, told.painful)
+    assert np.mean([b.n * b.mean_probability for b in told.bins if b.n]) > np.mean(
+        [b.n * b.mean_probability for b in plain.bins if b.n]
+    )
+    text = score_text(ScoreTable(cohorts=(plain, told)))
+    assert "mostly painful, told 80%" in text.split("\n\n")[1]
+
+
+def rows(probability, painful, subject=None, label="indeterminate"):
+    """Return rows of discs as a cohort has them; acidity ranks them as the probability does."""
+    subject = range(len(painful)) if subject is None else subject
+    return [
+        _Row(
+            subject=int(n),
+            painful=bool(sick),
+            probability=float(p),
+            label=label,
+            snr=10.0,
+            mean=np.array([p, 1.0]),
+            covariance=1e-12 * np.eye(2),
+        )
+        for p, sick, n in zip(probability, painful, subject, strict=True)
+    ]
+
+
+def summary(found):
+    return _summary("mixed", None, 1, (1, len(found), 0, 0), found, 0.0)
+
+
+def test_calibrated_probabilities_lie_in_their_band_and_others_do_not():
+    """Of 200 calibrated cohorts at most 5 % may leave the band; twice the odds always do."""
+    rng = np.random.default_rng(3)
+    held = 0
+    for _ in range(200):
+        p = rng.beta(0.7, 1.5, 500)
+        held += "reliability" not in summary(rows(p, rng.random(500) < p)).misses
+    assert held >= 184  # 190 expected, sd 3
+    p = rng.beta(0.7, 1.5, 2000)
+    odds = 2 * p / (1 - p)
+    assert "reliability" in summary(rows(p, rng.random(2000) < odds / (1 + odds))).misses
+
+
+def test_discs_of_one_patient_widen_the_band_as_far_as_they_are_alike():
+    sick = np.repeat([True, False], 20)
+    assert design_effect(sick, np.arange(40)) == 1.0
+    assert design_effect(sick, np.repeat(np.arange(8), 5)) == pytest.approx(5.0)
+    assert design_effect(np.ones(5, dtype=bool), np.zeros(5, dtype=int)) == 1.0
+
+
+def test_wrong_and_few_labels_are_named():
+    p = np.linspace(0.01, 0.99, 50)
+    good = summary(rows(p, p > 0.5, label="indeterminate"))
+    assert good.misses == ("few labels",)
+    wrong = summary(rows(p, p > 0.5, label="likely painful"))
+    assert wrong.misses == ("labels",)
+    assert wrong.wrong == 25
 
 
 def test_area_under_curve_of_two_normals():
