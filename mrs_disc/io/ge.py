@@ -1,15 +1,19 @@
-"""GE P-files: header revision 9 by an own reader, later ones through spec2nii.
+"""GE P-files, through spec2nii where it knows revision and pulse sequence, else by their frames.
 
-spec2nii 0.8.15 stops at revision 9 (LX 11). Its layout, read off real files with their SAGE
-headers beside them: header of 61,464 bytes, per coil one baseline frame and then the frames,
-each of complex 32-bit integers, little-endian; water frames first; sign as in NIfTI-MRS.
+spec2nii 0.8.15 stops at revisions before 12 (LX 11 and older) and at pulse sequences it has no
+mapping for; its table of header fields serves all the same. Layout, read off real files of
+revision 9 with their SAGE headers beside them: after the header, per coil one baseline frame and
+then the frames, each of complex 32-bit integers, little-endian; water frames first; sign as in
+NIfTI-MRS.
 """
 
 from __future__ import annotations
 
+import ctypes
 import struct
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,8 +33,12 @@ from mrs_disc.io.scan import (
 from mrs_disc.typing import ComplexArray
 
 FORMAT = "ge-pfile"
-_HEADER_9 = 61_464
 _MAX_BYTES = 200_000_000
+_FIRST_MAPPED = 12.0
+_OFFSETS = {9: 61_464, 11: 66_072}
+"""Where the data start in revisions whose header does not say so."""
+_NOT_MAPPED = ("UnknownPfile", "UnsupportedPulseSequenceError", "HeaderDataError")
+"""What spec2nii raises at a pulse sequence or offset it does not know, and at absent geometry."""
 
 
 def sniff(path: Path) -> bool:
@@ -53,51 +61,88 @@ def read(path: Path) -> Scan:
         If its frames are not all there, or its revision is not known.
     """
     revision = struct.unpack("<f", head(path, 4))[0]
-    if 8.5 < revision < 10.0:
-        return _revision_9(path)
-    return vendor.ge_pfile(path)
+    if 8.5 < revision < _FIRST_MAPPED:
+        return _frames(path, revision)
+    try:
+        return vendor.ge_pfile(path)
+    except ReadError as error:
+        if type(error.__cause__).__name__ not in _NOT_MAPPED:
+            raise
+    return _frames(path, revision).noted("frames taken in their order: no mapping of its sequence")
 
 
-def _revision_9(path: Path) -> Scan:
-    raw = whole(path, _MAX_BYTES)
-    if len(raw) < _HEADER_9:
+def _header(path: Path, raw: bytes, revision: float) -> Any:
+    """Return the header's fields by spec2nii's table of the revision."""
+    from spec2nii.GE import ge_hdr_fields
+
+    try:
+        table = ge_hdr_fields.get_pfile_hdr_fields(revision)
+    except ge_hdr_fields.UnknownPfileHdr as error:
+        raise ReadError(
+            path, f"is a P-file of the unknown revision {revision:.3f}; export DICOM instead"
+        ) from error
+    layout = type("Header", (ctypes.LittleEndianStructure,), {"_pack_": 1, "_fields_": table})
+    if len(raw) < ctypes.sizeof(layout):
         raise ReadError(path, "ends inside its header: cut off")
-    frames, points, bytes_each = (struct.unpack_from("<h", raw, at)[0] for at in (74, 80, 82))
-    first, last = struct.unpack_from("<hh", raw, 200)
-    coils = last - first + 1
-    width, references = (struct.unpack_from("<f", raw, at)[0] for at in (368, 292))
-    frequency, repetition, echo = (
-        struct.unpack_from("<i", raw, at)[0] for at in (424, 60_128, 60_136)
-    )
-    if not (frames > 0 and points > 0 and 0 < coils <= 64 and bytes_each == 4 and width > 0):
-        raise ReadError(path, "its header is not that of single-voxel spectroscopy (PROBE)")
-    needed = _HEADER_9 + coils * (frames + 1) * points * 8
+    return layout.from_buffer_copy(raw)
+
+
+def _frames(path: Path, revision: float) -> Scan:
+    """Read the frames of every coil as they lie."""
+    raw = whole(path, _MAX_BYTES)
+    header = _header(path, raw, revision)
+    points, coils = header.rhr_rh_frame_size, 0
+    for i in range(4):
+        first, last = (getattr(header, f"rhr_rh_dab[{i}]_{end}_rcv") for end in ("start", "stop"))
+        coils += last - first + 1 if i == 0 or last > first else 0
+    start = getattr(header, "rhr_rdb_hdr_off_data", 0) or _OFFSETS.get(int(revision), 0)
+    per_coil = header.rhr_rh_raw_pass_size // max(coils * points * 8, 1)
+    if (
+        not (points > 0 and 0 < coils <= 128 and per_coil > 1 and start > 0)
+        or header.rhr_rh_point_size != 4
+        or header.rhi_numecho > 1
+        or not header.rhr_spectral_width > 0
+    ):
+        raise ReadError(path, "its header is not that of unedited single-voxel spectroscopy")
+    needed = start + coils * per_coil * points * 8
     if len(raw) < needed:
         raise ReadError(path, f"has {len(raw)} bytes of {needed}: cut off; copy it again")
-    integers = np.frombuffer(raw, "<i4", coils * (frames + 1) * points * 2, _HEADER_9)
-    samples = integers.astype(np.float32).view(np.complex64).reshape(coils, frames + 1, points)
+    integers = np.frombuffer(raw, "<i4", coils * per_coil * points * 2, start)
+    samples = integers.astype(np.float32).view(np.complex64).reshape(coils, per_coil, points)
     conjugate_in_place(samples)
     signal: ComplexArray = samples[:, 1:]
-    n_water = int(references) if 0 < references < frames else 0
     scan = Scan(
         format=FORMAT,
         reader="ge",
-        signal=read_only(signal[:, n_water:]),
+        signal=read_only(signal),
         coil_axis=coils > 1,
         transient_axis=True,
         nucleus="1H",
-        spectrometer_mhz=frequency * 1e-7,
-        dwell_time_s=1.0 / width,
-        echo_time_s=seconds(echo, 1e-6, 1.0),
-        repetition_time_s=seconds(repetition, 1e-6, 60.0),
-        sequence=known_sequence(raw[60_248:60_281].split(b"\x00")[0].decode("ascii", "replace")),
+        spectrometer_mhz=header.rhr_rh_ps_mps_freq * 1e-7,
+        dwell_time_s=1.0 / header.rhr_spectral_width,
+        echo_time_s=seconds(header.rhi_te, 1e-6, 1.0),
+        repetition_time_s=seconds(header.rhi_tr, 1e-6, 60.0),
+        sequence=known_sequence(_text(header.rhi_psdname)),
         manufacturer="GE",
+        n_voxels=max(1, header.rhr_xcsi) * max(1, header.rhr_ycsi) * max(1, header.rhr_zcsi),
         identity=Identity(
-            subject=digest(raw[57_440:57_453].split(b"\x00")[0].decode("ascii", "replace")),
-            date=digest(raw[16:26].split(b"\x00")[0].decode("ascii", "replace")),
+            subject=digest(_text(header.rhe_patname)),
+            date=digest(_text(header.rhr_rh_scan_date)),
         ),
     )
-    if not n_water:
+    return _water_apart(scan, int(header.rhr_rh_user19))
+
+
+def _text(value: bytes) -> str:
+    return value.split(b"\x00")[0].decode("latin-1")
+
+
+def _water_apart(scan: Scan, n_water: int) -> Scan:
+    """Return the scan with its first frames as water, where these are the strong ones."""
+    if not 0 < n_water < scan.n_transients:
         return scan
-    water = replace(scan, signal=read_only(signal[:, :n_water]), water_suppressed=False)
-    return replace(scan, water=water)
+    height = np.abs(scan.signal[:, :, :64]).max(axis=(0, 2))
+    if height[:n_water].min() <= height[n_water:].max():
+        return scan
+    water = replace(scan, signal=read_only(scan.signal[:, :n_water]), water_suppressed=False)
+    return replace(scan, signal=read_only(scan.signal[:, n_water:]), water=water)

@@ -220,24 +220,59 @@ def text(folder, rows, protocol):
     return path
 
 
-def ge_9(folder, rows, protocol):
-    """GE header revision 9: one baseline frame, two water frames, then the metabolites."""
-    header = bytearray(61_464)
-    n, points = len(rows) + 2, rows.shape[1]
-    struct.pack_into("<f", header, 0, 9.0)
-    header[34:44] = b"GE_MED_NMR"
-    for at, value in ((74, n), (80, points), (82, 4), (200, 0), (202, 0)):
-        struct.pack_into("<h", header, at, value)
-    struct.pack_into("<f", header, 368, 1 / DWELL)
-    struct.pack_into("<f", header, 292, 2.0)
-    for at, value in ((424, MHZ * 1e7), (60_128, REPETITION * 1e6), (60_136, ECHO * 1e6)):
-        struct.pack_into("<i", header, at, round(value))
-    header[60_248:60_255] = b"probe-p"
+def ge_pfile(folder, rows, protocol, *, revision=9.0, sequence=b"probe-p", coils=1):
+    """GE: per coil one baseline frame, two water frames, then the metabolites.
+
+    The places of the header's fields are spec2nii's, which real files of revision 9 agree with.
+    """
+    import ctypes
+
+    from spec2nii.GE.ge_hdr_fields import get_pfile_hdr_fields
+
+    fields = {"_pack_": 1, "_fields_": get_pfile_hdr_fields(np.float32(revision))}
+    header = type("Header", (ctypes.LittleEndianStructure,), fields)()
+    start = {9: 61_464, 11: 66_072, 16: 145_908, 24: 157_276, 26: 213_684, 28: 228_020}
+    start = start[int(revision)]
+    names = [name for name, _ in header._fields_]
+    values = {
+        names[0]: revision,
+        "rhr_rh_logo": b"GE_MED_NMR",
+        "rhr_rdb_hdr_off_data": start,
+        "rhr_rh_frame_size": rows.shape[1],
+        "rhr_rh_point_size": 4,
+        "rhr_rh_raw_pass_size": coils * (len(rows) + 3) * rows.shape[1] * 8,
+        "rhr_rh_dab[0]_stop_rcv": coils - 1,
+        "rhr_rh_user19": 2.0,
+        "rhr_spectral_width": 1 / DWELL,
+        "rhr_rh_ps_mps_freq": round(MHZ * 1e7),
+        "rhe_magstrength": 30000,
+        "rhe_patname": b"Doe^Jane",
+        "rhi_psdname": sequence,
+        "rhi_te": round(ECHO * 1e6),
+        "rhi_tr": round(REPETITION * 1e6),
+        "rhi_numecho": 1,
+        "rhi_nex": 8.0,
+        "rhi_user4": 8.0 * len(rows),
+        "rhi_user8": 20.0,
+        "rhi_user9": 25.0,
+        "rhi_user10": 15.0,
+        "rhi_trhc_R": 1.0,
+        "rhi_brhc_A": 1.0,
+    }
+    for name, value in values.items():
+        if name in names:
+            setattr(header, name, value)
     frames = np.concatenate([0 * rows[:1], 100 * rows[:1], 100 * rows[:1], rows])
-    channels = np.conj(frames).astype(np.complex128).view(np.float64)
+    channels = np.stack([frames * (coil + 1) for coil in range(coils)])
+    parts = np.conj(channels).astype(np.complex128).view(np.float64)
     path = folder / "P12345.7"
-    path.write_bytes(bytes(header) + np.round(channels).astype("<i4").tobytes())
+    path.write_bytes(bytes(header).ljust(start, b"\x00") + np.round(parts).astype("<i4").tobytes())
     return path
+
+
+def ge_24(folder, rows, protocol):
+    """Return a revision that is read through spec2nii."""
+    return ge_pfile(folder, rows, protocol, revision=24.0)
 
 
 def philips_data_list(folder, rows, protocol):
@@ -308,7 +343,8 @@ BUILDERS = {
     "jmrui:binary": jmrui_binary,
     "lcmodel-raw": lcmodel_raw,
     "plain-text": text,
-    "ge-pfile": ge_9,
+    "ge-pfile": ge_pfile,
+    "ge-pfile:24": ge_24,
     "philips-data-list": philips_data_list,
 }
 
