@@ -84,7 +84,7 @@ def _header(path: Path, raw: bytes, revision: float) -> Any:
     layout = type("Header", (ctypes.LittleEndianStructure,), {"_pack_": 1, "_fields_": table})
     if len(raw) < ctypes.sizeof(layout):
         raise ReadError(path, "ends inside its header: cut off")
-    return layout.from_buffer_copy(raw)
+    return layout.from_buffer_copy(raw)  # type: ignore[attr-defined]
 
 
 def _frames(path: Path, revision: float) -> Scan:

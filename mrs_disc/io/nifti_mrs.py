@@ -80,7 +80,7 @@ def read_with_sidecar(path: Path, sidecar: Mapping[str, Any] | None) -> Scan:
     """Read a NIfTI-MRS file, with a BIDS sidecar for what the header extension leaves open.
 
     Without an extension (early drafts; what dcm2niix writes) the sidecar has to speak for it, by
-    default the JSON file of the same name.
+    default the JSON file of the same name; that is found by its name alone, and trusted with one FID.
     """
     with _open(path) as stream:
         header, extension = _header(path, stream)
@@ -95,6 +95,13 @@ def read_with_sidecar(path: Path, sidecar: Mapping[str, Any] | None) -> Scan:
                     "the scanner's files with 'mrs-disc convert'.",
                 )
             sidecar = read_sidecar(beside)
+            if (n_fids := max(header.shape[4:], default=1)) > 1:
+                raise ReadError(
+                    path,
+                    f"holds {n_fids} FIDs and no MRS header extension (code 44) that says what "
+                    "they are. Name the file in a study (study.toml, BIDS), where its JSON "
+                    "sidecar speaks for it, or convert the scanner's files.",
+                )
         samples = _samples(path, stream, header)
     facts = {**(sidecar or {}), **(extension or {})}
     scan = _scan(path, header, samples, facts, extension is not None)

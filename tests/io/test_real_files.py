@@ -197,7 +197,9 @@ def test_what_dcm2niix_writes_is_read_with_its_sidecar(real_data, tmp_path):
         with pytest.raises(ReadError, match="without the MRS header extension"):
             read_scan(tmp_path / f"{name}.nii")
         shutil.copy(real_data / "dcm_qa_spec" / f"{name}.json", tmp_path)
-        assert read_scan(tmp_path / f"{name}.nii").echo_time_s == 0.03
+    assert read_scan(tmp_path / "svs_se_31.nii").echo_time_s == 0.03
+    with pytest.raises(ReadError, match="holds 64 FIDs and no MRS header"):
+        read_scan(tmp_path / "svs_se_30.nii")
     disc = DiscFiles(level="L4-L5", folder=tmp_path, metabolite=("svs_se_30.nii",))
     series = read_series(sorted((real_data / "dcm_qa_spec").glob("300*.dcm")))
     found = disc.load()
