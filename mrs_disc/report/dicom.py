@@ -12,7 +12,6 @@ reader needs no private knowledge to tell levels apart. What has no standard cod
 from __future__ import annotations
 
 import io
-import math
 import re
 import warnings
 from collections.abc import Iterable
@@ -25,7 +24,7 @@ from mrs_disc.errors import InputError, ReadError
 from mrs_disc.report import dicom_codes as codes
 from mrs_disc.report.content import View
 from mrs_disc.report.pdf import page_png, pdf_bytes
-from mrs_disc.report.schema import Level, QuantityPart, Results
+from mrs_disc.report.schema import Level, Metabolite, QuantityPart, Results
 from mrs_disc.report.words import harmless
 
 try:
@@ -365,9 +364,6 @@ def _comments(level: Level) -> list[str]:
         texts.append("Review: " + level.review.words)
     if level.concordance:
         texts.append("Concordance: " + level.concordance)
-    limits = [n for n, q in (level.quantities or {}).items() if q.limit == "upper"]
-    if limits:
-        texts.append("Upper limits, not values: " + ", ".join(limits))
     return texts
 
 
@@ -387,17 +383,24 @@ def _measurements(level: Level) -> Iterable[Any]:
         yield _number(codes.LINEWIDTH, level.quality.linewidth_hz, codes.HERTZ)
     for name, m in level.fit.metabolites.items():
         concept = codes.amplitude_concept(name)
-        yield _number(concept, m.amplitude, codes.NO_UNITS, m.low, m.high)
+        yield _bounded(concept, m.amplitude, codes.ARBITRARY, m)
     for name, quantity in (level.quantities or {}).items():
         concept_or_none = codes.quantity_concept(name)
         if concept_or_none is not None and quantity.value is not None:
-            yield _quantity(concept_or_none, quantity)
+            unit = codes.unit_concept(quantity.unit)
+            yield _bounded(concept_or_none, quantity.value, unit, quantity)
 
 
-def _quantity(concept: codes.Concept, quantity: QuantityPart) -> Any:
-    assert quantity.value is not None
-    unit = codes.unit_concept(quantity.unit)
-    return _number(concept, quantity.value, unit, quantity.low, quantity.high)
+def _bounded(
+    concept: codes.Concept, value: float, unit: codes.Concept, found: Metabolite | QuantityPart
+) -> Any:
+    """Return a value with its interval; an upper limit as such, never the estimate behind it."""
+    if found.limit == "upper" and found.high is not None:
+        return sr.Measurement(
+            name=_coded(concept), value=_short(found.high), unit=_coded(unit),
+            derivation=_coded(codes.UPPER_LIMIT),
+        )  # fmt: skip
+    return _number(concept, value, unit, found.low, found.high)
 
 
 def _number(
@@ -420,8 +423,8 @@ def _number(
 
 
 def _short(value: float) -> float:
-    """Return a number of six digits: DICOM decimal strings hold 16 characters."""
-    return float(f"{value:.6g}") if math.isfinite(value) else 0.0
+    """Return a number of four digits: more than any spectrum tells."""
+    return float(f"{value:.4g}")
 
 
 # --------------------------------------------------------------------------- bytes

@@ -100,6 +100,9 @@ DOCUMENT = _private("DISCMRS", "Disc spectroscopy report")
 NO_UNITS = Concept("1", "UCUM", "no units")
 HERTZ = Concept("Hz", "UCUM", "Hz")
 MOLAL = Concept("mmol/kg", "UCUM", "mmol/kg")
+ARBITRARY = Concept("[arb'U]", "UCUM", "arbitrary unit")
+UPPER_LIMIT = _private("UPPER95", "Upper limit, one-sided 95 %")
+"""How a number came about that bounds a quantity too small to be measured."""
 
 
 def quantity_concept(name: str) -> Concept | None:
@@ -127,4 +130,6 @@ def amplitude_concept(name: str) -> Concept:
 
 def unit_concept(unit: str) -> Concept:
     """Return the UCUM unit of a quantity."""
-    return MOLAL if unit.startswith("mmol") else NO_UNITS
+    if unit.startswith("mmol"):
+        return MOLAL
+    return ARBITRARY if unit.startswith("signal") else NO_UNITS

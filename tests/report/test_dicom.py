@@ -74,6 +74,27 @@ def test_dsrdump_reads_the_findings(objects):
         assert word in text, word
 
 
+def test_what_was_not_found_is_an_upper_limit_and_never_negative(objects):
+    """A PACS shows a bare number: the estimate below noise must not be it."""
+    made = pydicom.dcmread(objects / "report_sr.dcm")
+
+    def numbers(item):
+        for child in item.get("ContentSequence", ()):
+            if child.ValueType == "NUM" and child.RelationshipType == "CONTAINS":
+                concepts = [
+                    c.ConceptCodeSequence[0].CodeValue
+                    for c in child.get("ContentSequence", ())
+                    if c.ValueType == "CODE"
+                ]
+                value = float(child.MeasuredValueSequence[0].NumericValue)
+                yield child.ConceptNameCodeSequence[0].CodeMeaning, value, concepts
+            yield from numbers(child)
+
+    found = list(numbers(made))
+    assert any(codes.UPPER_LIMIT.value in concepts for _, _, concepts in found)
+    assert all(value > 0 for name, value, _ in found if not name.startswith("Log"))
+
+
 @DCMTK
 def test_dcm2pdf_gives_the_pdf_back(objects, tmp_path):
     out = tmp_path / "report.pdf"
