@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,17 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def page(report, tmp_path_factory):
     out = tmp_path_factory.mktemp("page")
+    write_report(report, out, formats=("html",))
+    return out / "report.html"
+
+
+@pytest.fixture(scope="module")
+def hostile_page(build, tmp_path_factory):
+    """Fields of markup, formulas, direction marks, emoji and 300 letters without a blank."""
+    nasty = "<b>x</b> =1+1 \u202eevil \u05e9\u05dc\u05d5\u05dd 😀 " + "x" * 300
+    levels = [build.level("L4-L5", build.painful), build.failed("L5-S1", nasty)]
+    report = build.report(levels, study_id=nasty, clinical={"indication": nasty})
+    out = tmp_path_factory.mktemp("hostile")
     write_report(report, out, formats=("html",))
     return out / "report.html"
 
@@ -63,3 +76,35 @@ def test_the_page_stands_alone_and_fits(browser, page, width):
         "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
     assert overflow <= 0
+
+
+@pytest.mark.parametrize("width", [1280, 800, 400])
+def test_hostile_fields_neither_run_nor_push_the_page_wide(browser, hostile_page, width):
+    browser.set_window_size(width, 900)
+    browser.get(hostile_page.as_uri())
+    assert browser.get_log("browser") == []
+    overflow = browser.execute_script(
+        "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    assert overflow <= 0
+    assert browser.execute_script("return document.querySelectorAll('dd b, h1 b').length") == 0
+
+
+@pytest.mark.parametrize("name", ["page", "hostile_page"])
+@pytest.mark.parametrize("width", [1280, 800, 400])
+def test_axe_finds_no_violation(browser, request, name, width):
+    """Rules of WCAG 2 and best practice, contrast among them, as axe-core checks them."""
+    axe = Path(os.environ.get("MRS_DISC_AXE", "axe.min.js"))
+    if not axe.is_file():
+        pytest.skip("MRS_DISC_AXE does not name axe.min.js (npm pack axe-core)")
+    browser.set_window_size(width, 900)
+    browser.get(request.getfixturevalue(name).as_uri())
+    browser.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true })")
+    browser.execute_script(axe.read_text(encoding="utf-8"))
+    found = browser.execute_async_script(
+        "const done = arguments[arguments.length - 1];"
+        "axe.run(document).then((r) => done([r.passes.length, r.violations.map((v) =>"
+        " [v.id, v.nodes.map((n) => n.html.slice(0, 200))])]));"
+    )
+    assert found[0] > 20
+    assert found[1] == []
