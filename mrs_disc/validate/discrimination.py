@@ -4,7 +4,7 @@ Whole patients are simulated with the generative model and analysed as a study i
 parameters come from the same generative model, so the table shows what measurement error costs and
 whether probabilities mean what they say; it is no evidence that the score works in patients.
 
-A score that takes a quarter of the discs for painful is too low where four of five are: no score
+A score that takes a quarter of the discs for painful is too low where more of them are, and none
 can know that before it is told. Such a cohort is scored twice, the second time with its own share
 as the recipe's prevalence.
 """
@@ -12,7 +12,7 @@ as the recipe's prevalence.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from time import process_time
 from typing import Any
@@ -20,17 +20,18 @@ from typing import Any
 import numpy as np
 
 from mrs_disc.analysis import analyze
-from mrs_disc.data import DiscScore, LevelReport
+from mrs_disc.data import DiscScore, Label
 from mrs_disc.errors import InputError, did_you_mean
 from mrs_disc.models import load_metabolite_model
 from mrs_disc.models.scores import load_score_model
 from mrs_disc.recipe import Recipe
-from mrs_disc.score import score_study
+from mrs_disc.score import Disc, disc_of, score_discs
 from mrs_disc.simulate import LUMBAR, Kind, Scan, simulate_study
 from mrs_disc.simulate.population import KINDS
 from mrs_disc.simulate.study import plan_study
 from mrs_disc.typing import BoolArray, FloatArray, IntArray
 from mrs_disc.validate.regimes import acidity_bound
+from mrs_disc.validate.shares import area_under_curve, design_effect, wilson_interval
 
 COHORTS: dict[str, str] = {
     "mixed": "five lumbar discs, kinds drawn disc by disc",
@@ -38,7 +39,7 @@ COHORTS: dict[str, str] = {
     "mostly painful": "four painful discs of five",
     "three": "only the three lower lumbar discs",
 }
-TOLD: dict[str, float] = {"mostly painful": 0.8}
+TOLD: dict[str, float] = {"mostly painful": 0.8, "three": 0.35}
 """Prevalence that the second scoring of a cohort is told."""
 
 AUC_SHARE, MAX_WRONG, MIN_LABELLED = 0.95, 0.18, 0.5
@@ -91,7 +92,8 @@ class Discrimination:
     `auc_truth` is that of the true acidity/structure of the scored discs, without measurement
     error; `auc_attainable` that of unbiased measurements whose errors have the Cramér-Rao bound
     of the true model, ranked by acidity/structure; `wrong` counts labels (likely or unlikely
-    painful) against the truth; `prevalence` is what the score was told, if anything.
+    painful) against the truth; `labelled_attainable` is the share that would get a label from
+    measurements at that bound; `prevalence` is what the score was told, if anything.
     """
 
     cohort: str
@@ -107,6 +109,7 @@ class Discrimination:
     auc_truth: float
     auc_attainable: float
     labelled: int
+    labelled_attainable: float
     wrong: int
     sensitivity: float
     specificity: float
@@ -186,37 +189,81 @@ def _cohort(
     """Return how the score did on one cohort; where it needs it, also when told the prevalence."""
     levels = LUMBAR[2:] if name == "three" else LUMBAR
     patients = -(-discs // len(levels))
-    scan = Scan(n_points=1024, spectral_width_hz=2000.0, n_transients=32, n_water=2)
-    model = load_metabolite_model("disc_1h")
-    recipe = Recipe()
-    score_model = load_score_model(recipe.score.model)
     told = [None, TOLD[name]] if name in TOLD else [None]
     rows: dict[float | None, list[_Row]] = {prevalence: [] for prevalence in told}
+    labels: dict[float | None, list[Label]] = {prevalence: [] for prevalence in told}
+    model = load_score_model(Recipe().score.model)
     failed = poor = 0
     start = process_time()
     for subject in range(1, patients + 1):
-        kinds = _kinds(name, seed, subject, levels)
-        study, truth = simulate_study(
-            seed, subject=subject, levels=levels, scan=scan, kinds=kinds, anatomy=False
-        )
-        planned = plan_study(seed, subject=subject, levels=levels, scan=scan, kinds=kinds)
-        levels_seen = tuple(analyze(study, recipe))
-        failed += sum(level.failure is not None for level in levels_seen)
-        poor += sum(_is_poor(level) for level in levels_seen)
-        bounds = [acidity_bound(m, scan, model) for m in planned]
+        seen = _patient(name, seed, subject, levels)
+        failed += len(levels) - len(seen)
+        poor += sum(one.disc.unusable != "" for one in seen)
+        measured, ideal = [one.disc for one in seen], _ideal(seen, seed, subject)
         for prevalence, found in rows.items():
-            options = recipe.score.model_copy(update={"prevalence": prevalence})
-            again = recipe.model_copy(update={"score": options})
-            for score, level, bound in zip(
-                score_study(levels_seen, score_model, again), levels_seen, bounds, strict=True
-            ):
-                if score is not None and score.value is not None:
-                    found.append(_row(subject, score, truth[level.level], *bound))
+            options = Recipe().score.model_copy(update={"prevalence": prevalence})
+            for score, one in zip(score_discs(measured, model, options), seen, strict=True):
+                if score.value is not None:
+                    found.append(_row(subject, score, one))
+            best = score_discs(ideal, model, options)
+            labels[prevalence] += [score.label for score in best if score.value is not None]
         if progress is not None:
             progress(f"score, {name}", subject, patients)
     counts = (patients, patients * len(levels), failed, poor)
     seconds = process_time() - start
-    return [_summary(name, p, seed, counts, found, seconds) for p, found in rows.items()]
+    return [_summary(name, p, seed, counts, rows[p], labels[p], seconds) for p in told]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Seen:
+    """A measured disc, its truth, and the bound on the errors of (acidity, structure)."""
+
+    disc: Disc
+    truth: Mapping[str, Any]
+    covariance: FloatArray
+
+    @property
+    def mean(self) -> FloatArray:
+        """True acidity and structure."""
+        return np.array([self.truth["acidity"], self.truth["structure"]])
+
+
+def _patient(name: str, seed: int, subject: int, levels: Sequence[str]) -> list[_Seen]:
+    """Simulate and measure a patient; discs whose measurement failed are not there."""
+    scan = Scan(n_points=1024, spectral_width_hz=2000.0, n_transients=32, n_water=2)
+    model = load_metabolite_model("disc_1h")
+    kinds = _kinds(name, seed, subject, levels)
+    study, truth = simulate_study(
+        seed, subject=subject, levels=levels, scan=scan, kinds=kinds, anatomy=False
+    )
+    planned = plan_study(seed, subject=subject, levels=levels, scan=scan, kinds=kinds)
+    seen = []
+    for level, m in zip(analyze(study), planned, strict=True):
+        if level.measurement is not None:
+            weights, bound = acidity_bound(m, scan, model)
+            covariance = weights @ bound @ weights.T
+            seen.append(_Seen(disc=disc_of(level), truth=truth[level.level], covariance=covariance))
+    return seen
+
+
+def _ideal(seen: Sequence[_Seen], seed: int, subject: int) -> list[Disc]:
+    """Return the discs as an unbiased measurement with the smallest possible error sees them."""
+    rng = np.random.default_rng([seed, subject, 3])
+    discs = []
+    for one in seen:
+        acidity, structure = rng.multivariate_normal(one.mean, one.covariance, method="eigh")
+        sd = np.sqrt(np.diagonal(one.covariance))
+        discs.append(
+            replace(
+                one.disc,
+                acidity=float(acidity),
+                structure=float(structure),
+                acidity_sd=float(sd[0]),
+                structure_sd=float(sd[1]),
+                correlation=float(one.covariance[0, 1] / sd.prod()),
+            )
+        )
+    return discs
 
 
 def _kinds(name: str, seed: int, subject: int, levels: Sequence[str]) -> dict[str, Kind] | None:
@@ -244,22 +291,16 @@ class _Row:
     covariance: FloatArray
 
 
-def _row(
-    subject: int,
-    score: DiscScore,
-    truth: Mapping[str, Any],
-    weights: FloatArray,
-    covariance: FloatArray,
-) -> _Row:
+def _row(subject: int, score: DiscScore, one: _Seen) -> _Row:
     assert score.value is not None
     return _Row(
         subject=subject,
-        painful=truth["painful"],
+        painful=one.truth["painful"],
         probability=score.value,
         label=score.label,
-        snr=truth["snr"],
-        mean=np.array([truth["acidity"], truth["structure"]]),
-        covariance=weights @ covariance @ weights.T,
+        snr=one.truth["snr"],
+        mean=one.mean,
+        covariance=one.covariance,
     )
 
 
@@ -274,16 +315,13 @@ def _attainable(rows: Sequence[_Row], painful: BoolArray, seed: int) -> float:
     return float(np.mean([area_under_curve(column, painful) for column in order.T]))
 
 
-def _is_poor(level: LevelReport) -> bool:
-    return level.measurement is not None and level.measurement.quality.verdict == "poor"
-
-
 def _summary(
     cohort: str,
     prevalence: float | None,
     seed: int,
     counts: tuple[int, int, int, int],
     rows: list[_Row],
+    ideal: Sequence[Label],
     seconds: float,
 ) -> Discrimination:
     patients, discs, failed, poor = counts
@@ -308,6 +346,7 @@ def _summary(
         auc_truth=area_under_curve(ratio, painful),
         auc_attainable=_attainable(rows, painful, seed) if rows else float("nan"),
         labelled=int(labelled.sum()),
+        labelled_attainable=_share(np.array([label != "indeterminate" for label in ideal])),
         wrong=int(wrong.sum()),
         sensitivity=_share(likely[painful & labelled]),
         specificity=_share(unlikely[~painful & labelled]),
@@ -316,19 +355,6 @@ def _summary(
         by_snr=_by_snr(np.array([row.snr for row in rows]), ~labelled),
         seconds=round(seconds, 2),
     )
-
-
-def area_under_curve(value: FloatArray, positive: BoolArray) -> float:
-    """Return the chance that a positive has the larger value, ties counting half.
-
-    >>> area_under_curve(np.array([1.0, 2.0, 2.0, 3.0]), np.array([False, False, True, True]))
-    0.875
-    """
-    a, b = value[positive], value[~positive]
-    if not a.size or not b.size:
-        return float("nan")
-    larger = (a[:, None] > b).mean() + 0.5 * (a[:, None] == b).mean()
-    return float(larger)
 
 
 def _share(mask: BoolArray) -> float:
@@ -356,20 +382,6 @@ def _bins(probability: FloatArray, painful: BoolArray, subject: IntArray) -> tup
     return tuple(bins)
 
 
-def design_effect(hits: BoolArray, cluster: IntArray) -> float:
-    """Return by how much clusters widen the variance of a share; at least 1.
-
-    >>> design_effect(np.array([True, True, False, False]), np.array([1, 1, 2, 2]))
-    2.0
-    """
-    share = hits.mean() if hits.size else 0.0
-    alone = hits.size * share * (1 - share)
-    if alone == 0:
-        return 1.0
-    sums = np.bincount(np.unique(cluster, return_inverse=True)[1], weights=hits - share)
-    return max(float(sums @ sums / alone), 1.0)
-
-
 def _by_snr(snr: FloatArray, indeterminate: BoolArray) -> tuple[SnrBin, ...]:
     bins = []
     for low, high in pairwise(_SNR_EDGES):
@@ -377,20 +389,6 @@ def _by_snr(snr: FloatArray, indeterminate: BoolArray) -> tuple[SnrBin, ...]:
         share = _share(indeterminate[inside])
         bins.append(SnrBin(low=low, high=high, n=int(inside.sum()), share_indeterminate=share))
     return tuple(bins)
-
-
-def wilson_interval(share: float, n: float, z: float = 1.959964) -> tuple[float, float]:
-    """Return the interval of a share seen in n cases (Wilson 1927), by default of 95 %.
-
-    >>> low, high = wilson_interval(0.5, 10)
-    >>> round(low, 3), round(high, 3)
-    (0.237, 0.763)
-    """
-    if n == 0:
-        return 0.0, 1.0
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n**2)) / (1 + z * z / n)
-    return max(float(centre - half), 0.0), min(float(centre + half), 1.0)
 
 
 def _mean(values: FloatArray) -> float:
@@ -408,8 +406,8 @@ def score_text(table: ScoreTable) -> str:
         f"labels wrong, with labels",
         f"for {MIN_LABELLED:.0%} of the scored discs or more; reliability inside its 95 % band.",
         "",
-        f"{'cohort':<30}{'discs':>6}{'scored':>8}{'AUC':>7}{'attainable':>12}{'labelled':>10}"
-        f"{'wrong':>8}{'Brier':>8}  outside",
+        f"{'cohort':<26}{'discs':>6}{'scored':>8}{'AUC (attainable)':>18}"
+        f"{'labelled (attainable)':>23}{'wrong':>8}{'Brier':>8}  outside",
     ]
     rows += [_summary_line(one) for one in table.cohorts]
     for one in table.cohorts:
@@ -423,12 +421,13 @@ def _title(one: Discrimination) -> str:
 
 
 def _summary_line(one: Discrimination) -> str:
-    labelled = f"{100 * one.labelled / max(one.scored, 1):.0f} %"
+    auc = f"{one.auc:.3f} ({one.auc_attainable:.3f})"
+    share = one.labelled / max(one.scored, 1)
+    labelled = f"{100 * share:.0f} % ({100 * one.labelled_attainable:.0f} %)"
     wrong = f"{100 * one.wrong / one.labelled:.1f} %" if one.labelled else "–"
     return (
-        f"{_title(one):<30}{one.discs:>6}{one.scored:>8}{one.auc:>7.3f}"
-        f"{one.auc_attainable:>12.3f}{labelled:>10}{wrong:>8}{one.brier:>8.3f}"
-        f"  {', '.join(one.misses) or '–'}"
+        f"{_title(one):<26}{one.discs:>6}{one.scored:>8}{auc:>18}{labelled:>23}"
+        f"{wrong:>8}{one.brier:>8.3f}  {', '.join(one.misses) or '–'}"
     )
 
 

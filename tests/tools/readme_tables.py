@@ -82,18 +82,19 @@ def accuracy_rows(table: validate.Accuracy) -> list[str]:
 def score_rows(table: validate.ScoreTable) -> list[str]:
     """Return a row per cohort: discrimination, labels, calibration; † misses its limit."""
     rows = [
-        "| simulated patients | AUC (attainable) | labelled | of these wrong | reliability |",
+        "| simulated patients | AUC (attainable) | labelled (attainable) | of these wrong "
+        "| reliability |",
         "|---|---|---|---|---|",
     ]
     for one in table.cohorts:
         mark = {name: "†" if name in one.misses else "" for name in MISSES}
         told = "" if one.prevalence is None else f", told {one.prevalence:.0%}"
         wrong = f"{100 * one.wrong / one.labelled:.0f} %" if one.labelled else "–"
-        labelled = f"{100 * one.labelled / max(one.scored, 1):.0f} %"
+        labelled = f"{100 * one.labelled / max(one.scored, 1):.0f} %{mark['few labels']}"
         rows.append(
             f"| {COHORTS[one.cohort]}{told} "
             f"| {one.auc:.2f}{mark['AUC']} ({one.auc_attainable:.2f}) "
-            f"| {labelled}{mark['few labels']} of {one.scored} "
+            f"| {labelled} ({100 * one.labelled_attainable:.0f} %) "
             f"| {wrong}{mark['labels']} "
             f"| {sum(b.holds for b in one.bins)} of {len(one.bins)} bins{mark['reliability']} |"
         )

@@ -127,6 +127,7 @@ def population(table: dict[str, dict[str, np.ndarray]], seed: int, per_class: in
         [
             "trained on simulated discs; never tested against provocation discography",
             "the prevalence is that of five lumbar discs of a symptomatic patient in the simulator",
+            "where most discs of a patient are painful all look too healthy: set the prevalence",
             "lactate under marrow lipid, or with alanine unresolved, widens the interval",
         ],
     )

@@ -6,20 +6,16 @@ import pytest
 from mrs_disc.errors import InputError
 from mrs_disc.simulate import LUMBAR
 from mrs_disc.validate import ScoreTable, score_text, validate_score
-from mrs_disc.validate.discrimination import (
-    _kinds,
-    _Row,
-    _summary,
-    area_under_curve,
-    design_effect,
-)
+from mrs_disc.validate.discrimination import _ideal, _kinds, _patient, _Row, _summary
+from mrs_disc.validate.shares import area_under_curve, design_effect
 
 
 def test_table_counts_every_disc():
     table = validate_score(2, 8, cohorts=["mixed", "three"])
-    mixed, three = table.cohorts
+    mixed, three, told = table.cohorts
     assert (mixed.patients, mixed.discs) == (2, 10)
-    assert (three.patients, three.discs) == (3, 9)
+    assert 0 <= mixed.labelled_attainable <= 1
+    assert (three.patients, three.discs) == (told.patients, told.discs) == (3, 9)
     for one in table.cohorts:
         assert one.scored + one.failed <= one.discs
         assert sum(b.n for b in one.bins) == one.scored
@@ -49,6 +45,18 @@ def test_a_cohort_unlike_the_assumed_share_is_scored_again_when_told():
     assert "mostly painful, told 80%" in text.split("\n\n")[1]
 
 
+def test_ideal_measurements_have_the_smallest_possible_errors():
+    seen = _patient("mixed", 8, 1, LUMBAR)
+    draws = [_ideal(seen, 8, n) for n in range(400)]
+    for place, one in enumerate(seen):
+        found = np.array([[d[place].acidity, d[place].structure] for d in draws])
+        bound = np.sqrt(np.diagonal(one.covariance))
+        # 400 draws: standard errors of 5 % of a mean and 3.5 % of a spread, four of each.
+        assert np.all(np.abs(found.mean(axis=0) - one.mean) < 0.2 * bound)
+        assert found.std(axis=0) == pytest.approx(bound, rel=0.15)
+        assert draws[0][place].acidity_sd == pytest.approx(bound[0])
+
+
 def rows(probability, painful, subject=None, label="indeterminate"):
     """Return rows of discs as a cohort has them; acidity ranks them as the probability does."""
     subject = range(len(painful)) if subject is None else subject
@@ -67,7 +75,7 @@ def rows(probability, painful, subject=None, label="indeterminate"):
 
 
 def summary(found):
-    return _summary("mixed", None, 1, (1, len(found), 0, 0), found, 0.0)
+    return _summary("mixed", None, 1, (1, len(found), 0, 0), found, [], 0.0)
 
 
 def test_calibrated_probabilities_lie_in_their_band_and_others_do_not():

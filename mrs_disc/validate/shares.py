@@ -1,0 +1,48 @@
+"""Shares and their intervals: the area under the ROC curve, design effect, Wilson's interval."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mrs_disc.typing import BoolArray, FloatArray, IntArray
+
+
+def area_under_curve(value: FloatArray, positive: BoolArray) -> float:
+    """Return the chance that a positive has the larger value, ties counting half.
+
+    >>> area_under_curve(np.array([1.0, 2.0, 2.0, 3.0]), np.array([False, False, True, True]))
+    0.875
+    """
+    a, b = value[positive], value[~positive]
+    if not a.size or not b.size:
+        return float("nan")
+    larger = (a[:, None] > b).mean() + 0.5 * (a[:, None] == b).mean()
+    return float(larger)
+
+
+def design_effect(hits: BoolArray, cluster: IntArray) -> float:
+    """Return by how much clusters widen the variance of a share; at least 1.
+
+    >>> design_effect(np.array([True, True, False, False]), np.array([1, 1, 2, 2]))
+    2.0
+    """
+    share = hits.mean() if hits.size else 0.0
+    alone = hits.size * share * (1 - share)
+    if alone == 0:
+        return 1.0
+    sums = np.bincount(np.unique(cluster, return_inverse=True)[1], weights=hits - share)
+    return max(float(sums @ sums / alone), 1.0)
+
+
+def wilson_interval(share: float, n: float, z: float = 1.959964) -> tuple[float, float]:
+    """Return the interval of a share seen in n cases (Wilson 1927), by default of 95 %.
+
+    >>> low, high = wilson_interval(0.5, 10)
+    >>> round(low, 3), round(high, 3)
+    (0.237, 0.763)
+    """
+    if n == 0:
+        return 0.0, 1.0
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n**2)) / (1 + z * z / n)
+    return max(float(centre - half), 0.0), min(float(centre + half), 1.0)
