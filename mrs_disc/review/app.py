@@ -49,6 +49,8 @@ class Server:
     ----------
     catalogue : Catalogue
         The studies.
+    library : Library
+        What is known of them.
     stop : callable
         Ends the server.
     now : callable
@@ -60,12 +62,13 @@ class Server:
     def __init__(
         self,
         catalogue: Catalogue,
+        library: Library,
         stop: Callable[[], None],
         now: Callable[[], str] = utc_now,
         dicom_reference: Path | None = None,
     ) -> None:
         self.catalogue = catalogue
-        self.library = Library()
+        self.library = library
         self.stop_server = stop
         self.now = now
         self.dicom_reference = dicom_reference
@@ -108,7 +111,7 @@ class Server:
         if self.catalogue.single:
             return RedirectResponse(f"/study/{quote(next(iter(self.catalogue.studies)))}", 303)
         query = query_of(request.query_params)
-        page = self.catalogue.page(query, self.library.state)
+        page = self.catalogue.page(query, self.library)
         reviews = {row.study: self.library.reviewed(row) for row in page.rows}
         rows = [row.after(reviews[row.study].decisions) for row in page.rows]
         context = {
@@ -134,7 +137,7 @@ class Server:
         query = query_of(request.query_params)
         study = self._study(request)
         context = study_context(study, study.review())
-        found = self.catalogue.found(query, self.library.state)
+        found = self.catalogue.found(query, self.library)
         found = [row for row in found if not row.failure]
         place = next((n for n, row in enumerate(found) if row.study == study.row.study), None)
         context |= {
@@ -240,6 +243,7 @@ class Server:
             )
         except StaleError as error:
             return _error(409, str(error), **_state(study))
+        self.library.reviewed(study.row)  # the list follows
         return JSONResponse(_state(study) | {"saved": True, "n": len(log.acts), "time": time})
 
     async def make_final(self, request: Request) -> Response:
@@ -392,9 +396,10 @@ def create_app(
     stop: Callable[[], None],
     now: Callable[[], str] = utc_now,
     dicom_reference: Path | None = None,
+    library: Library | None = None,
 ) -> Guard:
     """Return the page's application behind the guard, which stands outside of everything."""
-    server = Server(catalogue, stop, now, dicom_reference)
+    server = Server(catalogue, library or Library(), stop, now, dicom_reference)
     app = Starlette(
         routes=server.routes(),
         exception_handlers={

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.report.results import RESULTS_NAME, level_key
@@ -87,6 +87,8 @@ class StudyRow:
 
     def after(self, decisions: Mapping[str, str]) -> StudyRow:
         """Return the row with what a reviewer decided; a rejected level has no score any more."""
+        if not decisions:
+            return self
         levels = []
         for level in self.levels:
             decision = decisions.get(level.key, "")
@@ -151,6 +153,19 @@ class Page:
     n_pages: int
 
 
+class Reviews(Protocol):
+    """What the order and the filters of the list know of the reviews."""
+
+    version: int
+    """Grows with every decision that becomes known."""
+
+    def state(self, row: StudyRow) -> str:
+        """Return the state of a study's review, from the disk."""
+
+    def known(self, row: StudyRow) -> Mapping[str, str]:
+        """Return the decisions that are known by now, without a look at the disk."""
+
+
 class Catalogue:
     """All studies of a folder; read again when its table has changed.
 
@@ -174,7 +189,7 @@ class Catalogue:
         self.single = (folder / RESULTS_NAME).is_file()
         self._stamp: tuple[int, int] | None = None
         self._studies: dict[str, StudyRow] = {}
-        self._sorted: dict[Sort, list[StudyRow]] = {}
+        self._sorted: dict[Sort, tuple[int, list[StudyRow]]] = {}
         if not self.studies:
             raise InputError(
                 f"{folder}: holds no results.json and no {TABLE_NAME}. "
@@ -199,29 +214,30 @@ class Catalogue:
             self._stamp = stamp
         return self._studies
 
-    def ordered(self, sort: Sort) -> list[StudyRow]:
-        """Return all studies in an order."""
-        studies = self.studies
-        if sort not in self._sorted:
+    def ordered(self, sort: Sort, reviews: Reviews) -> list[StudyRow]:
+        """Return all studies in an order, as their reviewers left them."""
+        studies, version = self.studies, reviews.version
+        if sort not in self._sorted or self._sorted[sort][0] != version:
             keys: dict[Sort, Callable[[StudyRow], Any]] = {
                 "worst": lambda row: row.worst,
                 "quality": lambda row: row.worst_quality,
                 "name": lambda row: row.study,
             }
-            self._sorted[sort] = sorted(studies.values(), key=keys[sort])
-        return self._sorted[sort]
+            rows = (row.after(reviews.known(row)) for row in studies.values())
+            self._sorted[sort] = version, sorted(rows, key=keys[sort])
+        return self._sorted[sort][1]
 
-    def found(self, query: Query, state: Callable[[StudyRow], str]) -> list[StudyRow]:
+    def found(self, query: Query, reviews: Reviews) -> list[StudyRow]:
         """Return the studies that a query names, in its order.
 
         Parameters
         ----------
         query : Query
             Search and filters.
-        state : callable
-            Returns the state of a study's review; called only where the query asks for one.
+        reviews : Reviews
+            Asked for states only where the query asks for one.
         """
-        rows: Iterable[StudyRow] = self.ordered(query.sort)
+        rows: Iterable[StudyRow] = self.ordered(query.sort, reviews)
         if query.search:
             wanted = query.search.casefold()
             rows = (row for row in rows if wanted in row.study.casefold())
@@ -230,12 +246,12 @@ class Catalogue:
         if query.quality:
             rows = (row for row in rows if _has_quality(row, query.quality))
         if query.review:
-            rows = (row for row in rows if state(row) == query.review)
+            rows = (row for row in rows if reviews.state(row) == query.review)
         return list(rows)
 
-    def page(self, query: Query, state: Callable[[StudyRow], str]) -> Page:
+    def page(self, query: Query, reviews: Reviews) -> Page:
         """Return one page of the studies that a query names."""
-        rows = self.found(query, state)
+        rows = self.found(query, reviews)
         n_pages = max(1, -(-len(rows) // PAGE_SIZE))
         number = min(max(query.page, 1), n_pages)
         start = (number - 1) * PAGE_SIZE

@@ -39,16 +39,20 @@ HEADERS = {
     "cache-control": "no-store",
 }
 
+_HEAD = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    '<meta name="color-scheme" content="dark light"><title>mrs-disc review</title>'
+)
 # The next page is asked for by this page and not by a redirect: where the address was followed from
 # another site (a terminal in a browser), the strict cookie would not go with the redirect.
 _WELCOME = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>mrs-disc review</title>'
+    f"{_HEAD}"
     '<link rel="icon" href="/static/icon.svg"><meta http-equiv="refresh" content="0; url=/"></head>'
     '<body><p><a href="/">Open the review page</a></p></body></html>'
 )
 _DENIED = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>mrs-disc review</title>'
-    "</head><body><main><h1>This page is closed</h1><p>The address printed by "
+    f"{_HEAD}</head><body><main><h1>This page is closed</h1><p>The address printed by "
     "<code>mrs-disc review</code> opens it once, in one browser. Go back to that browser, or stop "
     "the command and start it again for a new address.</p></main></body></html>"
 )

@@ -15,6 +15,7 @@ from mrs_disc.errors import InputError
 from mrs_disc.review.app import create_app
 from mrs_disc.review.catalogue import Catalogue
 from mrs_disc.review.security import Door
+from mrs_disc.review.studies import Library
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = 8642
@@ -79,7 +80,8 @@ def serve(
             assert server is not None
             server.should_exit = True
 
-        app = create_app(catalogue, door, stop, dicom_reference=dicom_reference)
+        library = Library()
+        app = create_app(catalogue, door, stop, dicom_reference=dicom_reference, library=library)
         config = uvicorn.Config(
             app,
             http="h11",
@@ -98,6 +100,8 @@ def serve(
         announce(door.address)
         if browser:
             threading.Thread(target=webbrowser.open, args=(door.address,), daemon=True).start()
+        rows = tuple(catalogue.studies.values())
+        threading.Thread(target=library.look_at_all, args=(rows,), daemon=True).start()
         # The drawing libraries load while the first page is read. No daemon: an interpreter that
         # ends in the middle of such an import aborts.
         threading.Thread(target=import_module, args=("mrs_disc.review.views",)).start()

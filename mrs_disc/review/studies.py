@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -113,9 +113,10 @@ class LoadedStudy:
 
 
 class Library:
-    """Studies in memory, read again when their results have changed; and the states of all."""
+    """Studies in memory, read again when their results have changed; and the reviews of all."""
 
     def __init__(self) -> None:
+        self.version = 0
         self._studies: OrderedDict[Path, tuple[tuple[int, int], LoadedStudy]] = OrderedDict()
         self._reviews: dict[Path, tuple[tuple[int, ...], Reviewed]] = {}
         self._lock = threading.Lock()
@@ -156,16 +157,29 @@ class Library:
 
     def reviewed(self, row: StudyRow) -> Reviewed:
         """Return what was decided on a study, without opening it where there is no log."""
+        kept = self._reviews.get(row.folder)
         try:
             log = (row.folder / LOG_NAME).stat()
             results = (row.folder / RESULTS_NAME).stat()
+            stamp = (log.st_mtime_ns, log.st_size, results.st_mtime_ns, results.st_size)
+            if kept is not None and kept[0] == stamp:
+                return kept[1]
+            review = read_review(row.folder)
         except OSError:
             return Reviewed()
-        stamp = (log.st_mtime_ns, log.st_size, results.st_mtime_ns, results.st_size)
+        decided = {k: r.decision for k, r in review.levels.items() if r.decision is not None}
+        reviewed = Reviewed(review.status, decided)
+        with self._lock:
+            self.version += decided != self.known(row)
+            self._reviews[row.folder] = stamp, reviewed
+        return reviewed
+
+    def known(self, row: StudyRow) -> Mapping[str, Decision]:
+        """Return the decisions that are known by now, without a look at the disk."""
         kept = self._reviews.get(row.folder)
-        if kept is None or kept[0] != stamp:
-            review = read_review(row.folder)
-            decided = {k: r.decision for k, r in review.levels.items() if r.decision is not None}
-            kept = (stamp, Reviewed(review.status, decided))
-            self._reviews[row.folder] = kept
-        return kept[1]
+        return kept[1].decisions if kept else {}
+
+    def look_at_all(self, rows: Iterable[StudyRow]) -> None:
+        """Read every review, so that the order of the list knows them; for a thread of its own."""
+        for row in rows:
+            self.reviewed(row)

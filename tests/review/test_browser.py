@@ -273,7 +273,7 @@ def test_a_second_browser_with_the_same_address_stays_outside(serve, folder, bro
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("width", "zoom"), [(1280, 1), (800, 1), (1280, 2)])
+@pytest.mark.parametrize(("width", "zoom"), [(1280, 1), (800, 1), (1280, 2), (1280, 4)])
 def test_nothing_is_cut_off_at_any_width(serve, dataset, browser, width, zoom):
     """200 % zoom of a 1280-pixel window is a window of 640 pixels to the page."""
     browser.size(width // zoom)
@@ -294,7 +294,7 @@ def test_axe_finds_no_violation(serve, dataset, browser, scheme):
     if not axe.is_file():
         pytest.skip("MRS_DISC_AXE does not name axe.min.js (npm pack axe-core)")
     browser.scheme(scheme)
-    browser.open(serve(dataset).address)
+    address = serve(dataset).address
 
     def violations():
         browser.run(axe.read_text(encoding="utf-8"))
@@ -304,7 +304,15 @@ def test_axe_finds_no_violation(serve, dataset, browser, scheme):
             " [v.id, v.nodes.map((n) => n.html.slice(0, 200))])));"
         )
 
+    browser.driver.get(address.replace("token=", "token=x"))
+    assert "This page is closed" in browser.one("h1").text
     assert violations() == []
+    browser.open(address)
+    assert violations() == []
+    browser.driver.get(address.partition("?")[0] + "study/nobody")
+    assert "no such study" in browser.one("main").text
+    assert violations() == []
+    browser.driver.back()
     browser.all("a.open")[0].click()
     browser.until(lambda: browser.all("#plot canvas"))
     browser.run("localStorage.setItem('mrs-disc reviewer', 'AB')")

@@ -19,6 +19,7 @@ from mrs_disc.report.schema import read_results
 from mrs_disc.report.signals import read_signals
 from mrs_disc.review.catalogue import PAGE_SIZE, Catalogue, Query
 from mrs_disc.review.spectra import GRID_PPM, common_height, curves, noise_sd
+from mrs_disc.review.studies import Library
 
 
 def order(text: str) -> list[str]:
@@ -80,6 +81,28 @@ def test_the_list_shows_and_filters_by_the_state_of_the_review(app_of, dataset):
     assert order(opened.get("/?review=log+broken").text) == ["sub-02"]
 
 
+def test_the_list_follows_a_rejection_before_the_tables_are_collected_anew(app_of, dataset):
+    opened = app_of(dataset)
+    assert order(opened.get("/").text)[0] == "sub-02"
+    opened.act("sub-02", act="level", key="L4-L5", decision="reject", reason="low signal")
+    text = opened.get("/").text
+    assert order(text)[:3] == ["sub-01", "sub-03", "sub-02"]  # no score is left of it
+    assert "✕ rejected" in text
+    assert "1 rejected" in text
+    assert "0.91" not in text
+    assert order(opened.get("/?label=likely+painful").text) == []
+
+    rows = tuple(Catalogue(dataset).studies.values())
+    library = Library()  # a server that starts later
+    assert order_of(dataset, library)[0] == "sub-02"
+    library.look_at_all(rows)
+    assert order_of(dataset, library)[0] == "sub-01"
+
+
+def order_of(folder, library):
+    return [row.study for row in Catalogue(folder).found(Query(), library)]
+
+
 def test_a_table_that_grows_is_read_again(app_of, dataset):
     opened = app_of(dataset)
     with (dataset / "levels.tsv").open("a") as file:
@@ -113,7 +136,7 @@ def test_a_folder_without_a_table_is_read_from_its_results(dataset):
     (dataset / "sub-03" / "results.json").write_text("{")
     catalogue = Catalogue(dataset)
     assert sorted(catalogue.studies) == ["sub-01", "sub-02", "sub-03"]
-    assert catalogue.page(Query(), lambda row: "").n_found == 3
+    assert catalogue.page(Query(), Library()).n_found == 3
     assert "not a valid results.json" in catalogue.studies["sub-03"].failure
 
 

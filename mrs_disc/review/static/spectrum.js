@@ -132,12 +132,20 @@ export class Spectrum {
     ctx.font = `${12 * pixel}px system-ui, sans-serif`;
     ctx.textAlign = "center";
     ctx.textBaseline = "top";
+    const gap = 6 * pixel;
+    const names = seen.map((line) => ({ line, x: plot.valToPos(line.ppm, "x", true), half: ctx.measureText(line.name).width / 2 }));
     let free = -Infinity;
-    seen.forEach((line) => {
-      const x = plot.valToPos(line.ppm, "x", true);
-      const half = ctx.measureText(line.name).width / 2;
-      const at = Math.min(Math.max(x, free + half), bbox.left + bbox.width - half);
-      free = at + half + 6 * pixel;
+    names.forEach((name) => {
+      name.at = Math.max(name.x, free + name.half);
+      free = name.at + name.half + gap;
+    });
+    free = bbox.left + bbox.width;
+    [...names].reverse().forEach((name) => {
+      name.at = Math.min(name.at, free - name.half);
+      free = name.at - name.half - gap;
+    });
+    names.forEach(({ line, x, half, at }) => {
+      if (at - half < bbox.left - 2 * half) return; // no room for all: the leftmost go
       ctx.strokeStyle = colour("grid");
       ctx.lineWidth = pixel;
       ctx.beginPath();
