@@ -19,7 +19,8 @@ from mrs_disc.errors import InputError
 @click.option(
     "--dicom-reference",
     type=click.Path(path_type=Path),
-    help="A DICOM file of the patient, for the final DICOM of a single study.",
+    help="A DICOM file of the patient, for the final DICOM; over a batch a folder with "
+    "<study>.dcm or <study>/ for each.",
 )
 def command(out: Path, port: int | None, no_browser: bool, dicom_reference: Path | None) -> int:
     """Open the review page over OUT, the output of analyze or batch.
@@ -35,8 +36,10 @@ def command(out: Path, port: int | None, no_browser: bool, dicom_reference: Path
         raise InputError(
             f"the review page needs {' and '.join(missing)}: pip install 'mrs-disc[review]'"
         )
-    if dicom_reference is not None and not dicom_reference.is_file():
-        raise InputError(f"--dicom-reference {dicom_reference.name}: there is no such file")
+    if dicom_reference is not None and not dicom_reference.exists():
+        raise InputError(
+            f"--dicom-reference {dicom_reference.name}: there is no such file or folder"
+        )
     from mrs_disc.review.server import serve
 
     def announce(address: str) -> None:

@@ -56,7 +56,7 @@ class Server:
     now : callable
         Returns the time of an act.
     dicom_reference : Path or None
-        A file of the patient, named on the command line.
+        A file of the patient, or a folder with those of many, named on the command line.
     """
 
     def __init__(
@@ -132,10 +132,12 @@ class Server:
 
     def study_page(self, request: Request) -> Response:
         """Return the page of one study."""
+        from mrs_disc.review.final import reference_for
         from mrs_disc.review.views import study_context  # the drawing libraries load here
 
         query = query_of(request.query_params)
         study = self._study(request)
+        reference = reference_for(study.row.study, self.dicom_reference)
         context = study_context(study, study.review())
         found = self.catalogue.found(query, self.library)
         found = [row for row in found if not row.failure]
@@ -149,7 +151,7 @@ class Server:
             else None,
             "place": None if place is None or len(found) < 2 else place + 1,
             "n_found": len(found),
-            "can_dicom": self.dicom_reference is not None,
+            "dicom_from": harmless(reference.name, 200) if reference is not None else "",
         }
         return self._html("study.html", context)
 

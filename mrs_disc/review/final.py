@@ -21,6 +21,24 @@ def final_folder(study: LoadedStudy, review: Review) -> Path:
     return study.folder / "reviewed" / review.head[:12]
 
 
+def reference_for(name: str, reference: Path | None) -> Path | None:
+    """Return the DICOM file of a study's patient: the file named, or that in a folder of many.
+
+    Parameters
+    ----------
+    name : str
+        The study as the list has it; in a folder, ``<name>.dcm`` or the first file in ``<name>/``.
+    reference : Path or None
+        As given on the command line.
+    """
+    if reference is None or reference.is_file():
+        return reference
+    own = reference / f"{name}.dcm"
+    if own.is_file():
+        return own
+    return next((path for path in sorted((reference / name).rglob("*")) if path.is_file()), None)
+
+
 def make_final(study: LoadedStudy, name: str, dicom_reference: Path | None) -> list[Path]:
     """Make the final files of one format; files that are there already are kept.
 
@@ -31,7 +49,7 @@ def make_final(study: LoadedStudy, name: str, dicom_reference: Path | None) -> l
     name : str
         ``pdf`` or ``dicom``.
     dicom_reference : Path or None
-        A DICOM file of the patient.
+        A DICOM file of the patient, or a folder that holds one.
 
     Raises
     ------
@@ -41,10 +59,11 @@ def make_final(study: LoadedStudy, name: str, dicom_reference: Path | None) -> l
     review = study.review()
     if not review.signed:
         raise InputError(f"sign the study first: it is {review.status}")
-    if name == "dicom" and dicom_reference is None:
+    reference = reference_for(study.row.study, dicom_reference) if name == "dicom" else None
+    if name == "dicom" and reference is None:
         raise InputError(
-            "DICOM needs a file of this patient: stop, and start again with "
-            "mrs-disc review ... --dicom-reference FILE"
+            "DICOM needs a file of this patient: stop, and start again with mrs-disc review ... "
+            f"--dicom-reference FILE, or FOLDER that holds {study.row.study}.dcm"
         )
     folder = final_folder(study, review)
     if not _present(folder, name):
@@ -53,7 +72,7 @@ def make_final(study: LoadedStudy, name: str, dicom_reference: Path | None) -> l
             folder,
             formats=(name,),
             overwrite=True,
-            dicom_reference=dicom_reference if name == "dicom" else None,
+            dicom_reference=reference,
         )
     return _present(folder, name)
 

@@ -60,7 +60,7 @@ def serve(
     browser : bool
         Whether to open the address.
     dicom_reference : Path, optional
-        A DICOM file of the patient, for the final DICOM of a single study.
+        A DICOM file of the patient, for the final DICOM; over many studies a folder with theirs.
 
     Raises
     ------
@@ -68,9 +68,10 @@ def serve(
         If there is nothing to review, or the port is taken.
     """
     catalogue = Catalogue(folder)
-    if dicom_reference is not None and not catalogue.single:
+    if dicom_reference is not None and dicom_reference.is_file() and not catalogue.single:
         raise InputError(
-            "--dicom-reference is a file of one patient; open the folder of that one study"
+            f"--dicom-reference {dicom_reference.name} is a file of one patient, but OUT holds "
+            "many studies; give a folder with a file <study>.dcm for each, or open one study alone"
         )
     with listen(port) as listening:
         door = Door(listening.getsockname()[1])

@@ -86,7 +86,7 @@ def test_the_list_follows_a_rejection_before_the_tables_are_collected_anew(app_o
     assert order(opened.get("/").text)[0] == "sub-02"
     opened.act("sub-02", act="level", key="L4-L5", decision="reject", reason="low signal")
     text = opened.get("/").text
-    assert order(text)[:3] == ["sub-01", "sub-03", "sub-02"]  # no score is left of it
+    assert order(text) == ["sub-01", "sub-03", "sub-04", "sub-02"]  # no score is left of it
     assert "✕ rejected" in text
     assert "1 rejected" in text
     assert "0.91" not in text
@@ -415,6 +415,21 @@ def test_a_dicom_reference_is_for_one_patient_alone(dataset, tmp_path):
     result = CliRunner().invoke(command, words)
     assert isinstance(result.exception, InputError)
     assert "one patient" in str(result.exception)
+    assert "folder" in str(result.exception)
+
+
+def test_over_a_batch_each_study_finds_the_dicom_file_of_its_own_patient(tmp_path):
+    from mrs_disc.review.final import reference_for
+
+    for name in ("sub-01.dcm", "sub-02/b.dcm", "sub-02/a.dcm", "sub-03/series/a.dcm"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert reference_for("sub-01", tmp_path) == tmp_path / "sub-01.dcm"
+    assert reference_for("sub-02", tmp_path) == tmp_path / "sub-02" / "a.dcm"
+    assert reference_for("sub-03", tmp_path) == tmp_path / "sub-03" / "series" / "a.dcm"
+    assert reference_for("sub-04", tmp_path) is None  # and never that of somebody else
+    assert reference_for("sub-04", tmp_path / "sub-01.dcm") == tmp_path / "sub-01.dcm"
+    assert reference_for("sub-04", None) is None
 
 
 @pytest.mark.slow
@@ -428,7 +443,8 @@ def test_the_final_dicom_is_verified_by_the_reviewer(app_of, folder, tmp_path):
     opened = app_of(folder)
     opened.act(act="sign", reviewer="AB")
     study = Library().open(Catalogue(folder).studies["sub-01"])
-    made = make_final(study, "dicom", reference_file(tmp_path / "patient.dcm", pydicom))
+    reference_file(tmp_path / "sub-01.dcm", pydicom)
+    made = make_final(study, "dicom", tmp_path)
     reports = [d for d in map(pydicom.dcmread, made) if "VerifyingObserverSequence" in d]
     assert [d.VerificationFlag for d in reports] == ["VERIFIED"]
     observer = reports[0].VerifyingObserverSequence[0].VerifyingObserverName
@@ -449,7 +465,6 @@ def reference_file(path, pydicom):
     data.file_meta = pydicom.dataset.FileMetaDataset()
     data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
     data.save_as(path, enforce_file_format=True)
-    return path
 
 
 def test_files_of_others_are_unchanged_and_come_with_their_licences():
