@@ -8,32 +8,44 @@ from typing import Any
 
 import pytest
 
-import mrs_disc.models
+import mrs_disc
 from mrs_disc.errors import InputError, ModelError
 from mrs_disc.models import model_names, model_path
 from mrs_disc.models.relaxation import choose_time, load_relaxation_model
 from mrs_disc.models.scores import KINDS, load_score_model, score_model
 
-FILES = sorted(Path(mrs_disc.models.__file__).parent.glob("*.toml"))
+FILES = sorted(Path(mrs_disc.__file__).parent.rglob("*.toml"))
+"""Models, the simulator's population, and the priors of validation."""
 FREE = {"schema_version", "version", "seed", "n_patients", "n_discs"}
 """Numbers that describe the file and nothing in nature."""
 
 
-def unsourced(node: Any, where: str, covered: bool) -> list[str]:
-    """Return the numbers that neither their table nor one above gives a source and a tag."""
+def sourced(node: Any) -> bool:
+    return isinstance(node, dict) and "source" in node and node.get("status") in tuple("VRDP")
+
+
+def unsourced(
+    node: Any, where: str, covered: bool, names: frozenset[str] = frozenset()
+) -> list[str]:
+    """Return the numbers without source and tag.
+
+    Covered is what its own table or one above covers, and what a [sources] of either names.
+    """
     if isinstance(node, dict):
-        own = covered or ("source" in node and node.get("status") in ("V", "R", "D", "P"))
-        named = node.get("sources", {})
-        missing = []
-        for key, value in node.items():
-            if key in FREE:
-                continue
-            entry = named.get(key, {})
-            apart = isinstance(entry, dict) and {"source", "status"} <= set(entry)
-            missing += unsourced(value, f"{where}.{key}", own or apart)
-        return missing
+        own = covered or sourced(node)
+        names |= {key for key, entry in node.get("sources", {}).items() if sourced(entry)}
+        return [
+            missing
+            for key, value in node.items()
+            if key not in FREE
+            for missing in unsourced(value, f"{where}.{key}", own or key in names, names)
+        ]
     if isinstance(node, list):
-        return [m for n, v in enumerate(node) for m in unsourced(v, f"{where}[{n}]", covered)]
+        return [
+            missing
+            for n, value in enumerate(node)
+            for missing in unsourced(value, f"{where}[{n}]", covered, names)
+        ]
     is_number = isinstance(node, int | float) and not isinstance(node, bool)
     return [where] if is_number and not covered else []
 
