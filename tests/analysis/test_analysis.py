@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import mrs_disc as md
-from mrs_disc.data import LevelFailure, RawSignal
+from mrs_disc.data import LevelFailure, Morphology, Provocation, RawSignal
 from mrs_disc.errors import InputError
 from mrs_disc.report.results import canonical_json, results_from
 
@@ -78,6 +78,31 @@ def test_only_the_asked_levels_are_measured(study):
     assert [r.level for r in md.analyze(study, levels=["l5/s1"])] == ["L5-S1"]
     with pytest.raises(InputError, match=r"has no L1-L2\. It has: L3-L4, L4-L5, L5-S1"):
         md.analyze(study, levels=["L1-L2"])
+
+
+def test_morphology_and_provocation_never_enter_the_score(study, report):
+    """The worst findings on every disc: amounts per water follow the grade, no score moves."""
+    worst = Morphology(
+        pfirrmann=5, modic=2, hiz=True, herniation="extrusion", disc_height_loss="severe"
+    )
+    painful = Provocation(result="positive")
+
+    def seen(entry):
+        return replace(
+            entry,
+            morphology=worst,
+            provocation=painful,
+            load=lambda: replace(entry.load(), morphology=worst, provocation=painful),
+        )
+
+    changed = md.analyze(replace(study, discs=tuple(seen(entry) for entry in study.discs)))
+    assert [level.score for level in changed] == [level.score for level in report]
+    assert changed.comparison == report.comparison
+    amounts = [
+        [level.measurement.quantities["PG/water"].value for level in one]
+        for one in (changed, report)
+    ]
+    assert amounts[0] != amounts[1]
 
 
 def test_completeness_counts_usable_levels(report):
