@@ -208,6 +208,8 @@ def load_score_model(name: str) -> ScoreModel:
 def score_model(content: dict[str, Any], source: str) -> ScoreModel:
     """Return the parsed content of a score model; `source` names it in messages."""
     kind = content.get("kind")
+    if kind is None:
+        raise ModelError(f"{source}: no score model: it lacks 'kind'. Kinds: {', '.join(KINDS)}.")
     if not isinstance(kind, str) or kind not in KINDS:
         raise ModelError(
             f"{source}: kind = {kind!r} is not a kind of score model."

@@ -50,7 +50,10 @@ def score_cutoffs(
         f"{rule.quantity} = {c:.3g} ± {np.sqrt(v):.2g}, positive {rule.positive} {rule.limit:g}"
         for rule, c, v in zip(model.cutoff, centre, np.diagonal(covariance), strict=True)
     ]
-    reasons.append(f"the rule is met with probability {value:.2f} over the measurement error")
+    reasons.append(
+        f"the rule is met with probability {value:.2f} over the measurement error: "
+        "so sure is the measurement, that is no probability of pain"
+    )
     return DiscScore(
         model=reference,
         value=value,

@@ -92,7 +92,7 @@ def test_shipped_score_models_are_labelled_as_simulated_and_not_validated():
     ("change", "words"),
     [
         (lambda c: c.update(kind="populaton"), "Did you mean 'population'?"),
-        (lambda c: c.pop("kind"), "is not a kind"),
+        (lambda c: c.pop("kind"), "no score model: it lacks 'kind'"),
         (lambda c: c["class"][0].update(share=0.5), "add up to 1"),
         (lambda c: [k.update(painful=False) for k in c["class"]], "one class at least"),
         (lambda c: c["class"][2].update(sd=0.9), "narrow r_range"),
