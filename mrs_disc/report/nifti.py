@@ -24,20 +24,22 @@ def render(view: View) -> dict[str, bytes]:
         return files
     for level in view.results.levels:
         if has_signals(level, view.signals):
-            for name, fid in _fids(level, view.signals.levels[level.key]).items():
+            recipe = view.results.recipe_sha256
+            for name, fid in _fids(level, view.signals.levels[level.key], recipe).items():
                 content = nifti_mrs_bytes(fid, protocol_of(level, view.signals.levels[level.key]))
                 files[f"nifti/{level.key}_{name}.nii.gz"] = _packed(content)
     return files
 
 
-def _fids(level: Level, signals: LevelSignals) -> dict[str, Fid]:
+def _fids(level: Level, signals: LevelSignals, recipe: str) -> dict[str, Fid]:
     assert level.fit is not None
     history = tuple(
         StepRecord(step=s.step, method=s.method, options=s.options, measured=s.measured)
         for s in level.history or ()
     )
-    fitted = StepRecord(step="fit", method=level.fit.model)
-    residual = StepRecord(step="subtract the fit", method=level.fit.model)
+    options = {"recipe_sha256": recipe}
+    fitted = StepRecord(step="fit", method=level.fit.model, options=options)
+    residual = StepRecord(step="subtract the fit", method=level.fit.model, options=options)
 
     def fid(signal: ComplexArray, *steps: StepRecord) -> Fid:
         return Fid(signal=signal, sampling=signals.sampling, history=(*history, *steps))

@@ -13,6 +13,7 @@ import json
 import math
 from typing import Any
 
+from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.report.content import View
 from mrs_disc.report.schema import Level, Results
 from mrs_disc.report.words import harmless, quantity_word
@@ -37,7 +38,14 @@ HEAD: dict[str, str] = {
     "n_rejected": "Transients left out of the average.",
     "residual_water": "Residual water / height of the quality peak.",
 }
-UNITS = {"linewidth_hz": "Hz", "drift_hz": "Hz", "score": "1", "snr": "1"}
+TAIL: dict[str, str] = {
+    "recipe_sha256": "SHA-256 of the resolved recipe and its models.",
+    "notice": "What these numbers may be used for.",
+}
+"""Columns after the quantities."""
+UNITS = {"linewidth_hz": "Hz", "drift_hz": "Hz"} | dict.fromkeys(
+    ("score", "score_low", "score_high", "snr", "n_transients", "n_rejected", "residual_water"), "1"
+)
 REVIEW: dict[str, str] = {
     "review": "What the reviewer decided on this level.",
     "review_status": "State of the review of this result.",
@@ -80,13 +88,13 @@ def dictionary(results: Results) -> dict[str, dict[str, str]]:
     for name in quantity_names(results):
         found = [q for v in results.levels if (q := (v.quantities or {}).get(name)) is not None]
         unit = next((q.unit for q in found if q.unit), "1")
-        how = next((q.how for q in found if q.how), "")
+        how = min((q.how for q in found if q.how), key=len, default="")  # without one disc's remark
         for suffix, text in _SUFFIXES.items():
             entry = {"Description": quantity_word(name) + text}
             if suffix == "" and how:
                 entry["Derivation"] = harmless(how, 300)
             columns[name + suffix] = entry if suffix == "_limit" else entry | {"Units": unit}
-    return columns
+    return columns | {name: {"Description": text} for name, text in TAIL.items()}
 
 
 def _row(level: Level, results: Results, names: list[str]) -> dict[str, Any]:
@@ -125,7 +133,7 @@ def _row(level: Level, results: Results, names: list[str]) -> dict[str, Any]:
         for suffix in _SUFFIXES:
             field = suffix.removeprefix("_") or "value"
             row[name + suffix] = getattr(quantity, field) if quantity is not None else None
-    return row
+    return row | {"recipe_sha256": results.recipe_sha256, "notice": RESEARCH_USE}
 
 
 def csv_bytes(rows: list[dict[str, Any]]) -> bytes:

@@ -174,10 +174,12 @@ def quantity_word(name: str) -> str:
     """Return what a quantity is called in words.
 
     >>> quantity_word("LAC/PG"), quantity_word("acidity")
-    ('lactate / proteoglycan', 'acidity')
+    ('lactate / proteoglycan', 'acidity (LAC + ALA + 3/5 PA)')
     """
+    if name in SUMS:
+        return f"{name} ({SUMS[name]})"
     if match := re.fullmatch(r"([A-Z]+)/([A-Z]+)", name):
         return f"{component_word(match[1])} / {component_word(match[2])}"
     if match := re.fullmatch(r"([A-Z]+)/water", name):
         return f"{component_word(match[1])} per tissue water"
-    return name
+    return component_word(name)

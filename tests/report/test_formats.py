@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mrs_disc.cli import run
@@ -133,6 +134,9 @@ def test_the_table_has_a_row_a_level_and_a_word_a_column(folder):
     assert dictionary["PG/water"]["Units"] == "mmol/kg tissue water"
     for name in ("LAC/PG", "LAC/PG_sd", "LAC/PG_low", "LAC/PG_high"):
         assert float(rows[0][name]) >= 0
+    assert all(row["recipe_sha256"].startswith("ab12cd34") for row in rows)
+    assert all("research use only" in row["notice"] for row in rows)
+    assert all(entry["Description"] for entry in dictionary.values())
 
 
 def test_a_picture_carries_its_findings_without_the_report(folder):
@@ -157,6 +161,27 @@ def test_nifti_is_valid_for_its_own_validator(folder, suffix):
     assert any("coil" in step["Method"].lower() for step in steps)
 
 
+def test_another_tool_finds_the_lines_and_the_sum_of_the_exported_files(folder):
+    """By the convention of NIfTI-MRS, read with its own package: PG at 2.04, data = fit + rest."""
+    nifti_mrs = pytest.importorskip("nifti_mrs.nifti_mrs")
+    read = {
+        name: nifti_mrs.NIFTI_MRS(folder / f"nifti/L1-L2_{name}.nii.gz")
+        for name in ("preprocessed", "fit", "residual")
+    }
+    fids = {name: np.ravel(image[:]) for name, image in read.items()}
+    size = float(np.abs(fids["preprocessed"]).max())
+    assert fids["fit"] + fids["residual"] == pytest.approx(fids["preprocessed"], abs=1e-5 * size)
+    image = read["fit"]
+    # nifti_mrs conjugates on reading, so that a larger frequency is a larger shift
+    hz = np.fft.fftfreq(fids["fit"].size, image.dwelltime)
+    header = image.hdr_ext
+    ppm = header.to_dict().get("SpecFreqChemShift", 4.65) + hz / image.spectrometer_frequency[0]
+    inside = (ppm > 1.7) & (ppm < 2.6)
+    spectrum = np.abs(np.fft.fft(fids["fit"]))
+    assert ppm[inside][np.argmax(spectrum[inside])] == pytest.approx(2.04, abs=0.03)
+    assert "ab12cd34" in header["ProcessingApplied"][-1]["Details"]
+
+
 def test_json_and_table_alone_draw_nothing(report, tmp_path, monkeypatch):
     import mrs_disc.report.figures as figures
 
@@ -175,7 +200,7 @@ def test_json_and_table_alone_load_no_plotting_library(folder, tmp_path):
 
 
 def test_rendering_again_gives_the_same_files(folder, tmp_path):
-    formats = ("html", "pdf", "csv", "nifti", "json")
+    formats = ("html", "pdf", "csv", "png", "nifti", "citation", "json")
     for path in render_results(folder / "results.json", tmp_path / "again", formats=formats):
         first = folder / path.relative_to(tmp_path / "again")
         assert path.read_bytes() == first.read_bytes(), path.name
