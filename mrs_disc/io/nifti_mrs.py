@@ -80,7 +80,7 @@ def read_with_sidecar(path: Path, sidecar: Mapping[str, Any] | None) -> Scan:
     """Read a NIfTI-MRS file, with a BIDS sidecar for what the header extension leaves open.
 
     Without an extension (early drafts; what dcm2niix writes) the sidecar has to speak for it, by
-    default the JSON file of the same name; that is found by its name alone, and trusted with one FID.
+    default the JSON file of the same name, which is trusted with one FID: its name is no proof.
     """
     with _open(path) as stream:
         header, extension = _header(path, stream)
