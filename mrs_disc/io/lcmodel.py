@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mrs_disc.errors import ReadError
 from mrs_disc.io.scan import Scan, head, known_sequence, megahertz, read_only, seconds
+from mrs_disc.lcmodel_raw import read_lcmodel_raw
 
 FORMAT = "lcmodel-raw"
 _NMID = re.compile(rb"[$&]NMID\b", re.IGNORECASE)
@@ -24,8 +25,6 @@ def sniff(path: Path) -> bool:
 
 def read(path: Path) -> Scan:
     """Read a RAW or H2O file; frequency and dwell time are `None` where it holds none."""
-    from mrs_disc.models.basis import read_lcmodel_raw  # pydantic comes with it: 50 ms
-
     raw = read_lcmodel_raw(path)
     mhz, notes = megahertz(raw.number("hzpppm"))
     points = raw.number("nunfil", "numberofpoints")

@@ -59,7 +59,8 @@ def read(path: Path) -> Scan:
     if sdat is None:
         raise ReadError(path, f"its data file {path.stem}.SDAT is not beside it")
     values = _parameters(spar)
-    samples, rows = (_count(path, values, name) for name in ("samples", "rows"))
+    samples = _count(path, values, "samples")
+    rows = _count(path, values, "rows") if "rows" in values else sdat.stat().st_size // samples // 8
     width = positive(values.get("sample_frequency"))
     mhz, notes = megahertz(values.get("synthesizer_frequency"))
     if width is None or mhz is None:

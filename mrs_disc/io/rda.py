@@ -38,7 +38,7 @@ _BEGIN, _END = b">>> Begin of header <<<", b">>> End of header <<<"
 
 def sniff(path: Path) -> bool:
     """Say whether the content starts as an RDA header does."""
-    return head(path, 64).lstrip().startswith(_BEGIN)
+    return _BEGIN in head(path, 64)  # a byte-order mark may stand before it
 
 
 def read(path: Path) -> Scan:

@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 
 from mrs_disc.errors import ReadError
-from mrs_disc.io.scan import MAX_SIGNAL_BYTES, Scan, known_software, sibling
+from mrs_disc.io.scan import MAX_SIGNAL_BYTES, Scan, known_software, read_only, sibling
 from mrs_disc.io.twix_header import mend
+from mrs_disc.typing import ComplexArray
 
 _WATER_NAMES = ("_ref", "_wref", "_quant", "_rf_grads_ovs_off", "_rf_off", "_ecc", "std_1", "water")
 _IGNORED_STARTS = ("_empty", "noi", "nav_", "rej_", "phc_", "frc_")
@@ -72,31 +73,31 @@ def twix(path: Path) -> Scan:
             raise ReadError(path, "holds no measured samples: cut off, or a noise scan alone")
 
         release = mend(path, measured["hdr"])
-
-        def convert(key: str) -> list[tuple[Any, str]]:
-            overrides = {"dims": (None,) * 3, "tags": _loop_tags(measured[key])}
-            made = process_twix(
-                measured, None, path.name, key, overrides, quiet=True, remove_os=False
-            )
-            return list(zip(*made, strict=True))
-
+        image = measured["image"]
+        overrides = {"dims": (None,) * 3, "tags": _loop_tags(image)}
         try:
-            outputs = convert("image")
+            made = process_twix(
+                measured, None, path.name, "image", overrides, quiet=True, remove_os=False
+            )
         except ValueError as error:
             if "dimension tag" in str(error):
                 raise ReadError(
                     path, "is a twix file of an imaging sequence, not of spectroscopy"
                 ) from error
             raise
-        points = measured["image"].NCol
+        scan = replace(
+            _choose(path, "siemens-twix", _pairs(made)), software=known_software(release)
+        )
+        if scan.water is not None:
+            return scan
         for key in measured.keys():  # noqa: SIM118 - not a dictionary
             other = measured[key]
-            if key in ("image", "noise", "hdr") or getattr(other, "NCol", None) != points:
+            if key in ("image", "noise", "hdr") or getattr(other, "NCol", None) != image.NCol:
                 continue
-            with contextlib.suppress(KeyError, ValueError, IndexError, AttributeError):
-                outputs += [(made, f"{name}_ref") for made, name in convert(key)]
-        scan = _choose(path, "siemens-twix", outputs)
-        return replace(scan, software=known_software(release))
+            if (found := _readouts(other)).shape[0] == scan.n_coils and found.size:
+                water = replace(scan, signal=read_only(found), water_suppressed=False)
+                return replace(scan, water=water)
+        return scan
 
 
 def _loop_tags(measured: Any) -> tuple[str | None, ...]:
@@ -105,6 +106,17 @@ def _loop_tags(measured: Any) -> tuple[str | None, ...]:
     loops = measured.sqzDims[1:4]
     tags = ["DIM_DYN" if loop == "Ave" else None for loop in loops]
     return (*tags, *[None] * (3 - len(tags)))
+
+
+def _readouts(measured: Any) -> ComplexArray:
+    """Return the readouts of a kind of record, shape (coil, readout, point)."""
+    measured.flagRemoveOS, measured.squeeze = False, True
+    samples: ComplexArray = measured[""]
+    points = samples.shape[0]
+    if "Cha" not in measured.sqzDims:
+        return samples.reshape(1, points, -1).transpose(0, 2, 1)
+    coils = np.moveaxis(samples, measured.sqzDims.index("Cha"), 0)
+    return coils.reshape(len(coils), points, -1).transpose(0, 2, 1)
 
 
 def philips_classic(path: Path) -> Scan:

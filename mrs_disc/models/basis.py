@@ -1,113 +1,18 @@
 """Simulated FIDs of unit amount that a metabolite model names: LCModel RAW, or NIfTI-MRS.
 
-Source of the RAW form: LCModel manual (Provencher), sections on RAW files and MakeBasis: Fortran
-namelists ``SEQPAR`` and ``NMID``, then pairs of numbers in the format that ``FMTDAT`` gives. The
-values lie as in a NIfTI-MRS file (found on real files), so that both are conjugated here.
+Both store the opposite of this package's sign, and are conjugated.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from mrs_disc.errors import ModelError, ReadError
+from mrs_disc.lcmodel_raw import is_lcmodel_raw, read_lcmodel_raw
 from mrs_disc.models import Component, MetaboliteModel, basis_path
 from mrs_disc.typing import ComplexArray
-
-_NAMELIST = re.compile(r"[$&](\w+)(.*?)(?:[$&]END\b|^\s*/\s*$)", re.DOTALL | re.I | re.M)
-_ENTRY = re.compile(r"(\w+)\s*=\s*('[^']*'|[^,\s]+)")
-_FORMAT = re.compile(r"\(?\s*(\d+)\s*[EFGD]\s*(\d+)", re.IGNORECASE)
-MAX_RAW_BYTES = 64_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RawFile:
-    """A LCModel RAW file: the FID as stored, in this package's sign, and the header.
-
-    `header` holds the namelist entries, keys in lower case, strings without quotes.
-    """
-
-    fid: ComplexArray
-    header: dict[str, str]
-
-    def number(self, *names: str) -> float | None:
-        """Return the first of these entries that is a number above zero."""
-        for name in names:
-            try:
-                value = float(self.header[name].lower().replace("d", "e"))
-            except (KeyError, ValueError):
-                continue
-            if 0 < value < np.inf:
-                return value
-        return None
-
-    @property
-    def dwell_time_s(self) -> float | None:
-        """Dwell time in s, where the file says it."""
-        return self.number("deltat", "dwelltime")
-
-
-def is_lcmodel_raw(head: bytes) -> bool:
-    """Say whether a file that starts with `head` is LCModel RAW."""
-    return re.search(rb"[$&]NMID\b", head, re.IGNORECASE) is not None
-
-
-def read_lcmodel_raw(path: Path) -> RawFile:
-    """Read a LCModel RAW file.
-
-    Raises
-    ------
-    ReadError
-        If the file is not of that form, or holds something else than pairs of finite numbers.
-    """
-    try:
-        if path.stat().st_size > MAX_RAW_BYTES:
-            raise ReadError(path, "larger than 64 MB, which no LCModel RAW file is")
-        text = path.read_bytes().decode("latin-1")
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
-    header: dict[str, str] = {}
-    end = 0
-    for namelist in _NAMELIST.finditer(text):
-        if re.search(r"[$&]\w+", text[end : namelist.start()]):
-            break
-        header |= {k.lower(): v.strip("'").strip() for k, v in _ENTRY.findall(namelist[2])}
-        end = namelist.end()
-        if namelist[1].upper() == "NMID":
-            break
-    else:
-        raise ReadError(path, "holds no $NMID ... $END header, which LCModel RAW begins with")
-    values = _numbers(path, text[end:], header.get("fmtdat", ""))
-    if values.size == 0 or values.size % 2:
-        raise ReadError(
-            path, f"holds {values.size} numbers, but complex points come in pairs: cut short?"
-        )
-    fid: ComplexArray = np.conj(values.view(np.complex128))
-    return RawFile(fid=fid, header=header)
-
-
-def _numbers(path: Path, body: str, fmtdat: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return the numbers after the header; columns of fixed width may touch."""
-    words = body.split()
-    try:
-        return np.array(words, dtype=np.float64)
-    except ValueError:
-        pass
-    if not (form := _FORMAT.search(fmtdat)):
-        raise ReadError(path, "holds something else than numbers after its header")
-    width = int(form[2])
-    fields = (
-        line[start : start + width]
-        for line in body.splitlines()
-        for start in range(0, len(line.rstrip()), width)
-    )
-    try:
-        return np.array([float(f.replace("D", "E")) for f in fields if f.strip()])
-    except ValueError:
-        raise ReadError(path, "holds something else than numbers after its header") from None
 
 
 def read_basis_fid(path: Path) -> tuple[ComplexArray, float | None]:

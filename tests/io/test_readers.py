@@ -131,6 +131,54 @@ def test_a_decimal_comma_and_lf_line_ends_in_rda(build, tmp_path, spectrum, prot
     assert read_scan(path).echo_time_s == pytest.approx(0.03)
 
 
+@pytest.mark.parametrize(
+    ("kind", "header", "needed"),
+    [
+        ("siemens-rda", "built.rda", {"VectorSize", "DwellTime", "MRFrequency"}),
+        (
+            "philips-sdat",
+            "built.SPAR",
+            {"samples", "sample_frequency", "synthesizer_frequency"},
+        ),
+    ],
+)
+def test_any_line_of_a_text_header_may_be_absent_but_these(
+    kind, header, needed, build, tmp_path, spectrum, protocol
+):
+    rows = spectrum(1)
+    path = build(kind)(tmp_path, rows, protocol)
+    whole = (tmp_path / header).read_bytes()
+    text, mark, samples = whole.partition(b">>> End")
+    lines = text.splitlines(keepends=True)
+    for i, line in enumerate(lines):
+        name = line.split(b":")[0].strip().decode()
+        if b":" not in line:
+            continue
+        (tmp_path / header).write_bytes(b"".join(lines[:i] + lines[i + 1 :]) + mark + samples)
+        if name in needed:
+            with pytest.raises(ReadError, match=name):
+                read_scan(path)
+        else:
+            np.testing.assert_allclose(read_scan(path).signal[0], rows, rtol=1e-5)
+
+
+def test_the_later_rda_header_and_a_byte_order_mark(build, tmp_path, spectrum, protocol):
+    """XA60 writes fields that readers by a fixed list stop at, and leaves geometry out."""
+    path = build("siemens-rda")(tmp_path, spectrum(1), protocol)
+    head, tail = path.read_bytes().split(b">>> End of header <<<")
+    kept = [x for x in head.split(b"\r\n") if not x.startswith((b"RowV", b"ColumnV", b"VOI"))]
+    kept[1:1] = [
+        b"rot: 0.1",
+        b"VOIRotationInPlane: ",
+        b"PatientName: M\xfcller",
+        b"Unit[ppm]: x: y",
+    ]
+    path.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join(kept) + b">>> End of header <<<" + tail)
+    scan = read_scan(path)
+    assert scan.echo_time_s == pytest.approx(0.03)
+    np.testing.assert_allclose(scan.signal[0], spectrum(1), rtol=1e-6)
+
+
 def test_old_csa_headers_and_long_echo_lists(build, tmp_path, spectrum, protocol):
     """VA21 writes no NumberOfFrames; some sequences leave 32 entries in alTE."""
     path = build("dicom-mrs:csa")(
