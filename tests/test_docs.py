@@ -54,7 +54,7 @@ def test_the_python_of_readme_is_true(monkeypatch):
 
 
 @pytest.mark.parametrize("page", ["README.md", "tests/README.md"])
-@pytest.mark.parametrize("name", ["accuracy", "challenge"])
+@pytest.mark.parametrize("name", ["accuracy", "score", "challenge"])
 def test_tables_stand_in_both_pages_as_one_run_wrote_them(page, name):
     """The stamp of the run, command and date, is the same in short and whole."""
     tables = [
