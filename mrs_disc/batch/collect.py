@@ -121,6 +121,7 @@ class Collected:
     by_level: dict[str, LevelCounts] = field(default_factory=dict)
     recipes: set[str] = field(default_factory=set)
     versions: set[str] = field(default_factory=set)
+    broken_reviews: list[str] = field(default_factory=list)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -130,6 +131,10 @@ class Collected:
             notes.append(f"the results come from {len(self.recipes)} different recipes")
         if len(self.versions) > 1:
             notes.append(f"the results come from versions {', '.join(sorted(self.versions))}")
+        if self.broken_reviews:
+            named = ", ".join(self.broken_reviews[:5])
+            more = " and others" if len(self.broken_reviews) > 5 else ""
+            notes.append(f"the review log of {named}{more} is broken; mrs-disc review says where")
         return tuple(notes)
 
 
@@ -224,6 +229,8 @@ def _spool(out: Path, rows: TextIO, failures: TextIO, found: Collected) -> None:
             found.n_studies_failed += 1
             _failure_line(failures, key, None, None, failure.get("stage"), failure.get("message"))
             continue
+        if review.problem:
+            found.broken_reviews.append(key)
         found.recipes.add(str(record["recipe_sha256"]))
         found.versions.add(str(record["software"]["version"]))
         page = REPORT if (folder / REPORT).exists() else RESULTS

@@ -59,6 +59,7 @@ def command(
     if output is None:
         raise click.UsageError("-o OUT is missing: give the folder to write to")
     from mrs_disc.report import render_results
+    from mrs_disc.report.review_log import read_log
 
     paths = render_results(
         results,
@@ -69,6 +70,8 @@ def command(
         paper=paper,
         secondary_capture=page_image,
     )
+    if problem := read_log(results if results.is_dir() else results.parent).problem:
+        click.echo(f"mrs-disc: {problem}; the report says so", err=True)
     for path in paths:
         click.echo(path)
     return 0

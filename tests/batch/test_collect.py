@@ -143,6 +143,9 @@ def test_a_review_is_honoured(results):
     assert (row["label"], row["score"], row["review"]) == ("indeterminate", "n/a", "rejected")
     assert row["review_reason"] == "moved"
 
+    (out / "sub-01" / "review.jsonl").write_bytes(log_line(act | {"previous": "f" * 64}))
+    assert "review log of sub-01 is broken" in " ".join(collect_results(out).notes)
+
 
 class Links(HTMLParser):
     def __init__(self) -> None:

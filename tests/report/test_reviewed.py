@@ -126,3 +126,17 @@ def test_signed_dicom_is_verified_and_has_identifiers_of_its_own(folder, dicom_r
     assert observer.VerificationDateTime == "20260102030405"
     assert report.PreliminaryFlag == "FINAL"
     assert pdf.SOPInstanceUID != before[0].SOPInstanceUID
+
+
+def test_the_command_says_that_a_log_is_broken(folder):
+    from click.testing import CliRunner
+
+    from mrs_disc.cli.report import command
+
+    write_log(folder, REJECT, SIGN)
+    log = folder / "review.jsonl"
+    log.write_bytes(log.read_bytes().replace(b"endplate", b"end-plate"))
+    out = str(folder.parent / "again")
+    result = CliRunner().invoke(command, [str(folder / "results.json"), "-o", out])
+    assert result.exit_code == 0
+    assert "review log broken at line 2" in result.stderr

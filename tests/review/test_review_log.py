@@ -115,6 +115,19 @@ def test_a_line_taken_out_or_turned_round_breaks_the_chain(folder, gone):
         reject(folder)
 
 
+def test_a_line_beside_the_break_does_not_count_for_it_may_be_the_changed_one(folder):
+    act(folder, act="level", key="L3-L4", decision="accept")
+    act(folder, act="level", key="L4-L5", decision="accept")
+    act(folder, act="sign")
+    path = folder / LOG_NAME
+    first, second, third = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + second.replace(b'"accept"', b'"reject"') + third)
+    review = read_review(folder)
+    assert "broken at line 3" in review.problem
+    assert review.level("L3-L4", 1).decision == "accept"
+    assert review.level("L4-L5", 1).decision is None
+
+
 def test_a_torn_tail_was_never_confirmed_and_makes_room_for_the_next_act(folder):
     reject(folder)
     path = folder / LOG_NAME
@@ -202,6 +215,18 @@ def test_a_rejected_level_is_indeterminate_in_record_impression_and_tables(folde
     assert after["completeness"]["n_levels"] == record_of(folder)["completeness"]["n_levels"] - 1
     columns = review_columns(review, "L4-L5", 1)
     assert (columns["review"], columns["review_reason"]) == ("rejected", "low signal")
+
+
+def test_what_a_rejected_level_went_into_is_named(folder):
+    record = record_of(folder)
+    scored = [v["level"] for v in record["levels"] if (v["score"] or {}).get("inputs")]
+    used = next(v for v in record["levels"] if v["level"] == scored[0])["score"]["inputs"]
+    taken, kept = used["with_levels"][0], scored[0]
+    reject(folder, key=taken)
+    note = reviewed(record, read_review(folder))["notices"][-1]
+    assert note.startswith(f"{taken}: rejected on review, yet part of ")
+    assert "score" in note
+    assert kept in note
 
 
 def test_an_amendment_is_a_new_line_and_takes_the_place_of_the_old(folder):

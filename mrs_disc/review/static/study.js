@@ -326,10 +326,14 @@ all("form.morphologic").forEach((form) => {
 
 const sign = $("sign");
 
-function openSign() {
-  const signed = $("state").dataset.status === "signed";
+function showSigned(signed) {
   $("final").hidden = !signed;
   $("sign-form").hidden = signed;
+  $("sign-title").textContent = signed ? `Final report of ${study}` : `Sign ${study}`;
+}
+
+function openSign() {
+  showSigned($("state").dataset.status === "signed");
   $("sign-name").value = "";
   $("undecided-part").hidden = $("undecided").children.length === 0;
   sign.querySelector(".form-error").textContent = "";
@@ -344,18 +348,23 @@ $("sign-form").addEventListener("submit", async (event) => {
   remember("reviewer", reviewer.value);
   const saved = await act({ act: "sign" }, "Signed", (words) => (error.textContent = words));
   if (!saved) return;
-  $("sign-form").hidden = true;
-  $("final").hidden = false;
+  $("made").replaceChildren();
+  showSigned(true);
+  document.querySelector("[data-format]").focus();
 });
 all("[data-format]").forEach((button) =>
   button.addEventListener("click", async () => {
-    button.disabled = true;
+    const words = button.textContent;
+    Object.assign(button, { disabled: true, textContent: "Making it…" });
     const { ok, answer } = await send(`${base}/final`, { format: button.dataset.format });
-    button.disabled = false;
-    $("made").replaceChildren();
+    Object.assign(button, { disabled: false, textContent: words });
+    button.focus();
+    const { format } = button.dataset;
+    all(`#made [data-made=${format}]`).forEach((item) => item.remove());
     const entries = ok ? Object.entries(answer.files) : [[answer.error, null]];
     entries.forEach(([name, address]) => {
       const item = document.createElement("li");
+      item.dataset.made = format;
       const part = document.createElement(address ? "a" : "span");
       part.textContent = name;
       if (address) Object.assign(part, { href: address, target: "_blank", rel: "noopener" });
