@@ -265,6 +265,24 @@ def test_the_later_window_is_told_and_keeps_what_was_typed(serve, folder, browse
 
 
 @pytest.mark.slow
+def test_two_decisions_in_a_row_are_both_saved_and_a_dead_server_is_told(serve, folder, browser):
+    running = serve(folder)
+    browser.open(running.address)
+    browser.wait_for_spectrum("L5-S1")
+    browser.run("document.getElementById('reviewer').value = 'AB'")
+    browser.press("v", "a", "2", "a", "3", "a")  # faster than any answer
+    browser.until(lambda: len(read_log(folder).acts) == 3)
+    browser.until(lambda: "line 3 of the log" in browser.one("#saved").text)
+    assert [a.level for a in read_log(folder).acts] == ["L5-S1", "L3-L4", "L4-L5"]
+    running.process.kill()
+    running.process.wait()
+    browser.press("a")
+    browser.until(lambda: "not confirmed as saved" in browser.one("#message").text)
+    assert browser.one("#saved").text == ""
+    assert len(read_log(folder).acts) == 3
+
+
+@pytest.mark.slow
 def test_a_second_browser_with_the_same_address_stays_outside(serve, folder, browser):
     running = serve(folder)
     running.enter()

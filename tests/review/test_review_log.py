@@ -219,9 +219,13 @@ def test_a_rejected_level_is_indeterminate_in_record_impression_and_tables(folde
 
 def test_what_a_rejected_level_went_into_is_named(folder):
     record = record_of(folder)
-    scored = [v["level"] for v in record["levels"] if (v["score"] or {}).get("inputs")]
-    used = next(v for v in record["levels"] if v["level"] == scored[0])["score"]["inputs"]
-    taken, kept = used["with_levels"][0], scored[0]
+    measured = {v["level"]: v["score"]["inputs"] for v in record["levels"] if v["score"]}
+    kept, taken = next(
+        (name, other)
+        for name, inputs in measured.items()
+        for other in inputs.get("with_levels", ())
+        if other in measured
+    )
     reject(folder, key=taken)
     note = reviewed(record, read_review(folder))["notices"][-1]
     assert note.startswith(f"{taken}: rejected on review, yet part of ")

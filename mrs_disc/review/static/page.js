@@ -9,7 +9,7 @@ export async function send(address, body) {
       body: JSON.stringify(body),
     });
   } catch {
-    return { ok: false, status: 0, answer: { error: "The review server does not answer; nothing was saved. Start mrs-disc review again." } };
+    return { ok: false, status: 0, answer: { error: "The review server does not answer, so this is not confirmed as saved. Start mrs-disc review again, and look at the history." } };
   }
   return { ok: response.ok, status: response.status, answer: await answerOf(response) };
 }

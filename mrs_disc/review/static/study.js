@@ -179,8 +179,17 @@ function remember(name, value) {
 
 const windows = "BroadcastChannel" in window ? new BroadcastChannel("mrs-disc review") : null;
 
+let before = Promise.resolve();
+
+/** Send one act after the other: a second key press does not overtake the first. */
+function act(...what) {
+  const now = before.then(() => save(...what));
+  before = now.catch(() => {});
+  return now;
+}
+
 /** Send one act; the page says saved only when the server has said so. */
-async function act(fields, words, complain) {
+async function save(fields, words, complain) {
   complain("");
   tellSaved("");
   $("message").textContent = "";
