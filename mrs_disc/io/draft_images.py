@@ -25,7 +25,7 @@ _TAGS = [
 @dataclass(slots=True)
 class _Series:
     first: Path
-    n_slices: int = 0
+    n_slices: int = 1
     words: str = ""
     sagittal: bool = False
     t2: bool = False
@@ -42,7 +42,8 @@ def propose_anatomy(folder: Path, files: list[Path]) -> tuple[str, str] | None:
             continue
         uid, item = found
         known = series.setdefault(uid, item)
-        known.n_slices += item.n_slices if known is item else 1
+        if known is not item:
+            known.n_slices += 1
         places[path.parent].add(uid)
     fits = [s for s in series.values() if s.placed and not _LOCALIZER.search(s.words)]
     fits = [s for s in fits if s.sagittal]

@@ -13,7 +13,7 @@ from mrs_disc.errors import ReadError
 from mrs_disc.io.scan import head, lps_affine, number
 
 MAX_IMAGE_BYTES = 300_000_000
-_MAX_SLICES = 2_000
+_MAX_FILES, _MAX_SLICES = 20_000, 2_000
 
 
 def load_image(path: Path) -> Anatomy:
@@ -62,22 +62,14 @@ def _nifti(path: Path) -> Anatomy:
 
 
 def _dicom_series(path: Path, files: list[Path]) -> Anatomy:
-    import pydicom
-    from pydicom.errors import InvalidDicomError
-
-    slices: list[Any] = []
-    for file in files[:_MAX_SLICES]:
-        try:
-            dataset = pydicom.dcmread(file, specific_tags=None)
-        except (InvalidDicomError, OSError, ValueError, EOFError):
-            continue
-        if "PixelData" in dataset and "ImagePositionPatient" in dataset:
-            slices.append(dataset)
-    if not slices:
+    headers = {file: header for file in files[:_MAX_FILES] if (header := _header(file)) is not None}
+    if not headers:
         raise ReadError(path, "holds no DICOM image with a position in the patient")
-    named = None if path.is_dir() else _series_of(path)
-    series = named or Counter(str(d.get("SeriesInstanceUID")) for d in slices).most_common(1)[0][0]
-    slices = [d for d in slices if str(d.get("SeriesInstanceUID")) == series]
+    uid = headers.get(path) or Counter(headers.values()).most_common(1)[0][0]
+    chosen = [file for file, other in headers.items() if other == uid]
+    slices = [d for file in chosen[:_MAX_SLICES] if "PixelData" in (d := _whole(path, file))]
+    if not slices:
+        raise ReadError(path, "its DICOM images hold no pixels: cut off?")
     shape = Counter((d.Rows, d.Columns) for d in slices).most_common(1)[0][0]
     slices = [d for d in slices if (d.Rows, d.Columns) == shape]
     try:
@@ -99,11 +91,28 @@ def _dicom_series(path: Path, files: list[Path]) -> Anatomy:
     return _anatomy(path, array, affine)
 
 
-def _series_of(path: Path) -> str | None:
+def _header(path: Path) -> str | None:
+    """Return the series of a DICOM image; `None` for other files, which may be many and large."""
     import pydicom
 
-    found = pydicom.dcmread(path, specific_tags=["SeriesInstanceUID"], stop_before_pixels=True)
-    return str(found.get("SeriesInstanceUID")) if "SeriesInstanceUID" in found else None
+    tags = ["SeriesInstanceUID", "ImagePositionPatient", "Rows"]
+    if head(path, 132)[128:] != b"DICM":
+        return None
+    try:
+        found = pydicom.dcmread(path, specific_tags=tags, stop_before_pixels=True)
+        placed = "ImagePositionPatient" in found and "Rows" in found
+        return str(found.get("SeriesInstanceUID")) if placed else None
+    except Exception:  # pydicom raises many kinds on a broken file, which is then no slice
+        return None
+
+
+def _whole(path: Path, file: Path) -> Any:
+    import pydicom
+
+    try:
+        return pydicom.dcmread(file)
+    except Exception as error:  # as above
+        raise ReadError(path, f"its DICOM images cannot be read ({_kind(error)})") from error
 
 
 def _anatomy(path: Path, array: np.ndarray[Any, Any], affine: np.ndarray[Any, Any]) -> Anatomy:

@@ -1,6 +1,7 @@
 """info, init and convert: what they say, what they write, what they leave alone."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -201,7 +202,7 @@ def test_init_drafts_a_study_that_reads(export):
         disc = entry.load()
         assert (disc.water is None) == (entry.level == "L2-L3")
     assert study["L2-L3"].metabolite.signal.shape == (4, 512)
-    assert 'anatomy = "se2"' in draft
+    assert re.search(r'anatomy = "se2" .*sagittal T2, 7 slices', draft)
     anatomy = study.load_anatomy()
     assert anatomy.image.shape == (6, 8, 7)
     assert "cut.rda" in draft  # found and not used, with the reason
