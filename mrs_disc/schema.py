@@ -24,9 +24,12 @@ MAX_TOML_BYTES = 4_000_000
 
 
 class StrictModel(BaseModel):
-    """Base of all schemas: unknown keys are errors, instances are frozen."""
+    """Base of all schemas: unknown keys are errors, instances are frozen.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    Validators are built when they are first used: a command needs few of them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 ModelT = TypeVar("ModelT", bound=BaseModel)

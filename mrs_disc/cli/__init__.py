@@ -16,6 +16,8 @@ from typing import Any
 # One BLAS thread: the fit's matrices are small, and two threads made it 8 to 11 times slower.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+# No plugins in the schemas: looking for them reads the metadata of every installed package.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 import click  # noqa: E402 - NumPy reads the settings above when it is first imported
 

@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
@@ -161,40 +161,111 @@ class Header:
     affine: FloatArray
     slope: float
     offset: float
+    start: int
 
 
-def _header(path: Path, stream: BinaryIO) -> tuple[Header, dict[str, Any] | None]:
-    """Return the header, by nibabel, and the MRS extension, parsed."""
+_FIELDS: dict[int, dict[str, tuple[str, int]]] = {
+    348: {
+        "dim": ("8i2", 40),
+        "datatype": ("i2", 70),
+        "pixdim": ("8f4", 76),
+        "vox_offset": ("f4", 108),
+        "scl_slope": ("f4", 112),
+        "scl_inter": ("f4", 116),
+        "xyzt_units": ("u1", 123),
+        "sform_code": ("i2", 254),
+        "srow": ("(3,4)f4", 280),
+    },
+    540: {
+        "dim": ("8i8", 16),
+        "datatype": ("i2", 12),
+        "pixdim": ("8f8", 104),
+        "vox_offset": ("i8", 168),
+        "scl_slope": ("f8", 176),
+        "scl_inter": ("f8", 184),
+        "xyzt_units": ("i4", 500),
+        "sform_code": ("i4", 348),
+        "srow": ("(3,4)f8", 400),
+    },
+}
+"""Type and place of the fields that are read, by the size of the header (nifti1.h, nifti2.h)."""
+_COMPLEX = {32: "c8", 1792: "c16"}
+_TIME_UNITS = {0: 1.0, 8: 1.0, 16: 1e-3, 24: 1e-6}
+
+
+def _plain_header(block: bytes, order: Literal["<", ">"]) -> Header | None:
+    """Return the header of a complex signal that an affine places, or None for any other.
+
+    What spec2nii and this package write is read without importing nibabel, which takes as long as
+    the whole analysis of a disc.
+    """
+    fields = _FIELDS[len(block)]
+    names, places = list(fields), list(fields.values())
+    layout = np.dtype(
+        {"names": names, "formats": [f for f, _ in places], "offsets": [at for _, at in places]}
+    ).newbyteorder(order)
+    raw = np.frombuffer(block[: layout.itemsize], layout)[0]
+    n_axes = int(raw["dim"][0])
+    shape = tuple(int(n) for n in raw["dim"][1 : 1 + n_axes])
+    code = _COMPLEX.get(int(raw["datatype"]))
+    unit = _TIME_UNITS.get(int(raw["xyzt_units"]) & 0x38)
+    start = float(raw["vox_offset"])
+    if not 4 <= n_axes <= 7 or min(shape) < 1 or code is None or unit is None:
+        return None
+    if raw["sform_code"] <= 0 or not math.isfinite(start):
+        return None
+    return Header(
+        dtype=np.dtype(order + code),
+        shape=shape,
+        dwell_time_s=unit * _shortest(raw["pixdim"][4]),
+        affine=np.vstack([raw["srow"].astype(float), [0.0, 0.0, 0.0, 1.0]]),
+        slope=float(raw["scl_slope"]),
+        offset=float(raw["scl_inter"]),
+        start=int(start) or len(block) + 4,
+    )
+
+
+def _shortest(value: np.floating[Any]) -> float:
+    """Return the shortest decimal that is this number in its own precision."""
+    return float(np.format_float_positional(value, unique=True))
+
+
+def _any_header(block: bytes) -> Header:
+    """Return the header, by nibabel."""
     from nibabel.nifti1 import Nifti1Header
     from nibabel.nifti2 import Nifti2Header
 
+    raw = (Nifti2Header if len(block) == 540 else Nifti1Header)(block, check=False)
+    unit = {"msec": 1e-3, "usec": 1e-6}.get(raw.get_xyzt_units()[1], 1.0)
+    return Header(
+        dtype=np.dtype(raw.get_data_dtype()),
+        shape=tuple(int(n) for n in raw.get_data_shape()),
+        dwell_time_s=unit * _shortest(raw["pixdim"][4]),
+        affine=np.asarray(raw.get_best_affine(), dtype=float),
+        slope=float(raw["scl_slope"]),
+        offset=float(raw["scl_inter"]),
+        start=int(raw["vox_offset"]) or len(block) + 4,
+    )
+
+
+def _header(path: Path, stream: BinaryIO) -> tuple[Header, dict[str, Any] | None]:
+    """Return the header and the MRS extension, parsed."""
     first = stream.read(4)
-    order = "<" if int.from_bytes(first, "little") in (348, 540) else ">"
+    order: Literal["<", ">"] = "<" if int.from_bytes(first, "little") in (348, 540) else ">"
     size = int.from_bytes(first, "little" if order == "<" else "big")
-    kind = Nifti2Header if size == 540 else Nifti1Header
     if size not in (348, 540):
         raise ReadError(path, "is not a NIfTI file")
     block = first + stream.read(size - 4)
     if len(block) < size:
         raise ReadError(path, "ends inside its NIfTI header")
     try:
-        raw = kind(block, check=False)
-        offset = int(raw["vox_offset"]) or size + 4
-        unit = {"msec": 1e-3, "usec": 1e-6}.get(raw.get_xyzt_units()[1], 1.0)
-        header = Header(
-            dtype=np.dtype(raw.get_data_dtype()),
-            shape=tuple(int(n) for n in raw.get_data_shape()),
-            dwell_time_s=unit * float(np.format_float_positional(raw["pixdim"][4], unique=True)),
-            affine=np.asarray(raw.get_best_affine(), dtype=float),
-            slope=float(raw["scl_slope"]),
-            offset=float(raw["scl_inter"]),
-        )
+        header = _plain_header(block, order) or _any_header(block)
     except Exception as error:  # nibabel raises many kinds on codes that it does not know
         raise ReadError(path, f"its NIfTI header is broken ({type(error).__name__})") from error
-    if not size <= offset <= _MAX_HEADER_BYTES:
-        raise ReadError(path, f"its header says that the data start at byte {offset}")
-    rest = stream.read(offset - size)
-    if len(rest) < offset - size:
+    if not size <= header.start <= _MAX_HEADER_BYTES:
+        raise ReadError(path, f"its header says that the data start at byte {header.start}")
+    rest = stream.read(header.start - size)
+    if len(rest) < header.start - size:
         raise ReadError(path, "ends inside its header extension")
     return header, _extension(path, rest, order)
 
