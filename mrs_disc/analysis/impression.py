@@ -281,7 +281,7 @@ def _consequence(discs: Sequence[LevelReport], completeness: Completeness) -> st
         verb = "merits" if len(likely) == 1 else "merit"
         text = f"{join(likely)} {verb} correlation with provocation testing"
     else:
-        text = "No level is named for correlation with provocation testing"
+        text = "No level stands out for correlation with provocation testing"
     done = "complete" if completeness.met else "incomplete"
     n = completeness.n_levels
     count = f"{n} usable disc{'' if n == 1 else 's'}, at least {completeness.min_levels} needed"

@@ -80,10 +80,11 @@ def agreement(level: Level) -> list[tuple[str, str]]:
 
 
 def _why(level: Level) -> list[str]:
-    """Return what stands against a level: the review's word, then the reasons of poor quality."""
+    """Return what stands against a level: the review's word, then the first of poor quality."""
     words = [level.review.words] if level.review is not None and level.review.words else []
     if level.quality is not None and level.quality.verdict == "poor":
-        words += level.quality.reasons
+        first, *others = level.quality.reasons or ("reason not stated",)
+        words.append(f"{first} (and {len(others)} more, below)" if others else first)
     return words
 
 

@@ -189,7 +189,7 @@ def test_every_label_and_failure_is_named_with_its_reason():
 
 def test_a_disc_with_a_provocation_result_is_not_sent_there_again():
     text = impression([disc("L4-L5", provocation=Provocation(result="positive"))], COMPLETE)
-    assert "No level is named for correlation" in text
+    assert "No level stands out for correlation" in text
     assert "provocation testing: concordant in L4-L5 (positive)" in sentence_with(
         text, "concordant"
     )
