@@ -162,19 +162,26 @@ BY_STEP: dict[str, Reference] = {
 """A word in the name of a step to the paper behind it."""
 
 
-def references(results: Results) -> tuple[Reference, ...]:
-    """Return the papers behind the methods that this study really used, in order of use."""
-    steps = " ".join(
+def steps_taken(results: Results) -> str:
+    """Return the names of all steps that did something, as one text to look words up in."""
+    return " ".join(
         step.step
         for level in results.levels
         for step in level.history or ()
-        if step.method != "skipped"
+        if step.method not in ("skipped", "none") and not step.method.endswith("by none")
     )
+
+
+def references(results: Results) -> tuple[Reference, ...]:
+    """Return the papers behind the methods that this study really used, in order of use."""
+    steps = steps_taken(results)
     used = [paper for word, paper in BY_STEP.items() if word in steps]
     if any(level.fit is not None for level in results.levels):
         used += [GOLUB]
         if any(level.fit and "LAC" in level.fit.metabolites for level in results.levels):
-            used += [GOVINDARAJU, SLOTBOOM]
+            used += [GOVINDARAJU]
+            if any(v.protocol and v.protocol.refocusing_bandwidth_hz for v in results.levels):
+                used += [SLOTBOOM]
     quantities = (q for level in results.levels for q in (level.quantities or {}).items())
     if any(name.endswith("/water") and q.value is not None for name, q in quantities):
         used += [NEAR_2021]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mrs_disc.report.citations import references
+from mrs_disc.report.citations import references, steps_taken
 from mrs_disc.report.schema import Level, ProtocolPart, Results
 from mrs_disc.report.words import exact, harmless, number
 
@@ -215,7 +215,11 @@ def paragraph(results: Results) -> str:
     voxel = _from_protocol(
         levels, "voxel_size_mm", lambda v: " × ".join(exact(x) for x in v) + " mm"
     )
-    steps = _steps_in_words(levels, cite)
+    steps = _steps_in_words(results, cite)
+    number = cite("J evolution under displaced refocusing")
+    displaced = f", the refocusing pulses' displacement included{number}" if number else ""
+    number = cite("form of the water reference; order of processing")
+    water = f"Amounts per tissue water were corrected for relaxation{number}. " if number else ""
     window = levels[0].fit.window_ppm if levels and levels[0].fit else (0.5, 4.2)
     return harmless(
         f"Single-voxel 1H spectra of {len({v.level for v in levels})} intervertebral discs "
@@ -226,11 +230,13 @@ def paragraph(results: Results) -> str:
         f"Metabolites of the model {results.models.get('fit', ABSENT)} were fitted to the complex "
         f"spectrum from {exact(window[0])} to {exact(window[1])} ppm by separable least "
         f"squares{cite('separable least squares of the fit')}, with J evolution at the echo time"
-        f"{cite('chemical shifts and couplings')}. Intervals are 95 %, from the full covariance. "
+        f"{cite('chemical shifts and couplings')}{displaced}. Intervals are 95 %, from the full "
+        f"covariance. {water}"
         f"The score is that of the model {results.models.get('score', ABSENT)}"
         f"{_made_from(results)}. "
         "Reported after MRSinMRS"
-        f"{cite('the table of methods')}.",
+        f"{cite('the table of methods')}, in the terms of the experts' consensus"
+        f"{cite('terms and definitions')}.",
         4000,
     )
 
@@ -243,8 +249,8 @@ def _made_from(results: Results) -> str:
     return made + ("" if results.score_model_card.get("validated") is True else ", not validated")
 
 
-def _steps_in_words(levels: list[Level], cite: Callable[[str], str]) -> str:
-    used = " ".join(s.step for v in levels for s in v.history or () if s.method != "skipped")
+def _steps_in_words(results: Results, cite: Callable[[str], str]) -> str:
+    used = steps_taken(results)
     words = {
         "coil": "coils were combined by noise-whitened singular-value decomposition"
         + cite("coil combination"),

@@ -179,8 +179,8 @@ def _draw_quantity(
         axes.set_xlabel(unit, fontsize=7.5, labelpad=2)
     else:
         axes.set_xticks([])
-        axes.text(0.5, 0.5, f"{title}\nnot\navailable", transform=axes.transAxes, ha="center", va="center",
-                  fontsize=8, color=INK)  # fmt: skip
+        axes.text(0.5, 0.5, f"{title}\nnot\navailable", transform=axes.transAxes,
+                  ha="center", va="center", fontsize=8, color=INK)  # fmt: skip
         axes.set_xlim(0, 1)
     axes.set_yticks([row.y for row in rows], [""] * len(rows))
     axes.set_title(title, fontsize=8.5, pad=_TITLE_PAD)
