@@ -128,6 +128,14 @@ def test_probability_is_the_share_of_painful_discs_among_such_measurements():
 
 # ------------------------------------------------------------------ properties
 
+
+def beside(ratios):
+    """Return the patient's other discs, each seen with errors of 8 %."""
+    levels = ("L1-L2", "L2-L3", "L3-L4")
+    return [make(x, 1.0, 0.08, 0.08, level=v) for x, v in zip(ratios, levels, strict=False)]
+
+
+companions = st.lists(st.floats(-0.1, 1.0), max_size=3).map(beside)
 sizes = st.floats(0.02, 0.32)
 ratios = st.floats(-0.6, 1.2)
 
@@ -139,13 +147,14 @@ ratios = st.floats(-0.6, 1.2)
     s=sizes,
     factor=st.floats(0.25, 6),
     rho=st.floats(-0.4, 0.4),
+    others=companions,
 )
-def test_more_acid_never_lowers_the_probability(ratio, more, s, factor, rho):
+def test_more_acid_never_lowers_the_probability(ratio, more, s, factor, rho, others):
     a = s * factor
     low, high = (make(100 * x, 100.0, 100 * a, 100 * s, rho) for x in (ratio, ratio + more))
     if ratio < -3 * a:
         return
-    assert probability(high) >= probability(low) - 1e-9
+    assert probability(high, *others) >= probability(low, *others) - 1e-9
 
 
 @settings(max_examples=150, deadline=None)
@@ -155,13 +164,14 @@ def test_more_acid_never_lowers_the_probability(ratio, more, s, factor, rho):
     s=sizes,
     factor=st.floats(0.25, 6),
     rho=st.floats(-0.4, 0.4),
+    others=companions,
 )
-def test_more_structure_never_raises_the_probability(ratio, more, s, factor, rho):
+def test_more_structure_never_raises_the_probability(ratio, more, s, factor, rho, others):
     a = s * factor
     if ratio < -3 * a:
         return
     low, high = (make(100 * ratio, 100.0 * x, 100 * a, 100 * s, rho) for x in (1.0, more))
-    assert probability(high) <= probability(low) + 1e-9
+    assert probability(high, *others) <= probability(low, *others) + 1e-9
 
 
 @settings(max_examples=60, deadline=None)

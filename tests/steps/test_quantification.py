@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mrs_disc.data import Fid, FitResult, Morphology, Preprocessed, Protocol, Sampling
 from mrs_disc.errors import InputError
+from mrs_disc.models import model_path
 from mrs_disc.models.relaxation import load_relaxation_model
 from mrs_disc.recipe import QuantifyOptions, Recipe
 from mrs_disc.steps.quantification import normal_draws, quantify
@@ -305,6 +306,22 @@ def test_error_of_the_relaxation_times_is_in_the_interval():
         (0.18 * 30 / 51) ** 2 + (0.2 * 30 / 80) ** 2 + 0.01**2 + sum(x**2 for x in saturation)
     )
     assert relative == pytest.approx(expected, rel=0.1)
+
+
+def test_a_file_of_ones_own_gives_its_own_times(tmp_path):
+    """Water at TE 30 ms of 102 ms instead of 51 ms: exp(-30/102) / exp(-30/51) times as much."""
+    text = model_path("relaxation").read_text()
+    assert text.count("seconds = 0.051") == 1
+    own = tmp_path / "own.toml"
+    own.write_text(text.replace("seconds = 0.051", "seconds = 0.102"))
+    pre = preprocessed(water_fid(20_000.0, 5, 20))
+    shipped, mine = (
+        quantify(fit_result(), pre, RECIPE, relaxation=model, morphology=Morphology(pfirrmann=4))[
+            "PG/water"
+        ].value
+        for model in (RELAXATION, load_relaxation_model(str(own)))
+    )
+    assert mine / shipped == pytest.approx(math.exp(30 / 51 - 30 / 102), rel=1e-9)
 
 
 def test_grade_changes_the_amount_and_an_unknown_grade_widens_it():
