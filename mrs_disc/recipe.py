@@ -228,6 +228,11 @@ def load_recipe(recipe: str | Path | Recipe | None = None) -> Recipe:
     path = Path(recipe)
     if path.suffix != ".toml":
         path = recipe_path(str(recipe))
+    elif not path.exists():
+        raise RecipeError(
+            f"{path.name}: there is no such file. 'mrs-disc recipe show > {path.name}' writes one "
+            f"to start from; shipped recipes: {', '.join(recipe_names())}"
+        )
     loaded = load_toml(path, Recipe, RecipeError)
     if "name" not in loaded.model_fields_set:
         loaded = loaded.model_copy(update={"name": path.stem})

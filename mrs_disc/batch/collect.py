@@ -161,7 +161,7 @@ def collect_results(out: Path) -> Collected:
     from mrs_disc.batch.index import write_index
 
     if not out.is_dir():
-        raise InputError(f"{out}: there is no such folder")
+        raise InputError(f"{out}: there is no such folder; 'mrs-disc batch' makes it")
     if next(study_folders(out), None) is None and not (out / STATE_FOLDER).is_dir():
         raise InputError(f"{out}: no study has a result in it; 'mrs-disc batch' writes them")
     found = Collected()

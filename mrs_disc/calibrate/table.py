@@ -126,6 +126,8 @@ def check_size(cohort: Cohort, outcome: str = "provocation") -> None:
 
 def _rows(path: Path) -> tuple[list[dict[str, str]], list[str]]:
     try:
+        if path.is_dir():
+            raise ReadError(path, "is a folder; name the table in it, as a batch's levels.tsv")
         if path.stat().st_size > MAX_TABLE_BYTES:
             raise ReadError(path, "is too large for a table of discs")
         text = path.read_text(encoding="utf-8-sig")

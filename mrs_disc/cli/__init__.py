@@ -79,23 +79,39 @@ class LazyGroup(click.Group):
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    """Print what a bug report needs: this package, Python, machine, and each library."""
     if not value or ctx.resilient_parsing:
         return
-    from importlib.metadata import PackageNotFoundError, version
+    import platform
+    import re
+    from importlib.metadata import PackageNotFoundError, requires, version
 
-    click.echo(f"mrs-disc {__version__} (Python {sys.version.split()[0]}, {sys.platform})")
-    for name in ("numpy", "scipy", "nibabel", "spec2nii", "nifti-mrs", "pydantic", "matplotlib"):
+    click.echo(f"mrs-disc {__version__}, Python {platform.python_version()}, {platform.platform()}")
+    try:
+        declared = requires("mrs-disc") or []
+    except PackageNotFoundError:  # run from a folder that was not installed
+        declared = []
+    for line in declared:
+        name, extra = (
+            re.split(r"[ \[<>=!~;(]", line, maxsplit=1)[0],
+            re.search(r"extra == .(\w+)", line),
+        )
+        if name == "mrs-disc" or (extra and extra[1] in ("all", "test")):
+            continue
         try:
-            click.echo(f"  {name} {version(name)}")
+            found = version(name)
         except PackageNotFoundError:
-            click.echo(f"  {name} not installed")
+            found = f"not installed; pip install 'mrs-disc[{extra[1]}]'" if extra else "missing"
+        click.echo(f"  {name} {found}")
     ctx.exit()
 
 
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Research use only: not a medical device.",
+    epilog="Completion of commands and options in bash (in .bashrc; zsh and fish alike): "
+    'eval "$(_MRS_DISC_COMPLETE=bash_source mrs-disc)". '
+    "Research use only: not a medical device.",
 )
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of a bug.")
 @click.option(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mrs_disc.cli import complete
+
 if TYPE_CHECKING:
     from mrs_disc.data import StudyReport
 
@@ -17,11 +19,17 @@ DEFAULT_FORMATS = ("json", "html", "csv")
 @click.command()
 @click.argument("study", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder.")
-@click.option("-r", "--recipe", help="Name of a shipped recipe, or a TOML file.")
+@click.option(
+    "-r",
+    "--recipe",
+    shell_complete=complete.recipes,
+    help="Name of a shipped recipe, or a TOML file.",
+)
 @click.option("--level", "levels", multiple=True, help="Only this level; may be repeated.")
 @click.option(
     "--format",
     "formats",
+    shell_complete=complete.formats,
     multiple=True,
     metavar="FORMAT",
     help="json, html, csv, pdf, png, nifti, dicom; may be repeated. Default: json, html, csv.",
@@ -43,7 +51,7 @@ def command(
 ) -> int:
     """Analyse STUDY (a BIDS folder, a study.toml, or a folder of scanner files).
 
-    Example: mrs-disc analyze sub-01 -o report-01 -r press_3t_te30
+    Example: mrs-disc analyze sample_data/lumbar_sdat -o out -r press_3t_te30
     """
     from mrs_disc.analysis import analyze
     from mrs_disc.io import read_study

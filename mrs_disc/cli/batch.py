@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mrs_disc.cli import complete
+
 if TYPE_CHECKING:
     from mrs_disc.batch.run import BatchOptions
 
@@ -25,7 +27,12 @@ def cpu_count() -> int:
 @click.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder.")
-@click.option("-r", "--recipe", help="Name of a shipped recipe, or a TOML file.")
+@click.option(
+    "-r",
+    "--recipe",
+    shell_complete=complete.recipes,
+    help="Name of a shipped recipe, or a TOML file.",
+)
 @click.option(
     "--jobs", type=click.IntRange(1, 1024), help="Worker processes. Default: one per processor."
 )
@@ -43,6 +50,7 @@ def cpu_count() -> int:
 @click.option(
     "--format",
     "formats",
+    shell_complete=complete.formats,
     multiple=True,
     metavar="FORMAT",
     help="html, csv, pdf, png, nifti, or json alone; may be repeated. Default: json and html.",
@@ -80,7 +88,7 @@ def command(
     Each study gets a folder of its own, which appears when it is whole; the tables of the
     dataset are made at the end (after shards, by 'mrs-disc collect').
 
-    Example: mrs-disc batch dataset -o out --jobs 4 --resume
+    Example: mrs-disc batch sample_data/bids -o out_bids --jobs 2
     """
     from mrs_disc.batch.plan import parse_shard
     from mrs_disc.batch.run import BatchOptions

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from mrs_disc.cli import complete
 from mrs_disc.cli.batch import MEMORY_LIMIT_GB, TIME_LIMIT_S, cpu_count, run
 from mrs_disc.cli.collect import collect
 
@@ -61,7 +62,12 @@ def repeated(words: list[str]) -> list[str]:
     metavar="LABEL...",
     help="Only these participants, with or without sub-.",
 )
-@click.option("-r", "--recipe", help="Name of a shipped recipe, or a TOML file.")
+@click.option(
+    "-r",
+    "--recipe",
+    shell_complete=complete.recipes,
+    help="Name of a shipped recipe, or a TOML file.",
+)
 @click.option("--jobs", "--n-cpus", "--n_cpus", type=click.IntRange(1, 1024), help="Workers.")
 def command(
     bids: Path,
@@ -76,7 +82,7 @@ def command(
     'participant' is 'batch --resume' without the tables, 'group' is 'collect'. Calls for
     different participants may run at the same time.
 
-    Example: mrs-disc bids-app dataset out participant --participant-label 01 02
+    Example: mrs-disc bids-app sample_data/bids out_app participant --participant-label 01 02
     """
     from mrs_disc.batch.run import BatchOptions
     from mrs_disc.errors import InputError

@@ -14,7 +14,7 @@ def command(output: Path) -> int:
 
     Reviews are honoured. Can be run at any time, also while shards are at work.
 
-    Example: mrs-disc collect out
+    Example: mrs-disc collect out_bids
     """
     return collect(output)
 

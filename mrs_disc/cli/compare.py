@@ -25,7 +25,7 @@ def command(results: tuple[Path, ...], output: Path, overwrite: bool) -> None:
     Writes course.html and course.csv: the change of each disc with its interval, and the
     repeatability coefficient where discs were measured more than once.
 
-    Example: mrs-disc compare before/results.json after/results.json -o course
+    Example: mrs-disc compare out_bids/sub-03/ses-01 out_bids/sub-03/ses-02 -o course
     """
     from mrs_disc.analysis.course import course
     from mrs_disc.errors import InputError

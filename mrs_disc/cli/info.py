@@ -15,7 +15,7 @@ import click
 def command(path: Path, as_json: bool) -> None:
     """Describe PATH: a scanner file, a study or a dataset.
 
-    Example: mrs-disc info L4-L5_press.SDAT
+    Example: mrs-disc info sample_data/lumbar_sdat
     """
     from mrs_disc.io.describe import describe
 

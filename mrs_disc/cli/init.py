@@ -15,7 +15,7 @@ def command(folder: Path) -> None:
     Sub-folders are searched too, as a PACS exports them. Every guess is marked GUESS in the draft;
     an existing study.toml is left as it is.
 
-    Example: mrs-disc init export-2024-05
+    Example: mrs-disc init sample_data/lumbar_dicom/L4-L5_press
     """
     from mrs_disc.io.draft import write_draft
 
@@ -23,5 +23,9 @@ def command(folder: Path) -> None:
     for remark in draft.remarks:
         click.echo(remark, err=True)
     guesses = draft.text.count("GUESS") - 1
-    click.echo(f"{draft.n_discs} discs, {guesses} guesses to check", err=True)
+    click.echo(
+        f"{draft.n_discs} disc{'s' * (draft.n_discs != 1)}, guesses to check: {guesses}; "
+        f"then: mrs-disc info {folder}",
+        err=True,
+    )
     click.echo(path)

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import click
 
+from mrs_disc.cli import complete
+
 
 @click.group()
 def command() -> None:
@@ -29,7 +31,7 @@ def list_models() -> None:
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete.models)
 def show(name: str) -> None:
     """Print the card of model NAME (a shipped name or a file), then the model itself.
 
@@ -47,11 +49,11 @@ def show(name: str) -> None:
 
 
 @command.command()
-@click.argument("file")
+@click.argument("file", shell_complete=complete.models)
 def check(file: str) -> None:
     """Check a model of any kind, and print its digest.
 
-    Example: mrs-disc model check mine.toml
+    Example: mrs-disc model check disc_1h
     """
     model, digest = _checked(file)
     click.echo(f"{model.name}@{model.version}: valid, digest {digest}")
@@ -91,7 +93,7 @@ def calibrate(
 
     Writes MODEL.toml, which a recipe can name, and its card MODEL.html.
 
-    Example: mrs-disc model calibrate derivatives/levels.tsv -o local.toml
+    Example: mrs-disc model calibrate sample_data/cohort/levels.tsv -o local.toml
     """
     from mrs_disc.calibrate import calibrate as fit_to
     from mrs_disc.calibrate.write import card_html, model_toml

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from mrs_disc.cli import complete
+
 
 @click.group()
 def command() -> None:
@@ -11,7 +13,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("recipe", default="default")
+@click.argument("recipe", default="default", shell_complete=complete.recipes)
 def show(recipe: str) -> None:
     """Print every option of RECIPE (a name or a file) with its meaning.
 
@@ -24,7 +26,7 @@ def show(recipe: str) -> None:
 
 
 @command.command()
-@click.argument("file")
+@click.argument("file", shell_complete=complete.recipes)
 def check(file: str) -> None:
     """Check a recipe and the models it names, and print its digest.
 

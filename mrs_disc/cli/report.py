@@ -7,6 +7,8 @@ from typing import Literal
 
 import click
 
+from mrs_disc.cli import complete
+
 
 @click.command()
 @click.argument("results", type=click.Path(path_type=Path), required=False)
@@ -14,6 +16,7 @@ import click
 @click.option(
     "--format",
     "formats",
+    shell_complete=complete.formats,
     multiple=True,
     metavar="FORMAT",
     help="html, csv, pdf, png, nifti, dicom, citation, json; may be repeated. Default: html.",
@@ -45,7 +48,7 @@ def command(
 ) -> int:
     """Render RESULTS (a results.json with its signals.npz, or their folder) again.
 
-    Example: mrs-disc report out/results.json -o out --format pdf
+    Example: mrs-disc report out -o views --format pdf
     """
     if schema:
         import json

@@ -29,7 +29,7 @@ def command(out: Path, port: int | None, no_browser: bool, dicom_reference: Path
     to review.jsonl beside each results.json, which is never changed. Ctrl+C or the page's own
     button stops it.
 
-    Example: mrs-disc review report-01
+    Example: mrs-disc review out_bids
     """
     missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
     if missing:

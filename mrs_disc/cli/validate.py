@@ -42,7 +42,7 @@ def command(
 ) -> None:
     """Print the accuracy tables against known truth.
 
-    Example: mrs-disc validate --scope fit --discs 1000 --seed 7
+    Example: mrs-disc validate --scope fit --regime matched --discs 50 --seed 7
     """
     from mrs_disc import validate
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from mrs_disc.data import LEVELS, level_order
-from mrs_disc.errors import InputError, ReadError
+from mrs_disc.errors import InputError, OutputError, ReadError
 from mrs_disc.io import dicom, gate
 from mrs_disc.io.acquire import false_pair
 from mrs_disc.io.draft_images import propose_anatomy
@@ -78,6 +78,11 @@ def write_draft(folder: Path) -> tuple[Path, Draft]:
         If the folder holds a study.toml already, or cannot be written to.
     """
     path = folder / FILE_NAME
+    if path.exists():
+        raise OutputError(
+            f"{path} is there already: 'mrs-disc info {folder}' checks it; "
+            "take it away to have it drafted anew"
+        )
     draft = draft_study(folder)
     return write_whole(path, draft.text.encode("utf-8")), draft
 
@@ -102,7 +107,8 @@ def draft_study(folder: Path) -> Draft:
         raise ReadError(
             folder,
             "holds no spectrum that can be analysed"
-            + (f" ({why[0]}{f'; {len(why) - 1} more' if len(why) > 1 else ''})" if why else ""),
+            + (f" ({why[0]}{f'; {len(why) - 1} more' if len(why) > 1 else ''})" if why else "")
+            + "; 'mrs-disc info FILE' tells what a file is",
         )
     waters = [f for f in usable if f not in metabolites]
     region = _name_levels(metabolites)

@@ -65,6 +65,11 @@ def read(folder: Path) -> Study:
         If no file or folder in it names a level.
     """
     found = discs(folder)
+    if not found and (folder / "results.json").is_file():
+        raise InputError(
+            f"{folder.name or folder}: holds results, not scanner files: 'mrs-disc report' renders "
+            "them again, 'mrs-disc review' opens them"
+        )
     if not found:
         raise InputError(
             f"{folder.name or folder}: no study. Expected study.toml, a BIDS folder (sub-01), or "

@@ -104,6 +104,8 @@ def find_studies(dataset: str | os.PathLike[str]) -> list[StudyPath]:
     except OSError as error:
         raise ReadError(place, f"cannot be read ({error.strerror or error})") from error
     if not found:
+        if is_study(place):
+            raise ReadError(place, "is one study, not a dataset: run 'mrs-disc analyze' on it")
         raise ReadError(
             place, "holds no study: expected sub-* folders (BIDS) or folders with study.toml"
         )

@@ -378,6 +378,9 @@ def read_record(path: Path) -> dict[str, Any]:
                 path, f"larger than {MAX_JSON_BYTES // 1_000_000} MB, not a results.json"
             )
         record = json.loads(path.read_bytes().decode("utf-8"), parse_constant=refuse)
+    except FileNotFoundError as error:
+        where = path.parent.name or "this folder"
+        raise ReadError(path, f"is not in {where}; 'mrs-disc analyze' writes it") from error
     except OSError as error:
         raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
     except (ValueError, RecursionError) as error:
