@@ -26,7 +26,7 @@ from mrs_disc.data import (
 )
 from mrs_disc.errors import InputError
 from mrs_disc.io import gate
-from mrs_disc.io.scan import Scan, read_only
+from mrs_disc.io.scan import Scan, other_voxel, read_only
 from mrs_disc.typing import BoolArray
 
 _TOLERANCE = {
@@ -37,8 +37,6 @@ _TOLERANCE = {
 }
 _FREQUENCY_APART = 2e-4
 """Relative difference that only another scanner has (120 MHz: 24 kHz; drift stays below 1 kHz)."""
-_CENTRES_APART_MM = 3.0
-_SIZES_APART = 0.05
 _STRONGER = 5.0
 """A file this much stronger than the metabolites is water, however little of it is seen."""
 
@@ -254,15 +252,4 @@ def false_pair(scan: Scan, water: Scan) -> str | None:
     f, g = scan.spectrometer_mhz, water.spectrometer_mhz
     if f and g and abs(f - g) > _FREQUENCY_APART * f:
         return f"its spectrometer frequency is {g:.4f} MHz, not {f:.4f} MHz"
-    p, q = scan.voxel_size_mm, water.voxel_size_mm
-    if p and q and scan.voxel_affine is not None and water.voxel_affine is not None:
-        if np.any(np.abs(np.sort(p) - np.sort(q)) > _SIZES_APART * np.sort(p)):
-            return f"its voxel has {_mm(q)} mm, not {_mm(p)} mm"
-        apart = np.linalg.norm(scan.voxel_affine[:3, 3] - water.voxel_affine[:3, 3])
-        if apart > _CENTRES_APART_MM:
-            return f"its voxel lies {apart:.0f} mm away"
-    return None
-
-
-def _mm(size: tuple[float, float, float]) -> str:
-    return " x ".join(f"{v:.3g}" for v in size)
+    return other_voxel(scan, water)

@@ -30,7 +30,7 @@ from mrs_disc.io import (
     text,
     twix,
 )
-from mrs_disc.io.scan import Scan, head, read_only
+from mrs_disc.io.scan import Scan, head, other_voxel, read_only
 
 
 class Reader(TypingProtocol):
@@ -189,4 +189,4 @@ def _differs(a: Scan, b: Scan) -> str | None:
         return "their headers name different subjects"
     if a.series and b.series and a.series != b.series:
         return "their headers name different series"
-    return None
+    return other_voxel(a, b)

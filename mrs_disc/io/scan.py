@@ -378,3 +378,23 @@ def lps_affine(
     affine[:3, 3] = p
     affine[:2] *= -1
     return affine
+
+
+_CENTRES_APART_MM = 3.0
+_SIZES_APART = 0.05
+
+
+def other_voxel(scan: Scan, other: Scan) -> str | None:
+    """Return how the voxel of another scan differs; `None` where it does not, or is not stated."""
+    p, q = scan.voxel_size_mm, other.voxel_size_mm
+    if p and q and scan.voxel_affine is not None and other.voxel_affine is not None:
+        if np.any(np.abs(np.sort(p) - np.sort(q)) > _SIZES_APART * np.sort(p)):
+            return f"its voxel has {_mm(q)} mm, not {_mm(p)} mm"
+        apart = np.linalg.norm(scan.voxel_affine[:3, 3] - other.voxel_affine[:3, 3])
+        if apart > _CENTRES_APART_MM:
+            return f"its voxel lies {apart:.0f} mm away"
+    return None
+
+
+def _mm(size: tuple[float, float, float]) -> str:
+    return " x ".join(f"{v:.3g}" for v in size)

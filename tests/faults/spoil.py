@@ -194,6 +194,17 @@ def bomb(path: Path, start: bytes, zeros: int) -> None:
     path.write_bytes(gzip.compress(start, mtime=0) + member * (zeros // 2**26))
 
 
+def dwell_time(seconds: float, name: str):
+    """Return a fault that gives a file another dwell time."""
+
+    def spoil(folder: Path) -> None:
+        file = Nifti(folder / name)
+        file.header[92:96] = struct.pack("<f", seconds)
+        file.write()
+
+    return spoil
+
+
 def declared(folder: Path) -> None:
     """A header that declares far more than the file holds."""
     file = Nifti(folder / PRESS)

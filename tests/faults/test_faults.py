@@ -122,6 +122,8 @@ FAULTS = [
           "coil 1 left out: doubles coil 0"),
     borne("water in place of metabolites", s.swapped, "the two are swapped|water or fat alone"),
     borne("water of another length", s.samples(lambda x: x[:, :, :, :1024], s.WATER)),
+    file_fault("water of another dwell time", s.dwell_time(1 / 1000, s.WATER),
+               "dwell time of L4-L5/water.nii is 0.001 s"),
     borne("water of other coils", s.samples(lambda x: x[..., :2, :], s.WATER),
           "water reference not used: it has 2 coils"),
     borne("water of another patient",

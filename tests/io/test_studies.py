@@ -205,6 +205,15 @@ def test_files_of_two_acquisitions_do_not_mix(tmp_path, put):
         read_study(tmp_path)["L4-L5"]
 
 
+def test_files_of_two_voxels_do_not_mix(tmp_path, put):
+    put("siemens-rda", "a.rda")
+    path = put("siemens-rda", "b.rda")
+    path.write_bytes(path.read_bytes().replace(b"VOIPositionTra: 12.0", b"VOIPositionTra: 47.0"))
+    (tmp_path / "study.toml").write_text(STUDY.format(metabolite="*.rda", rest=""))
+    with pytest.raises(InputError, match="its voxel lies 35 mm away"):
+        read_study(tmp_path)["L4-L5"]
+
+
 # --------------------------------------------------------------------------- BIDS
 
 
