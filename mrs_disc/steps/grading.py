@@ -317,7 +317,8 @@ def _residual(fit: FitResult, gates: QualityOptions, found: _Findings) -> None:
     p = fit.residual_whiteness_p
     if p is not None and p < STRUCTURED_P and fit.residual_ratio > INAUDIBLE:
         found.lower(
-            "acceptable", f"the residual has structure (whiteness p = {p:.1g}, {STRUCTURED_P:g})"
+            "acceptable",
+            f"the residual has structure (whiteness p = {p:.1g}, below {STRUCTURED_P:g})",
         )
 
 
