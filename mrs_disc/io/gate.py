@@ -48,7 +48,7 @@ class Findings:
         return self.forbids[0] if self.forbids else None
 
 
-def check_samples(path: Path, signal: ComplexArray) -> None:
+def check_samples(path: Path, signal: ComplexArray, what: str = "samples") -> None:
     """Refuse samples that hold no signal.
 
     Raises
@@ -64,11 +64,11 @@ def check_samples(path: Path, signal: ComplexArray) -> None:
         if not (np.isfinite(low) and np.isfinite(high)):
             bad = int(np.count_nonzero(~np.isfinite(signal)))
             raise ReadError(
-                path, f"{bad} of {signal.size} samples are not numbers (NaN or infinite)"
+                path, f"{bad} of {signal.size} {what} are not numbers (NaN or infinite)"
             )
         peak = max(peak, -low, high)
     if flat.size == 0 or peak == 0.0:
-        raise ReadError(path, "all samples are zero: there is no signal in it")
+        raise ReadError(path, f"all {what} are zero: there is no signal in it")
 
 
 def examine(scan: Scan) -> Findings:
@@ -145,10 +145,18 @@ def missing(scan: Scan) -> list[str]:
         ("dwell time", "dwell_time_s", scan.dwell_time_s),
     )
     return [
-        f"no {what} in the file: give {key} under [disc.acquisition] in study.toml"
+        f"no {what} in the file{_said_instead(scan, what)}: give {key} under [disc.acquisition] in "
+        "study.toml"
         for what, key, value in wanted
         if value is None
     ]
+
+
+def _said_instead(scan: Scan, what: str) -> str:
+    """Return what a reader noted of a field that holds something else than it should."""
+    field = f"its {what.title().replace(' ', '')} is "
+    notes = [note for note in scan.notes if note.startswith(field)]
+    return f" ({notes[0]})" if notes else ""
 
 
 # --------------------------------------------------------------------------- spectrum

@@ -138,6 +138,8 @@ def read_scan(path: Path, sidecar: Mapping[str, Any] | None = None) -> Scan:
     except MemoryError as error:
         raise ReadError(path, "declares more data than fits into memory") from error
     gate.check_samples(path, scan.signal)
+    if scan.water is not None:
+        gate.check_samples(path, scan.water.signal, "samples of its water reference")
     return scan
 
 

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
+import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -28,6 +32,11 @@ from mrs_disc.typing import ComplexArray, FloatArray
 MAX_BYTES = 512_000_000
 MAX_MEMBERS = 2_000
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error),
+    *(ValueError, SyntaxError, TokenError, TypeError, KeyError, OverflowError, MemoryError),
+)
+"""What the libraries raise for a damaged archive, and NumPy for a damaged header of an array."""
 _INVISIBLE = 1e-3  # of the noise of one point
 
 
@@ -206,7 +215,8 @@ def read_signals(path: Path, expected_sha256: str | None) -> Signals:
 def _members(path: Path, content: bytes) -> dict[str, NDArray[Any]]:
     arrays = {}
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what NumPy says of headers of Python 2
             members = archive.infolist()
             if len(members) > MAX_MEMBERS or sum(m.file_size for m in members) > MAX_BYTES:
                 raise ReadError(path, "unpacks to more than a report's signals can be")
@@ -214,8 +224,9 @@ def _members(path: Path, content: bytes) -> dict[str, NDArray[Any]]:
                 with archive.open(member) as stream:
                     array = np.lib.format.read_array(stream, allow_pickle=False)
                 arrays[member.filename.removesuffix(".npy")] = array
-    except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ReadError(path, f"is not a readable signals file ({error})") from None
+    except _DAMAGED as error:
+        kind = type(error).__name__
+        raise ReadError(path, f"is damaged ({kind}); analyse the study again") from None
     return arrays
 
 

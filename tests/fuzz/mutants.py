@@ -1,18 +1,23 @@
 """Mutants of real files: each is read as a user would read it, under limits of time and memory.
 
 By hand: ``python tests/fuzz/mutants.py --count 10000 [--format sdat ...] [--keep FOLDER]`` tries
-so many mutants of each format and says what was found; ``--keep`` saves the files that broke
-a promise. The slow test tries a bounded number.
+so many mutants of each format and prints what was found as JSON; ``--keep`` saves the files that
+broke a promise. The slow test tries a bounded number. Where there are real files (the folder
+`MRS_DISC_REAL_DATA` names) they are mutated, beside simulated and built ones.
 
-A mutant must end in a description, or in one `InputError`: no other error, no hang of more than ten
-seconds, no more than one GiB of memory.
+A mutant must end in a description, or in one `InputError`: no other error, no hang (ten seconds of
+processor time, a minute of any), no more than one GiB of memory.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import gzip
 import hashlib
+import importlib.util
+import io
+import json
 import os
 import random
 import resource
@@ -22,11 +27,15 @@ import sys
 import tempfile
 import time
 import warnings
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 HANG_S = 10
+STUCK_S = 60
 MEMORY = 2**30
 _NUMBERS = (b"0", b"-1", b"1e308", b"nan", b"inf", b"99999999999", b"2147483648", b"0x7f", b"")
 _WORDS = (b"=1+1", b"<b>", b"../../x", b"\xff\xfe", b"\0" * 8, b"'\"", b"%s%n", b"[" * 64)
@@ -86,16 +95,43 @@ def _swap_lines(data: bytearray, rng: random.Random) -> None:
         data[: min(8192, len(data))] = b"\n".join(lines)
 
 
+def spoilt(path: Path, rng: random.Random) -> bytes:
+    """Return a mutant of a file; of a packed one, more often than not, of what is packed in it."""
+    content = path.read_bytes()
+    if path.suffix not in (".gz", ".npz") or rng.random() < 0.3:
+        return mutate(content, rng)
+    if path.suffix == ".gz":
+        return gzip.compress(mutate(gzip.decompress(content), rng), compresslevel=1, mtime=0)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(packed, "w") as new:
+        chosen = rng.choice(old.namelist())
+        for name in old.namelist():
+            part = old.read(name)
+            new.writestr(name, mutate(part, rng) if name == chosen else part)
+    return packed.getvalue()
+
+
 # --------------------------------------------------------------------------- what is tried
 
 
 def read_spectra(path: Path) -> None:
-    """Describe and load a file as a study of one disc does."""
+    """Describe and load a file as a study of one disc does, with the user's facts if need be."""
+    from mrs_disc.errors import InputError
+    from mrs_disc.io.acquire import Given
     from mrs_disc.io.disc_files import DiscFiles
 
-    disc = DiscFiles(level="L4-L5", folder=path.parent, metabolite=(path.name,))
-    disc.inputs()
-    disc.load()
+    echo = Given(echo_time_s=0.03)
+    told = Given(echo_time_s=0.03, spectrometer_mhz=127.7, dwell_time_s=0.0005)
+    for given in (Given(), echo, told):
+        disc = DiscFiles(level="L4-L5", folder=path.parent, metabolite=(path.name,), given=given)
+        disc.inputs()
+        try:
+            disc.load()
+        except InputError:
+            if given is told:
+                raise
+        else:
+            return
 
 
 def load_study(path: Path) -> None:
@@ -163,15 +199,9 @@ def seeds(place: Path) -> dict[str, tuple[Attempt, list[Path]]]:
     for form, ending in (("nifti", "*.nii.gz"), ("sdat", "*"), ("rda", "*.rda"), ("dicom", "*/*")):
         folder = write_study(place / form, study, None, form=form)
         files = [p for p in sorted(folder.glob(ending)) if p.name != "study.toml"]
-        table[form] = (read_spectra, [p for p in files if "press" in str(p) or "act" in p.name])
-    packed = table["nifti"][1][0]
-    plain = place / "plain" / "L4-L5_press.nii"
-    plain.parent.mkdir()
-    import gzip
-
-    plain.write_bytes(gzip.decompress(packed.read_bytes()))
-    table["nifti, not packed"] = (read_spectra, [plain])
-    table |= real_files()
+        press = [p for p in files if "press" in str(p) or "act" in p.name]
+        table[form] = (read_spectra, [p for p in press if p.suffix != ".SPAR"])
+    table |= real_files() | built_files(place / "built")
     write_report(analyze(study), place / "report" / "s", formats=("json",))
     record = place / "report" / "s"
     package = Path(sys.modules["mrs_disc"].__file__ or "").parent
@@ -186,27 +216,61 @@ def seeds(place: Path) -> dict[str, tuple[Attempt, list[Path]]]:
 
 
 REAL = {
-    "twix": ("*.dat",),
-    "GE P-file": ("*.7",),
-    "data/list": ("*.list", "*.data"),
-    "LCModel RAW": ("*.RAW", "*.raw", "*.H2O"),
-    "jMRUI": ("*.mrui",),
-    "text": ("*.txt",),
-    "Bruker": ("fid", "*.bruker"),
+    "real NIfTI-MRS": ("nifti_mrs_tools/*.nii.gz", "svs_se_3*.nii", "metab.nii"),
+    "real RDA": ("*.rda",),
+    "real SDAT/SPAR": ("*.SDAT", "*.sdat"),
+    "real DICOM": ("*.IMA", "*.dcm"),
+    "real twix": ("*.dat",),
+    "real GE P-file": ("*.7",),
+    "real LCModel RAW": ("*.RAW", "*.raw", "*.H2O"),
+    "real jMRUI text": ("jmrui/*.txt", "*_jmrui.txt"),
+    "real text": ("metab.txt",),
 }
 
 
 def real_files(largest: int = 3_000_000) -> dict[str, tuple[Attempt, list[Path]]]:
-    """Return small real files of the formats that are not written here, where there are any."""
+    """Return small real files, at most eight of a format, where there are any."""
     folder = os.environ.get("MRS_DISC_REAL_DATA")
     found: dict[str, tuple[Attempt, list[Path]]] = {}
     if not folder:
         return found
     for name, patterns in REAL.items():
-        paths = sorted(p for pattern in patterns for p in Path(folder).rglob(pattern))
+        paths = sorted({p for pattern in patterns for p in Path(folder).rglob(pattern)})
         small = [p for p in paths if p.is_file() and 0 < p.stat().st_size <= largest]
         if small:
             found[name] = (read_spectra, small[:: max(1, len(small) // 8)][:8])
+    return found
+
+
+def built_files(place: Path) -> dict[str, tuple[Attempt, list[Path]]]:
+    """Return a file of every format that the tests of the readers build from a known signal."""
+    from mrs_disc.data import Protocol
+
+    source = Path(__file__).parents[1] / "io" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("reader_files", source)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    rng = np.random.default_rng(1)
+    decay = np.exp((20j - 12.0) * module.DWELL * np.arange(512))
+    noise = rng.normal(size=(2, 4, 512))
+    rows = (1000 * decay + noise[0] + 1j * noise[1]).astype(np.complex64)
+    protocol = Protocol(
+        sequence="PRESS",
+        echo_time_s=module.ECHO,
+        repetition_time_s=module.REPETITION,
+        voxel_affine=np.diag([-20.0, -25.0, 15.0, 1.0]),
+        voxel_size_mm=(20.0, 25.0, 15.0),
+        manufacturer="Siemens",
+        field_strength_t=3.0,
+    )
+    found: dict[str, tuple[Attempt, list[Path]]] = {}
+    for name, build in module.BUILDERS.items():
+        folder = place / name.replace("/", "-")
+        folder.mkdir(parents=True)
+        path = build(folder, rows[:1], protocol)
+        found[f"built {name}"] = (read_spectra, [path])
     return found
 
 
@@ -215,18 +279,25 @@ def real_files(largest: int = 3_000_000) -> dict[str, tuple[Attempt, list[Path]]
 
 @contextlib.contextmanager
 def limits() -> Iterator[None]:
-    """Raise `Hang` after ten seconds, and MemoryError beyond one GiB."""
+    """Raise `Hang` after ten seconds of work or a minute of anything."""
 
     def late(*_: object) -> None:
         raise Hang
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(HANG_S)
+    clocks = {
+        signal.ITIMER_PROF: (signal.SIGPROF, HANG_S),
+        signal.ITIMER_REAL: (signal.SIGALRM, STUCK_S),
+    }
+    before = {sent: signal.signal(sent, late) for sent, _ in clocks.values()}
+    for clock, (_, seconds) in clocks.items():
+        signal.setitimer(clock, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        for clock in clocks:
+            signal.setitimer(clock, 0)
+        for sent, handler in before.items():
+            signal.signal(sent, handler)
 
 
 def attempt(work: Attempt, path: Path) -> str:
@@ -254,12 +325,10 @@ def attempt(work: Attempt, path: Path) -> str:
 
 
 def siblings(path: Path) -> list[Path]:
-    """Return the files that belong to one: the other half of a pair."""
-    pair = {".sdat": ".spar", ".spar": ".sdat", ".data": ".list", ".list": ".data"}
-    other = pair.get(path.suffix.lower())
-    if other is None:
-        return [p for p in path.parent.iterdir() if path.name == "fid" and p.is_file()]
-    return [p for p in path.parent.iterdir() if p.stem == path.stem and p.suffix.lower() == other]
+    """Return the files that belong to one: the other parts of a pair or three."""
+    parts = {".sdat": (".spar",), ".data": (".list", ".spar")}.get(path.suffix.lower(), ())
+    beside = sorted(path.parent.iterdir())
+    return [p for p in beside if p.stem == path.stem and p.suffix.lower() in parts]
 
 
 def one(work: Attempt, seed: Path, rng: random.Random, place: Path) -> tuple[str, Path]:
@@ -270,8 +339,8 @@ def one(work: Attempt, seed: Path, rng: random.Random, place: Path) -> tuple[str
     group = list(dict.fromkeys([seed, *siblings(seed)]))
     chosen = rng.choice(group)
     for path in group:
-        content = path.read_bytes()
-        (folder / path.name).write_bytes(mutate(content, rng) if path == chosen else content)
+        content = spoilt(path, rng) if path == chosen else path.read_bytes()
+        (folder / path.name).write_bytes(content)
     return attempt(work, folder / seed.name), folder
 
 
@@ -289,14 +358,15 @@ def fuzz(
                 continue
             rng = random.Random(f"{seed} {form}")
             ends[form] = Counter()
-            begun = time.monotonic()
+            begun = time.process_time()
             for number in range(count):
                 end, folder = one(work, rng.choice(files), rng, place)
                 known = end in ends[form]
                 ends[form][end] += 1
                 if keep and not known and end not in ("read", "refused"):
                     shutil.copytree(folder, keep / f"{form}-{number}".replace("/", "-"))
-            ends[form]["seconds"] = round(time.monotonic() - begun)
+            ends[form]["seconds"] = round(time.process_time() - begun)
+            print(form, dict(ends[form]), file=sys.stderr, flush=True)  # noqa: T201
     return ends
 
 
@@ -315,11 +385,8 @@ def main() -> None:
     parser.add_argument("--keep", type=Path)
     chosen = parser.parse_args()
     ends = fuzz(chosen.count, seed=chosen.seed, only=chosen.only, keep=chosen.keep)
-    for form, counts in ends.items():
-        fine = f"{counts['read']} read, {counts['refused']} refused, {counts['seconds']} s"
-        print(f"| {form} | {fine} |")  # noqa: T201
-    for line in broken(ends):
-        print(f"BROKEN {line}")  # noqa: T201
+    found = {"count": chosen.count, "seed": chosen.seed, "formats": ends, "broken": broken(ends)}
+    print(json.dumps(found, indent=1))  # noqa: T201
     sys.exit(1 if broken(ends) else 0)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from mrs_disc.io import read_scan
 from mrs_disc.io.gate import examine
 from mrs_disc.io.scan import Scan
 from mrs_disc.models.basis import read_basis_fid
+from mrs_disc.report.signals import read_signals
 
 
 def test_a_twix_record_of_no_channels_and_no_length_ends(tmp_path):
@@ -54,6 +57,33 @@ def test_a_voxel_beyond_all_numbers_has_no_size(rda):
 def test_a_zero_is_no_division(rda, name):
     scan: Scan = replace(read_scan(rda), **{name: 0.0})
     examine(scan)
+
+
+def test_water_beside_the_metabolites_is_looked_at_as_they_are(rda, monkeypatch):
+    """A signalling not-a-number in the reference of a file that holds both."""
+    scan = read_scan(rda)
+    water = scan.signal.copy()
+    water[0, 0, 7] = np.frombuffer(b"\1\0\x80\x7f", np.float32)[0]
+    monkeypatch.setattr(
+        "mrs_disc.io.rda.read", lambda _: replace(scan, water=replace(scan, signal=water))
+    )
+    with pytest.raises(InputError, match="samples of its water reference are not num"):
+        read_scan(rda)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["{'descr': '<c8', 'shape': (", "{'descr': '<c8', 'fortran_order': False, 'shape': (2**70,)}",
+     "{'descr': '<c8', 'fortran_order': False, 'shape': (9999999999999,)}", "[" * 9000, "{}"],
+)  # fmt: skip
+def test_an_array_whose_header_is_none_is_refused(tmp_path, header):
+    text = header.encode() + b"\n"
+    array = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+    path = tmp_path / "signals.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("L4-L5/data.npy", array)
+    with pytest.raises(InputError, match="is damaged"):
+        read_signals(path, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 @pytest.fixture
