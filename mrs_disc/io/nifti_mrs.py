@@ -47,6 +47,7 @@ from mrs_disc.typing import ComplexArray, FloatArray
 
 FORMAT = "nifti-mrs"
 MRS_EXTENSION = 44
+_LONGEST_S = {"EchoTime": 1.0, "RepetitionTime": 60.0}
 _MAX_HEADER_BYTES = 8_000_000
 _TRANSIENT_TAGS = ("DIM_DYN", "DIM_MEAS")
 
@@ -390,8 +391,8 @@ def scan_from_parts(
         dwell_time_s=dwell_time_s,
         reference_ppm=_ppm(facts.get("SpecFreqChemShift")),
         start_time_s=number(facts.get("AcquisitionStartTime")) or 0.0,
-        echo_time_s=seconds(facts.get("EchoTime"), 1.0, 1.0),
-        repetition_time_s=seconds(facts.get("RepetitionTime"), 1.0, 60.0),
+        echo_time_s=seconds(facts.get("EchoTime"), 1.0, _LONGEST_S["EchoTime"]),
+        repetition_time_s=seconds(facts.get("RepetitionTime"), 1.0, _LONGEST_S["RepetitionTime"]),
         sequence="edited"
         if "EditPulse" in facts or "EditCondition" in facts
         else known_sequence(
@@ -410,8 +411,20 @@ def scan_from_parts(
             date=digest(facts.get("StudyDate")),
         ),
         level_hint=level_in(facts.get("ProtocolName")),
-        notes=(*notes, *more),
+        notes=(*notes, *more, *_no_times(facts)),
     )
+
+
+def _no_times(facts: Mapping[str, Any]) -> list[str]:
+    """Return which times of a header are no times; what stands there in words is not repeated."""
+    found = []
+    for key, longest in _LONGEST_S.items():
+        if facts.get(key) is None or seconds(facts[key], 1.0, longest) is not None:
+            continue
+        value = number(_first(facts[key]))
+        came = "no number" if value is None else f"{value:g}"
+        found.append(f"its {key} is {came}: seconds expected, above 0 and below {longest:g}")
+    return found
 
 
 def _axes(

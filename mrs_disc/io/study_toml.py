@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal
@@ -87,11 +88,21 @@ class StudyFile(StrictModel):
     """The whole file."""
 
     schema_version: Literal[1]
-    study_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    study_id: str
     region: Literal["cervical", "thoracic", "lumbar"] | None = None
     anatomy: str | None = None
     disc: Annotated[tuple[DiscValues, ...], Field(min_length=1)]
     clinical: ClinicalValues | None = None
+
+    @field_validator("study_id")
+    @classmethod
+    def _is_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
+            raise ValueError(
+                "should be 1 to 64 letters, digits, dots, dashes and underscores, and begin with a "
+                "letter or digit"
+            )
+        return value
 
 
 def read(path: Path) -> Study:

@@ -24,7 +24,7 @@ OF_FORMAT: dict[str, tuple[str, ...]] = {
 
 
 def check_folder(out: Path, formats: Sequence[str], overwrite: bool) -> None:
-    """Refuse a folder that is a file, or that holds what would be written.
+    """Refuse a folder that is a file or read-only, or that holds what would be written.
 
     Raises
     ------
@@ -35,6 +35,11 @@ def check_folder(out: Path, formats: Sequence[str], overwrite: bool) -> None:
         if part.exists() or part.is_symlink():
             if not part.is_dir():
                 raise InputError(f"-o {out}: '{part.name}' is a file, a folder is expected")
+            if not os.access(part, os.W_OK | os.X_OK):
+                raise InputError(
+                    f"-o {out}: '{part.absolute().name}' cannot be written to (read-only, or "
+                    "another user's); choose another folder"
+                )
             break
     if overwrite or not out.is_dir():
         return
@@ -83,8 +88,7 @@ def write_files(out: Path, files: Mapping[str, bytes], *, overwrite: bool) -> li
                 temporary.unlink(missing_ok=True)
         if isinstance(error, OutputError):
             raise
-        where = Path(error.filename).name if error.filename else out.name
-        raise OutputError(f"{where}: cannot be written ({error.strerror or error})") from error
+        raise OutputError(f"{out} cannot be written to ({error.strerror or error})") from error
     return list(targets)
 
 

@@ -95,9 +95,9 @@ FAULTS = [
     # ---- what a header says
     file_fault("another nucleus", s.header(ResonantNucleus=["31P"]), "nucleus 31P: only 1H"),
     file_fault("no echo time", s.header(EchoTime=None), "no echo time .* give echo_time_s"),
-    file_fault("negative echo time", s.header(EchoTime=-0.03), "echo time"),
-    file_fault("echo time in ms", s.header(EchoTime=30.0), "echo time"),
-    file_fault("echo time in words", s.header(EchoTime="30 ms"), "echo time"),
+    file_fault("negative echo time", s.header(EchoTime=-0.03), "its EchoTime is -0.03: sec"),
+    file_fault("echo time in ms", s.header(EchoTime=30.0), "its EchoTime is 30: seconds expected"),
+    file_fault("echo time in words", s.header(EchoTime="30 ms"), "its EchoTime is no number"),
     file_fault("edited data", s.header(dim_6="DIM_EDIT"), "edited spectra .* not analysed"),
     file_fault("frequency in words", s.header(SpectrometerFrequency="3 T"), "Spectrometer"),
     file_fault("frequency of another kind", s.header(SpectrometerFrequency={"a": 1}), "Spectrome"),

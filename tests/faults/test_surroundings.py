@@ -110,6 +110,53 @@ def test_a_batch_on_a_full_disk_stops_and_goes_on_when_there_is_room(make_study,
     assert len(list((tmp_path / "out").glob("*/results.json"))) == 2
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 300 KiB; it can be made read-only."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(place)]
+    if shutil.which("mount") is None or subprocess.run(mount, stderr=-3, check=False).returncode:
+        pytest.skip("a file system of one's own is mounted by root")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@linux
+def test_a_batch_on_a_file_system_that_fills_up_and_is_made_larger(
+    small_disk, make_study, tmp_path
+):
+    dataset, out = tmp_path / "dataset", small_disk / "out"
+    study = make_study()
+    for name in "abc":
+        shutil.copytree(study, dataset / name)
+    words = ("batch", dataset, "-o", out, "--jobs", 2, "--format", "json", "--resume")
+    status, said = finish(command(*words))
+    assert status == 2, said
+    assert "cannot be written" in said
+    assert "No space left on device" in said
+    assert all((p / "signals.npz").exists() for p in out.glob("[abc]"))
+    subprocess.run(["mount", "-o", "remount,size=9m", str(small_disk)], check=True)
+    assert finish(command(*words))[0] == 0
+    assert len(list(out.glob("[abc]/results.json"))) == 3
+    assert [
+        p.name for p in (out / ".batch").iterdir() if p.name not in ("guard", "source.json")
+    ] == []
+
+
+@linux
+def test_a_read_only_output_is_refused_before_the_work(small_disk, make_study, tmp_path):
+    dataset = tmp_path / "dataset"
+    shutil.copytree(make_study(), dataset / "one")
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    for out in (small_disk, small_disk / "out"):
+        for words in (("batch", dataset, "--jobs", 1), ("analyze", dataset / "one")):
+            status, said = finish(command(*words, "-o", out))
+            assert status == 2, said
+            assert said.count("\n") == 1, said
+            assert "cannot be written to" in said
+
+
 @linux
 def test_an_output_that_vanishes_ends_a_batch_with_one_line(make_study, tmp_path):
     dataset, out = tmp_path / "dataset", tmp_path / "out"

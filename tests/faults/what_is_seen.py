@@ -1,0 +1,80 @@
+"""Do every kind of damage of `test_faults` and print, as JSON, what a user sees of it.
+
+``python tests/faults/what_is_seen.py``; ``tests/tools/batch_tables.py faults`` makes the table of
+``tests/faults/README.md`` from it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from mrs_disc.cli import run
+from tests.faults.conftest import write_whole
+from tests.faults.test_faults import FAULTS, Fault
+
+LONGEST = 300
+HINT = " ('mrs-disc info study' shows the names of its files)"
+
+
+def seen(fault: Fault, whole: Path, place: Path, usual: set[str]) -> dict[str, str | int]:
+    """Return a fault's name, the exit status, and the line or the remarks that it leads to.
+
+    `usual` is what is remarked of the whole study as well.
+    """
+    study = Path(shutil.copytree(whole, place / "study"))
+    fault.spoil(study)
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        status = run(["analyze", str(study), "-o", str(place / "out"), "--format", "json"])
+    line = said.getvalue().strip().removeprefix("mrs-disc: ").replace(f"{study}", "study")
+    line = line.removeprefix("L4-L5 failed (read): ").removesuffix(HINT)
+    if status == 0:
+        line = "; ".join(r for r in remarks(place / "out") if kind(r) not in usual)
+    assert status == fault.status, f"{fault.name}: {line}"
+    return {"name": fault.name, "status": status, "sees": line[:LONGEST]}
+
+
+def remarks(out: Path) -> list[str]:
+    """Return what the record says of the level that is spoilt."""
+    record = json.loads((out / "results.json").read_text())
+    level = next(level for level in record["levels"] if level["level"] == "L4-L5")
+    return [*level["quality"]["reasons"], *level["notes"]]
+
+
+def kind(remark: str) -> str:
+    """Return a remark without its numbers and without what follows its first part."""
+    return re.sub(r"[\d.]+", "", remark).partition(";")[0]
+
+
+def usually(whole: Path, out: Path) -> set[str]:
+    """Return the kinds of remarks on a whole study."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert run(["analyze", str(whole), "-o", str(out), "--format", "json"]) == 0
+    return {kind(remark) for remark in remarks(out)}
+
+
+def main() -> None:
+    """Try all."""
+    found = []
+    with tempfile.TemporaryDirectory(prefix="faults-") as name:
+        whole = write_whole(Path(name) / "whole")
+        usual = {form: usually(path, Path(name) / form) for form, path in whole.items()}
+        for number, fault in enumerate(FAULTS):
+            place = Path(name) / str(number)
+            place.mkdir()
+            found.append(seen(fault, whole[fault.form], place, usual[fault.form]))
+            shutil.rmtree(place)
+    print(json.dumps({"faults": found}, ensure_ascii=False))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
