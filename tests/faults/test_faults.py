@@ -185,6 +185,36 @@ def test_what_a_user_sees(fault, make_study, tmp_path, capsys):
         assert re.search(fault.sees, words), words
 
 
+@pytest.mark.parametrize(
+    ("words", "sees"),
+    [
+        (["analyze", "empty"], r"empty: no study\. Expected study\.toml"),
+        (["analyze", "gone"], "gone: there is no such file or folder"),
+        (["analyze", "whole", "-r", "odd.toml"], "has no option 'max_shift_ppm'. Did you mean"),
+        (["analyze", "whole", "-r", "press_3t"], "no recipe is named 'press_3t'. Did you mean"),
+        (["analyze", "whole", "--level", "L9-S9"], "'L9-S9' is not a disc level"),
+        (["analyze", "whole/L4-L5_press.nii"], "is one file, not a study"),
+        (["batch", "empty"], "empty: holds no study"),
+        (["init", "empty"], "empty: holds no spectrum"),
+        (["info", "empty"], "empty: holds no study and no spectroscopy"),
+        (["convert", "empty"], "empty: the folder holds no spectroscopy"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_wrong_command_is_one_line(words, sees, make_study, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("empty").mkdir()
+    Path("odd.toml").write_text("[align]\nmax_shift_ppm = 3\n")
+    Path("whole").symlink_to(make_study("nifti"))
+    output = [] if words[0] in ("init", "info") else ["-o", "out.nii"]
+    assert run([*words, *output]) == 2
+    said = capsys.readouterr().err
+    assert re.search(sees, said)
+    assert said.count("\n") == 1
+    assert "Traceback" not in said
+    assert not Path("out.nii").exists()
+
+
 def results(out: Path) -> dict[str, dict]:
     text = (out / "results.json").read_text()
     assert "<script>" not in text
