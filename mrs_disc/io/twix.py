@@ -30,18 +30,21 @@ def sniff(path: Path) -> bool:
 
 def read(path: Path) -> Scan:
     """Read a twix file."""
-    _check_records(path)
-    return vendor.twix(path)
+    notes = _check_records(path)
+    return vendor.twix(path).noted(*notes)
 
 
-def _check_records(path: Path) -> None:
-    """Refuse a file whose chain of records does not lead on: pymapVBVD would follow it for ever.
+def _check_records(path: Path) -> list[str]:
+    """Refuse a file whose chain of records breaks off or does not lead on; return what to say.
+
+    pymapVBVD takes the whole readouts of a cut file for all, and follows a circle for ever.
 
     Raises
     ------
     ReadError
-        If a record says that it is shorter than its own header.
+        If the file ends inside a record, or a record says that it is shorter than its own header.
     """
+    notes = []
     with path.open("rb") as file:
         start = file.read(16 + 64 * _RAID_ENTRY)
         first, n_scans = (int(v) for v in np.frombuffer(start, "<u4", 2))
@@ -52,7 +55,8 @@ def _check_records(path: Path) -> None:
             place = int.from_bytes(where, "little") if is_vd and len(where) == 8 else 0
             file.seek(min(place, path.stat().st_size))
             place += int.from_bytes(file.read(4), "little")
-            _follow(path, file, place, is_vd=is_vd)
+            notes += _follow(path, file, place, is_vd=is_vd)
+    return notes
 
 
 _RAID_ENTRY = 152
@@ -62,7 +66,7 @@ a number of their kind of file."""
 _ENDS, _SYNC = 0x01, 0x20  # bits of the evaluation mask: last record, synchronisation data
 
 
-def _follow(path: Path, file: BinaryIO, place: int, *, is_vd: bool) -> None:
+def _follow(path: Path, file: BinaryIO, place: int, *, is_vd: bool) -> list[str]:
     """Follow the records of one measurement as pymapVBVD does, each step forward."""
     size, shift, extra = (192, 20, 192) if is_vd else (128, 0, 0)
     per_channel = 32 if is_vd else 128
@@ -73,7 +77,7 @@ def _follow(path: Path, file: BinaryIO, place: int, *, is_vd: bool) -> None:
         length = int.from_bytes(record[:3], "little") + ((record[3] & 1) << 24)
         mask = record[20 + shift]
         if mask & _ENDS or length == 0:
-            return
+            return []
         if not mask & _SYNC:
             columns, channels = (int(v) for v in np.frombuffer(record, "<u2", 2, 28 + shift))
             length = extra + (8 * columns + per_channel) * channels
@@ -83,3 +87,6 @@ def _follow(path: Path, file: BinaryIO, place: int, *, is_vd: bool) -> None:
                 f"is damaged: the record at byte {place} has {length} bytes, fewer than its head",
             )
         place += length
+    if place != end:
+        raise ReadError(path, f"ends inside the record before byte {place}: cut off; copy it again")
+    return ["the file has no end mark: the scan was stopped, or whole readouts are missing"]

@@ -28,6 +28,10 @@ SPECTRA = {
     "Siemens RDA": ("osprey2021/rda/ACC_PRESS.rda", None),
     "Siemens RDA, large residual water": ("suspect/SVS_30.rda", None),
     "Siemens DICOM": ("suspect/SVS_30.IMA", None),
+    "LCModel RAW of a twix file": (
+        "osprey2021/twix_lcm_sub-01/mrs_sub-01_ses-01_press_sub-01_PRESS30_LCM_A.RAW",
+        "osprey2021/twix_lcm_sub-01/mrs_sub-01_ses-01_press-ref_sub-01_PRESS30_w_LCM_REF.RAW",
+    ),
     "NIfTI-MRS with coils": (
         "nifti_mrs_tools/metab_raw.nii.gz",
         "nifti_mrs_tools/wref_raw.nii.gz",

@@ -119,3 +119,18 @@ def test_averages_in_the_loop_of_later_releases_are_transients_in_vb_too(origina
     scan = read_scan(path)
     assert not scan.extra_axes
     assert np.array_equal(scan.signal, original[1].signal)
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_file_cut_inside_a_readout_is_refused_and_one_without_end_mark_says_so(
+    later, original, tmp_path
+):
+    """pymapVBVD opens both with the whole readouts alone."""
+    raw = as_vd(original[0], "syngo MR E11") if later else original[0]
+    path = tmp_path / "cut.dat"
+    path.write_bytes(raw[:-300_000])
+    with pytest.raises(ReadError, match=r"cut\.dat: ends inside the record .* cut off"):
+        read_scan(path)
+    last = raw.rindex(original[1].signal[-1, 1].tobytes()) + 8 * 4096
+    path.write_bytes(raw[:last])
+    assert any("no end mark" in note for note in read_scan(path).notes)
