@@ -45,6 +45,14 @@ def test_a_cohort_unlike_the_assumed_share_is_scored_again_when_told():
     assert "mostly painful, told 80%" in text.split("\n\n")[1]
 
 
+@pytest.mark.slow
+def test_forty_patients_of_each_kind_hold_the_figures():
+    """AUC, wrong and missing labels, and a reliability band as wide as 200 discs make it."""
+    table = validate_score(1618, 200, cohorts=["mixed", "alike"])
+    for one in table.cohorts:
+        assert one.misses == (), score_text(table)
+
+
 def test_ideal_measurements_have_the_smallest_possible_errors():
     seen = _patient("mixed", 8, 1, LUMBAR)
     draws = [_ideal(seen, 8, n) for n in range(400)]
