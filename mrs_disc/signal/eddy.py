@@ -50,6 +50,8 @@ class EddyCorrection:
     ----------
     signal : complex array, shape (..., point)
         ``fid * exp(-1j * phase_rad)``.
+    water : complex array, shape (point of the reference,)
+        The water reference with the same phase taken off.
     phase_rad : float array, shape (point,)
         Phase that was taken off.
     water_frequency_hz : float
@@ -59,6 +61,7 @@ class EddyCorrection:
     """
 
     signal: ComplexArray
+    water: ComplexArray
     phase_rad: FloatArray
     water_frequency_hz: float
     water_phase_rad: float
@@ -95,7 +98,8 @@ def correct_eddy_currents(
         If an array is not finite or zero, or the water is not clearly above its noise.
     """
     signal = complex_array(fid, "fid", 1, 2)
-    reference = complex_array(water, "water reference", 1).astype(np.complex128)
+    measured = complex_array(water, "water reference", 1)
+    reference = measured.astype(np.complex128)
     check_dwell_time(dwell_time_s)
     sd = measure_noise(reference) if noise_sd is None else float(noise_sd)
     power = np.abs(reference) ** 2
@@ -122,6 +126,7 @@ def correct_eddy_currents(
     corrected = signal * np.exp(-1j * full).astype(signal.dtype)
     return EddyCorrection(
         signal=corrected,
+        water=measured * np.exp(-1j * smooth).astype(measured.dtype),
         phase_rad=full,
         water_frequency_hz=frequency,
         water_phase_rad=float(np.angle(np.exp(1j * offset))),

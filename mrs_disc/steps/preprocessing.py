@@ -131,7 +131,7 @@ def _combined(
                 f"the metabolite data {metabolite.signal.shape[0]}"
             )
             water = None
-        covariance = noise_covariance(metabolite.signal)
+        covariance = _coil_noise(metabolite)
         origin = water if same_coils and water is not None else metabolite
         found = coil_weights(origin.signal, covariance)
         measured = {
@@ -148,12 +148,17 @@ def _combined(
         return combined, water
     combined_water = water
     if isinstance(water, RawSignal):
-        found = coil_weights(water.signal, noise_covariance(water.signal))
+        found = coil_weights(water.signal, _coil_noise(water))
         combined_water = _with_weights(water, found.weights, {"weights_from": "itself"}, {})
         notes.append("the scanner combined the metabolite data, but not the water reference")
     metabolite = metabolite.skipped("combine coils", "the file holds one combined channel")
     assert not isinstance(combined_water, RawSignal)
     return metabolite, combined_water
+
+
+def _coil_noise(raw: RawSignal) -> ComplexArray:
+    """Return the coils' noise covariance; how loud the noise of a single coil is changes nothing."""
+    return np.eye(1) if raw.signal.shape[0] == 1 else noise_covariance(raw.signal)
 
 
 def _with_weights(
@@ -281,14 +286,13 @@ def _eddy_corrected(fid: Fid, reference: Fid, recipe: Recipe, notes: list[str]) 
     dwell_time_s = fid.sampling.dwell_time_s
     try:
         corrected = correct_eddy_currents(fid.signal, reference.signal, dwell_time_s)
-        water = correct_eddy_currents(reference.signal, reference.signal, dwell_time_s)
     except InputError as error:
         notes.append(f"no eddy-current correction: {error}")
         return fid.skipped("eddy currents", str(error)), reference
     measured = {"largest_phase_deg": float(np.degrees(np.abs(corrected.phase_rad).max()))}
     return (
         fid.become(Fid, corrected.signal, "eddy currents", method="klose", measured=measured),
-        reference.become(Fid, water.signal, "eddy currents", method="klose", measured=measured),
+        reference.become(Fid, corrected.water, "eddy currents", method="klose", measured=measured),
     )
 
 

@@ -51,6 +51,7 @@ def main() -> None:
     options = parser.parse_args()
     if INSIDE not in os.environ:
         sys.exit(run_inside(options.venv or Path(tempfile.gettempdir()) / "mrs-disc-peers"))
+    readme_tables()  # a fault there is better seen before the measurement than after
     fits = measure_fits(options.discs, options.seed)
     waters = measure_waters(options.water, options.seed)
     table = "\n".join([*head(options), *fit_rows(fits), "", *water_rows(waters)])

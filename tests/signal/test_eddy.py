@@ -30,8 +30,9 @@ def distortion(fid, truth=METABOLITES):
     """RMS error of a FID when its own best constant phase and frequency are forgiven."""
     phase = np.angle(fid * truth.conj())
     weight = np.abs(truth)
-    line_of = np.polynomial.polynomial.polyfit(TIME, phase, 1, w=weight)
-    turned = fid * np.exp(-1j * (line_of[0] + line_of[1] * TIME))
+    time = np.arange(len(fid)) * DWELL_S
+    line_of = np.polynomial.polynomial.polyfit(time, phase, 1, w=weight)
+    turned = fid * np.exp(-1j * (line_of[0] + line_of[1] * time))
     return np.linalg.norm(turned - truth) / np.linalg.norm(truth)
 
 
@@ -84,6 +85,9 @@ def test_reference_of_another_length(n_water):
     result = correct_eddy_currents(distorted, water, DWELL_S)
     assert result.signal.shape == result.phase_rad.shape == (2048,)
     assert distortion(result.signal) < 0.02
+    clean = 100 * np.exp((2j * np.pi * 5 - 40) * time)
+    assert result.water.shape == (n_water,)
+    assert distortion(result.water, clean) < 0.02
 
 
 @settings(max_examples=10, deadline=None)
