@@ -4,7 +4,8 @@ Every test compares a transient with the middle of the series, in units of the l
 spreads: what the noise makes, and what the other transients show (median absolute deviation).
 Deviations become chances, and the chances are judged together by the procedure of Benjamini and
 Hochberg: of the transients left out, one in twenty should be sound, whatever the length of the
-series; a clean series loses one in about one case of twenty.
+series; a clean series loses one in about one case of twenty. What amplitude, frequency and phase
+say is judged each alone and all together (Fisher 1925, Statistical Methods, section 21.1).
 
 Sources: Near et al., NMR Biomed 2021;34:e4257, doi:10.1002/nbm.4257 (what spoils a transient);
 Benjamini and Hochberg, J R Stat Soc B 1995;57:289-300, doi:10.1111/j.2517-6161.1995.tb02031.x.
@@ -138,14 +139,16 @@ def clipped_transients(raw: ComplexArray) -> BoolArray:
     Returns
     -------
     bool array, shape (transient,)
-        True where, in any coil, a channel holds its largest magnitude for three points or more
-        among the first 64.
+        True where, in any coil, a channel holds the coil's largest magnitude of the whole series
+        for three points or more among the first 64. What is largest in its own transient alone
+        proves nothing: noise in whole steps of a digitiser repeats its largest value by chance.
     """
     early = complex_array(raw, "raw signal", 2, 3, finite=False)[..., :64]
+    early = np.where(np.isfinite(early), early, 0)
+    sizes = np.abs(early.real), np.abs(early.imag)
+    top = np.maximum(*sizes).max(axis=(-2, -1), keepdims=True)
     clipped = np.zeros(early.shape[:-1], dtype=bool)
-    for part in (early.real, early.imag):
-        size = np.abs(part)
-        top = size.max(axis=-1, keepdims=True)
+    for size in sizes:
         clipped |= ((size == top) & (top > 0)).sum(axis=-1) >= 3
     return np.asarray(clipped.any(axis=0) if clipped.ndim == 2 else clipped, dtype=bool)
 
@@ -273,17 +276,9 @@ def _kinds(
         )
     ]
 
-    sd_hz, sd_rad = alignment.frequency_sd_hz[index], alignment.phase_sd_rad[index]
     if alignment.method == "transient":
-        jump = alignment.measured_hz[index] - alignment.smooth_hz[index]
-        wide = np.maximum(_spread(jump), sd_hz)
-        kinds.append(_Kind(_two_sided(jump, wide, 0.5), "frequency jump of {:+.1f} Hz", jump))
-        turn = alignment.measured_rad[index]
-        turn = np.angle(np.exp(1j * (turn - np.median(turn))))
-        wide = np.maximum(_spread(turn), sd_rad)
-        kinds.append(
-            _Kind(_two_sided(turn, wide, 0.05), "phase jump of {:+.0f} degrees", np.degrees(turn))
-        )
+        kinds += _jumps(alignment, index)
+        kinds.append(_together(kinds))
 
     kinds.append(
         _energies(
@@ -299,6 +294,29 @@ def _kinds(
         kinds.append(_energies(parts, "signal outside the window {:.1f} times the others'"))
     kinds.append(_spikes(signal, sd))
     return kinds
+
+
+def _jumps(alignment: Alignment, index: IntArray) -> list[_Kind]:
+    """Frequency away from the smooth course, and phase away from the middle."""
+    jump = alignment.measured_hz[index] - alignment.smooth_hz[index]
+    wide_hz = np.maximum(_spread(jump), alignment.frequency_sd_hz[index])
+    turn = alignment.measured_rad[index]
+    turn = np.angle(np.exp(1j * (turn - np.median(turn))))
+    wide_rad = np.maximum(_spread(turn), alignment.phase_sd_rad[index])
+    return [
+        _Kind(_two_sided(jump, wide_hz, 0.5), "frequency jump of {:+.1f} Hz", jump),
+        _Kind(_two_sided(turn, wide_rad, 0.05), "phase jump of {:+.0f} degrees", np.degrees(turn)),
+    ]
+
+
+def _together(kinds: list[_Kind]) -> _Kind:
+    """Amplitude, frequency and phase at once: motion moves all three, none perhaps far enough.
+
+    The chance of a product of three chances, after Fisher.
+    """
+    total = -sum(kind.log_chance for kind in kinds)
+    log_chance = np.minimum(np.log1p(total + total**2 / 2) - total, 0.0)
+    return _Kind(log_chance, "amplitude, frequency and phase off together", np.zeros(len(total)))
 
 
 def _log_limit(log_chance: FloatArray) -> float:

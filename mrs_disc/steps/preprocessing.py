@@ -157,7 +157,7 @@ def _combined(
 
 
 def _coil_noise(raw: RawSignal) -> ComplexArray:
-    """Return the coils' noise covariance; how loud the noise of a single coil is changes nothing."""
+    """Return the noise covariance of coils; that of a single coil changes no weight."""
     return np.eye(1) if raw.signal.shape[0] == 1 else noise_covariance(raw.signal)
 
 

@@ -82,6 +82,19 @@ def test_recall_and_precision(n, sd, share):
     assert hits / (hits + alarms) >= 0.9
 
 
+def test_small_departures_of_all_three_are_seen_together():
+    """Each of the three alone is what one sound transient in a hundred has."""
+    rng = np.random.default_rng(12)
+    data, _ = spoilt_series(rng, 64, 0.2, 0.0)
+    gain, turn, hz = 0.72, np.radians(32), 4.2
+    for k in range(10, 64, 20):
+        data[k] = gain * np.exp(1j * turn + 2j * np.pi * hz * TIME) * data[k]
+    found = judge(data)
+    assert not found.keep[10::20].any()
+    assert found.keep.sum() >= 60
+    assert any("together" in (reason or "") for reason in found.reasons)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sd", [0.05, 0.1, 0.3, 0.6])
 @pytest.mark.parametrize(("n", "share"), [(24, 0.1), (64, 0.06), (128, 0.06)])
@@ -161,13 +174,22 @@ def test_clipping_is_seen_in_the_raw_signal():
     data, _ = spoilt_series(np.random.default_rng(9), 8, 0.1, 0.0)
     raw = np.stack([data, 0.5 * data])
     assert not clipped_transients(raw).any()
-    top = 0.6 * np.abs(data[4].real).max()
-    raw[0, 4].real = np.clip(raw[0, 4].real, -top, top)
+    top = 1.1 * np.abs(raw[0]).max()  # what is clipped is the loudest of its coil
+    raw[0, 4].real = np.clip(4 * raw[0, 4].real, -top, top)
+    raw[0, 2, 1500] = np.nan
     mask = clipped_transients(raw)
     assert np.flatnonzero(mask).tolist() == [4]
     aligned = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER)
     found = find_outliers(aligned, DWELL_S, window_hz=WINDOW, clipped=mask)
     assert found.reasons[4] == "clipped"
+
+
+def test_the_steps_of_a_digitiser_are_no_clipping():
+    """In whole steps the largest of 64 values comes thrice by chance, in one row of a few."""
+    noise = np.random.default_rng(10).normal(0, 3, (2, 8, 64, 256)).round()
+    tied = np.sum(np.abs(noise[0]) == np.abs(noise[0]).max(axis=-1, keepdims=True), axis=-1) >= 3
+    assert tied.any(axis=0).sum() > 10
+    assert clipped_transients(noise[0] + 1j * noise[1]).sum() <= 1
 
 
 @pytest.mark.parametrize("where", [[0], [0, 1, 2, 3], [7, 15, 23, 31], [31], list(range(16))])
