@@ -314,7 +314,7 @@ def _together(kinds: list[_Kind]) -> _Kind:
 
     The chance of a product of three chances, after Fisher.
     """
-    total = -sum(kind.log_chance for kind in kinds)
+    total = -np.sum([kind.log_chance for kind in kinds], axis=0)
     log_chance = np.minimum(np.log1p(total + total**2 / 2) - total, 0.0)
     return _Kind(log_chance, "amplitude, frequency and phase off together", np.zeros(len(total)))
 

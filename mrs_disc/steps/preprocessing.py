@@ -158,7 +158,8 @@ def _combined(
 
 def _coil_noise(raw: RawSignal) -> ComplexArray:
     """Return the noise covariance of coils; that of a single coil changes no weight."""
-    return np.eye(1) if raw.signal.shape[0] == 1 else noise_covariance(raw.signal)
+    one = raw.signal.shape[0] == 1
+    return np.eye(1, dtype=np.complex128) if one else noise_covariance(raw.signal)
 
 
 def _with_weights(
