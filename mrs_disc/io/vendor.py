@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import sys
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -31,12 +32,23 @@ _IGNORED_STARTS = ("_empty", "noi", "nav_", "rej_", "phc_", "frc_")
 
 
 @contextlib.contextmanager
+def _no_questions() -> Iterator[None]:
+    """Let a question to the terminal, which spec2nii asks of Bruker's dwell times, fail at once."""
+    before, sys.stdin = sys.stdin, io.StringIO()
+    try:
+        yield
+    finally:
+        sys.stdin = before
+
+
+@contextlib.contextmanager
 def _quiet(path: Path, what: str) -> Iterator[None]:
     """Keep spec2nii silent, and turn what it raises into one sentence that names the file."""
     with (
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()),
+        _no_questions(),
     ):
         warnings.simplefilter("ignore")
         try:
@@ -175,7 +187,17 @@ def bruker(path: Path) -> Scan:
     with _quiet(path, "Bruker ParaVision"):
         from spec2nii.bruker import read_bruker
 
-        return _choose(path, "bruker", _pairs(read_bruker(SimpleNamespace(**options))))
+        try:
+            made = read_bruker(SimpleNamespace(**options))
+        except ValueError as error:
+            if "not suitable" in str(error):
+                raise ReadError(
+                    path,
+                    "is no complex spectrum (an image, or a reconstructed magnitude); name the "
+                    "fid or rawdata.job0 of the spectroscopy scan",
+                ) from error
+            raise
+        return _choose(path, "bruker", _pairs(made))
 
 
 def _pairs(made: tuple[Any, Any]) -> list[tuple[Any, str]]:
