@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, model_validator
 
 from mrs_disc.errors import RecipeError, did_you_mean
-from mrs_disc.schema import StrictModel, load_toml, validate
+from mrs_disc.schema import StrictModel, load_toml
 
 Window: TypeAlias = tuple[float, float]
 Positive: TypeAlias = Annotated[float, Field(gt=0)]
@@ -274,11 +274,6 @@ def digest(recipe: Recipe, model_digests: Mapping[str, str]) -> str:
         content[group][option] = model_digests[f"{group}.{option}"]
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def from_resolved(content: Mapping[str, Any]) -> Recipe:
-    """Return the recipe that stands resolved in a result."""
-    return validate(content, Recipe, "recipe in results.json", RecipeError)
 
 
 def recipe_toml(recipe: Recipe) -> str:

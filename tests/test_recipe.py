@@ -11,7 +11,6 @@ from mrs_disc.errors import RecipeError
 from mrs_disc.recipe import (
     Recipe,
     digest,
-    from_resolved,
     load_recipe,
     recipe_names,
     recipe_toml,
@@ -109,4 +108,4 @@ def test_the_digest_covers_options_and_model_content_but_neither_path_nor_name(t
 
 def test_the_resolved_recipe_of_a_result_reads_back():
     recipe = load_recipe("press_1p5t_te35")
-    assert from_resolved(resolved(recipe)) == recipe
+    assert Recipe.model_validate(resolved(recipe)) == recipe

@@ -122,12 +122,6 @@ def _contradictions(extension: Mapping[str, Any], sidecar: Mapping[str, Any]) ->
     return notes
 
 
-def read_header(path: Path) -> dict[str, Any]:
-    """Return the header extension of a NIfTI-MRS file without reading its samples."""
-    with _open(path) as stream:
-        return _header(path, stream)[1] or {}
-
-
 class _open:  # noqa: N801 - used as a context manager function
     """Open plain or gzip content by its first bytes; errors of the stream name the file."""
 

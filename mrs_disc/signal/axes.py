@@ -117,22 +117,6 @@ def ppm_axis(
     return reference_ppm + frequency_axis(n_points, dwell_time_s) / spectrometer_mhz
 
 
-def hz_window(
-    low_ppm: float, high_ppm: float, spectrometer_mhz: float, reference_ppm: float
-) -> tuple[float, float]:
-    """Return a window given in ppm as frequencies from the carrier, Hz, low before high.
-
-    >>> hz_window(4.0, 5.0, 100.0, 4.5)
-    (-50.0, 50.0)
-    """
-    if not low_ppm < high_ppm:
-        raise InputError(f"window of {low_ppm} to {high_ppm} ppm: the lower limit comes first")
-    return (
-        (low_ppm - reference_ppm) * spectrometer_mhz,
-        (high_ppm - reference_ppm) * spectrometer_mhz,
-    )
-
-
 def window(axis: FloatArray, low: float, high: float) -> slice:
     """Return the slice of an ascending axis (ppm or Hz) with ``low <= axis <= high``.
 
@@ -181,7 +165,7 @@ def spectrum(fid: ComplexArray) -> ComplexArray:
     Returns
     -------
     complex array, shape (..., point)
-        Same precision as `fid`; `fid_of` is the inverse.
+        Same precision as `fid`.
     """
     halved = np.array(fid)
     halved[..., 0] *= 0.5
@@ -189,13 +173,6 @@ def spectrum(fid: ComplexArray) -> ComplexArray:
         scipy.fft.fft(halved, axis=-1, overwrite_x=True), axes=-1
     )
     return shifted
-
-
-def fid_of(spectrum: ComplexArray) -> ComplexArray:
-    """Return the FIDs whose `spectrum` this is, shape (..., point)."""
-    fid: ComplexArray = scipy.fft.ifft(scipy.fft.ifftshift(spectrum, axes=-1), axis=-1)
-    fid[..., 0] *= 2.0
-    return fid
 
 
 def phasors(
