@@ -14,8 +14,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from textwrap import wrap
 from threading import RLock
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -157,7 +157,7 @@ def common_top(levels: Sequence[Level], curves: Mapping[str, Spectra]) -> float:
 
 FACTORS = (
     50.0, 40.0, 30.0, 20.0, 15.0, 10.0, 8.0, 6.0, 5.0, 4.0, 3.0, 2.0,
-    1.0, 1 / 2, 1 / 3, 1 / 5, 1 / 10, 1 / 20, 1 / 50,
+    1.0, 2 / 3, 1 / 2, 1 / 3, 1 / 5, 1 / 10, 1 / 20, 1 / 50,
 )  # fmt: skip
 """Beyond these a level has a scale of its own: its file has other units."""
 
@@ -198,11 +198,12 @@ def scale_words(factor: float) -> str:
 _RESIDUAL_AT = 138.0
 _LEGEND_AT = 113.0
 _HIGHEST, _LOWEST = 108.0, -37.0
-_COMPONENTS_AT = -78.0
-_COMPONENTS_SCALE = 0.6
+_COMPONENTS_ROOM = 62.0
+_COMPONENTS_LEAST = 12.0
+"""Height of the components' room, and of their zero line in it where none is negative."""
 _BOTTOM, _TOP = -90.0, 157.0
-_BODY, _HEAD, _FOOT = 4.7, 0.32, 0.22
-"""Inches of height."""
+_BODY, _HEAD, _FOOT = 4.7, 0.32, 0.14
+"""Inches of height; of the foot, a line."""
 
 
 def spectrum_figure(
@@ -229,21 +230,23 @@ def spectrum_figure(
         figure, place = framed(8.2, _BODY, head, foot)
         axes = figure.add_axes(place(0.112, 0.095, 0.868, 0.765))
         small = _residual_scale(curves, unit)
-        _draw_bands(axes, curves, unit * small)
+        zero, share = _components_place(curves, unit)
+        _draw_bands(axes, curves, unit * small, zero)
         _draw_curves(axes, curves, unit, small, names)
+        _draw_components(axes, curves, unit * share, zero, names)
         axes.set_xlim(PPM_RANGE[1], PPM_RANGE[0])
         axes.set_ylim(_BOTTOM, _TOP)
         axes.set_xticks([4.5, 4, 3.5, 3, 2.5, 2, 1.5, 1, 0.5])
         axes.set_xlabel("chemical shift (ppm)")
         shown = factor if factor in FACTORS else 1.0
-        ticks = _nice(0, 105 / shown, 3)
+        ticks = nice(0, 105 / shown, 3)
         axes.set_yticks([t * shown for t in ticks], [f"{t:g}" for t in ticks])
         axes.tick_params(length=3)
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
         for text, height in (
             ("residual" if small == 1 else f"residual\n× {small:g}", _RESIDUAL_AT),
-            (f"components\n× {_COMPONENTS_SCALE:g}", _COMPONENTS_AT + 6),
+            (f"components\n× {share:g}", zero + 6),
         ):
             axes.text(4.53, height, text, ha="right", va="center", fontsize=8)
         axes.text(
@@ -273,7 +276,8 @@ def framed(width: float, body: float, head: str, foot: str) -> tuple[Figure, Pla
     head, foot : str
         The lines; an empty one takes no room.
     """
-    below = _FOOT if foot else 0.0
+    foot = "\n".join(wrap(foot, int(19.5 * width)))
+    below = 0.08 + _FOOT * len(foot.splitlines()) if foot else 0.0
     height = body + (_HEAD if head else 0.0) + below
     figure = Figure(figsize=(width, height))
     if head:
@@ -293,11 +297,20 @@ def _axis_words(factor: float) -> str:
     return "signal (tallest level: 100)"
 
 
-def _draw_bands(axes: Axes, curves: Spectra, unit: float) -> None:
+def _components_place(curves: Spectra, unit: float) -> tuple[float, float]:
+    """Return the components' zero line and scale, so that no curve leaves their room."""
+    shown = curves.components[:, curves.inside] * unit
+    above, below = max(float(shown.max()), 0.0), max(-float(shown.min()), 0.0)
+    scales = (0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02)
+    share = next((s for s in scales if (above + below) * s <= _COMPONENTS_ROOM), 0.01)
+    return _BOTTOM + max(_COMPONENTS_LEAST, below * share + 3), share
+
+
+def _draw_bands(axes: Axes, curves: Spectra, unit: float, components_at: float) -> None:
     """Draw the zero lines, and two standard deviations of the noise behind the residual."""
     noise = 2 * curves.noise_sd * unit
     axes.axhspan(_RESIDUAL_AT - noise, _RESIDUAL_AT + noise, color="#e4e4e4", lw=0)
-    for height in (0.0, _COMPONENTS_AT):
+    for height in (0.0, components_at):
         axes.axhline(height, color=PALE, lw=0.6)
 
 
@@ -324,8 +337,14 @@ def _draw_curves(
     )  # fmt: skip
     residual = (curves.data - curves.fit)[inside] * unit * small
     axes.plot(ppm, _RESIDUAL_AT + residual, color=INK, lw=0.6)
+
+
+def _draw_components(
+    axes: Axes, curves: Spectra, unit: float, zero: float, names: Sequence[str]
+) -> None:
+    ppm = curves.ppm[curves.inside]
     for k in range(len(names)):
-        curve = _COMPONENTS_AT + curves.components[k][inside][::2] * unit * _COMPONENTS_SCALE
+        curve = zero + curves.components[k][curves.inside][::2] * unit
         axes.plot(ppm[::2], curve, color=_colour(names[k], k), lw=1.1, ls=_dash(k))
 
 
@@ -381,103 +400,16 @@ def _spread(
     return list(zip(places.tolist(), wanted, strict=True))
 
 
-# --------------------------------------------------------------------------- quality strip
+# --------------------------------------------------------------------------- files
 
 
-def quality_figure(level: Level, signals: LevelSignals) -> Figure:
-    """Return the transients' frequency (rejected ones marked) and the water band."""
-    assert level.quality is not None
-    n = signals.frequency_hz.size
-    with styled():
-        figure = Figure(figsize=(8.2, 1.75))
-        if n > 1:
-            transients = figure.add_axes((0.085, 0.25, 0.5, 0.61))
-            rejected = [r for r in level.quality.rejected if r < n]
-            _draw_transients(transients, signals.frequency_hz, rejected, is_followed(level))
-        place = (0.67, 0.25, 0.32, 0.61) if n > 1 else (0.085, 0.25, 0.4, 0.61)
-        _draw_water(figure.add_axes(place), level, signals)
-    return figure
-
-
-def is_followed(level: Level) -> bool:
-    """Say whether the transients were strong enough to follow their frequency."""
-    return not any(s.step == "align" and s.method.endswith("by none") for s in level.history or ())
-
-
-def _draw_transients(
-    axes: Axes, values: FloatArray, rejected: Sequence[int], followed: bool
-) -> None:
-    index = np.arange(1, values.size + 1)
-    kept = np.ones(values.size, bool)
-    kept[list(rejected)] = False
-    centred = values - np.median(values[kept] if kept.any() else values)
-    axes.plot(index[kept], centred[kept], "o", ms=2.4, color="#1b4f8f", mec="none")
-    axes.plot(
-        index[~kept], centred[~kept], "x", ms=5, mew=1.3, color="#9a1b1b",
-        label=f"rejected: {len(rejected)}",
-    )  # fmt: skip
-    words = "(Hz from the median)" if followed else "could not be followed"
-    axes.set_title(f"transient frequency {words}", **_TITLE)
-    axes.set_xlabel("transient", labelpad=1)
-    axes.set_xlim(0, values.size + 1)
-    axes.set_xticks([t for t in _nice(1, values.size, 6) if t >= 1])
-    low, high = float(centred.min()), float(centred.max())
-    room = max(0.2 * (high - low), 0.5)
-    axes.set_ylim(low - room, high + room)
-    axes.set_yticks(_nice(low - room, high + room, 4) if followed else [])
-    _plain(axes)
-    if rejected:
-        axes.legend(**_BESIDE_TITLE, handletextpad=0.1)
-
-
-def _draw_water(axes: Axes, level: Level, signals: LevelSignals) -> None:
-    assert level.fit is not None
-    sampling = signals.sampling
-    size = scipy.fft.next_fast_len(signals.data.size)
-    hz = scipy.fft.fftshift(scipy.fft.fftfreq(size, sampling.dwell_time_s))
-    ppm = sampling.reference_ppm + hz / sampling.spectrometer_mhz
-    shown = (ppm > 3.9) & (ppm < 5.4)
-    noise = level.fit.spectrum_noise_sd or 1.0
-    before, after = (
-        np.abs(scipy.fft.fftshift(scipy.fft.fft(fid, size))[shown]) / noise
-        for fid in (signals.residue, signals.data)
-    )
-    axes.plot(ppm[shown], before, color=GREY, lw=1.0, ls=(0, (3, 1)), label="before")
-    axes.plot(ppm[shown], after, color=FIT_COLOUR, lw=1.1, label="after")
-    axes.set_xlim(5.4, 3.9)
-    axes.set_xticks([5, 4.5, 4])
-    highest = 1.25 * float(max(before.max(), after.max(), 1.0))
-    axes.set_ylim(0, highest)
-    axes.set_yticks(_nice(0, highest, 4))
-    axes.set_title("water line (× noise)", **_TITLE)
-    axes.set_xlabel("ppm", labelpad=1)
-    axes.legend(**_BESIDE_TITLE, ncols=2, handlelength=1.5, columnspacing=1.0)
-    _plain(axes)
-
-
-_TITLE: dict[str, Any] = {"fontsize": 8.5, "loc": "left", "pad": 4}
-_BESIDE_TITLE: dict[str, Any] = {
-    "loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "frameon": False, "fontsize": 8,
-    "borderpad": 0, "borderaxespad": 0.15,
-}  # fmt: skip
-
-
-def _plain(axes: Axes) -> None:
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    axes.tick_params(length=3, labelsize=8)
-
-
-def _nice(low: float, high: float, n: int) -> list[float]:
+def nice(low: float, high: float, n: int) -> list[float]:
     """Return about `n` round numbers between two ends."""
     rough = max((high - low) / n, 1e-12)
     power = 10.0 ** np.floor(np.log10(rough))
     step = next(s * power for s in (1, 2, 5, 10) if s * power >= rough)
     first = np.ceil(low / step)
     return [float(k * step) for k in np.arange(first, np.floor(high / step) + 1)]
-
-
-# --------------------------------------------------------------------------- files
 
 
 def svg(figure: Figure) -> str:
@@ -517,25 +449,6 @@ def spectrum_alt(level: Level, factor: float) -> str:
         f"quality {level.quality.verdict}; residual {number(level.fit.residual_ratio, 2)} times "
         f"the noise. {scale_words(factor)}"
     )
-
-
-def quality_alt(level: Level, signals: LevelSignals) -> str:
-    """Return the alternative text of a level's quality strip."""
-    assert level.quality is not None
-    q = level.quality
-    if signals.frequency_hz.size > 1:
-        first = f"{q.n_transients} transients, {q.n_rejected} rejected; {drift_words(level)}"
-    else:
-        first = "Averaged on the scanner: no single transients"
-    return f"{first}; residual water {number(q.residual_water, 2)} times the quality peak."
-
-
-def drift_words(level: Level) -> str:
-    """Return the frequency drift in words; zero is not claimed where nothing was followed."""
-    assert level.quality is not None
-    if not is_followed(level):
-        return "transients too weak to follow their frequency"
-    return f"frequency drift {number(level.quality.drift_hz, 2, 'Hz')}"
 
 
 def has_signals(level: Level, signals: Signals) -> bool:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from mrs_disc.report import figures
+from mrs_disc.report import figures, quality_strip
 from mrs_disc.report.schema import Level, Metabolite, MorphologyPart, QuantityPart, Results
 from mrs_disc.report.signals import Signals
 from mrs_disc.report.words import (
@@ -173,8 +173,8 @@ def level_content(
             "svg": figures.svg(figures.spectrum_figure(level, curves, top)),
             "alt": figures.spectrum_alt(level, factor),
             "scale": figures.scale_words(factor),
-            "quality_svg": figures.svg(figures.quality_figure(level, of)),
-            "quality_alt": figures.quality_alt(level, of),
+            "quality_svg": figures.svg(quality_strip.quality_figure(level, of)),
+            "quality_alt": quality_strip.quality_alt(level, of),
         }
     return content
 
@@ -210,7 +210,7 @@ def quality_rows(level: Level) -> list[tuple[str, str]]:
 
 def _drift(level: Level) -> str:
     assert level.quality is not None
-    if not figures.is_followed(level):
+    if not quality_strip.is_followed(level):
         return "not followed: transients too weak"
     return number(level.quality.drift_hz, 2, "Hz")
 

@@ -295,15 +295,21 @@ def _draw_spine(axes: Axes, rows: Sequence[Row]) -> None:
     """Draw a spine: a disc in each row, vertebrae between."""
     axes.set_xlim(-1.6, 1.6)
     axes.set_ylim(len(rows) - 0.5, -0.5)
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    row_inches = axes.get_window_extent().height / figure.dpi / len(rows)
+    disc = min(0.34, 0.19 / row_inches)  # of few rows, each is tall: a disc stays flat
+    bone = 0.92 - disc
     for n in range(len(rows) + 1):
         axes.add_patch(
-            FancyBboxPatch((-0.62, n - 0.79), 1.24, 0.58, boxstyle="round,pad=0,rounding_size=0.12",
+            FancyBboxPatch((-0.62, n - 0.5 - bone / 2), 1.24, bone,
+                           boxstyle="round,pad=0,rounding_size=0.12",
                            fc="#f3efe6", ec=GREY, lw=0.9, mutation_aspect=1)
         )  # fmt: skip
     for row in rows:
         measured = row.level.score is not None
         axes.add_patch(
-            Ellipse((0, row.y), 1.3, 0.34, fc=PALE if measured else "white", ec=INK,
+            Ellipse((0, row.y), 1.3, disc, fc=PALE if measured else "white", ec=INK,
                     lw=1.0, ls="-" if measured else (0, (3, 2)))
         )  # fmt: skip
         axes.text(

@@ -37,7 +37,7 @@ def render(view: View) -> dict[str, bytes]:
         curves = drawn[level.key]
         factor = figures.magnification(curves, top)
         head = _head(level, results)
-        below = f"{figures.scale_words(factor)}  {foot}"
+        below = f"{figures.scale_words(factor)} {foot}"
         figure = figures.spectrum_figure(level, curves, top, head=head, foot=below)
         words = _joined(head, figures.spectrum_alt(level, factor), *_reasons(level), foot)
         files[f"figures/{level.key}.png"] = figures.png(figure, words=words)

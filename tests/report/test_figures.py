@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mrs_disc.report import figures
+from mrs_disc.report import figures, quality_strip
 from mrs_disc.report.content import View
 from mrs_disc.report.overview import overview_alt, overview_figure
 from mrs_disc.report.results import results_from
@@ -104,8 +105,8 @@ def test_a_frequency_that_was_not_followed_is_not_called_zero_drift(build):
         update={"step": "align", "method": "spectral registration by none"}
     )
     level = level.model_copy(update={"history": (weak,)})
-    assert "too weak" in figures.quality_alt(level, view.signals.levels["L4-L5"])
-    assert "drift" not in figures.quality_alt(level, view.signals.levels["L4-L5"])
+    assert "too weak" in quality_strip.quality_alt(level, view.signals.levels["L4-L5"])
+    assert "drift" not in quality_strip.quality_alt(level, view.signals.levels["L4-L5"])
 
 
 def test_names_of_neighbours_keep_their_distance(view):
@@ -134,7 +135,7 @@ def test_figures_carry_no_clock_and_are_the_same_again(view):
 
 def test_rejected_transients_are_marked(view):
     level, _ = curves_of(view, "L1-L2")
-    figure = figures.quality_figure(level, view.signals.levels["L1-L2"])
+    figure = quality_strip.quality_figure(level, view.signals.levels["L1-L2"])
     crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
     assert crosses[0].get_xdata().tolist() == [4, 18]
 
@@ -142,8 +143,10 @@ def test_rejected_transients_are_marked(view):
 def test_a_scan_without_transients_shows_no_empty_box(build):
     view = view_of(build.report([build.level("L4-L5", build.healthy, transients=1)]))
     level = view.results.levels[0]
-    assert len(figures.quality_figure(level, view.signals.levels["L4-L5"]).axes) == 1
-    assert "Averaged on the scanner" in figures.quality_alt(level, view.signals.levels["L4-L5"])
+    assert len(quality_strip.quality_figure(level, view.signals.levels["L4-L5"]).axes) == 1
+    assert "Averaged on the scanner" in quality_strip.quality_alt(
+        level, view.signals.levels["L4-L5"]
+    )
 
 
 def test_the_overview_names_every_level(view):
@@ -174,3 +177,26 @@ def test_coloured_words_have_contrast(colour):
     linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     assert 1.05 / (luminance + 0.05) >= 4.5
+
+
+def test_negative_components_keep_to_their_room(view):
+    level, curves = curves_of(view, "L4-L5")
+    turned = replace(curves, components=-2 * curves.components)
+    for shown in (curves, turned):
+        axes = figures.spectrum_figure(level, shown, shown.top).axes[0]
+        bottom, _ = axes.get_ylim()
+        first = [line for line in axes.lines if line.get_label().startswith("_")]
+        assert min(np.min(line.get_ydata()) for line in first) >= bottom
+
+
+@pytest.mark.parametrize("foot", ["short", "a long line of words " * 14])
+def test_the_lines_of_a_picture_that_stands_alone_stay_on_it(view, foot):
+    level, curves = curves_of(view, "L4-L5")
+    figure = figures.spectrum_figure(level, curves, curves.top, head="L4-L5", foot=foot)
+    figure.canvas.draw()
+    axes = figure.axes[0].get_tightbbox()
+    for text in figure.texts:
+        box = text.get_window_extent()
+        assert figure.bbox.x0 <= box.x0
+        assert box.x1 <= figure.bbox.x1
+        assert box.y1 <= axes.y0 + 1 or box.y0 >= axes.y1 - 1  # below or above the axes

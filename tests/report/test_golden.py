@@ -13,7 +13,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 
-from mrs_disc.report import figures
+from mrs_disc.report import figures, quality_strip
 from mrs_disc.report.content import View
 from mrs_disc.report.overview import overview_figure
 from mrs_disc.report.results import results_from
@@ -46,7 +46,7 @@ def drawn(view, name):
     level = next(v for v in view.results.levels if v.key == key)
     signals = view.signals.levels[key]
     if kind == "quality":
-        return figures.quality_figure(level, signals)
+        return quality_strip.quality_figure(level, signals)
     curves = figures.spectra(level, signals)
     top = figures.spectra(view.results.levels[0], view.signals.levels["L1-L2"]).top
     return figures.spectrum_figure(level, curves, top)
