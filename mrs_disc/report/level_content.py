@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -402,10 +403,26 @@ def factor_rows(level: Level) -> list[tuple[str, str]]:
     return list(_flatten("", level.quantification.factors))
 
 
+UNIT_ENDINGS = {"_s": "s", "_hz": "Hz", "_ppm": "ppm", "_mm": "mm", "_ms": "ms", "_mhz": "MHz"}
+
+
+def key_words(key: str) -> str:
+    """Return a key of the record as a person writes it.
+
+    >>> key_words("t1_s"), key_words("disc_alone_low"), key_words("log(acidity/structure)")
+    ('T1 (s)', 'disc alone low', 'log(acidity/structure)')
+    """
+    for ending, unit in UNIT_ENDINGS.items():
+        if key.endswith(ending):
+            key = f"{key.removesuffix(ending)} ({unit})"
+            break
+    return re.sub(r"\bt([12])\b", r"T\1", key.replace("_", " "))
+
+
 def _flatten(prefix: str, value: Any) -> Iterable[tuple[str, str]]:
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _flatten(f"{prefix} {key}".strip(), inner)
+            yield from _flatten(f"{prefix} {key_words(key)}".strip(), inner)
     elif isinstance(value, list | tuple):
         yield prefix, ", ".join(_scalar(v) for v in value)
     elif value is not None:
