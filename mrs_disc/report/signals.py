@@ -224,9 +224,12 @@ def _members(path: Path, content: bytes) -> dict[str, NDArray[Any]]:
                 with archive.open(member) as stream:
                     array = np.lib.format.read_array(stream, allow_pickle=False)
                 arrays[member.filename.removesuffix(".npy")] = array
+    except ReadError:  # said already, and a ValueError too
+        raise
     except _DAMAGED as error:
         kind = type(error).__name__
-        raise ReadError(path, f"is damaged ({kind}); analyse the study again") from None
+        words = f"is not a readable signals file ({kind}); analyse the study again"
+        raise ReadError(path, words) from None
     return arrays
 
 
