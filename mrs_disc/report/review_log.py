@@ -76,6 +76,8 @@ class Act(BaseModel):
     comment: str = ""
     morphology: MorphologyPart | None = None
     concordance: str | None = None
+    other_runs: dict[str, str] = Field(default_factory=dict)
+    """Of morphology, which belongs to the disc: its other runs, each with its concordance."""
     impression: str = ""
 
     @property
@@ -242,8 +244,12 @@ def review_of(log: ReviewLog, results_sha256: str) -> Review:
     current = [act for act in log.acts if act.results_sha256 == results_sha256]
     levels: dict[str, LevelReview] = {}
     for act in current:
-        if act.act != "sign":
-            levels[act.key] = _after(levels.get(act.key, LevelReview()), act)
+        if act.act == "sign":
+            continue
+        levels[act.key] = _after(levels.get(act.key, LevelReview()), act)
+        for key, words in act.other_runs.items():
+            same = act.model_copy(update={"concordance": words})
+            levels[key] = _after(levels.get(key, LevelReview()), same)
     status, words, signature = _status(log, current)
     return Review(
         status=status,
@@ -262,14 +268,15 @@ def review_of(log: ReviewLog, results_sha256: str) -> Review:
 def _after(before: LevelReview, act: Act) -> LevelReview:
     """Return a level's review after one more act on it; a decision and morphology stand apart."""
     decided = act if act.act == "level" else None
+    speaker = act if decided or before.decision is None else before  # who decided, not who edited
     morphology = act.morphology.model_dump() if act.morphology else before.morphology
     return LevelReview(
         decision=decided.decision if decided else before.decision,
         verdict=decided.verdict if decided else before.verdict,
         reason=harmless(decided.reason) if decided else before.reason,
         comment=harmless(decided.comment) if decided else before.comment,
-        reviewer=harmless(act.reviewer),
-        time=act.time,
+        reviewer=harmless(speaker.reviewer),
+        time=speaker.time,
         morphology=morphology,
         concordance=act.concordance if act.concordance is not None else before.concordance,
     )

@@ -29,6 +29,7 @@ from mrs_disc.data import (
     Quantity,
 )
 from mrs_disc.errors import InputError
+from mrs_disc.report.results import level_key
 from mrs_disc.report.review_log import Act, Decision, ReviewLog, review_of, reviewed
 from mrs_disc.report.schema import Digest, Level, Verdict, results_of
 from mrs_disc.schema import StrictModel
@@ -198,7 +199,9 @@ def fields_of(
             "comment": act.comment,
         }
     elif isinstance(act, MorphologySent):
-        fields |= {"morphology": act.morphology}
+        keys = (level_key(e["level"], e["run"]) for e in record["levels"] if e["level"] == level)
+        others = {key: "" for key in keys if key != level_key(level, run)}
+        fields |= {"morphology": act.morphology} | ({"other_runs": others} if others else {})
     elif any(a.act == "sign" and a.results_sha256 == results_sha256 for a in log.acts[-1:]):
         raise InputError("this result is signed already, and nothing was changed since")
     draft = Act.model_validate(
@@ -206,13 +209,15 @@ def fields_of(
     )
     levels, completeness = levels_after(record, replace(log, acts=(*log.acts, draft)), draft)
     if fields.get("level"):
-        mine = next(r for r in levels if (r.level, r.run) == (fields["level"], fields["run"]))
-        fields["concordance"] = mine.concordance
-    words = impression(levels, completeness)
+        words = {level_key(r.level, r.run): r.concordance for r in levels}
+        fields["concordance"] = words[draft.key]
+        if draft.other_runs:
+            fields["other_runs"] = {key: words[key] for key in draft.other_runs}
+    text = impression(levels, completeness)
     if act.act == "sign":
         # without the name: its full stops would end sentences, and the status line has it
-        words = words.replace(PRELIMINARY, f"reviewed and signed on {time[:10]}")
-    return fields | {"impression": words}
+        text = text.replace(PRELIMINARY, f"reviewed and signed on {time[:10]}")
+    return fields | {"impression": text}
 
 
 def _level_of(key: str) -> tuple[str, int]:

@@ -73,7 +73,9 @@ def _row(level: Level, results: Results, review: Review) -> dict[str, Any]:
     """Return a level's line in the overview."""
     decided = review.level(level.level, level.run)
     row: dict[str, Any] = clean(summary_row(level, results), 400)
+    runs = [other for other in results.levels if other.level == level.level]
     return row | {
+        "counts": len(runs) > 1 and results.best[level.level].key == level.key,
         "key": level.key,
         "title": level.title,
         "measured": level.measured,
@@ -174,6 +176,7 @@ def panel(
     arrays = signals.levels.get(level.key)
     base: dict[str, Any] = {
         "key": level.key,
+        "level": level.level,
         "title": level.title,
         "measured": level.measured,
         "drawn": level.measured and arrays is not None,

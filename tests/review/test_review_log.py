@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrs_disc.errors import InputError, OutputError
+from mrs_disc.report.results import canonical_json
 from mrs_disc.report.review_log import (
     LOG_NAME,
     START,
@@ -249,6 +250,31 @@ def test_morphology_changes_concordance_and_impression_at_once(folder):
     changed = next(v for v in after["levels"] if v["level"] == level["level"])
     assert changed["morphology"]["pfirrmann"] == 5
     assert changed["concordance"].startswith("Pfirrmann V, Modic 1, high-intensity zone: ")
+
+
+def test_a_decision_stays_with_who_made_it(folder):
+    act(folder, act="level", key="L4-L5", decision="accept")
+    act(folder, act="morphology", key="L4-L5", pfirrmann=4, reviewer="CD")
+    assert read_review(folder).level("L4-L5", 1).words == "accepted by AB"
+    act(folder, act="level", key="L4-L5", decision="unsure", reason="baseline", reviewer="CD")
+    assert read_review(folder).level("L4-L5", 1).words == "CD is unsure: baseline"
+
+
+def test_morphology_belongs_to_the_disc_and_so_to_all_its_runs(folder):
+    record = record_of(folder)
+    again = next(v for v in record["levels"] if v["level"] == "L4-L5") | {"run": 2}
+    record["levels"].append(again)
+    (folder / "results.json").write_bytes(canonical_json(record))
+    act(folder, act="level", key="L4-L5", decision="reject", reason="low signal")
+    act(folder, act="morphology", key="L4-L5_run-2", pfirrmann=5, modic=1)
+    after = reviewed(record, read_review(folder))
+    first, second = (v for v in after["levels"] if v["level"] == "L4-L5")
+    assert first["morphology"] == second["morphology"]
+    assert first["morphology"]["pfirrmann"] == 5
+    assert first["concordance"].startswith("Pfirrmann V, Modic 1")
+    assert first["concordance"].endswith("not assessable")  # rejected
+    assert first["review"]["decision"] == "reject"
+    assert second["review"]["decision"] is None
 
 
 def test_a_verdict_may_be_overruled_with_a_reason(folder):

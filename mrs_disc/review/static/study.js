@@ -318,18 +318,33 @@ function morphologyOf(form) {
 all("form.morphologic").forEach((form) => {
   const error = form.querySelector(".form-error");
   const complain = (words) => (error.textContent = words);
-  form.addEventListener("change", async () => {
-    const query = new URLSearchParams();
-    Object.entries(morphologyOf(form)).forEach(([name, value]) => query.set(name, JSON.stringify(value)));
-    const { ok, answer } = await get(`${base}/concordance/${form.dataset.key}?${query}`);
-    if (ok) $(`concordance-${form.dataset.key}`).textContent = `${answer.concordance} (not saved yet)`;
-    else complain(answer.error);
+  form.addEventListener("change", async (event) => {
+    followDisc(form, event.target);
+    await foretell(form, complain);
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     act({ act: "morphology", key: form.dataset.key, ...morphologyOf(form) }, `Morphology of ${titleOf(form)}`, complain);
   });
 });
+
+/** Show how a level would agree with the morphology in its form. */
+async function foretell(form, complain) {
+  const query = new URLSearchParams();
+  Object.entries(morphologyOf(form)).forEach(([name, value]) => query.set(name, JSON.stringify(value)));
+  const { ok, answer } = await get(`${base}/concordance/${form.dataset.key}?${query}`);
+  if (ok) $(`concordance-${form.dataset.key}`).textContent = `${answer.concordance} (not saved yet)`;
+  else complain(answer.error);
+}
+
+/** Morphology belongs to the disc: a field of one run is that of its other runs. */
+function followDisc(form, field) {
+  all(`form.morphologic[data-level="${form.dataset.level}"]`).forEach((other) => {
+    if (other === form) return;
+    other.elements[field.name].value = field.value;
+    foretell(other, (words) => (other.querySelector(".form-error").textContent = words));
+  });
+}
 
 // -------------------------------------------------------------------- signature
 
