@@ -156,6 +156,8 @@ def test_a_study_is_read_and_signed_by_keyboard_alone(serve, dataset, browser):
     assert "L4-L5 indeterminate (rejected by the reviewer" in browser.one("#summary").text
     details = browser.one(".details[data-key='L4-L5']").text
     assert "Score of L4-L5: indeterminate\nrejected by the reviewer: fit does" in details
+    voxel = browser.one(".voxel[data-key='L4-L5']").get_attribute("class")
+    assert voxel == "voxel indeterminate rejected current"
 
     browser.press("2", "m", "I", Keys.TAB, "2")
     text = "#concordance-L3-L4"
@@ -173,6 +175,11 @@ def test_a_study_is_read_and_signed_by_keyboard_alone(serve, dataset, browser):
     assert browser.one("#open-sign").text == "Final report…"
     review = read_review(dataset / "sub-02")
     assert (review.signed, review.signed_by, review.n_acts) == (True, "Ä. B.", 4)
+
+    browser.press(Keys.ESCAPE, "i")
+    browser.until(lambda: browser.all("#found"))
+    assert "rejected" in browser.one("#found").text
+    assert "signed" in browser.one("#found").text
     assert browser.severe() == []
 
 
@@ -225,6 +232,11 @@ def test_the_spectrum_zooms_reads_and_compares(serve, folder, browser):
     browser.press("]", "]")
     browser.until(lambda: browser.drawn == "L5-S1:1:magnitude:2")
     assert "no number changes" in browser.one("#scale").text
+    browser.press("l", "LAC", Keys.ESCAPE)  # typed into the choice of lines
+    low, high = browser.range
+    assert (low + high) / 2 == pytest.approx(1.31, abs=0.03)
+    assert high - low == pytest.approx(0.7)
+
     browser.press("1")
     assert "not measured" in browser.one(".panel[data-key='L2-L3']").text
     assert not browser.one("#drawing").is_displayed()

@@ -1,12 +1,13 @@
 // The list of studies by keyboard.
-import { onKeys } from "./page.js";
+import { onKeys, recall } from "./page.js";
 
 const links = () => [...document.querySelectorAll("a.open")];
 
 function move(step) {
   const all = links();
   if (!all.length) return;
-  const here = all.indexOf(document.activeElement);
+  let here = all.indexOf(document.activeElement);
+  if (here < 0 && document.activeElement !== search) here = all.findIndex((link) => link.textContent === recall("study"));
   const next = here < 0 ? (step > 0 ? 0 : all.length - 1) : here + step;
   all[Math.min(Math.max(next, 0), all.length - 1)].focus();
 }

@@ -1,4 +1,4 @@
-// What both pages share: JSON requests, the stop button, single keys.
+// What both pages share: JSON requests, the stop button, single keys, what this browser remembers.
 
 export async function send(address, body) {
   let response;
@@ -24,6 +24,22 @@ async function answerOf(response) {
     return await response.json();
   } catch {
     return { error: `The server answered ${response.status}.` };
+  }
+}
+
+export function recall(name) {
+  try {
+    return localStorage.getItem(`mrs-disc ${name}`) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+export function remember(name, value) {
+  try {
+    localStorage.setItem(`mrs-disc ${name}`, value);
+  } catch {
+    // A browser that keeps nothing asks again next time.
   }
 }
 

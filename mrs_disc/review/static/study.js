@@ -1,5 +1,5 @@
 // The study page: choice of level, spectrum controls, decisions, morphology, signature.
-import { get, onKeys, send } from "./page.js";
+import { get, onKeys, recall, remember, send } from "./page.js";
 import { Spectrum } from "./spectrum.js";
 
 const $ = (id) => document.getElementById(id);
@@ -161,21 +161,7 @@ reviewer.addEventListener("keydown", (event) => {
   if (event.key === "Enter") actions.v();
 });
 
-function recall(name) {
-  try {
-    return localStorage.getItem(`mrs-disc ${name}`) ?? "";
-  } catch {
-    return "";
-  }
-}
-
-function remember(name, value) {
-  try {
-    localStorage.setItem(`mrs-disc ${name}`, value);
-  } catch {
-    // A browser that keeps nothing asks again next time.
-  }
-}
+remember("study", study); // the list goes on from here
 
 const windows = "BroadcastChannel" in window ? new BroadcastChannel("mrs-disc review") : null;
 
@@ -432,6 +418,7 @@ const actions = {
   "]": () => broaden(0.5),
   j: () => $("after")?.click(),
   k: () => $("before")?.click(),
+  i: () => $("back")?.click(),
   "?": () => $("keys").showModal(),
 };
 keys.slice(0, 9).forEach((key, n) => (actions[n + 1] = () => goTo(key)));
