@@ -270,7 +270,7 @@ def test_a_saved_act_is_on_the_page_in_the_summary_and_in_the_log(app_of, folder
         text = opened.get(address).text
         assert "rejected by AB: motion or drift" in text
         assert "ünï 😀" in text
-        assert "L4-L5 indeterminate (rejected by the reviewer: motion or drift)" in text
+        assert "L4-L5</span> indeterminate (rejected by the reviewer: motion or drift)" in text
         assert "Score of L4-L5: indeterminate</h2>" in text
         assert "<li>rejected by the reviewer: motion or drift</li>" in text
 

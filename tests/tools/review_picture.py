@@ -6,6 +6,7 @@ and its driver.
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -20,7 +22,9 @@ from selenium.webdriver.common.keys import Keys
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / ".github" / "pictures" / "review.png"
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--window-size=1280,1350")
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync")
+SIZE = {"width": 1280, "height": 1400, "deviceScaleFactor": 1, "mobile": False}
+COLOURS = 256
 
 
 def main() -> None:
@@ -56,18 +60,18 @@ def photograph(address: str) -> None:
     try:
         dark = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", dark)
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", SIZE)
         browser.get(address)
         time.sleep(2)
-        browser.find_element(By.ID, "reviewer").send_keys("A. Reader" + Keys.TAB)
-        browser.execute_script("document.activeElement.blur()")
-        body = browser.find_element(By.TAG_NAME, "body")
-        body.send_keys("x")
-        body.send_keys("a")
-        time.sleep(1)
-        overlay = "document.querySelector('[name=overlay][value=L2-L3]').click()"
-        browser.execute_script(overlay)
-        time.sleep(1)
-        browser.save_screenshot(str(OUT))
+        browser.find_element(By.ID, "reviewer").send_keys("A. Reader", Keys.ENTER)
+        for key in ("x", "a"):
+            browser.switch_to.active_element.send_keys(key)
+        browser.find_element(By.CSS_SELECTOR, "[name=overlay][value=L3-L4]").click()
+        browser.execute_script("document.activeElement.blur(); scrollTo(0, 0)")
+        time.sleep(9)  # what was saved is told for eight seconds
+        picture = Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("RGB")
+        octree = Image.Quantize.FASTOCTREE  # keeps colours that are rare, as thin lines are
+        picture.quantize(COLOURS, octree, dither=Image.Dither.NONE).save(OUT, optimize=True)
     finally:
         browser.quit()
 

@@ -426,5 +426,6 @@ onKeys(actions, () => $("keys-on").checked);
 
 $("message").tabIndex = -1;
 const asked = decodeURIComponent(location.hash.slice(1));
-const painful = document.querySelector("tr.likely .go")?.dataset.key;
-choose(keys.includes(asked) ? asked : (painful ?? drawn[0] ?? keys[0]));
+const scored = all("tr[data-score]").filter((row) => row.dataset.score && drawn.includes(row.dataset.level));
+scored.sort((a, b) => b.dataset.score - a.dataset.score); // the highest first, as in the list
+choose(keys.includes(asked) ? asked : (scored[0]?.dataset.level ?? drawn[0] ?? keys[0]));
