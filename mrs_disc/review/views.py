@@ -22,7 +22,14 @@ from mrs_disc.report.level_content import (
 from mrs_disc.report.review_log import DECISION_SHAPE, STATUS_SHAPE, Act, LevelReview, Review
 from mrs_disc.report.schema import Level, Results
 from mrs_disc.report.signals import LevelSignals, Signals
-from mrs_disc.report.words import clean, component_word, harmless, rounded
+from mrs_disc.report.words import (
+    LABEL_SHAPE,
+    VERDICT_SHAPE,
+    clean,
+    component_word,
+    harmless,
+    rounded,
+)
 from mrs_disc.review.acts import HEIGHT_LOSSES, HERNIATIONS, REASONS
 from mrs_disc.review.spectra import in_words
 from mrs_disc.review.studies import LoadedStudy
@@ -272,6 +279,9 @@ def anatomy(results: Results, signals: Signals) -> dict[str, Any] | None:
                 "key": level.key,
                 "title": level.level,
                 "kind": level.score.label.split()[0] if level.score else "failed",
+                "rejected": level.review is not None and level.review.decision == "reject",
+                "label": level.score.label if level.score else "not measured",
+                "shape": LABEL_SHAPE[level.score.label] if level.score else VERDICT_SHAPE["failed"],
                 "points": " ".join(f"{a:.1f},{b:.1f}" for a, b in corners),
                 "x": round(float(corners[:, 0].max()) + 3, 1),
                 "y": round(float(corners[:, 1].mean()) + 3, 1),

@@ -232,6 +232,9 @@ function follow() {
   all("tr[data-level]").forEach((row) =>
     all(".voxel").forEach((voxel) => {
       if (voxel.dataset.key !== row.dataset.level) return;
+      const { label, shape } = row.dataset;
+      voxel.setAttribute("aria-label", `Voxel of ${voxel.dataset.title}: ${label}`);
+      voxel.querySelector("text").textContent = `${shape} ${voxel.dataset.title}`;
       voxel.setAttribute("class", `voxel ${row.dataset.kind}${row.dataset.level === level ? " current" : ""}`);
     }),
   );
