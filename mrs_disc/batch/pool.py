@@ -36,6 +36,10 @@ ONE_THREAD = (
 TASKS_PER_WORKER = 500
 """A worker is replaced after so many tasks, so that nothing a library keeps can add up."""
 _STARTS_IN_VAIN = 3
+_DIED = (
+    "the worker process died twice on this study, the second time alone: a library broke, it was "
+    "killed from outside, or the machine's memory was used up"
+)
 _TICK_S = 0.5
 
 TaskT = TypeVar("TaskT")
@@ -108,7 +112,7 @@ class Pool(Generic[TaskT, ReplyT]):
                 again: list[TaskT] = []
                 yield from self._pass(iter([task]), 1, again)
                 for dead in again:
-                    yield dead, Lost("crashed", "the worker process died twice on this study")
+                    yield dead, Lost("crashed", _DIED)
         finally:
             self._kill()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from mrs_disc import __version__
 from mrs_disc.cli import complete
 from mrs_disc.cli.batch import MEMORY_LIMIT_GB, TIME_LIMIT_S, cpu_count, run
 from mrs_disc.cli.collect import collect
@@ -62,6 +63,7 @@ def repeated(words: list[str]) -> list[str]:
     metavar="LABEL...",
     help="Only these participants, with or without sub-.",
 )
+@click.version_option(__version__, "-v", "--version", message="mrs_disc %(version)s")
 @click.option(
     "-r",
     "--recipe",

@@ -26,6 +26,7 @@ from mrs_disc.io.scan import (
     digest,
     head,
     known_sequence,
+    number,
     read_only,
     seconds,
     whole,
@@ -130,7 +131,8 @@ def _frames(path: Path, revision: float) -> Scan:
             date=digest(_text(header.rhr_rh_scan_date)),
         ),
     )
-    return _water_apart(scan, int(header.rhr_rh_user19))
+    n_water = number(header.rhr_rh_user19)  # what is no number names no frames
+    return _water_apart(scan, 0 if n_water is None else int(min(n_water, scan.n_transients)))
 
 
 def _text(value: bytes) -> str:

@@ -114,11 +114,16 @@ def find_studies(dataset: str | os.PathLike[str]) -> list[StudyPath]:
 
 def _bids_studies(dataset: Path) -> Iterator[StudyPath]:
     for subject in bids.subjects(dataset):
-        if (subject / "mrs").is_dir():
+        if _holds_spectra(subject):
             yield StudyPath(path=subject, participant_id=subject.name)
         for session in bids.sessions(subject):
-            if (session / "mrs").is_dir():
+            if _holds_spectra(session):
                 yield StudyPath(path=session, participant_id=subject.name, session_id=session.name)
+
+
+def _holds_spectra(folder: Path) -> bool:
+    """Say whether a subject or session has spectra: of BIDS, or a scanner's with a study.toml."""
+    return (folder / "mrs").is_dir() or (folder / study_toml.FILE_NAME).is_file()
 
 
 def _folder_studies(dataset: Path) -> Iterator[StudyPath]:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrs_disc.batch.plan import find_tasks, parse_shard, shard_of
+from mrs_disc.cli import run
 from mrs_disc.errors import InputError
 
 
@@ -35,6 +36,12 @@ def test_shards_are_of_like_size():
 def test_a_wrong_shard_is_refused(text):
     with pytest.raises(InputError, match="I/N expected"):
         parse_shard(text)
+
+
+def test_subjects_in_scanner_files_are_studies_as_they_are_simulated(tmp_path):
+    words = ["simulate", "-o", str(tmp_path / "data"), "--as", "sdat", "--subjects", "2"]
+    assert run([*words, "--levels", "L4-L5"]) == 0
+    assert [task.key for task in find_tasks(tmp_path / "data")] == ["sub-01", "sub-02"]
 
 
 def test_participants_are_found_with_and_without_prefix(simulated):

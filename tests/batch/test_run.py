@@ -99,6 +99,31 @@ def test_bytes_depend_neither_on_jobs_nor_on_hash_seed_locale_or_time_zone(
             assert ours[name] == theirs[name], name
 
 
+def test_bytes_do_not_depend_on_the_order_in_which_a_folder_is_listed(simulated, tmp_path):
+    """`os.listdir` and `os.scandir` turned round, as another file system would list."""
+    words = ["simulate", "-o", str(tmp_path / "sdat"), "--as", "dicom", "--levels", "L4-L5"]
+    assert run(words) == 0
+    program = (
+        "import contextlib, os, sys\n"
+        "sys.path.insert(0, sys.argv.pop(1))\n"
+        "listdir, scandir = os.listdir, os.scandir\n"
+        "os.listdir = lambda *a: listdir(*a)[::-1]\n"
+        "@contextlib.contextmanager\n"
+        "def turned(*a):\n"
+        "    with scandir(*a) as entries: yield iter(list(entries)[::-1])\n"
+        "os.scandir = turned\n"
+        "from mrs_disc.cli import main\n"
+        "main()\n"
+    )
+    for study in (simulated / "sub-01", tmp_path / "sdat" / "sub-01"):
+        out = {word: tmp_path / f"{study.parent.name} {word}" for word in ("usual", "turned")}
+        assert run(["analyze", str(study), "-o", str(out["usual"]), "--format", "json"]) == 0
+        words = ("analyze", study, "-o", out["turned"], "--format", "json")
+        python = [sys.executable, "-c", program, ROOT, *words]
+        subprocess.run(python, check=True, capture_output=True)
+        assert content(out["usual"]) == content(out["turned"])
+
+
 def test_shards_of_one_dataset_join_to_the_whole(simulated, once, tmp_path, capsys):
     out = tmp_path / "shards"
     for n in (3, 1, 2):

@@ -234,3 +234,20 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
         read_scan(pipe)
     with pytest.raises(ReadError, match="no spectrum"):
         draft_study(tmp_path)
+
+
+@pytest.mark.parametrize("count", [float("nan"), float("inf"), -1e30])
+def test_water_frames_that_are_counted_by_no_number(build, spectrum, protocol, tmp_path, count):
+    """As a mutant said it."""
+    import ctypes
+    import struct
+
+    from spec2nii.GE.ge_hdr_fields import get_pfile_hdr_fields
+
+    fields = {"_pack_": 1, "_fields_": get_pfile_hdr_fields(np.float32(24))}
+    header = type("Header", (ctypes.LittleEndianStructure,), fields)
+    path = build("ge-pfile:24")(tmp_path, spectrum(3), protocol)
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<f", content, header.rhr_rh_user19.offset, count)
+    path.write_bytes(content)
+    assert read_scan(path).n_points == 512
