@@ -16,6 +16,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from mrs_disc.errors import InputError
 from mrs_disc.typing import ComplexArray, FloatArray
 
+MOST = 1e60
+"""Largest magnitude of a point: no measurement comes near, and fourth powers stay finite."""
+
 
 def complex_array(signal: ArrayLike, name: str, *shapes: int, finite: bool = True) -> ComplexArray:
     """Return the signal as a complex array, or say in one line what is wrong with it.
@@ -39,7 +42,8 @@ def complex_array(signal: ArrayLike, name: str, *shapes: int, finite: bool = Tru
     Raises
     ------
     InputError
-        If the signal is not numeric, empty, of another number of axes, not finite, or all zero.
+        If the signal is not numeric, empty, of another number of axes, not finite, beyond
+        `MOST`, or all zero.
     """
     array: NDArray[Any] = np.asarray(signal)
     if array.dtype.kind not in "buifc":
@@ -51,11 +55,19 @@ def complex_array(signal: ArrayLike, name: str, *shapes: int, finite: bool = Tru
         raise InputError(f"{name} has {array.ndim} axes, {wanted} expected")
     if array.size == 0:
         raise InputError(f"{name} is empty: shape {array.shape}")
+    if array.dtype == np.complex128 and _is_beyond(array):
+        raise InputError(f"{name} has points beyond {MOST:g}, which nothing measured can be")
     if finite and not is_finite(array):
         raise InputError(f"{name} has points that are not finite numbers (NaN or infinity)")
     if finite and not array.any():
         raise InputError(f"{name} is zero throughout")
     return array
+
+
+def _is_beyond(array: ComplexArray) -> bool:
+    """Tell whether a finite point is larger than `MOST`."""
+    beyond = (np.abs(array.real) > MOST) | (np.abs(array.imag) > MOST)
+    return bool(beyond.any()) and bool(np.isfinite(array[beyond]).any())
 
 
 def is_finite(array: ComplexArray) -> bool:

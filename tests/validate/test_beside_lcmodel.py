@@ -4,8 +4,8 @@ LCModel's own basis (Philips PRESS, 35 ms) is not public beside its result. In i
 basis of the fitting challenge (ideal PRESS, 30 ms, 123.26 MHz), stretched to the field of the data,
 with the metabolites that LCModel's non-negative solution kept. What is left different: the lines of
 phosphoethanolamine under those of choline, which LCModel gives two thirds of creatine, several
-times what brain holds: half as much area as choline has at 3.2 ppm. All that lies there agrees within
-10 %, choline alone within 25 %.
+times what brain holds: half as much area as choline has at 3.2 ppm. All that lies there agrees
+within 10 %, choline alone within 25 %.
 """
 
 from __future__ import annotations
