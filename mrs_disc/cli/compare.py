@@ -136,32 +136,21 @@ def _point(quantity: Quantity | None) -> tuple[float | None, float | None, float
     return quantity.value, low, high
 
 
-def _number(value: float, sign: str = "") -> str:
-    return format(value, f"{sign}.3g").replace("-", "\N{MINUS SIGN}")
-
-
-def _text(quantity: Quantity | None) -> str:
-    if quantity is None:
-        return "–"
-    if quantity.limit is not None and quantity.high is not None:
-        return f"< {_number(quantity.high)}"
-    if quantity.value is None:
-        return "–"
-    if quantity.low is None or quantity.high is None:
-        return _number(quantity.value)
-    return f"{_number(quantity.value)} ({_number(quantity.low)} to {_number(quantity.high)})"
-
-
 def _row(change: Change) -> dict[str, Any]:
+    from mrs_disc.report.course import change_words, value_words
+
     text = change.reason
     if change.difference is not None:
-        text = _number(change.difference, "+")
-        if change.low is not None and change.high is not None:
-            text += f" ({_number(change.low, '+')} to {_number(change.high, '+')})"
+        text = change_words(change.difference, change.low, change.high)
+    seen = [v for v in change.values if v is not None]
     return {
         "level": change.level,
         "quantity": change.quantity,
-        "values": [_text(v) for v in change.values],
+        "unit": next((v.unit for v in seen if v.unit and v.unit != "ratio of areas"), ""),
+        "values": [
+            "–" if v is None else value_words(v.value, v.low, v.high, v.limit)
+            for v in change.values
+        ],
         "change": text,
         "beyond": change.beyond_error,
     }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mrs_disc.constants import RESEARCH_USE
+from mrs_disc.report.words import decimals, harmless, interval, rounded
 
 WIDTH, HEIGHT, LEFT, TOP = 640, 280, 60, 16
 _COLOURS = ("#1b4f8f", "#9a1b1b", "#2e6b2e", "#8a5a00", "#5b3a8c", "#00666e", "#7a2f5c")
@@ -52,30 +54,60 @@ def course_html(
     quantity : str
         What the chart shows.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from mrs_disc.report.html import rendered  # here, so that the command's help stays quick
 
-    environment = Environment(
-        loader=PackageLoader("mrs_disc.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-    )
-    return (
-        environment.get_template("course.html.j2")
-        .render(
-            names=names,
-            changes=changes,
-            repeatability=repeatability,
-            notes=notes,
-            drawing=_drawing(chart, len(names)),
-            quantity=quantity,
-            notice=RESEARCH_USE,
-            width=WIDTH,
-            height=HEIGHT,
-            left=LEFT,
-            top=TOP,
-        )
-        .encode("utf-8")
-    )
+    return rendered(
+        "course.html.j2",
+        names=[harmless(name, 120) for name in names],
+        changes=changes,
+        repeatability=repeatability,
+        notes=[harmless(note, 600) for note in notes],
+        drawing=_drawing(chart, len(names)),
+        quantity=quantity,
+        notice=RESEARCH_USE,
+        width=WIDTH,
+        height=HEIGHT,
+        left=LEFT,
+        top=TOP,
+    ).encode("utf-8")
+
+
+def value_words(
+    value: float | None, low: float | None, high: float | None, limit: str | None = None
+) -> str:
+    """Return a value with its 95 % interval; digits follow the interval.
+
+    >>> value_words(-0.0696, -0.493, 0.354), value_words(0.05, 0, 0.489, "upper")
+    ('−0.07 (−0.49 to 0.35)', '< 0.49')
+    """
+    spread = None if low is None or high is None else (high - low) / 4
+    if limit is not None and high is not None:
+        return f"< {rounded(high, decimals(abs(high) / 4, high))}"
+    if value is None:
+        return "–"
+    places = decimals(spread, value)
+    text = rounded(value, places)
+    return text if spread is None else f"{text} ({interval(low, high, places)})"
+
+
+def change_words(difference: float, low: float | None, high: float | None) -> str:
+    """Return a change with its sign and 95 % interval.
+
+    >>> change_words(36.8, -8.57, 87.1)
+    '+37 (−9 to +87)'
+    """
+    spread = None if low is None or high is None else (high - low) / 4
+    places = decimals(spread, difference)
+    # the leading digit of an interval's end may be all that tells it from zero
+    if spread is not None and low is not None and high is not None and low * high > 0:
+        places = max(places, decimals(min(abs(low), abs(high))))
+
+    def signed(value: float) -> str:
+        text = rounded(value, places)
+        return text if text.startswith("\N{MINUS SIGN}") or not value else f"+{text}"
+
+    ends = f" ({signed(low)} to {signed(high)})" if low is not None and high is not None else ""
+    return signed(difference) + ends
 
 
 def _drawing(chart: Mapping[str, Sequence[Point | None]], count: int) -> dict[str, Any] | None:
@@ -115,10 +147,25 @@ def _drawing(chart: Mapping[str, Sequence[Point | None]], count: int) -> dict[st
                     "colour": _COLOURS[n % len(_COLOURS)],
                 }
             )
-    levels = [low, low + span / 2, low + span]
-    ticks = [{"y": y(v), "text": f"{v:.2f}".replace("-", "\N{MINUS SIGN}")} for v in levels]
+    ticks = [
+        {"y": y(v), "text": f"{v:g}".replace("-", "\N{MINUS SIGN}")}
+        for v in _round_numbers(low, high)
+    ]
     places = [_x(k, count, right) for k in range(count)]
     return {"series": series, "ticks": ticks, "places": places, "bottom": bottom, "right": right}
+
+
+def _round_numbers(low: float, high: float) -> list[float]:
+    """Return three to six round numbers between two ends.
+
+    >>> _round_numbers(-1.36, 0.8)
+    [-1.0, -0.5, 0.0, 0.5]
+    """
+    power = 10.0 ** math.floor(math.log10(high - low))
+    steps = (s * power for s in (1.0, 0.5, 0.2, 0.1))
+    step = next(s for s in steps if math.floor(high / s) - math.ceil(low / s) >= 2)
+    inside = range(math.ceil(low / step), math.floor(high / step) + 1)
+    return [round(k * step, 12) for k in inside]
 
 
 def _x(index: int, count: int, right: float) -> float:

@@ -25,13 +25,18 @@ def render(view: View) -> dict[str, bytes]:
 
 def page(content: dict[str, Any]) -> str:
     """Return the page of a report's content."""
+    return rendered("report.html.j2", c=content)
+
+
+def rendered(template: str, **content: Any) -> str:
+    """Return a page of the package's templates in the report's style, with its strict policy."""
     css = _resource("report.css")
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    return _template().render(c=content, css=Markup(css), policy=policy)
+    return _template(template).render(**content, css=Markup(css), policy=policy)
 
 
 def data_uri(svg: str) -> Markup:
@@ -44,8 +49,8 @@ def unbroken(text: str) -> Markup:
     return Markup(_LEVEL.sub(r'<span class="level">\g<0></span>', str(escape(text))))
 
 
-@lru_cache(maxsize=1)
-def _template() -> jinja2.Template:
+@lru_cache(maxsize=4)
+def _template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True,
         trim_blocks=True,
@@ -54,7 +59,7 @@ def _template() -> jinja2.Template:
     )
     environment.filters["uri"] = data_uri
     environment.filters["unbroken"] = unbroken
-    return environment.from_string(_resource("report.html.j2"))
+    return environment.from_string(_resource(name))
 
 
 @lru_cache(maxsize=4)

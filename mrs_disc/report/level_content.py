@@ -23,6 +23,7 @@ from mrs_disc.report.words import (
     number,
     probability,
     rounded,
+    true_minus,
 )
 
 ROMAN = ("", "I", "II", "III", "IV", "V")
@@ -120,7 +121,7 @@ def structure_unit(results: Results) -> str:
             quantity = (level.quantities or {}).get(name)
             if quantity is not None and quantity.value is not None:
                 return f"{name}, {quantity.unit}" if quantity.unit else name
-    return "not available, as it needs a water reference"
+    return "not available in any level; it needs a water reference"
 
 
 def level_content(
@@ -145,12 +146,12 @@ def level_content(
         "shape": LABEL_SHAPE[level.score.label],
         "kind": level.score.label.split()[0],
         "probability": score_words(level),
-        "score_reasons": list(level.score.reasons),
+        "score_reasons": [true_minus(r) for r in level.score.reasons],
         "score_inputs": _inputs(level.score.inputs),
         "counts": results.best.get(level.level) is level,
         "verdict": level.quality.verdict,
         "verdict_shape": VERDICT_SHAPE[level.quality.verdict],
-        "quality_reasons": list(level.quality.reasons),
+        "quality_reasons": [true_minus(r) for r in level.quality.reasons],
         "quality": quality_rows(level),
         "morphology": morphology_rows(level.morphology),
         "provocation": level.provocation.result if level.provocation is not None else "",
@@ -348,7 +349,9 @@ def other_rows(level: Level) -> list[tuple[str, str]]:
             rows.append(
                 (name, f"{shown} ({more})" + (f" {unit}" if unit and unit != RATIO else ""))
             )
-    missing = [("No value", f"{', '.join(names)}: {why}") for why, names in reasons.items()]
+    missing = [
+        ("No value", f"{', '.join(names)}: {true_minus(why)}") for why, names in reasons.items()
+    ]
     left = sum(len(names) for names in list(reasons.values())[MAX_REASONS:])
     if left:
         missing = [*missing[:MAX_REASONS], ("No value", f"{left} more; results.json says why")]

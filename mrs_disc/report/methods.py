@@ -209,6 +209,8 @@ def paragraph(results: Results) -> str:
     def cite(why: str) -> str:
         return f" [{names[why]}]" if why in names else ""
 
+    if not levels:
+        return f"No disc could be analysed by {results.software.name} {results.software.version}."
     sequence = _from_protocol(levels, "sequence", str)
     echo = _from_protocol(levels, "echo_time_s", _milliseconds)
     repetition = _from_protocol(levels, "repetition_time_s", _milliseconds)
@@ -220,7 +222,7 @@ def paragraph(results: Results) -> str:
     displaced = f", the refocusing pulses' displacement included{number}" if number else ""
     number = cite("form of the water reference; order of processing")
     water = f"Amounts per tissue water were corrected for relaxation{number}. " if number else ""
-    window = levels[0].fit.window_ppm if levels and levels[0].fit else (0.5, 4.2)
+    window = levels[0].fit.window_ppm if levels[0].fit else (0.5, 4.2)
     return harmless(
         f"Single-voxel 1H spectra of {len({v.level for v in levels})} intervertebral discs "
         f"(sequence {sequence}; echo time {echo}; repetition time {repetition}; "

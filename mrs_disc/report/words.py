@@ -153,6 +153,15 @@ def number(value: float | None, digits: int = 3, unit: str = "") -> str:
     return f"{text} {unit}" if unit else text
 
 
+def true_minus(text: str) -> str:
+    """Return a text with a true minus sign before its negative numbers.
+
+    >>> true_minus("log = -0.48 (from -1 on) at L4-L5, 2026-01-02")
+    'log = −0.48 (from −1 on) at L4-L5, 2026-01-02'
+    """
+    return re.sub(r"(?<![\w.])-(?=\d)", "\u2212", text)
+
+
 def exact(value: float | None, unit: str = "") -> str:
     """Return a number that was set, not measured: as it is, without zeros at its end.
 

@@ -81,3 +81,8 @@ def test_bibtex_is_ascii_with_one_entry_a_paper(results):
     assert text.count("{") == text.count("}")
     for paper in papers:
         assert f"doi = {{{paper.doi}}}" in text
+
+
+def test_a_study_without_a_measured_disc_claims_no_method(build):
+    results = results_of(results_from(build.report([build.failed("L4-L5")])), Path("results.json"))
+    assert paragraph(results).startswith("No disc could be analysed")
