@@ -228,7 +228,7 @@ def _members(path: Path, content: bytes) -> dict[str, NDArray[Any]]:
         raise
     except _DAMAGED as error:
         kind = type(error).__name__
-        words = f"is not a readable signals file ({kind}); analyse the study again"
+        words = f"is damaged ({kind}); analyse the study again"
         raise ReadError(path, words) from None
     return arrays
 
