@@ -21,8 +21,9 @@ import scipy.fft
 from scipy.special import log_ndtr
 
 from mrs_disc.errors import InputError
-from mrs_disc.signal.align import Alignment, robust_mean, water_tails
+from mrs_disc.signal.align import Alignment, water_tails
 from mrs_disc.signal.axes import check_dwell_time, complex_array, frequency_axis, window
+from mrs_disc.signal.series import robust_mean
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray, IntArray
 
 FALSE_SHARE = 0.05

@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrs_disc.errors import InputError
-from mrs_disc.signal.align import align, smooth_course
+from mrs_disc.signal.align import align
 from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.eddy import correct_eddy_currents
 from mrs_disc.signal.noise import noise_covariance, noise_sd
 from mrs_disc.signal.phase import apply_phase, dominant_frequency_hz, find_phase, linewidth_hz
 from mrs_disc.signal.reject import clipped_transients, find_outliers, water_transients
+from mrs_disc.signal.series import smooth_course
 from mrs_disc.signal.water import remove_water
 
 DWELL_S = 1 / 2500
