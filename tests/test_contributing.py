@@ -131,7 +131,7 @@ def test_the_citation_file_names_what_the_project_is():
     citation = yaml.safe_load((ROOT / ".github" / "CITATION.cff").read_text())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert citation["cff-version"] == "1.2.0"
-    assert citation["version"] == project["version"]
+    assert citation["version"] == md.__version__
     assert citation["license"] == project["license"]
     assert citation["title"]
     assert citation["authors"]

@@ -14,7 +14,11 @@ from mrs_disc.models import model_names, model_path
 from mrs_disc.models.relaxation import choose_time, load_relaxation_model
 from mrs_disc.models.scores import KINDS, load_score_model, score_model
 
-FILES = sorted(Path(mrs_disc.__file__).parent.rglob("*.toml"))
+FILES = sorted(
+    path
+    for path in Path(mrs_disc.__file__).parent.rglob("*.toml")
+    if not {"pipelines", "sample_data"} & set(path.parts)  # in the wheel: choices, not numbers
+)
 """Models, the simulator's population, and the priors of validation."""
 FREE = {"schema_version", "version", "seed", "n_patients", "n_discs"}
 """Numbers that describe the file and nothing in nature."""

@@ -25,6 +25,7 @@ from mrs_disc.validate.discrimination import COHORTS, MISSES
 
 ROOT = Path(__file__).resolve().parents[2]
 README, FULL = ROOT / "README.md", ROOT / "tests" / "README.md"
+PEERS = {"fsl_mrs_mh": "FSL-MRS, Metropolis-Hastings", "fsl_mrs_newton": "FSL-MRS, Newton"}
 IN_WORDS = {
     "matched": "nothing but noise",
     "ensemble": "random humps under the lines",
@@ -113,9 +114,8 @@ def challenge_rows(table: validate.Challenge) -> list[str]:
     for peer in table.lines[0].peers:
         errors = [line.peers[peer] for line in table.lines]
         better = sum(line.error <= line.peers[peer] for line in table.lines)
-        rows.append(
-            f"| {peer} | {100 * statistics.median(errors):.0f} % | {better} of {len(errors)} |"
-        )
+        median = f"{100 * statistics.median(errors):.0f} %"
+        rows.append(f"| {PEERS.get(peer, peer)} | {median} | {better} of {len(errors)} |")
     return rows
 
 
