@@ -53,7 +53,7 @@ IMAGE_CLASSES = {
 }
 _MAX_BYTES = 150_000_000
 _DEFLATED = "1.2.840.10008.1.2.1.99"
-_UIH_WATER, _UIH_EDITED = (0x0065, 0xFF07), "mega"
+_UIH_WATER = (0x0065, 0xFF07)
 
 
 def sniff(path: Path) -> bool:
