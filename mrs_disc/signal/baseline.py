@@ -57,11 +57,18 @@ from mrs_disc.typing import ComplexArray, FloatArray, IntArray
 
 MEAN_COUNT = 5.0
 """Humps expected; none has weight too: a strength below the noise is the same as no hump."""
-WIDTHS_HZ = (45.0, 57.0, 73.0, 110.0, 200.0)
+WIDTHS_HZ = (45.0, 57.0, 72.0, 90.0, 200.0)
+WIDTH_ODDS = (1.0, 1.0, 1.0, 1.0, 0.2)
+"""Prior odds of the widths."""
+WIDTH_AREAS = (1.0, 1.0, 1.0, 1.0, 4.0)
+"""Area of the unit hump of each width: what is broad enough for a background has more."""
+SOLVER_WIDTH_HZ = WIDTHS_HZ[1]
+"""Width of the weak humps that stand for the baseline before it is averaged over."""
 STRENGTH = (0.0002, 1.0)
 """Range of the humps' typical area, in units of the metabolites' area; log-uniform."""
 AREA_LOG_SD = 0.6
-SPACING_HZ = 14.0
+SPACING = 0.2
+"""Distance of two places on the grid in units of the width."""
 SLOTS = 10
 _STRENGTHS = 26
 _SEED = 20240601
@@ -70,12 +77,14 @@ _HUMP_S = 0.07  # after this a hump of 45 Hz has fallen to 3e-16
 
 @dataclass(frozen=True, slots=True)
 class HumpGrid:
-    """Humps of area one at the bins of a spectrum.
+    """Unit humps at the bins of a spectrum; their areas are counted in these units.
 
     Parameters
     ----------
     frequency_hz, width_hz : float array, shape (hump,)
         Place, from the centre of the window, and Gaussian FWHM.
+    odds : float array, shape (hump,)
+        Prior odds of one against another.
     fids : complex array, shape (hump, point)
         Their first points, about the centre of the window, at phase and delay zero.
     bins : complex array, shape (hump, bin)
@@ -84,6 +93,7 @@ class HumpGrid:
 
     frequency_hz: FloatArray
     width_hz: FloatArray
+    odds: FloatArray
     fids: ComplexArray
     bins: ComplexArray
 
@@ -97,7 +107,11 @@ class HumpGrid:
         """Return the humps of one width."""
         kept = np.flatnonzero(self.width_hz == width_hz)
         return HumpGrid(
-            self.frequency_hz[kept], self.width_hz[kept], self.fids[kept], self.bins[kept]
+            self.frequency_hz[kept],
+            self.width_hz[kept],
+            self.odds[kept],
+            self.fids[kept],
+            self.bins[kept],
         )
 
     def fid(self, area: FloatArray, delay_s: float, n_points: int) -> ComplexArray:
@@ -111,11 +125,11 @@ class HumpGrid:
 def no_humps(n_bins: int) -> HumpGrid:
     """Return the grid of no baseline."""
     none = np.zeros((0, n_bins), dtype=complex)
-    return HumpGrid(np.zeros(0), np.zeros(0), none[:, :1], none)
+    return HumpGrid(np.zeros(0), np.zeros(0), np.zeros(0), none[:, :1], none)
 
 
 def hump_grid(range_hz: tuple[float, float], time_s: FloatArray, bins: IntArray) -> HumpGrid:
-    """Return humps on a grid of places and widths.
+    """Return humps on a grid of places and widths, the broader the further apart.
 
     Parameters
     ----------
@@ -127,14 +141,17 @@ def hump_grid(range_hz: tuple[float, float], time_s: FloatArray, bins: IntArray)
         Bins of the unitary discrete Fourier transform of the points.
     """
     low, high = range_hz
-    count = max(2, round((high - low) / SPACING_HZ))
-    places = low + (high - low) * (np.arange(count) + 0.5) / count
+    counts = [max(2, round((high - low) / (SPACING * width))) for width in WIDTHS_HZ]
+    places = [low + (high - low) * (np.arange(n) + 0.5) / n for n in counts]
+    frequency_hz = np.concatenate(places)
+    width_hz = np.repeat(WIDTHS_HZ, counts)
     live = time_s[: max(1, int(np.searchsorted(time_s, _HUMP_S)))]
-    carriers = np.exp(2j * pi * places[:, None] * live)
-    envelopes = np.exp(-GAUSS_RATE * np.multiply.outer(WIDTHS_HZ, live) ** 2)
-    fids = (carriers[:, None, :] * envelopes).reshape(-1, live.size)
+    decay = np.exp(-GAUSS_RATE * np.multiply.outer(WIDTHS_HZ, live) ** 2)
+    envelopes = np.multiply(WIDTH_AREAS, decay.T).T
+    fids = np.exp(2j * pi * frequency_hz[:, None] * live) * np.repeat(envelopes, counts, axis=0)
     spectra = scipy.fft.fft(fids, time_s.size)[:, bins] / np.sqrt(time_s.size)
-    return HumpGrid(np.repeat(places, len(WIDTHS_HZ)), np.tile(WIDTHS_HZ, count), fids, spectra)
+    odds = np.repeat(np.divide(WIDTH_ODDS, counts), counts)
+    return HumpGrid(frequency_hz, width_hz, odds, fids, spectra)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +229,11 @@ class Priors:
         Standard deviation of a delay, where there is one; 0 holds it at zero.
     gauss2_mean : float
         Mean square of the Gaussian width in Hz^2, where there is one.
+    hump_odds : float array, shape (hump,)
+        Odds of one hump of the grid against another.
     """
 
+    hump_odds: FloatArray
     reference_area: float
     delay_sd_s: float
     gauss2_mean: float
@@ -284,7 +304,8 @@ class _Sweeper:
         self.mean = self.scale * priors.reference_area * spread**0.5
         self.variance = self.mean**2 * (spread - 1)
         share = MEAN_COUNT / SLOTS
-        self.log_odds = log(share / (1 - share) / max(self.n_humps, 1))
+        odds = priors.hump_odds
+        self.log_odds = np.log(share / (1 - share) * odds / odds.sum())
         self.left = self.force - self.coordinates() @ self.curvature
 
     def coordinates(self) -> FloatArray:
@@ -317,23 +338,26 @@ class _Sweeper:
         precision = 1 / self.variance[self.strength][:, None]
         width = 1 / (self.stiffness[2:] + precision)
         prior = mean * precision
-        root = np.sqrt(0.5 * width)
+        # Single precision serves for odds: they are drawn from, never added up.
+        root = np.sqrt(0.5 * width).astype(np.float32)
         constant = self.log_odds + 0.5 * np.log(width * precision) - 0.5 * mean * prior
-        uniform = rng.random((slots, count))
+        constant = constant.astype(np.float32)
+        uniform = rng.random((slots, count), dtype=np.float32)
         normal = rng.standard_normal((slots, count))
-        weight = np.empty_like(width)
+        weight = np.empty_like(root)
         row = np.empty_like(self.left)
         for slot in range(slots):
             np.take(self.curvature, 2 + self.hump[slot], axis=0, out=row)
             row *= self.area[slot][:, None]
             self.left += row
-            np.add(self.left[:, 2:], prior, out=weight)
+            np.add(self.left[:, 2:], prior, out=weight, casting="same_kind")
             weight *= root
             weight *= weight
             weight += constant  # the log of the odds against the empty slot
             largest = np.maximum(weight.max(axis=1), 0.0)
             weight -= largest[:, None]
-            cumulated = np.exp(weight, dtype=np.float32, casting="same_kind").cumsum(axis=1)
+            np.exp(weight, out=weight)
+            cumulated = np.cumsum(weight, axis=1, out=weight)
             threshold = uniform[slot] * (cumulated[:, -1] + np.exp(-largest))
             chosen = np.count_nonzero(cumulated < threshold[:, None], axis=1)
             filled = chosen < self.n_humps

@@ -35,10 +35,12 @@ from mrs_disc.signal.fit_solve import (
 )
 from mrs_disc.typing import FloatArray
 
-CHAINS, LOOKS = 20, ((5, 2), (3, 9))
-"""Chains; sweeps forgotten and kept at each place to stand."""
-CHAINS_PLAIN, LOOKS_PLAIN = 160, ((2, 3),)
+CHAINS, LOOKS = 20, ((5, 2, 1), (3, 3, 4))
+"""Chains; at each place to stand, sweeps to forget, sweeps of a batch, and batches at most."""
+CHAINS_PLAIN, LOOKS_PLAIN = 160, ((2, 3, 1),)
 """The same without a baseline: a sweep forgets the one before, and the solver stood well."""
+_SAMPLING_SHARE = 0.01
+"""Share of an amplitude's variance that may come from the number of draws: then they are enough."""
 _WEAK = {SHIFT: 30.0, LORENTZ: 40.0, PHASE: 3.0}
 """Prior standard deviations about the present place, felt only where there is no signal."""
 _NEWTON = 4
@@ -109,9 +111,14 @@ def average(problem: Problem, solution: Solution, priors: Priors) -> Posterior:
         solution.parameters, solution.amplitude[:count], np.zeros(problem.humps.frequency_hz.size)
     )
     low, high = bounds(problem)
-    for burn, keep in LOOKS_PLAIN if plain else LOOKS:
+    for burn, batch, most in LOOKS_PLAIN if plain else LOOKS:
         tangent = _tangent(problem, stand)
-        chains, draws = draw_chains(tangent, chains, priors, burn=burn, keep=keep, rng=rng)
+        chains, draws = draw_chains(tangent, chains, priors, burn=burn, keep=batch, rng=rng)
+        for _ in range(1, most):
+            if _enough(tangent, draws, count, chains.strength.size):
+                break
+            chains, more = draw_chains(tangent, chains, priors, burn=0, keep=batch, rng=rng)
+            draws = np.concatenate([draws, more])
         place = draws.mean(axis=0)
         inner = tangent.centre - tangent.response @ place
         parameters = np.empty_like(stand.parameters)
@@ -135,6 +142,17 @@ def average(problem: Problem, solution: Solution, priors: Priors) -> Posterior:
         crlb=_bound(problem, stand, model, gauss=bool(np.mean(draws[:, 0] > 0) > 0.5)),
         residual=problem.data - stand.amplitude @ model.design - stand.areas @ design,
     )
+
+
+def _enough(tangent: Tangent, draws: FloatArray, count: int, n_chains: int) -> bool:
+    """Return whether more draws would hardly change the amplitudes.
+
+    Sweeps of one chain resemble each other: two count as one.
+    """
+    between = (draws @ tangent.response[:count].T).var(axis=0)
+    within = np.diag(tangent.covariance)[:count]
+    independent = max(n_chains, draws.shape[0] // 2)
+    return bool(np.all(between / independent < _SAMPLING_SHARE * (between + within)))
 
 
 def _inner(size: int) -> list[int]:
