@@ -305,7 +305,7 @@ class _Sweeper:
         self.variance = self.mean**2 * (spread - 1)
         share = MEAN_COUNT / SLOTS
         odds = priors.hump_odds
-        self.log_odds = np.log(share / (1 - share) * odds / odds.sum())
+        self.log_odds = np.log(share / (1 - share) * odds / max(odds.sum(), 1e-300))
         self.left = self.force - self.coordinates() @ self.curvature
 
     def coordinates(self) -> FloatArray:

@@ -10,6 +10,7 @@ from mrs_disc.signal import baseline
 from mrs_disc.signal.baseline import Chains, Priors, Tangent, draw_chains, hump_grid
 
 GAUSS_MEAN = 300.0
+ODDS = np.array([0.5, 0.2, 0.3])  # of a hump of the grid against the others
 
 
 def tangent_of(curvature, force):
@@ -40,8 +41,8 @@ def exact_moments(curvature, force, reference):
             for count in counts:
                 ways *= comb(left, count)
                 left -= count
-            prior = log(ways) + filled * log(share / n) + left * log(1 - share)
             counts = np.array(counts)
+            prior = log(ways) + counts @ np.log(share * ODDS) + left * log(1 - share)
             # c ~ N(counts mean, diag(counts variance)); the likelihood is exp(f c - c Q c / 2).
             scale = np.sqrt(counts * variance)
             inner = np.eye(n) + scale[:, None] * curvature * scale
@@ -70,7 +71,7 @@ def test_chains_draw_from_the_exact_posterior(truth):
     full = np.zeros((5, 5))
     full[2:, 2:] = curvature
     chains = Chains.empty(50, 0.0, 0.0)
-    priors = Priors(reference_area=10.0, delay_sd_s=0.0, gauss2_mean=GAUSS_MEAN)
+    priors = Priors(reference_area=10.0, delay_sd_s=0.0, gauss2_mean=GAUSS_MEAN, hump_odds=3 * ODDS)
     _, draws = draw_chains(
         tangent_of(full, np.concatenate([np.zeros(2), force])),
         chains,
@@ -89,7 +90,9 @@ def test_gauss_and_delay_are_drawn_from_their_exact_posteriors():
     """One-dimensional laws with a point of mass at zero, by quadrature."""
     stiffness, pull = np.array([1 / 40.0**2, 1 / 5e-5**2]), np.array([55.0, 6e-5])
     force = stiffness * pull
-    priors = Priors(reference_area=1.0, delay_sd_s=1e-4, gauss2_mean=GAUSS_MEAN)
+    priors = Priors(
+        reference_area=1.0, delay_sd_s=1e-4, gauss2_mean=GAUSS_MEAN, hump_odds=np.zeros(0)
+    )
     _, draws = draw_chains(
         tangent_of(np.diag(stiffness), force),
         Chains.empty(400, 0.0, 0.0),
@@ -112,10 +115,10 @@ def test_humps_are_gaussians_of_their_width_and_area():
     """Area is the first point; the real spectrum falls to half at half the width."""
     time = np.arange(2048) / 2500
     grid = hump_grid((-200.0, 200.0), time, np.arange(2048))
-    for width in baseline.WIDTHS_HZ:
+    for width, unit in zip(baseline.WIDTHS_HZ, baseline.WIDTH_AREAS, strict=True):
         one = grid.of_width(width)
         area = np.zeros(one.frequency_hz.size)
-        area[5] = 3.0
+        area[5] = 3.0 / unit
         fid = one.fid(area, 0.0, 4096)
         assert fid[0] == pytest.approx(3.0)
         spectrum = np.fft.fft(fid - 1.5 * (np.arange(4096) == 0)).real
