@@ -202,7 +202,7 @@ export class Spectrum {
     const options = this.base(132, true, () => [-1.1 * largest, 1.1 * largest]);
     const hidden = { stroke: "transparent", points: { show: false } };
     options.series = [{}, hidden, hidden, { label: "residual", stroke: colour("residual"), width: 1.1, points: { show: false } }];
-    options.axes[1].space = 22;
+    options.axes[1].space = 16; // so close that a number stands on both sides of zero
     options.hooks.draw = [(plot) => this.nameResidual(plot)];
     options.bands = [{ series: [1, 2], fill: colour("band") }];
     return options;

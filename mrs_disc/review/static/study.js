@@ -234,7 +234,7 @@ function follow() {
       if (voxel.dataset.key !== row.dataset.level) return;
       const { label, shape } = row.dataset;
       voxel.setAttribute("aria-label", `Voxel of ${voxel.dataset.title}: ${label}`);
-      voxel.querySelector("text").textContent = `${shape} ${voxel.dataset.title}`;
+      voxel.querySelector("text").textContent = `${voxel.dataset.title} ${shape}`;
       voxel.setAttribute("class", `voxel ${row.dataset.kind}${row.dataset.level === level ? " current" : ""}`);
     }),
   );
