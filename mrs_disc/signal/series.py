@@ -69,7 +69,7 @@ def smooth_course(values: FloatArray, sd: FloatArray, bandwidth: float | None = 
 
 
 def robust_variance(values: FloatArray) -> float:
-    """Return the variance, values beyond three deviations drawn in: nearly all of the information."""
+    """Return the variance, with values beyond three deviations drawn in."""
     away = values - np.median(values)
     for _ in range(3):
         spread = 1.4826 * float(np.median(np.abs(away)))
