@@ -224,6 +224,10 @@ def _choose(path: Path, form: str, outputs: list[tuple[Any, str]]) -> Scan:
     if not metabolite:
         raise ReadError(path, "holds no single-voxel spectrum that is read")
     scan = _to_scan(path, form, max(metabolite, key=lambda m: int(np.prod(m.shape))))
+    if len(metabolite) > 1:
+        scan = scan.noted(
+            f"the first of the largest of {len(metabolite)} scans in the file is read"
+        )
     if not water:
         return scan
     reference = _to_scan(path, form, min(water, key=lambda w: w[0])[1])
