@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mrs_disc.cli import complete
+from mrs_disc.cli import shared
 
 if TYPE_CHECKING:
     from mrs_disc.data import StudyReport
@@ -19,26 +19,12 @@ DEFAULT_FORMATS = ("json", "html", "csv")
 @click.command()
 @click.argument("study", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder.")
-@click.option(
-    "-r",
-    "--recipe",
-    shell_complete=complete.recipes,
-    help="Name of a shipped recipe, or a TOML file.",
+@shared.recipe
+@shared.levels
+@shared.formats(
+    "json, html, csv, pdf, png, nifti, dicom; may be repeated. Default: json, html, csv."
 )
-@click.option("--level", "levels", multiple=True, help="Only this level; may be repeated.")
-@click.option(
-    "--format",
-    "formats",
-    shell_complete=complete.formats,
-    multiple=True,
-    metavar="FORMAT",
-    help="json, html, csv, pdf, png, nifti, dicom; may be repeated. Default: json, html, csv.",
-)
-@click.option(
-    "--dicom-reference",
-    type=click.Path(path_type=Path),
-    help="A DICOM file of the patient, whose patient and study fields the DICOM output takes.",
-)
+@shared.dicom_reference
 @click.option("--overwrite", is_flag=True, help="Replace an earlier report in the folder.")
 def command(
     study: Path,

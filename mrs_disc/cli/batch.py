@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mrs_disc.cli import complete
+from mrs_disc.cli import shared
 
 if TYPE_CHECKING:
     from mrs_disc.batch.run import BatchOptions
@@ -27,12 +27,7 @@ def cpu_count() -> int:
 @click.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder.")
-@click.option(
-    "-r",
-    "--recipe",
-    shell_complete=complete.recipes,
-    help="Name of a shipped recipe, or a TOML file.",
-)
+@shared.recipe
 @click.option(
     "--jobs", type=click.IntRange(1, 1024), help="Worker processes. Default: one per processor."
 )
@@ -46,14 +41,9 @@ def cpu_count() -> int:
     metavar="LABEL",
     help="Only this participant, with or without sub-; may be repeated.",
 )
-@click.option("--level", "levels", multiple=True, help="Only this level; may be repeated.")
-@click.option(
-    "--format",
-    "formats",
-    shell_complete=complete.formats,
-    multiple=True,
-    metavar="FORMAT",
-    help="html, csv, pdf, png, nifti, or json alone; may be repeated. Default: json and html.",
+@shared.levels
+@shared.formats(
+    "html, csv, pdf, png, nifti, or json alone; may be repeated. Default: json and html."
 )
 @click.option(
     "--time-limit",

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from mrs_disc import __version__
-from mrs_disc.cli import complete
+from mrs_disc.cli import shared
 from mrs_disc.cli.batch import MEMORY_LIMIT_GB, TIME_LIMIT_S, cpu_count, run
 from mrs_disc.cli.collect import collect
 
@@ -64,12 +64,7 @@ def repeated(words: list[str]) -> list[str]:
     help="Only these participants, with or without sub-.",
 )
 @click.version_option(__version__, "-v", "--version", message="mrs_disc %(version)s")
-@click.option(
-    "-r",
-    "--recipe",
-    shell_complete=complete.recipes,
-    help="Name of a shipped recipe, or a TOML file.",
-)
+@shared.recipe
 @click.option("--jobs", "--n-cpus", "--n_cpus", type=click.IntRange(1, 1024), help="Workers.")
 def command(
     bids: Path,

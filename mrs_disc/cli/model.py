@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import click
 
-from mrs_disc.cli import complete
+from mrs_disc.cli import shared
 
 
 @click.group()
@@ -31,7 +31,7 @@ def list_models() -> None:
 
 
 @command.command()
-@click.argument("name", shell_complete=complete.models)
+@click.argument("name", shell_complete=shared.complete_model)
 def show(name: str) -> None:
     """Print the card of model NAME (a shipped name or a file), then the model itself.
 
@@ -49,7 +49,7 @@ def show(name: str) -> None:
 
 
 @command.command()
-@click.argument("file", shell_complete=complete.models)
+@click.argument("file", shell_complete=shared.complete_model)
 def check(file: str) -> None:
     """Check a model of any kind, and print its digest.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mrs_disc.cli import complete
+from mrs_disc.cli import shared
 
 
 @click.group()
@@ -13,7 +13,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("recipe", default="default", shell_complete=complete.recipes)
+@click.argument("recipe", default="default", shell_complete=shared.complete_recipe)
 def show(recipe: str) -> None:
     """Print every option of RECIPE (a name or a file) with its meaning.
 
@@ -26,7 +26,7 @@ def show(recipe: str) -> None:
 
 
 @command.command()
-@click.argument("file", shell_complete=complete.recipes)
+@click.argument("file", shell_complete=shared.complete_recipe)
 def check(file: str) -> None:
     """Check a recipe and the models it names, and print its digest.
 

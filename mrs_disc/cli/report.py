@@ -7,25 +7,16 @@ from typing import Literal
 
 import click
 
-from mrs_disc.cli import complete
+from mrs_disc.cli import shared
 
 
 @click.command()
 @click.argument("results", type=click.Path(path_type=Path), required=False)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder.")
-@click.option(
-    "--format",
-    "formats",
-    shell_complete=complete.formats,
-    multiple=True,
-    metavar="FORMAT",
-    help="html, csv, pdf, png, nifti, dicom, citation, json; may be repeated. Default: html.",
+@shared.formats(
+    "html, csv, pdf, png, nifti, dicom, citation, json; may be repeated. Default: html."
 )
-@click.option(
-    "--dicom-reference",
-    type=click.Path(path_type=Path),
-    help="A DICOM file of the patient, whose patient and study fields the DICOM output takes.",
-)
+@shared.dicom_reference
 @click.option(
     "--paper",
     type=click.Choice(["a4", "letter"]),

@@ -1,0 +1,68 @@
+"""Options that several commands share, and what the shell offers after them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def _offer(names: Callable[[], Iterable[str]]) -> Complete:
+    """Return a completion: the names that begin as typed, or files."""
+
+    def complete(ctx: click.Context, param: click.Parameter, typed: str) -> list[CompletionItem]:
+        found = [CompletionItem(name) for name in names() if name.startswith(typed)]
+        return found or [CompletionItem(typed, type="file")]
+
+    return complete
+
+
+def _recipes() -> Iterable[str]:
+    from mrs_disc.recipe import recipe_names
+
+    return recipe_names()
+
+
+def _models() -> Iterable[str]:
+    from mrs_disc.models import model_names
+
+    return model_names()
+
+
+def _formats() -> Iterable[str]:
+    from mrs_disc.report import FORMATS
+
+    return FORMATS
+
+
+complete_recipe, complete_model = _offer(_recipes), _offer(_models)
+
+recipe = click.option(
+    "-r",
+    "--recipe",
+    shell_complete=complete_recipe,
+    help="Name of a shipped recipe, or a TOML file.",
+)
+levels = click.option("--level", "levels", multiple=True, help="Only this level; may be repeated.")
+dicom_reference = click.option(
+    "--dicom-reference",
+    type=click.Path(path_type=Path),
+    help="A DICOM file of the patient, whose patient and study fields the DICOM output takes.",
+)
+
+
+def formats(which: str) -> Callable[[Any], Any]:
+    """Return ``--format``; `which` lists the formats, in the order of the help."""
+    return click.option(
+        "--format",
+        "formats",
+        multiple=True,
+        metavar="FORMAT",
+        shell_complete=_offer(_formats),
+        help=which,
+    )
