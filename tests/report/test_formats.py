@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,20 @@ def test_page_one_is_enough_on_its_own(folder):
         assert word in text
     for word in ("Preliminary, not reviewed", "0609T", "concordant", "quality"):
         assert word in text
+
+
+@pytest.mark.parametrize("paper", ["a4", "letter"])
+def test_a_level_with_much_to_say_keeps_to_its_page(build, tmp_path, paper):
+    """Nine reasons take the room that the figure leaves; the next level begins on its own page."""
+    pypdf = pytest.importorskip("pypdf")
+    reasons = tuple(f"reason {n}: " + "why this disc is as it is " * 3 for n in range(9))
+    levels = [build.level(name, build.painful) for name in ("L3-L4", "L4-L5")]
+    levels = [replace(v, score=replace(v.score, reasons=reasons)) for v in levels]
+    write_report(build.report(levels), tmp_path / "out", formats=("pdf",), paper=paper)
+    pages = [p.extract_text() for p in pypdf.PdfReader(tmp_path / "out/report.pdf").pages]
+    assert "L3-L4: " in pages[1]
+    assert "reason 8" in pages[1]
+    assert "L4-L5: " in pages[2]
 
 
 def test_the_pdf_is_tagged_and_has_alternative_texts(folder):
