@@ -134,3 +134,16 @@ def test_a_file_cut_inside_a_readout_is_refused_and_one_without_end_mark_says_so
     last = raw.rindex(original[1].signal[-1, 1].tobytes()) + 8 * 4096
     path.write_bytes(raw[:last])
     assert any("no end mark" in note for note in read_scan(path).notes)
+
+
+@pytest.mark.parametrize("name", [b"Config", b"Dicom", b"Meas", b"MeasYaps", b"Phoenix", b"Spice"])
+def test_any_one_block_of_the_header_may_be_absent(name, original, tmp_path):
+    """Each value that the signal needs stands in two of them."""
+    raw, scan = original
+    blocks = {n: text for n, text in header_blocks(raw).items() if n != name}
+    path = tmp_path / "block.dat"
+    path.write_bytes(header(blocks) + raw[int.from_bytes(raw[:4], "little") :])
+    found = read_scan(path)
+    assert np.array_equal(found.signal, scan.signal)
+    for key in ("nucleus", "spectrometer_mhz", "dwell_time_s", "echo_time_s", "sequence"):
+        assert getattr(found, key) == getattr(scan, key)
