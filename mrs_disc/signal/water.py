@@ -35,7 +35,7 @@ import scipy.linalg
 from mrs_disc.errors import InputError
 from mrs_disc.signal.axes import check_dwell_time, complex_array
 from mrs_disc.signal.noise import noise_sd as measure_noise
-from mrs_disc.typing import ComplexArray, FloatArray
+from mrs_disc.typing import ComplexArray, FloatArray, IntArray
 
 MAX_COMPONENTS = 24
 """More damped sinusoids than this are not looked for in the band."""
@@ -148,27 +148,16 @@ def _poles(signal: ComplexArray, dwell_time_s: float, reach_hz: float, sd: float
     n_points = len(signal)
     length = max(min(int(WAVE_S / dwell_time_s), n_points // 2), 8)
     n_waves = min(int(np.ceil(reach_hz * length * dwell_time_s)), (length - 1) // 2)
-    waves = np.arange(-n_waves, n_waves + 1)
-    roots = np.exp(2j * np.pi * np.arange(length) / length)
-    n_rows = n_points - length
-    turn = roots[np.outer(np.arange(n_rows), waves) % length]
-    # the running transform: what leaves and what enters the window, summed up
-    change = (signal[length:] - signal[:n_rows])[:, None] * turn.conj()
-    running = np.empty((n_rows, len(waves)), dtype=np.complex128)
-    running[0] = scipy.fft.fft(signal[:length])[waves]
-    np.cumsum(change[:-1], axis=0, out=running[1:])
-    running[1:] += running[0]
-    running *= turn
-    running /= np.sqrt(length)
-
-    most = min(MAX_COMPONENTS, len(waves) - 1)
+    running = _running_transform(signal, length, np.arange(-n_waves, n_waves + 1))
+    n_rows, n_bins = running.shape
+    most = min(MAX_COMPONENTS, n_bins - 1)
     values, vectors = scipy.linalg.eigh(
         running.conj().T @ running,
-        subset_by_index=(len(waves) - most, len(waves) - 1),
+        subset_by_index=(n_bins - most, n_bins - 1),
         check_finite=False,
     )
     size = np.sqrt(np.maximum(values, 0))
-    edge = np.sqrt(2) * sd * (np.sqrt(n_rows) + np.sqrt(len(waves)))
+    edge = np.sqrt(2) * sd * (np.sqrt(n_rows) + np.sqrt(n_bins))
     keep = size > max(edge, 1e-7 * float(size[-1]))
     if not keep.any():
         return np.zeros(0, dtype=np.complex128)
@@ -181,6 +170,27 @@ def _poles(signal: ComplexArray, dwell_time_s: float, reach_hz: float, sd: float
     poles = poles[np.abs(poles) > 1e-3]
     # none may grow, nor stand still: at a bin, its line would be 0 / 0
     return np.asarray(poles / np.maximum(np.abs(poles) / STEADY, 1.0))
+
+
+def _running_transform(signal: ComplexArray, length: int, waves: IntArray) -> ComplexArray:
+    """Return the unitary transform of every window of a length, at some waves, (window, wave).
+
+    What leaves and what enters a window is summed up, all conjugated to save a pass.
+    """
+    n_rows = len(signal) - length
+    block = int(np.sqrt(n_rows)) + 1
+    step = 2j * np.pi * waves / length
+    coarse = np.exp(np.arange(0, n_rows, block)[:, None] * step)
+    fine = np.exp(np.arange(block)[:, None] * step)
+    turn = (coarse[:, None, :] * fine).reshape(-1, len(waves))[:n_rows]
+    scaled = signal.conj() / np.sqrt(length)
+    running = np.empty_like(turn)
+    running[0] = scipy.fft.fft(scaled[:length].conj())[waves].conj()
+    np.multiply((scaled[length:-1] - scaled[: n_rows - 1])[:, None], turn[:-1], out=running[1:])
+    np.cumsum(running, axis=0, out=running)
+    np.conj(running, out=running)
+    running *= turn
+    return running
 
 
 def _amplitudes(
