@@ -29,6 +29,7 @@ from mrs_disc.report.words import (
     component_word,
     harmless,
     rounded,
+    true_minus,
 )
 from mrs_disc.review.acts import HEIGHT_LOSSES, HERNIATIONS, REASONS
 from mrs_disc.review.spectra import in_words
@@ -101,11 +102,11 @@ def _judged(level: Level, summary: dict[str, Any]) -> dict[str, Any]:
     scored = level.score.value is not None
     return {
         "quality_words": summary["quality"],
-        "quality_reasons": clean(list(level.quality.reasons), 300),
+        "quality_reasons": [harmless(true_minus(r), 300) for r in level.quality.reasons],
         "score_words": f"{summary['label']}, {summary['probability']}"
         if scored
         else summary["label"],
-        "score_reasons": clean(list(level.score.reasons), 300),
+        "score_reasons": [harmless(true_minus(r), 300) for r in level.score.reasons],
     }
 
 
@@ -114,7 +115,11 @@ def _why(level: Level) -> str:
     if level.error is not None:
         return harmless(level.error.message, 300)
     poor = level.quality is not None and level.quality.verdict == "poor"
-    return harmless("; ".join(level.quality.reasons), 400) if poor and level.quality else ""
+    return (
+        true_minus(harmless("; ".join(level.quality.reasons), 400))
+        if poor and level.quality
+        else ""
+    )
 
 
 def agreement(concordance: str) -> str:

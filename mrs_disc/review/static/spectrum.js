@@ -162,7 +162,7 @@ export class Spectrum {
   axes(bottom) {
     const axis = { stroke: () => colour("muted"), grid: { stroke: () => colour("grid"), width: 1 }, ticks: { stroke: () => colour("grid"), size: 4 }, font: "12px system-ui, sans-serif" };
     const x = { ...axis, show: bottom, label: "chemical shift (ppm)", labelFont: "12px system-ui, sans-serif", labelSize: 18, size: 30 };
-    return { x, y: { ...axis, size: 46 } };
+    return { x, y: { ...axis, size: 46, values: (_, ticks) => ticks.map((v) => String(Number(v.toFixed(6))).replace("-", "\u2212")) } };
   }
 
   base(height, bottom, yRange) {
