@@ -156,7 +156,10 @@ def level_content(
         "morphology": morphology_rows(level.morphology),
         "provocation": level.provocation.result if level.provocation is not None else "",
         "concordance": level.concordance or "",
-        "agreement": [word for word, _ in agreement(level)],
+        "agreement": [
+            f"provocation {word}" if what.startswith("provocation") else word
+            for word, what in agreement(level)
+        ],
         "amounts": amounts(level),
         "others": other_rows(level),
         "relative": relative_rows(level, results),

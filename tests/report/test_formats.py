@@ -81,6 +81,17 @@ def test_page_one_is_enough_on_its_own(folder):
         assert word in text
 
 
+def test_the_word_of_agreement_leads_and_says_with_what(build, tmp_path):
+    words = "Pfirrmann IV, Modic 1: concordant; provocation positive: discordant"
+    level = replace(build.level("L4-L5", build.painful), concordance=words)
+    write_report(build.report([level]), tmp_path / "out", formats=("html",))
+    text = re.sub(r"<[^>]+>|\s+", " ", (tmp_path / "out/report.html").read_text())
+    text = re.sub(r"\s+", " ", text)
+    assert "concordant : Pfirrmann IV, Modic 1" in text
+    assert "discordant : provocation positive" in text
+    assert "With the score: concordant; provocation discordant" in text
+
+
 @pytest.mark.parametrize("paper", ["a4", "letter"])
 def test_a_level_with_much_to_say_keeps_to_its_page(build, tmp_path, paper):
     """Nine reasons take the room that the figure leaves; the next level begins on its own page."""
