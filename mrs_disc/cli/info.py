@@ -59,7 +59,7 @@ def _names(path: str | list[str]) -> str:
 def _entry(entry: dict[str, Any]) -> list[str]:
     if entry.get("format") is None:
         return [f"problem: {problem}" for problem in entry["problems"]]
-    size = entry["voxel_size_mm"]
+    size, n_water = entry["voxel_size_mm"], entry.get("n_water_transients")
     voxel = " x ".join(f"{v:.3g}" for v in size) + " mm" if size else "voxel not stated"
     kind = {True: "unsuppressed water", False: "metabolites", None: "water or metabolites"}
     return [
@@ -67,7 +67,8 @@ def _entry(entry: dict[str, Any]) -> list[str]:
         f"{entry['nucleus'] or 'nucleus not stated'}, {_value(entry['spectrometer_mhz'], 'MHz')}, "
         f"dwell time {_value(entry['dwell_time_s'], 's')}",
         f"{entry['n_points']} points x {_count(entry['n_coils'], 'coil')} x "
-        f"{_count(entry['n_transients'], 'transient')}",
+        f"{_count(entry['n_transients'], 'transient')}"
+        + (f", with its own water reference of {n_water}" if n_water else ""),
         f"{entry['sequence'] or 'sequence not stated'}, TE {_value(entry['echo_time_s'], 's')}, "
         f"TR {_value(entry['repetition_time_s'], 's')}, {voxel}, "
         f"{entry['manufacturer'] or 'maker not stated'}",

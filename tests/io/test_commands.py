@@ -42,6 +42,13 @@ def test_info_of_every_format_has_the_promised_keys(built):
     assert "Doe" not in words + json.dumps(found)
 
 
+def test_info_counts_the_water_that_a_file_holds(build, tmp_path, spectrum, protocol):
+    path = build("ge-pfile")(tmp_path, spectrum(5), protocol)
+    assert describe(path)["n_water_transients"] == 2
+    words = run(info_module.command, path).output
+    assert "512 points x 1 coil x 5 transients, with its own water reference of 2" in words
+
+
 def test_info_of_a_study_names_what_would_go_wrong(tmp_path, build, spectrum, protocol):
     build("siemens-rda")(tmp_path, spectrum(1), protocol)
     (tmp_path / "study.toml").write_text(
