@@ -65,8 +65,8 @@ class PopulationClass(StrictModel):
     name: Name
     painful: bool
     share: Annotated[float, Field(gt=0, lt=1)]
-    mean: float
-    sd: Positive
+    mean: Annotated[float, Field(ge=-100, le=100)]
+    sd: Annotated[float, Field(ge=1e-3, le=100)]  # beyond these no logarithm of a ratio lies
     source: str = Field(min_length=1)
     status: Status
 
@@ -82,7 +82,7 @@ class PopulationScore(ScoreModelBase):
     """
 
     kind: Literal["population"]
-    patient_sd: Annotated[float, Field(ge=0)]
+    patient_sd: Annotated[float, Field(ge=0, le=100)]
     r_range: Range
     r_cap: float
     disc_class: tuple[PopulationClass, ...] = Field(min_length=2, alias="class")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
 import zipfile
 from dataclasses import replace
@@ -11,11 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mrs_disc import models
 from mrs_disc.errors import InputError
 from mrs_disc.io import read_scan
 from mrs_disc.io.gate import examine
 from mrs_disc.io.scan import Scan
 from mrs_disc.models.basis import read_basis_fid
+from mrs_disc.models.scores import load_score_model
 from mrs_disc.report.signals import read_signals
 
 
@@ -84,6 +87,15 @@ def test_an_array_whose_header_is_none_is_refused(tmp_path, header):
         archive.writestr("L4-L5/data.npy", array)
     with pytest.raises(InputError, match="is damaged"):
         read_signals(path, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def test_a_spread_beyond_all_numbers_is_refused(tmp_path):
+    """Its square overflowed."""
+    whole = Path(models.__file__).with_name("acidity_structure.toml").read_text()
+    path = tmp_path / "model.toml"
+    path.write_text(re.sub(r"(?m)^sd = .*$", "sd = 1e308", whole))
+    with pytest.raises(InputError, match="less than or equal to 100"):
+        load_score_model(str(path))
 
 
 @pytest.fixture
