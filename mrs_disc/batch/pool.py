@@ -210,7 +210,7 @@ class _Worker:
         self.process: SpawnProcess = context.Process(
             target=serve, args=(theirs, work, settings, memory_gb), daemon=True
         )
-        with _one_thread():
+        with _one_thread(), _interrupts_wait():
             self.process.start()
         theirs.close()
         self.served = 0
@@ -286,6 +286,25 @@ def _one_thread() -> Iterator[None]:
                 os.environ[name] = value
 
 
+@contextlib.contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Start processes with Ctrl-C held back, which hits all processes of a terminal at once.
+
+    A worker that is still importing would end in a traceback; `serve` ignores what was held back.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # its start would let the signal through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 # --------------------------------------------------------------------------- in the worker
 
 
@@ -297,6 +316,8 @@ def serve(
 ) -> None:
     """Answer tasks until the pipe ends; the worker's whole life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _limit_memory(memory_limit_gb)

@@ -33,7 +33,9 @@ def failures(out: Path) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in rows[1:]}
 
 
-def command(*words: object, **environment: str) -> subprocess.Popen:
+def command(
+    *words: object, start_new_session: bool = False, **environment: str
+) -> subprocess.Popen:
     program = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); from mrs_disc.cli import main; main()"
     )
@@ -43,6 +45,7 @@ def command(*words: object, **environment: str) -> subprocess.Popen:
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | environment,
+        start_new_session=start_new_session,
     )
 
 
@@ -298,6 +301,23 @@ def test_ctrl_c_and_a_scheduler_end_a_run_in_a_whole_folder(simulated, once, tmp
     assert all((p / "provenance.json").exists() for p in out.glob("sub-*"))
     assert not list((out / ".batch").glob("*.lock"))
     assert not list((out / ".batch").glob("*.work"))
+
+
+def test_ctrl_c_on_a_terminal_hits_workers_that_still_import(simulated, tmp_path):
+    """It goes to the whole group of processes; only the batch may answer."""
+    for n, wait_s in enumerate((0.0, 0.1, 0.3, 0.6)):
+        out = tmp_path / str(n)
+        words = ("batch", simulated, "-o", out, "--jobs", 2, *RECORD)
+        process = command(*words, start_new_session=True)
+        deadline = time.monotonic() + 60
+        while not list(out.glob(".batch/*.lock")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(wait_s)
+        os.killpg(process.pid, signal.SIGINT)
+        stderr = process.communicate()[1]
+        assert process.returncode == 130, stderr
+        assert "Traceback" not in stderr
+        assert "mrs-disc: interrupted" in stderr
 
 
 def test_two_runs_on_one_folder_the_second_is_told(fake_work, make_dataset, simulated, tmp_path):
