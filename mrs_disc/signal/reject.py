@@ -102,9 +102,9 @@ def find_outliers(
     index = np.flatnonzero(usable)
     if len(index) < MIN_TRANSIENTS:
         return Rejection(keep=usable.copy(), reasons=tuple(reasons), score=score)
-    chosen = np.asarray(signal[index], dtype=np.complex128)
     sd = alignment.noise_sd if noise_sd is None else float(noise_sd)
-    kinds = _kinds(chosen, alignment, index, dwell_time_s, window_hz, water_hz, sd)
+    chosen = _in_noise(signal if len(index) == len(signal) else signal[index], sd)
+    kinds = _kinds(chosen, alignment, index, dwell_time_s, window_hz, water_hz)
     # chance of the worst kind of each transient, for as many kinds as were tried
     log_chances = np.stack([kind.log_chance for kind in kinds])
     log_chance = np.minimum(log_chances.min(axis=0) + np.log(len(kinds)), 0.0)
@@ -236,6 +236,13 @@ class _Kind:
         return self.words.format(float(self.values[place]))
 
 
+def _in_noise(signal: ComplexArray, sd: float) -> ComplexArray:
+    """Return the signal in units of its noise, single precision where that was measured."""
+    if signal.dtype == np.complex64 and 1e-30 < sd < 1e30:
+        return np.asarray(signal * np.float32(1 / sd))
+    return np.asarray(signal / sd, dtype=np.complex128)
+
+
 def _kinds(
     signal: ComplexArray,
     alignment: Alignment,
@@ -243,13 +250,13 @@ def _kinds(
     dwell_time_s: float,
     window_hz: tuple[float, float],
     water_hz: tuple[float, float] | None,
-    sd: float,
 ) -> list[_Kind]:
+    """Return all tests of a signal in units of its noise."""
     n_points = signal.shape[1]
     frequencies = frequency_axis(n_points, dwell_time_s)
     inside = window(frequencies, *window_hz)
     spectra = scipy.fft.fftshift(scipy.fft.fft(signal, axis=-1, norm="ortho"), axes=-1)
-    spectra /= np.sqrt(2) * sd
+    spectra *= 0.5**0.5
     band = None
     if water_hz is not None and (window_hz[1] < water_hz[0] or water_hz[1] < window_hz[0]):
         band = window(frequencies, *water_hz)
@@ -293,7 +300,7 @@ def _kinds(
         parts += _split(other - other.mean(axis=0), 4)
     if parts:
         kinds.append(_energies(parts, "signal outside the window {:.1f} times the others'"))
-    kinds.append(_spikes(signal, sd))
+    kinds.append(_spikes(signal))
     return kinds
 
 
@@ -385,20 +392,20 @@ def _energies(parts: list[ComplexArray], words: str) -> _Kind:
     return _Kind(log_chance, words, ratio)
 
 
-def _spikes(signal: ComplexArray, sd: float) -> _Kind:
+def _spikes(signal: ComplexArray) -> _Kind:
     """Points that stand alone in time: second difference against noise and against the series."""
     n_transients, n_points = signal.shape
     bent = signal[:, 1:-1] - 0.5 * (signal[:, 2:] + signal[:, :-2])
     bent -= bent.mean(axis=0)
-    highest = (bent.real**2 + bent.imag**2).max(axis=1)
-    # the highest of n exponential variables of mean 1.5 * 2 * sd**2
-    by_noise = np.log(n_points) - highest / (3 * sd**2)
+    highest = (bent.real**2 + bent.imag**2).max(axis=1).astype(float)
+    # the highest of n exponential variables of mean 1.5 * 2
+    by_noise = np.log(n_points) - highest / 3
     size = np.sqrt(highest)
     centre = float(np.median(size))
     spread = max(_spread(size), 0.07 * centre, 1e-300)
     by_series = log_ndtr(-(size - centre) / spread / _widening(n_transients))
     chance = np.minimum(np.maximum(by_noise, by_series), 0.0)
-    return _Kind(chance, "spike of {:.0f} times the noise", size / (np.sqrt(1.5) * sd))
+    return _Kind(chance, "spike of {:.0f} times the noise", size / np.sqrt(1.5))
 
 
 def _spread(values: FloatArray) -> float:
