@@ -16,9 +16,10 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import nbformat
-from nbclient import NotebookClient
+if TYPE_CHECKING:
+    import nbformat
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
@@ -39,6 +40,8 @@ def cells(source: str) -> Iterator[tuple[str, str]]:
 
 def notebook(path: Path) -> nbformat.NotebookNode:
     """Return the notebook of a source, not executed; ids follow the place, not chance."""
+    import nbformat
+
     make = {"markdown": nbformat.v4.new_markdown_cell, "code": nbformat.v4.new_code_cell}
     return nbformat.v4.new_notebook(
         cells=[
@@ -51,6 +54,8 @@ def notebook(path: Path) -> nbformat.NotebookNode:
 
 def executed(path: Path) -> nbformat.NotebookNode:
     """Return the notebook of a source with its outputs; it runs in the folder notebooks/."""
+    from nbclient import NotebookClient
+
     book = notebook(path)
     client = NotebookClient(
         book, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOKS)}}
@@ -65,6 +70,8 @@ def executed(path: Path) -> nbformat.NotebookNode:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write what was asked for; print name, size and time."""
+    import nbformat
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="default: all")
     parser.add_argument("-o", "--output", type=Path, default=NOTEBOOKS)
