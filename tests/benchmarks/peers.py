@@ -369,11 +369,16 @@ def measure_waters(n: int, seed: int) -> dict[str, WaterTally]:
 def head(options: argparse.Namespace) -> list[str]:
     """Return what was run, where, and with which versions."""
     return [
-        f"`python tests/benchmarks/peers.py --discs {options.discs} --seed {options.seed}`, "
+        f"`python tests/benchmarks/peers.py {asked(options)}`, "
         f"{where()}; {versions()}. One process, one BLAS thread, disc after disc; RMSE in units of "
         "each disc's Cramér-Rao bound with known baseline.",
         "",
     ]
+
+
+def asked(options: argparse.Namespace) -> str:
+    """Return the options that decide the figures."""
+    return f"--discs {options.discs} --water {options.water} --seed {options.seed}"
 
 
 def where() -> str:
@@ -437,7 +442,7 @@ def summary(
 ) -> str:
     """Return the short table of README."""
     rows = [
-        f"`python tests/benchmarks/peers.py --discs {options.discs} --seed {options.seed}`, "
+        f"`python tests/benchmarks/peers.py {asked(options)}`, "
         f"{where()}; the whole table stands in [tests/README.md](tests/README.md).",
         "",
         "| processor time | mrs_disc | peers |",
