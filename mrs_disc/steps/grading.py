@@ -138,6 +138,19 @@ def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality
     )
 
 
+def _apart(value: float, limit: float, places: int = 1) -> str:
+    """Return a number with as many decimal places as show on which side of its limit it lies.
+
+    >>> _apart(0.31, 0.3, 2), _apart(0.3004, 0.3, 2), _apart(4.97, 5.0)
+    ('0.31', '0.3004', '4.97')
+    """
+    for digits in range(places, places + 6):
+        text = f"{value:.{digits}f}"
+        if (float(text) > limit) == (value > limit) and float(text) != limit:
+            return text
+    return f"{value:.{places}f}"
+
+
 def _snr(fit: FitResult, gates: QualityOptions, found: _Findings) -> float | None:
     peak = fit.quality_peak or "quality peak"
     if not fit.spectrum_noise_sd > 0 or not np.isfinite(fit.quality_peak_height):
@@ -147,11 +160,16 @@ def _snr(fit: FitResult, gates: QualityOptions, found: _Findings) -> float | Non
     if fit.has(peak):
         amplitude, sd = float(fit.amplitude[fit.index(peak)]), float(fit.sd[fit.index(peak)])
         if amplitude < MEASURABLE_SD * sd and snr >= gates.min_snr:
-            found.lower("poor", f"{peak} is {amplitude / sd:.1f} sd, below {MEASURABLE_SD:g}")
+            found.lower(
+                "poor",
+                f"{peak} is {_apart(amplitude / sd, MEASURABLE_SD)} sd, below {MEASURABLE_SD:g}",
+            )
     if snr < gates.min_snr:
-        found.lower("poor", f"SNR of {peak} is {snr:.1f}, below {gates.min_snr:g}")
+        text = _apart(snr, gates.min_snr)
+        found.lower("poor", f"SNR of {peak} is {text}, below {gates.min_snr:g}")
     elif snr < gates.good_snr:
-        found.lower("acceptable", f"SNR of {peak} is {snr:.1f}; good from {gates.good_snr:g} on")
+        text = _apart(snr, gates.good_snr)
+        found.lower("acceptable", f"SNR of {peak} is {text}; good from {gates.good_snr:g} on")
     else:
         found.passed.append(f"SNR {snr:.1f}")
     return snr
@@ -166,11 +184,11 @@ def _linewidth(fit: FitResult, gates: QualityOptions, found: _Findings) -> float
         found.lower("poor", f"{peak} has no linewidth")
         return None
     ppm = width_hz / fit.sampling.spectrometer_mhz
-    text = f"linewidth of {peak} is {width_hz:.1f} Hz ({ppm:.2f} ppm)"
-    if ppm > gates.max_linewidth_ppm:
-        found.lower("poor", f"{text}, above {gates.max_linewidth_ppm:g} ppm")
-    elif ppm > gates.good_linewidth_ppm:
-        found.lower("acceptable", f"{text}; good up to {gates.good_linewidth_ppm:g} ppm")
+    text = f"linewidth of {peak} is {width_hz:.1f} Hz"
+    if ppm > (limit := gates.max_linewidth_ppm):
+        found.lower("poor", f"{text} ({_apart(ppm, limit, 2)} ppm), above {limit:g} ppm")
+    elif ppm > (limit := gates.good_linewidth_ppm):
+        found.lower("acceptable", f"{text} ({_apart(ppm, limit, 2)} ppm); good up to {limit:g} ppm")
     else:
         found.passed.append(f"linewidth {width_hz:.1f} Hz ({ppm:.2f} ppm)")
     return width_hz
@@ -203,8 +221,8 @@ def _residual_water(
     if ratio > gates.max_residual_water:
         found.lower(
             "poor",
-            f"residual water is {ratio:.1f} times the height of {fit.quality_peak}, "
-            f"above {gates.max_residual_water:g}",
+            f"residual water is {_apart(ratio, gates.max_residual_water)} times the height of "
+            f"{fit.quality_peak}, above {gates.max_residual_water:g}",
         )
     else:
         found.passed.append(f"residual water {ratio:.1f} times {fit.quality_peak}")
@@ -300,7 +318,8 @@ def _transients(preprocessed: Preprocessed, gates: QualityOptions, found: _Findi
         found.passed.append(f"{rejected} of {total} transients rejected")
     drift = preprocessed.drift_hz
     if drift is not None and drift > gates.max_drift_hz:
-        found.lower("acceptable", f"drift of {drift:.1f} Hz, above {gates.max_drift_hz:g} Hz")
+        text = _apart(drift, gates.max_drift_hz)
+        found.lower("acceptable", f"drift of {text} Hz, above {gates.max_drift_hz:g} Hz")
     elif drift is not None:
         found.passed.append(f"drift {drift:.1f} Hz")
 
@@ -309,8 +328,8 @@ def _residual(fit: FitResult, gates: QualityOptions, found: _Findings) -> None:
     if not np.isfinite(fit.residual_ratio) or fit.residual_ratio > gates.max_residual_ratio:
         found.lower(
             "poor",
-            f"the residual is {fit.residual_ratio:.2f} times the noise, "
-            f"above {gates.max_residual_ratio:g}: the model does not describe the spectrum",
+            f"the residual is {_apart(fit.residual_ratio, gates.max_residual_ratio, 2)} times the "
+            f"noise, above {gates.max_residual_ratio:g}: the model does not describe the spectrum",
         )
     else:
         found.passed.append(f"residual {fit.residual_ratio:.2f} times the noise")
@@ -349,7 +368,8 @@ def _lipid(fit: FitResult, gates: QualityOptions, found: _Findings) -> bool:
         return False
     found.lower(
         "acceptable",
-        f"lactate contaminated by lipid: its CH2 is {methylene / acid:.1f} times LAC + ALA, "
+        f"lactate contaminated by lipid: its CH2 is "
+        f"{_apart(methylene / acid, gates.max_lipid_ratio)} times LAC + ALA, "
         f"above {gates.max_lipid_ratio:g}",
     )
     return True
