@@ -215,6 +215,8 @@ def quality_rows(level: Level) -> list[tuple[str, str]]:
 
 def _drift(level: Level) -> str:
     assert level.quality is not None
+    if level.quality.n_transients == 1:
+        return "not known: the file holds one transient"
     if not quality_strip.is_followed(level):
         return "not followed: transients too weak"
     return number(level.quality.drift_hz, 2, "Hz")

@@ -34,7 +34,7 @@ def quality_figure(level: Level, signals: LevelSignals) -> Figure:
 
 def is_followed(level: Level) -> bool:
     """Say whether the transients were strong enough to follow their frequency."""
-    return not any(s.step == "align" and s.method.endswith("by none") for s in level.history or ())
+    return level.quality is not None and level.quality.drift_hz is not None
 
 
 def _draw_transients(

@@ -228,7 +228,7 @@ def _averaged(metabolite: Transients | Fid, clipped: BoolArray | None, recipe: R
         phase_rad=alignment.measured_rad,
         rejected=rejected,
         n_transients=n_transients,
-        drift_hz=alignment.drift_hz,
+        drift_hz=_drift_hz(alignment),
     )
 
 
@@ -246,7 +246,11 @@ def _aligned(metabolite: Transients, recipe: Recipe) -> tuple[Alignment, Transie
         untouched = np.where(alignment.usable[:, None], metabolite.signal, 0)
         alignment = replace(alignment, signal=untouched)
         return alignment, metabolite.become(
-            Transients, untouched, "align", method="none", measured={"drift_hz": alignment.drift_hz}
+            Transients,
+            untouched,
+            "align",
+            method="none",
+            measured={"drift_hz": _drift_hz(alignment)},
         )
     aligned = metabolite.become(
         Transients,
@@ -254,9 +258,14 @@ def _aligned(metabolite: Transients, recipe: Recipe) -> tuple[Alignment, Transie
         "align",
         method=f"spectral registration by {alignment.method}",
         options={"window_ppm": list(recipe.align.window_ppm)},
-        measured={"drift_hz": alignment.drift_hz, "reason": alignment.reason},
+        measured={"drift_hz": _drift_hz(alignment), "reason": alignment.reason},
     )
     return alignment, aligned
+
+
+def _drift_hz(alignment: Alignment) -> float | None:
+    """Return the drift; `None` where no frequency was measured, which is not a drift of zero."""
+    return None if alignment.method == "none" else alignment.drift_hz
 
 
 def _rejected(

@@ -101,10 +101,8 @@ def test_a_noisy_level_is_reduced_rather_than_cut(view):
 def test_a_frequency_that_was_not_followed_is_not_called_zero_drift(build):
     view = view_of(build.report([build.level("L4-L5", build.healthy)]))
     level = view.results.levels[0]
-    weak = level.history[0].model_copy(
-        update={"step": "align", "method": "spectral registration by none"}
-    )
-    level = level.model_copy(update={"history": (weak,)})
+    quality = level.quality.model_copy(update={"drift_hz": None})
+    level = level.model_copy(update={"quality": quality})
     assert "too weak" in quality_strip.quality_alt(level, view.signals.levels["L4-L5"])
     assert "drift" not in quality_strip.quality_alt(level, view.signals.levels["L4-L5"])
 

@@ -109,6 +109,19 @@ def test_steps_that_the_scanner_did_are_skipped_and_said(disc):
     assert steps["align, reject, average"].measured["reason"] == "the file holds one averaged FID"
 
 
+def test_the_drift_of_what_was_not_followed_is_unknown_and_not_zero(disc):
+    rng = np.random.default_rng(3)
+    shape = disc.metabolite.signal.shape
+    noise = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+    buried = replace(disc.metabolite, signal=disc.metabolite.signal + 500 * noise)
+    weak = preprocess(replace(disc, metabolite=buried), RECIPE)
+    steps = {record.step: record for record in weak.fid.history}
+    assert steps["align"].method == "spectral registration by none"
+    assert weak.drift_hz is None
+    assert steps["align"].measured["drift_hz"] is None
+    assert preprocess(disc, RECIPE).drift_hz == pytest.approx(4, abs=1)  # as it was made
+
+
 def test_a_spoilt_transient_is_left_out_with_its_reason(disc):
     signal = disc.metabolite.signal.copy()
     signal[:, 3] *= np.exp(1j * 2.0)
