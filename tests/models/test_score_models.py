@@ -10,7 +10,7 @@ import pytest
 
 import mrs_disc
 from mrs_disc.errors import InputError, ModelError
-from mrs_disc.models import model_names, model_path
+from mrs_disc.models import load_metabolite_model, model_names, model_path
 from mrs_disc.models.relaxation import choose_time, load_relaxation_model
 from mrs_disc.models.scores import KINDS, load_score_model, score_model
 
@@ -145,3 +145,14 @@ def test_water_times_follow_grade_and_field(field_t, grade, t2, t1):
 
 def test_no_time_is_invented_for_another_field():
     assert choose_time(load_relaxation_model("relaxation").water.t1, 7.0, 2) is None
+
+
+@pytest.mark.parametrize("field_t", [1.5, 3.0])
+def test_every_component_of_the_disc_model_has_relaxation_times(field_t):
+    """Else its amount per water would be missing in every result."""
+    relaxation = load_relaxation_model("relaxation")
+    for component in load_metabolite_model("disc_1h").component:
+        entry = relaxation.of(component.name)
+        assert entry is not None, component.name
+        assert choose_time(entry.t1, field_t, None)
+        assert choose_time(entry.t2, field_t, None)
