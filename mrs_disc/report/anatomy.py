@@ -6,7 +6,7 @@ shown as on a light box: head up, front of the body to the left.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -18,6 +18,7 @@ from mrs_disc.typing import FloatArray
 
 MAX_PIXELS = 320
 MIN_PIXELS = 24
+NOT_SHOWN = "The report shows no anatomy image"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,6 +83,45 @@ def slice_through(anatomy: Anatomy, voxel_affines: Sequence[FloatArray]) -> Anat
         pixel_mm=(float(spacing[up]) * step, float(spacing[forth]) * step),
         to_pixel=np.stack([columns, rows]) / step,
     )
+
+
+def drawn(
+    anatomy: Anatomy | None, voxel_affines: Mapping[str, FloatArray]
+) -> tuple[AnatomySlice | None, dict[str, FloatArray], str]:
+    """Return the slice to show, the voxels' outlines in it, and what is not shown and why.
+
+    Parameters
+    ----------
+    anatomy : Anatomy or None
+        Volume and affine, where the study has them.
+    voxel_affines : mapping of str to float array, shape (4, 4)
+        Of the measured voxels whose place is known, by the level's key.
+    """
+    if anatomy is None:
+        return None, {}, ""
+    if not voxel_affines:  # the review page shows the middle slice all the same
+        middle = slice_through(anatomy, [])
+        return middle, {}, f"{NOT_SHOWN}: the spectra do not say where their voxels lie."
+    inside = {key: affine for key, affine in voxel_affines.items() if _holds(anatomy, affine)}
+    if not inside:
+        return None, {}, f"{NOT_SHOWN}: none of the measured voxels lies in it."
+    image = slice_through(anatomy, list(inside.values()))
+    if image is None:
+        return None, {}, f"{NOT_SHOWN}: it has no sagittal plane of {MIN_PIXELS} pixels or more."
+    outside = [key for key in voxel_affines if key not in inside]
+    left_out = f"The anatomy image does not hold the voxel of {', '.join(outside)}."
+    outlines = {key: voxel_outline(image, affine) for key, affine in inside.items()}
+    return image, outlines, left_out if outside else ""
+
+
+def _holds(anatomy: Anatomy, voxel_affine: FloatArray) -> bool:
+    """Say whether a voxel's centre lies in the volume."""
+    shape = (*anatomy.image.shape, 1, 1)[:3]
+    try:
+        index = np.linalg.solve(anatomy.affine, voxel_affine[:, 3])[:3]
+    except np.linalg.LinAlgError:
+        return True  # what `slice_through` refuses for its own reason
+    return bool(np.all((index > -1) & (index < np.array(shape))))
 
 
 def _flipped(row: FloatArray, n: int) -> FloatArray:

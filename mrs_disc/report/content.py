@@ -135,7 +135,7 @@ def status_words(results: Results) -> str:
 
 
 def _overview_note(signals: Signals | None) -> str:
-    if signals is None or signals.anatomy is None:
+    if signals is None or all(level.outline is None for level in signals.levels.values()):
         return "The spine is drawn, not imaged."
     return "Left: the sagittal image with the voxels."
 

@@ -29,6 +29,8 @@ from mrs_disc.data import (
     StudyReport,
 )
 from mrs_disc.recipe import resolved
+from mrs_disc.report.anatomy import drawn
+from mrs_disc.typing import FloatArray
 
 SCHEMA_VERSION = "1"
 SIGNALS_NAME = "signals.npz"
@@ -62,7 +64,7 @@ def results_from(report: StudyReport, signals_sha256: str | None = None) -> dict
         "signals": {"file": SIGNALS_NAME, "sha256": signals_sha256},
         "completeness": report.completeness,
         "impression": report.impression,
-        "notices": report.notices,
+        "notices": (*report.notices, *_anatomy_notices(report)),
         "clinical": report.clinical,
         "levels": [_level(level) for level in report.levels],
         "comparison": report.comparison,
@@ -91,6 +93,26 @@ def level_key(level: str, run: int) -> str:
     ('L4-L5', 'L4-L5_run-2')
     """
     return level if run == 1 else f"{level}_run-{run}"
+
+
+def voxel_affines(report: StudyReport) -> dict[str, FloatArray]:
+    """Return where the measured voxels lie, by the level's key; without those not known."""
+    found = {}
+    for level in report.levels:
+        if level.measurement is None:
+            continue
+        affine = level.measurement.preprocessed.protocol.voxel_affine
+        if affine is not None and affine.shape == (4, 4) and np.all(np.isfinite(affine)):
+            found[level_key(level.level, level.run)] = affine
+    return found
+
+
+def _anatomy_notices(report: StudyReport) -> tuple[str, ...]:
+    """Say where the anatomy image, or a voxel in it, is not shown; a figure only leaves it out."""
+    if all(level.measurement is None for level in report.levels):
+        return ()
+    _, _, notice = drawn(report.anatomy, voxel_affines(report))
+    return (notice,) if notice else ()
 
 
 def canonical_json(record: Mapping[str, Any]) -> bytes:

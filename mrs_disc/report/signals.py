@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mrs_disc.data import LevelMeasurement, LevelReport, Sampling, StudyReport
+from mrs_disc.data import LevelMeasurement, Sampling, StudyReport
 from mrs_disc.errors import InputError, ReadError
-from mrs_disc.report.anatomy import AnatomySlice, slice_through, voxel_outline
-from mrs_disc.report.results import level_key
+from mrs_disc.report.anatomy import AnatomySlice, drawn
+from mrs_disc.report.results import level_key, voxel_affines
 from mrs_disc.typing import ComplexArray, FloatArray
 
 MAX_BYTES = 512_000_000
@@ -95,31 +95,22 @@ class Signals:
 def signals_from(report: StudyReport) -> dict[str, NDArray[Any]]:
     """Return the arrays of ``signals.npz`` by name, in the order of the file."""
     arrays: dict[str, NDArray[Any]] = {}
-    affines = [a for level in report.levels if (a := _affine(level)) is not None]
-    anatomy = slice_through(report.anatomy, affines) if report.anatomy is not None else None
+    affines = voxel_affines(report)
+    anatomy, outlines, _ = drawn(report.anatomy, affines)
     for level in report.levels:
         if level.measurement is None:
             continue
         key = level_key(level.level, level.run)
         for name, array in _level_arrays(level.measurement):
             arrays[f"{key}/{name}"] = array
-        affine = _affine(level)
-        if affine is not None:
-            arrays[f"{key}/voxel_affine"] = affine.astype(np.float64)
-            if anatomy is not None:
-                arrays[f"{key}/outline"] = voxel_outline(anatomy, affine)
+        if key in affines:
+            arrays[f"{key}/voxel_affine"] = affines[key].astype(np.float64)
+        if key in outlines:
+            arrays[f"{key}/outline"] = outlines[key]
     if anatomy is not None:
         arrays["anatomy/image"] = anatomy.image
         arrays["anatomy/pixel_mm"] = np.array(anatomy.pixel_mm)
     return arrays
-
-
-def _affine(level: LevelReport) -> FloatArray | None:
-    if level.measurement is None:
-        return None
-    affine = level.measurement.preprocessed.protocol.voxel_affine
-    usable = affine is not None and affine.shape == (4, 4) and np.all(np.isfinite(affine))
-    return affine if usable else None
 
 
 def _level_arrays(measurement: LevelMeasurement) -> Iterator[tuple[str, NDArray[Any]]]:

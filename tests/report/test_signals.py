@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from mrs_disc.data import Anatomy
 from mrs_disc.errors import ReadError
 from mrs_disc.report.anatomy import slice_through, voxel_outline
+from mrs_disc.report.results import results_from, voxel_affines
 from mrs_disc.report.signals import (
     npz_bytes,
     read_signals,
@@ -129,3 +131,39 @@ def test_the_voxel_is_drawn_where_the_disc_lies_however_the_image_is_stored(axes
 def test_an_image_without_sagittal_extent_is_not_shown():
     flat = Anatomy(image=np.ones((50, 50, 1)), affine=np.diag([1.0, 1.0, 5.0, 1.0]))
     assert slice_through(flat, []) is None
+
+
+def anatomy_notices(report):
+    return [n for n in results_from(report)["notices"] if "anatomy image" in n]
+
+
+def test_an_anatomy_image_that_holds_the_voxels_needs_no_words(report):
+    assert any(name.endswith("/outline") for name in signals_from(report))
+    assert anatomy_notices(report) == []
+
+
+def test_an_anatomy_image_of_another_place_is_left_out_and_said(report):
+    away = report.anatomy.affine.copy()
+    away[2, 3] += 2000  # mm: the head of a giant
+    moved = replace(report, anatomy=replace(report.anatomy, affine=away))
+    names = set(signals_from(moved))
+    assert "anatomy/image" not in names
+    assert not any(name.endswith("/outline") for name in names)
+    assert any(name.endswith("/voxel_affine") for name in names)
+    assert anatomy_notices(moved) == [
+        "The report shows no anatomy image: none of the measured voxels lies in it."
+    ]
+
+
+def test_a_voxel_beside_the_anatomy_image_is_named(report):
+    heights = {key: affine[2, 3] for key, affine in voxel_affines(report).items()}
+    cut = sorted(set(heights.values()))[:2]
+    lowest = ", ".join(key for key, height in heights.items() if height == cut[0])
+    affine = report.anatomy.affine.copy()
+    first = round((sum(cut) / 2 - affine[2, 3]) / affine[2, 2])
+    affine[2, 3] += affine[2, 2] * first
+    upper = replace(report.anatomy, image=report.anatomy.image[:, :, first:], affine=affine)
+    part = replace(report, anatomy=upper)
+    drawn = {name.split("/")[0] for name in signals_from(part) if name.endswith("/outline")}
+    assert drawn == {key for key, height in heights.items() if height > cut[0]}
+    assert anatomy_notices(part) == [f"The anatomy image does not hold the voxel of {lowest}."]
