@@ -25,7 +25,7 @@ import numpy as np
 import scipy.fft
 
 from mrs_disc.signal.basis import GAUSS_RATE, band_weights
-from mrs_disc.typing import ComplexArray, FloatArray, IntArray
+from mrs_disc.typing import BoolArray, ComplexArray, FloatArray, IntArray
 
 N_COMMON = 5
 """Parameters that all components share, in this order."""
@@ -205,13 +205,9 @@ def _delay_series(
 ) -> tuple[ComplexArray, ...]:
     """Return the FIDs and their time derivatives, each of shape (component, point)."""
     taps = min(_TAPS, fids.shape[1])
-    orders = range(1, _ORDER + 1)
-    weights = _differentiators(taps, half_band)
-    slopes = [
-        _filtered(fids, weights[order - 1] * dwell_time_s**-order, order % 2 == 1)
-        for order in orders
-    ]
-    return np.asarray(fids, dtype=complex), *slopes
+    orders = np.arange(1, _ORDER + 1)
+    weights = _differentiators(taps, half_band) * (dwell_time_s**-orders)[:, None, None]
+    return np.asarray(fids, dtype=complex), *_filtered(fids, weights, odd=orders % 2 == 1)
 
 
 @cache
@@ -223,30 +219,37 @@ def _differentiators(taps: int, half_band: float) -> FloatArray:
     return weights
 
 
-def _filtered(fids: ComplexArray, weights: FloatArray, odd: bool) -> ComplexArray:
+def _filtered(fids: ComplexArray, weights: FloatArray, odd: BoolArray) -> ComplexArray:
     """Return what filters give: one-sided ones at the ends, the last one in between.
 
     Parameters
     ----------
     fids : complex array, shape (component, point)
         What is filtered.
-    weights : float array, shape (place, taps)
+    weights : float array, shape (filter, place, taps)
         Filters for the first points and, last, for a point in the middle of the taps.
-    odd : bool
-        Whether the filter changes sign when time is reversed.
+    odd : bool array, shape (filter,)
+        Whether a filter changes sign when time is reversed.
+
+    Returns
+    -------
+    complex array, shape (filter, component, point)
     """
-    n_points = fids.shape[1]
-    taps = weights.shape[1]
+    n_points, taps = fids.shape[1], weights.shape[2]
     half = taps // 2
-    result = np.empty(fids.shape, dtype=complex)
-    count = n_points - taps + 1
-    inner = result[:, half : half + count]
-    np.multiply(fids[:, :count], weights[-1, 0], out=inner)
-    for tap in range(1, taps):
-        inner += fids[:, tap : tap + count] * weights[-1, tap]
-    result[:, :half] = fids[:, :taps] @ weights[:half].T
-    mirrored = weights[:half][::-1, ::-1] * (-1 if odd else 1)
-    result[:, n_points - half :] = fids[:, n_points - taps :] @ mirrored.T
+    # Real and imaginary parts as rows of their own: one real matrix product for all filters.
+    rows = np.concatenate([fids.real, fids.imag])
+    slid = np.lib.stride_tricks.sliding_window_view(rows, taps, axis=1)
+    count = slid.shape[1]
+    parts = np.empty((weights.shape[0], *rows.shape))
+    parts[:, :, half : half + count] = (weights[:, -1] @ slid.reshape(-1, taps).T).reshape(
+        -1, rows.shape[0], count
+    )
+    parts[:, :, :half] = rows[:, :taps] @ weights[:, :half].transpose(0, 2, 1)
+    mirrored = weights[:, :half][:, ::-1, ::-1] * np.where(odd, -1.0, 1.0)[:, None, None]
+    parts[:, :, n_points - half :] = rows[:, n_points - taps :] @ mirrored.transpose(0, 2, 1)
+    result = np.empty((weights.shape[0], *fids.shape), dtype=np.complex128)
+    result.real, result.imag = np.split(parts, 2, axis=1)
     return result
 
 
@@ -256,9 +259,8 @@ def delayed_fids(
     """Return FIDs (component, point) read out later by a part of the dwell time."""
     taps = min(_TAPS, fids.shape[1])
     places = np.arange(taps // 2 + 1) + delay_s / dwell_time_s
-    weights = band_weights(places, taps, half_band)[0]
+    weights = band_weights(places, taps, half_band)
     # At the far end the signal is gone: the filter of the middle serves there too.
-    tail = fids[:, -taps:].copy()
-    result = _filtered(fids, weights, odd=False)
-    result[:, -(taps // 2) :] = tail[:, -(taps // 2) :]
-    return result
+    result = _filtered(fids, weights, odd=np.array([False]))[0]
+    result[:, -(taps // 2) :] = fids[:, -(taps // 2) :]
+    return np.asarray(result)
