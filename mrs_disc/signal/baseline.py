@@ -36,8 +36,8 @@ Decisions:
 - Areas scatter normally, with the log-normal's mean and variance, so that they integrate out; one
   in sixteen may then be slightly negative, which does no harm among positive ones.
 - Widths from 45 to 200 Hz: the wide ones, of lower odds, are for a broad background that is no
-  hump. Without any above 90 Hz nearly half of the weight of a background went into PG's wings (its
-  intervals covered 80 %, with them 95 %); at full odds PA loses 6 % over humps of 45 to 90 Hz.
+  hump. On whole simulated discs PG's intervals cover 80 % without any above 90 Hz, with them 95 %;
+  at full odds PA lost up to 6 % over humps of 45 to 90 Hz.
 - Places stand a fifth of the width apart: more for narrow humps, which the data place better.
 - Strengths go down to where the humps together are far below the noise: those stand for no hump at
   all. Where they ended at 0.5 % of the metabolites, five humps took half a bound from PG in discs
