@@ -31,13 +31,27 @@ class ReadError(InputError):
     """
 
     def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(f"{path.name}: {problem}")
+        super().__init__(f"{path.name or path.resolve().name or path}: {problem}")
         self.path = path
         self.problem = problem
 
     def __reduce__(self) -> tuple[type[ReadError], tuple[Path, str]]:
         """Rebuild from both arguments, so that the error crosses process borders."""
         return type(self), (self.path, self.problem)
+
+
+class MissingError(ReadError):
+    """There is nothing at a path; the message names the first part of it that is missing."""
+
+    def __init__(self, path: Path, what: str = "file or folder") -> None:
+        whole = (*reversed(path.parents), path)
+        first = next((part for part in whole if not part.exists()), path)
+        place = "" if first.parent == Path() else f" in {first.parent}"
+        super().__init__(first, f"there is no such {what}{place}")
+
+    def __reduce__(self) -> tuple[type[ReadError], tuple[Path, str]]:
+        """Rebuild as it was worded here, so that the error crosses process borders."""
+        return ReadError, (self.path, self.problem)
 
 
 class RecipeError(InputError):

@@ -36,7 +36,7 @@ def lines(found: dict[str, Any]) -> list[str]:
             result += [f"    problem: {problem}" for problem in study["problems"]]
         return result
     if "files" in found:
-        result = [f"{found['folder']}: {len(found['files'])} spectroscopy files"]
+        result = [f"{found['folder']}: {_count(len(found['files']), 'spectroscopy file')}"]
         for entry in found["files"]:
             result += [f"  {entry['path']}", *(f"    {line}" for line in _entry(entry))]
         return result

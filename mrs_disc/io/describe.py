@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mrs_disc.errors import InputError, ReadError
+from mrs_disc.errors import InputError, MissingError, ReadError
 from mrs_disc.io import gate
-from mrs_disc.io.names import names_water
+from mrs_disc.io.names import COMPANIONS, names_water
 from mrs_disc.io.readers import is_spectroscopy, read_scan
 from mrs_disc.io.scan import Scan
 
@@ -42,7 +42,7 @@ def describe(path: Path) -> dict[str, Any]:
         If a file cannot be read, or a folder holds nothing that is read.
     """
     if not path.exists():
-        raise ReadError(path, "there is no such file or folder")
+        raise MissingError(path)
     try:
         return _describe(path)
     except OSError as error:
@@ -196,7 +196,11 @@ def _describe_dataset(path: Path) -> dict[str, Any]:
 def _describe_folder(path: Path) -> dict[str, Any]:
     """Return the spectroscopy files of a folder that is no study."""
     files: list[dict[str, Any]] = []
-    for file in sorted(p for p in path.iterdir() if p.is_file() and is_spectroscopy(p)):
+    found = sorted(p for p in path.iterdir() if p.is_file() and is_spectroscopy(p))
+    stems = {p.stem for p in found if p.suffix.lower() not in COMPANIONS}
+    for file in found:
+        if file.suffix.lower() in COMPANIONS and file.stem in stems:
+            continue  # told with the samples that it belongs to
         try:
             files.append(describe_file(file))
         except ReadError as error:

@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from mrs_disc.data import LEVELS, level_order
-from mrs_disc.errors import InputError, OutputError, ReadError
+from mrs_disc.errors import InputError, MissingError, OutputError, ReadError
 from mrs_disc.io import dicom, gate
 from mrs_disc.io.acquire import false_pair
 from mrs_disc.io.draft_images import propose_anatomy
-from mrs_disc.io.names import level_in, names_water, run_in
+from mrs_disc.io.names import COMPANIONS, level_in, names_water, run_in
 from mrs_disc.io.readers import is_spectroscopy, read_scan, read_series
 from mrs_disc.io.scan import Scan
 from mrs_disc.io.study_toml import FILE_NAME, StudyFile
@@ -95,8 +95,10 @@ def draft_study(folder: Path) -> Draft:
     ReadError
         If there is no such folder, or no spectrum of one voxel in it.
     """
+    if not folder.exists():
+        raise MissingError(folder, "folder")
     if not folder.is_dir():
-        raise ReadError(folder, "there is no such folder")
+        raise ReadError(folder, "is a file; name the folder that holds it")
     spectra, images, broken = _search(folder)
     usable = [f for f in spectra if f.refused is None]
     metabolites = [f for f in usable if not f.is_water]
@@ -118,9 +120,12 @@ def draft_study(folder: Path) -> Draft:
     metabolites.sort(key=lambda f: (level_order(f.level or "L5-S1"), f.run))
     left = [f for f in spectra if f not in metabolites and f not in [m.water for m in metabolites]]
     anatomy = propose_anatomy(folder, images)
-    text = _toml(metabolites, left, broken, anatomy, region)
+    unused = [f"{_comment(f.name)}: {_comment(f.refused or _role(f))}" for f in left]
+    unused += [_comment(text) for text in broken]
+    text = _toml(metabolites, unused, anatomy, region)
     validate(tomllib.loads(text), StudyFile, FILE_NAME)
     remarks = [f"{f.level} run {f.run}: {f.name}, {f.level_from}" for f in metabolites]
+    remarks += [f"not used: {line}" for line in unused]
     return Draft(text=text, n_discs=len(metabolites), remarks=tuple(remarks))
 
 
@@ -136,7 +141,7 @@ def _search(folder: Path) -> tuple[list[Found], list[Path], list[str]]:
         if number >= MAX_FILES:
             raise InputError(f"{folder.name}: more than {MAX_FILES} files; name a smaller folder")
         try:
-            if path.suffix.lower() in (".spar", ".list", ".json", ".toml"):
+            if path.suffix.lower() in (*COMPANIONS, ".json", ".toml"):
                 continue
             uid = dicom.sop_class(path)
             if is_spectroscopy(path):
@@ -239,6 +244,9 @@ def _name_levels(found: list[Found]) -> str | None:
         assert anchor.level is not None and anchor.centre is not None  # noqa: PT018
         start, base = level_order(anchor.level), float(anchor.centre[2])
     taken = {f.level for f in found if f.level}
+    compared = named or len(heights) > 1
+    place_tells = "GUESS: level by the voxel's place, no name says it"
+    nothing_tells = "GUESS: taken for the lowest disc, as neither name nor neighbour says it"
     for rank, group in enumerate(reversed(groups)):  # from foot to head
         centre = group[0].centre
         steps_up = rank if centre is None else round((float(centre[2]) - base) / max(spacing, 8.0))
@@ -248,7 +256,7 @@ def _name_levels(found: list[Found]) -> str | None:
         taken.add(LEVELS[place])
         for member in group:
             member.level = LEVELS[place]
-            member.level_from = "GUESS: level by the voxel's place, no name says it"
+            member.level_from = place_tells if compared else nothing_tells
     return None if named else region
 
 
@@ -312,8 +320,7 @@ def _pair(found: Found, waters: list[Found]) -> Found | None:
 
 def _toml(
     discs: list[Found],
-    left: list[Found],
-    broken: list[str],
+    unused: list[str],
     anatomy: tuple[str, str] | None,
     region: str | None,
 ) -> str:
@@ -324,7 +331,8 @@ def _toml(
         'study_id = "study-01"                  # GUESS: your identifier, free of names',
     ]
     if region:
-        lines.append(f"region = {_text(region)}                    # GUESS by the voxels' distance")
+        why = "by the voxels' distance, lumbar where there is none"
+        lines.append(f"region = {_text(region)}                    # GUESS: {why}")
     if anatomy:
         lines.append(f"anatomy = {_text(anatomy[0])}   # GUESS: {anatomy[1]}")
     else:
@@ -336,10 +344,8 @@ def _toml(
         "# [clinical]                             # optional, free of names; shown, never scored",
         '# indication = ""',
     ]
-    if left or broken:
-        lines += ["", "# Found and not used:"]
-        lines += [f"#   {_comment(f.name)}: {_comment(f.refused or _role(f))}" for f in left]
-        lines += [f"#   {_comment(text)}" for text in broken]
+    if unused:
+        lines += ["", "# Found and not used:", *(f"#   {line}" for line in unused)]
     return "\n".join(lines) + "\n"
 
 

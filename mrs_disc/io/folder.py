@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -9,10 +10,10 @@ from pathlib import Path
 from mrs_disc.data import LEVELS, Study
 from mrs_disc.errors import InputError
 from mrs_disc.io.disc_files import DiscFiles
-from mrs_disc.io.names import level_in, names_water, run_in
+from mrs_disc.io.names import COMPANIONS, level_in, names_water, run_in
 from mrs_disc.io.readers import is_spectroscopy
 
-_SKIPPED = {".json", ".toml", ".tsv", ".txt", ".md", ".spar", ".list", ".shf", ".html", ".csv"}
+_SKIPPED = {".json", ".toml", ".tsv", ".txt", ".md", ".shf", ".html", ".csv", *COMPANIONS}
 
 
 def discs(folder: Path) -> list[DiscFiles]:
@@ -28,7 +29,8 @@ def discs(folder: Path) -> list[DiscFiles]:
         level = level_in(path.name if path.is_dir() else path.stem)
         if level is None or path.name.startswith(".") or path.suffix.lower() in _SKIPPED:
             continue
-        if path.is_dir() or is_spectroscopy(path):
+        # A file that may not be opened counts: left out in silence, its water would stand for it.
+        if path.is_dir() or is_spectroscopy(path) or not os.access(path, os.R_OK):
             found[level, run_in(path.stem)][names_water(path.stem)].append(path.name)
     runs = [level for level, _ in found]
     result = []

@@ -6,6 +6,9 @@ import re
 
 from mrs_disc.errors import InputError
 
+COMPANIONS = (".spar", ".list")
+"""Endings of the files that hold the parameters of the samples beside them."""
+
 _LEVEL = re.compile(r"(?<![A-Za-z0-9])([CTL]\d{1,2}[-_/ ]?[CTLS]?\d{1,2})(?![A-Za-z0-9])", re.I)
 _WATER = re.compile(
     r"(?<![a-z])(w?ref\d*|mrsref|wref\w*|water|wat|w|nws|now?s|nosupp?|unsupp?(ressed)?|wunsup|h2o)"

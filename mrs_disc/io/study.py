@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mrs_disc.data import Study
-from mrs_disc.errors import ReadError
+from mrs_disc.errors import MissingError, ReadError
 from mrs_disc.io import bids, folder, study_toml
 from mrs_disc.io.names import level_in
 
@@ -55,11 +55,11 @@ def read_study(path: str | os.PathLike[str]) -> Study:
     >>> read_study("no such folder")
     Traceback (most recent call last):
     ...
-    mrs_disc.errors.ReadError: no such folder: there is no such file or folder
+    mrs_disc.errors.MissingError: no such folder: there is no such file or folder
     """
     place = Path(path)
     if not place.exists():
-        raise ReadError(place, "there is no such file or folder")
+        raise MissingError(place)
     if place.is_file():
         if place.suffix.lower() == ".toml":
             return study_toml.read(place)
@@ -97,15 +97,20 @@ def find_studies(dataset: str | os.PathLike[str]) -> list[StudyPath]:
         If there is no such folder, or no study in it.
     """
     place = Path(dataset)
+    if not place.exists():
+        raise MissingError(place, "folder")
     if not place.is_dir():
-        raise ReadError(place, "there is no such folder")
+        raise ReadError(place, "is a file; name the folder of the dataset")
+    one_study = ReadError(place, "is one study, not a dataset: run 'mrs-disc analyze' on it")
+    if _holds_spectra(place):
+        raise one_study
     try:
         found = list(_bids_studies(place) if bids.is_dataset(place) else _folder_studies(place))
     except OSError as error:
         raise ReadError(place, f"cannot be read ({error.strerror or error})") from error
     if not found:
         if is_study(place):
-            raise ReadError(place, "is one study, not a dataset: run 'mrs-disc analyze' on it")
+            raise one_study
         raise ReadError(
             place, "holds no study: expected sub-* folders (BIDS) or folders with study.toml"
         )

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,7 +88,15 @@ def test_info_of_a_dataset_and_of_a_loose_folder(tmp_path, build, spectrum, prot
     loose.mkdir()
     build("siemens-rda")(loose, spectrum(1), protocol)
     assert describe(loose)["files"][0]["format"] == "siemens-rda"
-    assert "1 spectroscopy files" in run(info_module.command, loose).output
+    assert "1 spectroscopy file\n" in run(info_module.command, loose).output
+
+
+def test_info_tells_samples_and_their_parameters_once(tmp_path, build, spectrum, protocol):
+    build("philips-sdat")(tmp_path, spectrum(1), protocol)
+    assert [Path(f["path"]).suffix.lower() for f in describe(tmp_path)["files"]] == [".sdat"]
+    next(p for p in tmp_path.iterdir() if p.suffix.lower() == ".sdat").unlink()
+    (alone,) = describe(tmp_path)["files"]  # parameters alone: told, with what is missing
+    assert alone["problems"]
 
 
 def test_info_refuses_what_cannot_be_read(tmp_path):
@@ -213,6 +222,7 @@ def test_init_drafts_a_study_that_reads(export):
     anatomy = study.load_anatomy()
     assert anatomy.image.shape == (6, 8, 7)
     assert "cut.rda" in draft  # found and not used, with the reason
+    assert "not used: cut.rda" in result.output or "not used: spectra/cut.rda" in result.output
 
 
 def test_the_image_lies_where_its_header_says(export):
@@ -255,3 +265,11 @@ def test_init_takes_levels_from_names(tmp_path, spectrum, sampling):
         ("L4-L5", 2),
         ("L5-S1", 1),
     ]
+
+
+def test_init_claims_no_place_for_a_spectrum_without_neighbours(tmp_path, spectrum, sampling):
+    write_nifti_mrs(tmp_path / "press.nii.gz", Transients(signal=spectrum(2), sampling=sampling))
+    run(init_module.command, tmp_path)
+    draft = (tmp_path / "study.toml").read_text()
+    assert "neither name nor neighbour says it" in draft
+    assert "by the voxel's place" not in draft

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -338,6 +339,24 @@ def test_a_folder_whose_files_name_their_level(tmp_path, put):
     assert study.levels == ("L4-L5", "L5-S1")
     assert study["L4-L5"].water is not None
     assert study["L5-S1"].metabolite.signal.shape == (2, 512)
+
+
+def test_a_file_that_may_not_be_opened_is_not_left_out_in_silence(tmp_path, put, monkeypatch):
+    """Otherwise the water reference would stand for the metabolites."""
+    put("siemens-rda", "L4-L5_press.rda")
+    put("siemens-rda", "L4-L5_ref.rda", water=5000.0)
+    locked, plain = tmp_path / "L4-L5_press.rda", Path.open
+
+    def open_unless_locked(path, *arguments, **options):
+        if path == locked:
+            raise PermissionError(13, "Permission denied")
+        return plain(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", open_unless_locked)  # root may open all files
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != locked)
+    study = read_study(tmp_path)
+    with pytest.raises(InputError, match="metabolite.*Permission denied"):
+        study["L4-L5"]
 
 
 def test_two_files_of_a_level_need_to_be_told_apart(tmp_path, put):
