@@ -111,6 +111,7 @@ def explain(error: ValidationError, schema: type[BaseModel], source: str) -> str
         return f"{source}: {where}lacks '{name}', which is required."
     came = f" Came: {_short(mistake['input'])}." if location else ""
     reason = mistake["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    reason = reason.replace("a valid tuple", "a list in square brackets")
     more = f" ({len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
     return f"{source}: {_where(location)}{reason.rstrip('.')}.{came}{more}"
 

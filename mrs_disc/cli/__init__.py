@@ -22,7 +22,8 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 import click  # noqa: E402 - NumPy reads the settings above when it is first imported
 
 from mrs_disc import __version__  # noqa: E402
-from mrs_disc.errors import InputError, OutputError, did_you_mean  # noqa: E402
+from mrs_disc.cli.shared import Group  # noqa: E402
+from mrs_disc.errors import InputError, OutputError  # noqa: E402
 
 COMMANDS: dict[str, str] = {
     "demo": "Analyse the bundled study and print its impression.",
@@ -43,7 +44,7 @@ COMMANDS: dict[str, str] = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group whose commands are imported when they are run, not when they are listed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -59,18 +60,6 @@ class LazyGroup(click.Group):
         module = import_module(f"mrs_disc.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Suggest the nearest command for one that does not exist."""
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            raise click.UsageError(
-                f"there is no command '{args[0]}'.{did_you_mean(args[0], COMMANDS)} "
-                f"Commands: {', '.join(COMMANDS)}.",
-                ctx,
-            )
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""

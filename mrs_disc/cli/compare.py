@@ -47,6 +47,7 @@ def command(results: tuple[Path, ...], output: Path, overwrite: bool) -> None:
     if not found.changes:
         raise InputError("no level of these results has a quantity to compare; all failed or poor")
     chart = {c.level: [_point(v) for v in c.values] for c in found.changes if c.quantity == CHARTED}
+    notes = _notes(records)
     page = course_html(
         names=names,
         changes=[_row(c) for c in found.changes],
@@ -54,7 +55,7 @@ def command(results: tuple[Path, ...], output: Path, overwrite: bool) -> None:
             {"quantity": r.quantity, "coefficient": r.coefficient, "freedom": r.freedom}
             for r in found.repeatability
         ],
-        notes=_notes(records),
+        notes=notes,
         chart=chart,
         quantity=CHARTED,
     )
@@ -62,6 +63,8 @@ def command(results: tuple[Path, ...], output: Path, overwrite: bool) -> None:
     files = {"course.html": page, "course.csv": table}
     for path in write_files(output, files, overwrite=overwrite):
         click.echo(path)
+    for note in notes:
+        click.echo(f"mrs-disc: note: {note}", err=True)
 
 
 def _names(records: list[Results], paths: list[Path]) -> list[str]:

@@ -20,7 +20,8 @@ def demo_study() -> Path:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Folder; default: a fresh one."
 )
-def command(output: Path | None) -> int:
+@click.option("--overwrite", is_flag=True, help="Replace an earlier report in the folder.")
+def command(output: Path | None, overwrite: bool) -> int:
     """Analyse the bundled study (five simulated lumbar discs) and print its impression.
 
     Example: mrs-disc demo
@@ -31,10 +32,10 @@ def command(output: Path | None) -> int:
     from mrs_disc.report import check_output, write_report
 
     if output is not None:
-        check_output(output, DEFAULT_FORMATS, None, overwrite=False)
+        check_output(output, DEFAULT_FORMATS, None, overwrite=overwrite)
     report = analyze(read_study(demo_study()))
     folder = output or Path(tempfile.mkdtemp(prefix="mrs-disc-demo-"))
-    paths = write_report(report, folder, formats=DEFAULT_FORMATS)
+    paths = write_report(report, folder, formats=DEFAULT_FORMATS, overwrite=overwrite)
     click.echo(report.impression)
     click.echo("")
     page = next(path for path in paths if path.suffix == ".html")

@@ -10,14 +10,14 @@ import click
 from mrs_disc.cli import shared
 
 
-@click.group()
+@click.group(cls=shared.Group)
 def command() -> None:
     """List, show, check or calibrate models."""
 
 
 @command.command("list")
 def list_models() -> None:
-    """Print the models that ship with the package: name, kind, what each is for.
+    """Print the shipped models: name, kind, what each is for.
 
     Example: mrs-disc model list
     """
@@ -33,7 +33,9 @@ def list_models() -> None:
 @command.command()
 @click.argument("name", shell_complete=shared.complete_model)
 def show(name: str) -> None:
-    """Print the card of model NAME (a shipped name or a file), then the model itself.
+    """Print the card of model NAME, then the model itself.
+
+    NAME is that of a shipped model, or a TOML file.
 
     Example: mrs-disc model show acidity_structure
     """
@@ -78,7 +80,13 @@ def check(file: str) -> None:
     multiple=True,
     help="For --kind logistic: a column; may be repeated. Default: acidity/structure.",
 )
-@click.option("--folds", type=click.IntRange(2, 50), default=5, show_default=True)
+@click.option(
+    "--folds",
+    type=click.IntRange(2, 50),
+    default=5,
+    show_default=True,
+    help="Of the cross-validation; all discs of a patient are in one.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
 def calibrate(
     table: Path,
@@ -89,8 +97,9 @@ def calibrate(
     folds: int,
     overwrite: bool,
 ) -> None:
-    """Fit a score model to TABLE (levels.tsv) with outcomes; cross-validated by patient.
+    """Fit a score model to TABLE, discs with outcomes.
 
+    TABLE is a levels.tsv with a column of outcomes; the model is cross-validated by patient.
     Writes MODEL.toml, which a recipe can name, and its card MODEL.html.
 
     Example: mrs-disc model calibrate sample_data/cohort/levels.tsv -o local.toml

@@ -7,7 +7,7 @@ import click
 from mrs_disc.cli import shared
 
 
-@click.group()
+@click.group(cls=shared.Group)
 def command() -> None:
     """Show, check or describe recipes."""
 
@@ -15,7 +15,10 @@ def command() -> None:
 @command.command()
 @click.argument("recipe", default="default", shell_complete=shared.complete_recipe)
 def show(recipe: str) -> None:
-    """Print every option of RECIPE (a name or a file) with its meaning.
+    """Print every option of RECIPE with its meaning.
+
+    RECIPE is a shipped name or a TOML file; without it, the default. The first line names the
+    shipped recipes.
 
     Example: mrs-disc recipe show press_3t_te30
     """

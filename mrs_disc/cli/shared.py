@@ -9,6 +9,26 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from mrs_disc.errors import did_you_mean
+
+
+class Group(click.Group):
+    """A group that answers an unknown command with the nearest one and all of them."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest the nearest command for one that does not exist."""
+        known = self.list_commands(ctx)
+        if args and not args[0].startswith("-") and args[0] not in known:
+            raise click.UsageError(
+                f"there is no command '{args[0]}'.{did_you_mean(args[0], known)} "
+                f"Commands: {', '.join(known)}.",
+                ctx,
+            )
+        return super().resolve_command(ctx, args)
+
+
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 

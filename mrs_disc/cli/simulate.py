@@ -19,7 +19,13 @@ _FORMS = ("nifti", "sdat", "rda", "dicom")
     help="Folder; absent or empty.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides all.")
-@click.option("--subjects", type=click.IntRange(1, 9999), default=1, show_default=True)
+@click.option(
+    "--subjects",
+    type=click.IntRange(1, 9999),
+    default=1,
+    show_default=True,
+    help="How many persons, one study each.",
+)
 @click.option(
     "--levels",
     default="L1-L2,L2-L3,L3-L4,L4-L5,L5-S1",

@@ -48,7 +48,14 @@ def test_every_command_has_help_with_an_example(capsys):
         (["analyze", "--recpie", "x"], "--recpie"),
         (["analyze"], "Missing argument 'STUDY'"),
         (["recipe", "show", "defalt"], "no recipe is named 'defalt'. Did you mean 'default'?"),
-        (["analyze", "nowhere", "-o", "out"], "nowhere"),
+        (
+            ["recipe", "shw"],
+            "no command 'shw'. Did you mean 'show'? Commands: check, schema, show.",
+        ),
+        (["analyze", "nowhere", "-o", "out"], "nowhere: there is no such file or folder\n"),
+        (["info", "nowhere/sub-01"], "nowhere: there is no such file or folder\n"),
+        (["init", "nowhere"], "nowhere: there is no such folder\n"),
+        (["init", "."], "holds no spectrum"),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_status_2(

@@ -273,16 +273,17 @@ def test_poor_levels_are_left_out(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_what_may_feign_a_change_is_said(tmp_path):
+def test_what_may_feign_a_change_is_said(tmp_path, capsys):
     first = write(tmp_path / "a", [level("L4-L5", -2.0, 0.3)], study="sub-01")
     last = write(
         tmp_path / "b", [level("L4-L5", -1.0, 0.3)], study="sub-02", digest="b" * 64, echo=0.035
     )
     out = tmp_path / "out"
     assert run(["compare", first, last, "-o", str(out)]) == 0
-    page = (out / "course.html").read_text()
+    page, told = (out / "course.html").read_text(), capsys.readouterr().err
     for words in ("different names", "different recipes", "different echo times (0.03, 0.035 s)"):
         assert words in page
+        assert words in told
 
 
 @pytest.mark.parametrize("arguments", [1, 2])
