@@ -355,7 +355,7 @@ def test_a_file_that_may_not_be_opened_is_not_left_out_in_silence(tmp_path, put,
     monkeypatch.setattr(Path, "open", open_unless_locked)  # root may open all files
     monkeypatch.setattr("os.access", lambda path, mode: Path(path) != locked)
     study = read_study(tmp_path)
-    with pytest.raises(InputError, match="metabolite.*Permission denied"):
+    with pytest.raises(InputError, match=r"metabolite\.rda: .*Permission denied"):
         study["L4-L5"]
 
 
