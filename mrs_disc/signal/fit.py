@@ -240,33 +240,18 @@ def fit_fid(
         shift_range_hz=shift_range_hz,
         count=_STARTS,
     )
-    narrowest = _CROP_SAFETY * min(start.width_hz for start in starts)
-    snr = min(float(np.abs(slow).max()), _CROP_SNR)
-    wanted = max(_MIN_POINTS, round(decay_length_s(narrowest, snr) / dwell_time_s))
-    used = min(data.size, scipy.fft.next_fast_len(wanted))
-    model = MetaboliteModel(
-        fids[:, :used],
+    model = _model(
+        fids,
+        basis,
+        n_points=_points_with_signal(slow, starts, dwell_time_s),
         dwell_time_s=dwell_time_s,
         start_time_s=start_time_s,
         window_hz=window_hz,
-        moves=np.flatnonzero(basis.shift_sd_hz > 0),
-        widens=np.flatnonzero(basis.extra_width_sd_hz > 0),
     )
-    if model.bins.size <= fids.shape[0] + N_COMMON:
-        raise InputError(
-            f"window {window_hz[0]:.0f} to {window_hz[1]:.0f} Hz holds {model.bins.size} points of "
-            f"the spectrum, too few for {fids.shape[0]} components; widen it"
-        )
     _refuse_collinear(model, starts[0])
-    if baseline_hz is None:
-        humps = no_humps(model.bins.size)
-    else:
-        low, high = baseline_hz
-        if not low < high:
-            raise InputError(f"baseline_hz {low} to {high} Hz: the lower end comes first")
-        humps = hump_grid((low - centre_hz, high - centre_hz), model.time, model.bins)
+    humps = _humps(baseline_hz, model)
     reference = _reference_area(starts[0].amplitude, fids)
-    problem = _problem(model, slow[:used], basis, delay_sd_s, humps, reference)
+    problem = _problem(model, slow[: model.time.size], basis, delay_sd_s, humps, reference)
     solver = replace(problem, humps=humps.of_width(SOLVER_WIDTH_HZ))
     rivals = [start for start in starts if start.gain > _RIVAL * starts[0].gain]
     solutions = [solve(solver, _first_guess(model, start, delay_sd_s)) for start in rivals]
@@ -281,6 +266,50 @@ def fit_fid(
     reason = "" if best.converged else "the search for the optimum did not end"
     reason = reason or _doubt(posterior, starts[0])
     return _result(problem, posterior, fids, carrier, noise * largest, reason)
+
+
+def _points_with_signal(slow: ComplexArray, starts: Sequence[Start], dwell_time_s: float) -> int:
+    """Return after how many points of the data the lines are far below the noise."""
+    narrowest = _CROP_SAFETY * min(start.width_hz for start in starts)
+    snr = min(float(np.abs(slow).max()), _CROP_SNR)
+    wanted = max(_MIN_POINTS, round(decay_length_s(narrowest, snr) / dwell_time_s))
+    return min(slow.size, int(scipy.fft.next_fast_len(wanted)))
+
+
+def _model(
+    fids: ComplexArray,
+    basis: FitBasis,
+    *,
+    n_points: int,
+    dwell_time_s: float,
+    start_time_s: float,
+    window_hz: tuple[float, float],
+) -> MetaboliteModel:
+    """Return the model on the first points, or say that the window holds too little."""
+    model = MetaboliteModel(
+        fids[:, :n_points],
+        dwell_time_s=dwell_time_s,
+        start_time_s=start_time_s,
+        window_hz=window_hz,
+        moves=np.flatnonzero(basis.shift_sd_hz > 0),
+        widens=np.flatnonzero(basis.extra_width_sd_hz > 0),
+    )
+    if model.bins.size <= fids.shape[0] + N_COMMON:
+        raise InputError(
+            f"window {window_hz[0]:.0f} to {window_hz[1]:.0f} Hz holds {model.bins.size} points of "
+            f"the spectrum, too few for {fids.shape[0]} components; widen it"
+        )
+    return model
+
+
+def _humps(baseline_hz: tuple[float, float] | None, model: MetaboliteModel) -> HumpGrid:
+    """Return the humps that the baseline may consist of."""
+    if baseline_hz is None:
+        return no_humps(model.bins.size)
+    low, high = baseline_hz
+    if not low < high:
+        raise InputError(f"baseline_hz {low} to {high} Hz: the lower end comes first")
+    return hump_grid((low - model.centre_hz, high - model.centre_hz), model.time, model.bins)
 
 
 def _doubt(posterior: Posterior, start: Start) -> str:

@@ -166,24 +166,13 @@ def solve(problem: Problem, parameters: FloatArray) -> Solution:
     stride[: len(_STRIDE)] = _STRIDE
     count = problem.model.n_components
     here = _at(problem, np.clip(parameters, low, high), np.zeros((count, count)))
-    if problem.ratios:
-        ratios = ratio_precision(problem.ratios, here.model.design, here.amplitude)
-        here = _at(problem, here.parameters, ratios)
+    here = _with_ratios(problem, here)
     rounding = 1e-14 * float(problem.data @ problem.data)
     damping = 1e-3
     converged = False
-    free = ~problem.fixed
     for _ in range(_ITERATIONS):
-        slopes = slope_columns(problem, here.parameters, here.model, here.amplitude)
+        normal, force = _normal_equations(problem, here)
         linear = here.amplitude.size
-        columns = np.vstack([here.design, slopes])
-        normal = columns @ columns.T
-        force = columns @ (problem.data - here.amplitude @ here.design)
-        normal[:linear, :linear] += here.prior
-        force[:linear] -= here.prior @ here.amplitude
-        place = np.arange(linear, normal.shape[0])
-        normal[place, place] += problem.precision
-        force[linear:] -= problem.precision * here.parameters
         free = ~problem.fixed & ~((here.parameters <= low) & (force[linear:] < 0))
         free &= ~((here.parameters >= high) & (force[linear:] > 0))
         used = np.concatenate([np.arange(linear), linear + np.flatnonzero(free)])
@@ -196,11 +185,8 @@ def solve(problem: Problem, parameters: FloatArray) -> Solution:
             step[used] = solve_positive(damped, force[used])
             gain = float(force @ step)
             step /= max(1.0, float(np.max(np.abs(step[linear:]) / stride)))
-            trial = _at(
-                problem,
-                np.clip(here.parameters + step[linear:], low, high),
-                here.prior[:count, :count],
-            )
+            moved = np.clip(here.parameters + step[linear:], low, high)
+            trial = _at(problem, moved, here.prior[:count, :count])
             accepted = trial.cost <= here.cost + rounding
             if accepted or gain < problem.tolerance + rounding:
                 break
@@ -208,17 +194,41 @@ def solve(problem: Problem, parameters: FloatArray) -> Solution:
         if accepted:
             here = trial
             damping = 0.1 * damping if damping > 1e-7 else 0.0
-        if gain < problem.tolerance + rounding:
-            converged = True
+        converged = gain < problem.tolerance + rounding
+        if converged or not accepted:
             break
-        if not accepted:
-            break
-        if problem.ratios:
-            ratios = ratio_precision(problem.ratios, here.model.design, here.amplitude)
-            here = _at(problem, here.parameters, ratios)
+        here = _with_ratios(problem, here)
+    return _upright(problem, here, free, converged)
+
+
+def _with_ratios(problem: Problem, place: _Place) -> _Place:
+    """Return the place with the ratio priors taken at its amplitudes."""
+    if not problem.ratios:
+        return place
+    ratios = ratio_precision(problem.ratios, place.model.design, place.amplitude)
+    return _at(problem, place.parameters, ratios)
+
+
+def _normal_equations(problem: Problem, here: _Place) -> tuple[FloatArray, FloatArray]:
+    """Return matrix and right side of the Gauss-Newton step: amplitudes, then parameters."""
+    slopes = slope_columns(problem, here.parameters, here.model, here.amplitude)
+    linear = here.amplitude.size
+    columns = np.vstack([here.design, slopes])
+    normal = columns @ columns.T
+    force = columns @ (problem.data - here.amplitude @ here.design)
+    normal[:linear, :linear] += here.prior
+    force[:linear] -= here.prior @ here.amplitude
+    place = np.arange(linear, normal.shape[0])
+    normal[place, place] += problem.precision
+    force[linear:] -= problem.precision * here.parameters
+    return normal, force
+
+
+def _upright(problem: Problem, here: _Place, free: BoolArray, converged: bool) -> Solution:
+    """Return the solution with amplitudes positive as a whole, not the same fit upside down."""
     parameters, amplitude = here.parameters, here.amplitude
     size = np.sqrt((here.model.design**2).sum(axis=1))
-    if size @ amplitude[:count] < 0:  # the same fit upside down: amplitudes are positive as a whole
+    if size @ amplitude[: size.size] < 0:
         parameters, amplitude = parameters.copy(), -amplitude
         parameters[PHASE] += pi
     return Solution(
