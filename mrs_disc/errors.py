@@ -41,12 +41,15 @@ class ReadError(InputError):
 
 
 class MissingError(ReadError):
-    """There is nothing at a path; the message names the first part of it that is missing."""
+    """There is nothing at a path; the message names the first part of it that is missing.
+
+    Of a whole path only the name is told, as the message may come to stand in a batch's record.
+    """
 
     def __init__(self, path: Path, what: str = "file or folder") -> None:
         whole = (*reversed(path.parents), path)
         first = next((part for part in whole if not part.exists()), path)
-        place = "" if first.parent == Path() else f" in {first.parent}"
+        place = "" if first.parent == Path() or path.is_absolute() else f" in {first.parent}"
         super().__init__(first, f"there is no such {what}{place}")
 
     def __reduce__(self) -> tuple[type[ReadError], tuple[Path, str]]:

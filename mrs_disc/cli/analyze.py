@@ -43,6 +43,7 @@ def command(
     from mrs_disc.io import read_study
     from mrs_disc.report import check_output, write_report
 
+    _spare_the_input(study, output)
     check_output(output, formats or DEFAULT_FORMATS, dicom_reference, overwrite=overwrite)
     report = analyze(read_study(study), recipe, levels=levels)
     paths = write_report(
@@ -55,6 +56,17 @@ def command(
     for path in paths:
         click.echo(path)
     return exit_status(report, study)
+
+
+def _spare_the_input(study: Path, output: Path) -> None:
+    """Refuse to write results among the scanner's files."""
+    from mrs_disc.errors import InputError
+
+    folder = study.parent if study.is_file() else study
+    if folder.is_dir() and output.resolve() == folder.resolve():
+        raise InputError(
+            f"-o {output}: the study's own folder is never written to; choose another folder"
+        )
 
 
 def exit_status(report: StudyReport, study: Path) -> int:

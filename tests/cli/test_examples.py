@@ -100,6 +100,8 @@ def test_the_shell_completes_commands_options_and_names(typed, offered):
         (["analyze", "sample_data/bids", "-o", "out"], "run 'batch'"),
         (["analyze", "sample_data/lumbar_sdat/L4-L5_act.SDAT", "-o", "out"], "mrs-disc init"),
         (["analyze", "empty", "-o", "out"], "mrs-disc init"),
+        (["analyze", "results", "-o", "empty/../results"], "own folder is never written to"),
+        (["analyze", "results/results.json", "-o", "results"], "own folder is never written to"),
         (["analyze", "results", "-o", "out"], "'mrs-disc report' renders them again"),
         (["batch", "sample_data/lumbar_sdat", "-o", "out"], "run 'mrs-disc analyze' on it"),
         (["batch", "sample_data/lumbar_dicom", "-o", "out"], "run 'mrs-disc analyze' on it"),
