@@ -170,7 +170,6 @@ def _standard(path: Path, dataset: Any) -> Scan:
         or None,
         voxel_affine=_affine(dataset),
         n_voxels=voxels,
-        sign_known=maker in ("Siemens", "Philips", "UIH", "simulated"),
         notes=notes,
         **common,
     )

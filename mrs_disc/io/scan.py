@@ -61,8 +61,6 @@ class Scan:
         Unsuppressed reference that the file holds beside the metabolites.
     order : tuple of int
         Where the file stands in a series of one file per transient.
-    sign_known : bool
-        False for formats without a convention.
     level_hint : str or None
         The disc level that a protocol or series name holds, all that is kept of it.
     notes : tuple of str
@@ -95,7 +93,6 @@ class Scan:
     order: tuple[int, ...] = ()
     series: str | None = field(default=None, repr=False)
     identity: Identity = field(default_factory=Identity, repr=False)
-    sign_known: bool = True
     level_hint: str | None = None
     notes: tuple[str, ...] = ()
 

@@ -46,6 +46,5 @@ def read(path: Path) -> Scan:
         format=FORMAT,
         reader="text",
         signal=read_only(values.view(np.complex128).reshape(1, 1, -1)),
-        sign_known=False,
         notes=("plain text has no convention of sign: taken with larger ppm at larger frequency",),
     )

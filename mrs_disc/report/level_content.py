@@ -81,6 +81,14 @@ def agreement(level: Level) -> list[tuple[str, str]]:
     return [(word, what) for what, word in parts if what.strip() and what != "provocation "]
 
 
+def agreement_words(level: Level) -> list[str]:
+    """Return how images and provocation agree with the score, in a word each."""
+    return [
+        f"provocation {word}" if what.startswith("provocation") else word
+        for word, what in agreement(level)
+    ]
+
+
 def _why(level: Level) -> list[str]:
     """Return what stands against a level: the review's word, then the first of poor quality."""
     words = [level.review.words] if level.review is not None and level.review.words else []
@@ -156,10 +164,7 @@ def level_content(
         "morphology": morphology_rows(level.morphology),
         "provocation": level.provocation.result if level.provocation is not None else "",
         "concordance": level.concordance or "",
-        "agreement": [
-            f"provocation {word}" if what.startswith("provocation") else word
-            for word, what in agreement(level)
-        ],
+        "agreement": agreement_words(level),
         "amounts": amounts(level),
         "others": other_rows(level),
         "relative": relative_rows(level, results),

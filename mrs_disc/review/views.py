@@ -13,6 +13,7 @@ from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.report.anatomy import AnatomySlice
 from mrs_disc.report.content import sentences
 from mrs_disc.report.level_content import (
+    agreement_words,
     amounts,
     other_rows,
     quality_rows,
@@ -88,7 +89,7 @@ def _row(level: Level, results: Results, review: Review) -> dict[str, Any]:
         "title": level.title,
         "measured": level.measured,
         "axis": _score_axis(level),
-        "agreement": agreement(row["concordance"]),
+        "agreement": "; ".join(agreement_words(level)) or "no morphology given",
         "why": _why(level),
         **_decision(decided),
         **(_judged(level, row) if level.measured else {}),
@@ -114,25 +115,9 @@ def _why(level: Level) -> str:
     """Return why a level is not usable; what the reviewer says of it has a column of its own."""
     if level.error is not None:
         return harmless(level.error.message, 300)
-    poor = level.quality is not None and level.quality.verdict == "poor"
-    return (
-        true_minus(harmless("; ".join(level.quality.reasons), 400))
-        if poor and level.quality
-        else ""
-    )
-
-
-def agreement(concordance: str) -> str:
-    """Return the words of agreement alone, without the morphology they speak of.
-
-    >>> agreement("Pfirrmann IV, Modic 1: concordant; provocation positive: concordant")
-    'concordant; provocation concordant'
-    >>> agreement("no morphology given")
-    'no morphology given'
-    """
-    images, _, provocation = concordance.partition("; provocation ")
-    words = images.rpartition(": ")[2]
-    return f"{words}; provocation {provocation.rpartition(': ')[2]}" if provocation else words
+    if level.quality is None or level.quality.verdict != "poor":
+        return ""
+    return true_minus(harmless("; ".join(level.quality.reasons), 400))
 
 
 def _decision(decided: LevelReview) -> dict[str, str]:
