@@ -59,14 +59,17 @@ def command(
 
 
 def _spare_the_input(study: Path, output: Path) -> None:
-    """Refuse to write results among the scanner's files."""
+    """Refuse to write results among the scanner's files, or into a subject of a dataset."""
     from mrs_disc.errors import InputError
+    from mrs_disc.io.bids import is_subject
 
-    folder = study.parent if study.is_file() else study
-    if folder.is_dir() and output.resolve() == folder.resolve():
+    folder, target = (study.parent if study.is_file() else study).resolve(), output.resolve()
+    if folder.is_dir() and target == folder:
         raise InputError(
             f"-o {output}: the study's own folder is never written to; choose another folder"
         )
+    if is_subject(folder) and folder in target.parents:
+        raise InputError(f"-o {output}: lies inside a subject of the dataset; choose another")
 
 
 def exit_status(report: StudyReport, study: Path) -> int:

@@ -17,7 +17,7 @@ OF_FORMAT: dict[str, tuple[str, ...]] = {
     "png": ("figures/*.png",),
     "csv": ("levels.csv", "levels.json"),
     "nifti": ("nifti/*_preprocessed.nii.gz", "nifti/*_fit.nii.gz", "nifti/*_residual.nii.gz"),
-    "dicom": ("dicom/*.dcm",),
+    "dicom": ("dicom/report_pdf.dcm", "dicom/report_sr.dcm", "dicom/report_page1.dcm"),
     "citation": ("CITATION.md", "references.bib"),
 }
 """What each format may leave in a folder."""
@@ -78,7 +78,7 @@ def write_files(out: Path, files: Mapping[str, bytes], *, overwrite: bool) -> li
                 raise OutputError(f"{target} is there already; give --overwrite to replace it")
             target.parent.mkdir(parents=True, exist_ok=True)
             waiting[target] = _temporary(target, content)
-        if overwrite and "results.json" in files:
+        if overwrite and "results.json" in files and (out / "results.json").exists():
             _remove_stale(out, set(targets))
         for target, temporary in waiting.items():
             temporary.replace(target)
@@ -111,6 +111,6 @@ def _remove_stale(out: Path, kept: set[Path]) -> None:
     for patterns in OF_FORMAT.values():
         for pattern in patterns:
             for path in out.glob(pattern):
-                named = "*" not in pattern or pattern.startswith("dicom/")
-                if path not in kept and path.is_file() and (named or _OURS.fullmatch(path.name)):
+                ours = "*" not in pattern or _OURS.fullmatch(path.name)
+                if path not in kept and path.is_file() and ours:
                     path.unlink()

@@ -90,6 +90,22 @@ def test_a_failed_level_says_where_its_file_is_named(capsys, tmp_path):
     )
 
 
+@pytest.mark.parametrize("name", ["study", "sub-01"])
+def test_results_are_not_written_among_the_inputs(capsys, tmp_path, name):
+    study = tmp_path / name
+    study.mkdir()
+    file = study / "study.toml"
+    file.write_text(
+        'schema_version = 1\nstudy_id = "a"\n[[disc]]\nlevel = "L4-L5"\nmetabolite = "x.rda"\n'
+    )
+    for given in (study, file):
+        assert run(["analyze", str(given), "-o", str(study), "--overwrite"]) == 2
+        assert "own folder is never written to" in capsys.readouterr().err
+    assert [p.name for p in study.iterdir()] == ["study.toml"]
+    within = run(["analyze", str(study), "-o", str(study / "out"), "--format", "json"])
+    assert within == (2 if name == "sub-01" else 3)  # 3: analysed, its one level failed
+
+
 def test_results_without_their_signals_say_what_is_not_beside_them(capsys, tmp_path):
     from mrs_disc import analyze, simulate_study, write_report
 

@@ -291,6 +291,18 @@ def test_overwriting_takes_away_what_tells_of_the_earlier_report(report, build, 
     }  # fmt: skip
 
 
+def test_overwriting_leaves_what_no_report_has_written(report, tmp_path):
+    """A folder of the scanner's DICOM files beside the spectra is called dicom too."""
+    foreign = [tmp_path / n for n in ("dicom/IM_0001.dcm", "figures/L4-L5.png", "references.bib")]
+    for path in foreign:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("not of a report")
+    write_report(report, tmp_path, formats=("json",), overwrite=True)
+    assert all(path.read_text() == "not of a report" for path in foreign)
+    write_report(report, tmp_path, formats=("json",), overwrite=True)
+    assert foreign[0].read_text() == "not of a report"
+
+
 def test_a_failing_renderer_leaves_nothing(report, tmp_path, monkeypatch):
     import mrs_disc.report.pdf as pdf
 
