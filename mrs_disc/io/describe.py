@@ -73,8 +73,18 @@ def _describe(path: Path) -> dict[str, Any]:
     return {
         "study_id": described.study_id,
         "levels": levels,
-        "problems": [*described.notes, *problems],
+        "problems": [*described.notes, *problems, *_anatomy_problem(described)],
     }
+
+
+def _anatomy_problem(study: Any) -> list[str]:
+    """Say what keeps the anatomy image from the report."""
+    try:
+        if study.load_anatomy is not None:
+            study.load_anatomy()
+    except InputError as error:
+        return [f"the anatomy image could not be used: {error}"]
+    return []
 
 
 def describe_file(path: Path) -> dict[str, Any]:

@@ -129,9 +129,21 @@ def build(content: StudyFile, path: Path) -> Study:
             region=content.region,
             clinical=content.clinical.model_dump(exclude_none=True) if content.clinical else {},
             load_anatomy=(lambda: load_image(folder / anatomy)) if anatomy else None,
+            notes=_elsewhere(content),
         )
     except InputError as error:
         raise InputError(f"{path.name}: {error}") from error
+
+
+def _elsewhere(content: StudyFile) -> tuple[str, ...]:
+    """Say which discs do not lie in the region that the file names."""
+    if content.region is None:
+        return ()
+    vertebra = {"cervical": "C", "thoracic": "T", "lumbar": "L"}[content.region]
+    levels = [d.level for d in content.disc if vertebra not in d.level]
+    if not levels:
+        return ()
+    return (f'region = "{content.region}", where {", ".join(levels)} does not lie',)
 
 
 def discs(path: Path) -> list[DiscFiles]:

@@ -73,6 +73,20 @@ def test_info_of_a_study_names_what_would_go_wrong(tmp_path, build, spectrum, pr
     assert "problem:" in words
 
 
+def test_info_of_a_study_names_a_missing_anatomy_image_and_levels_elsewhere(
+    tmp_path, build, spectrum, protocol
+):
+    build("siemens-rda")(tmp_path, spectrum(1), protocol)
+    (tmp_path / "study.toml").write_text(
+        'schema_version = 1\nstudy_id = "s-1"\nregion = "cervical"\nanatomy = "gone.nii.gz"\n'
+        '[[disc]]\nlevel = "C7-T1"\nmetabolite = "built.rda"\n'
+        '[[disc]]\nlevel = "L4-L5"\nmetabolite = "built.rda"\n'
+    )
+    problems = json.loads(run(info_module.command, tmp_path, "--json").output)["problems"]
+    assert 'region = "cervical", where L4-L5 does not lie' in problems
+    assert "the anatomy image could not be used: gone.nii.gz: there is no such image" in problems
+
+
 def test_info_of_a_dataset_and_of_a_loose_folder(tmp_path, build, spectrum, protocol):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
