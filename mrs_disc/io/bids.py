@@ -143,7 +143,7 @@ def _discs(
         chain = _sidecars(name, dataset, folder)
         facts: dict[str, Any] = {}
         for path in chain:
-            facts |= read_sidecar(path)
+            facts |= _told(path)
         water, said = _reference(name, facts, references, dataset, folder)
         water_chain = _sidecars(parse_name(water), dataset, folder) if water is not None else ()
         morphology, provocation = _seen(dataset, subject, session, level)
@@ -163,6 +163,14 @@ def _discs(
         )
     runs = Counter(d.level for d in discs)
     return [replace(d, many_runs=runs[d.level] > 1) for d in discs], notes
+
+
+def _told(path: Path) -> dict[str, Any]:
+    """Return the entries of a sidecar; a broken one fails its level, when that is read."""
+    try:
+        return read_sidecar(path)
+    except ReadError:
+        return {}
 
 
 def _by_role(
@@ -225,7 +233,7 @@ def _anatomy(folder: Path, dataset: Path, discs: list[DiscFiles]) -> Anatomy | N
     """Return the image that the sidecars name, else a T2-weighted one of `anat`, else any."""
     for disc in discs:
         for path in reversed(disc.sidecars.get("metabolite", ())):
-            linked = _linked(read_sidecar(path).get("AnatomicalImage"), dataset, folder)
+            linked = _linked(_told(path).get("AnatomicalImage"), dataset, folder)
             if linked is not None:
                 return load_image(linked)
     anat = folder / "anat"

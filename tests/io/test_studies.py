@@ -299,6 +299,15 @@ def test_the_sidecars_word_comes_before_names(dataset):
     assert any("not there" in n for n in read_study(dataset / "sub-01")["L5-S1", 1].notes)
 
 
+def test_a_broken_sidecar_fails_its_own_level_alone(dataset):
+    (dataset / "sub-01" / "mrs" / "sub-01_voi-L4L5_svs.json").write_text("{")
+    study = read_study(dataset / "sub-01")
+    with pytest.raises(InputError, match="is not a JSON sidecar"):
+        study["L4-L5"]
+    assert study["L5-S1", 1].water is not None
+    assert study.load_anatomy() is None
+
+
 def test_sidecars_are_inherited(dataset, spectrum, sampling):
     """The header is silent on the echo time; a file at the top speaks for all."""
     path = dataset / "sub-01/mrs/sub-01_voi-L3L4_svs.nii.gz"
