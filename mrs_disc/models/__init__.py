@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
 from mrs_disc.errors import ModelError, ReadError, did_you_mean
-from mrs_disc.schema import StrictModel, load_toml
+from mrs_disc.schema import StrictModel, read_toml, validate
 
 Status: TypeAlias = Literal["V", "R", "D", "P"]
 """V read in the source, R recalled, D derived, P proposed."""
@@ -161,7 +161,11 @@ def load_metabolite_model(name: str) -> MetaboliteModel:
     ModelError
         If it is not there, or not valid.
     """
-    return load_toml(model_path(name), MetaboliteModel, ModelError)
+    path = model_path(name)
+    content = read_toml(path)
+    if "component" not in content:
+        raise ModelError(f"{path.name}: no metabolite model: it lacks [[component]].")
+    return validate(content, MetaboliteModel, path.name, ModelError)
 
 
 def basis_path(name: str, component: Component) -> Path:

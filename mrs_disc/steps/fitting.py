@@ -6,6 +6,7 @@ kernel fits them (`signal.fit`); this room knows records, the kernel knows array
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -62,15 +63,27 @@ def fit(
         raise InputError(f"nucleus {sampling.nucleus}: model {model.name} is for {model.nucleus}")
     basis = basis_of(model, recipe.fit.model, preprocessed.protocol, sampling, signal.n_points)
     low, high = _window_hz(sampling, recipe.fit.window_ppm)
-    arrays = fit_fid(
-        signal.signal,
-        dwell_time_s=sampling.dwell_time_s,
-        basis=basis,
-        window_hz=(low, high),
-        baseline_hz=(low, high) if recipe.fit.baseline == "humps" else None,
-        start_time_s=sampling.start_time_s,
-    )
+    try:
+        arrays = fit_fid(
+            signal.signal,
+            dwell_time_s=sampling.dwell_time_s,
+            basis=basis,
+            window_hz=(low, high),
+            baseline_hz=(low, high) if recipe.fit.baseline == "humps" else None,
+            start_time_s=sampling.start_time_s,
+        )
+    except InputError as error:
+        raise InputError(_named(str(error), model)) from error
     return _result(arrays, model, preprocessed, recipe)
+
+
+def _named(message: str, model: MetaboliteModel) -> str:
+    """Return a message of the kernel, which knows components by number, with their names."""
+
+    def names(match: re.Match[str]) -> str:
+        return match[1] + re.sub(r"\d+", lambda n: model.component[int(n[0])].name, match[2])
+
+    return re.sub(r"\b(components? )(\d+(?: and \d+)?)\b", names, message)
 
 
 def _window_hz(sampling: Sampling, window_ppm: tuple[float, float]) -> tuple[float, float]:

@@ -117,6 +117,8 @@ def test_an_unsound_population_model_is_refused_in_one_line(change, words):
 
 
 def test_a_model_of_another_kind_is_refused():
+    with pytest.raises(ModelError, match="no metabolite model"):
+        load_metabolite_model("acidity_structure")
     with pytest.raises(InputError, match="kind"):
         load_score_model("disc_1h")
     with pytest.raises(InputError):

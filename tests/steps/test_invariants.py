@@ -122,6 +122,29 @@ def test_the_drift_of_what_was_not_followed_is_unknown_and_not_zero(disc):
     assert preprocess(disc, RECIPE).drift_hz == pytest.approx(4, abs=1)  # as it was made
 
 
+@pytest.mark.parametrize(
+    ("ppm", "words"),
+    [
+        (6.5, "component TWIN has no signal inside the window"),
+        (2.04, "components PG and TWIN cannot be told apart"),
+    ],
+)
+def test_a_component_that_cannot_be_fitted_is_named(disc, tmp_path, ppm, words):
+    component = """
+        [[component]]
+        name = "{name}"
+        source = "made up"
+        status = "P"
+        resonance = [{{ ppm = {ppm}, weight = 3 }}]
+    """
+    lines = {"CHO": 3.21, "PG": 2.04, "TWIN": ppm}
+    path = tmp_path / "own.toml"
+    text = "".join(component.format(name=name, ppm=at) for name, at in lines.items())
+    path.write_text(f'schema_version = 1\nname = "own"\nversion = 1\nnucleus = "1H"\n{text}')
+    with pytest.raises(InputError, match=words):
+        fitted(disc, Recipe(fit=FitOptions(model=str(path), baseline="none")))
+
+
 def test_a_spoilt_transient_is_left_out_with_its_reason(disc):
     signal = disc.metabolite.signal.copy()
     signal[:, 3] *= np.exp(1j * 2.0)
