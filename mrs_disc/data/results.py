@@ -324,8 +324,9 @@ class StudyReport:
         wanted = parse_level(level)
         runs = [r for r in self.levels if r.level == wanted and run in (None, r.run)]
         if not runs:
-            has = ", ".join(dict.fromkeys(r.level for r in self.levels))
-            raise InputError(f"the report has no {wanted}. It has: {has}.")
+            has = ", ".join(f"{r.level} run {r.run}" if r.run > 1 else r.level for r in self.levels)
+            asked = wanted if run is None else f"{wanted} run {run}"
+            raise InputError(f"the report has no {asked}. It has: {has}.")
         return best_run(runs)
 
     def __iter__(self) -> Iterator[LevelReport]:

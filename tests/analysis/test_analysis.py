@@ -136,3 +136,8 @@ def test_levels_of_different_fields_are_noticed(study, report):
     odd = replace(acquisition, metabolite=signal, water=None)
     mixed = md.analyze(with_level(study, "L4-L5", lambda: odd))
     assert any("64 MHz (L4-L5)" in notice for notice in mixed.notices)
+
+
+def test_a_run_that_is_not_there_is_named(report):
+    with pytest.raises(InputError, match=r"no L4-L5 run 2\. It has: L3-L4, L4-L5, L5-S1\."):
+        report["L4-L5", 2]
