@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mrs_disc.errors import InputError, OutputError
 from mrs_disc.io import gate
-from mrs_disc.io.acquire import Given, to_protocol, to_signal
+from mrs_disc.io.acquire import Given, split_water, to_protocol, to_signal
 from mrs_disc.io.disc_files import resolve
 from mrs_disc.io.readers import read_series
 from mrs_disc.io.scan import Scan
@@ -43,6 +43,9 @@ def convert(
     name = files[0].name
     scan, by_user = given.fill(read_series(paths), name)
     _check(scan, name)
+    if scan.water is None:
+        scan, water, _ = split_water(scan)
+        scan = replace(scan, water=water)
     pairs = [(output, scan)]
     if scan.water is not None:
         missing = ("spectrometer_mhz", "dwell_time_s")

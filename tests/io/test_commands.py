@@ -146,6 +146,17 @@ def test_convert_writes_what_the_validator_accepts(built, tmp_path):
         run(convert_module.command, path, "-o", out, *(extra if kind == "plain-text" else []))
 
 
+def test_convert_parts_water_from_metabolites_of_one_acquisition(tmp_path):
+    sample = Path(__file__).parents[2] / "sample_data" / "lumbar_sdat"
+    files = [sample / f"L4-L5_{kind}.SDAT" for kind in ("act", "ref")]
+    out = tmp_path / "L4-L5.nii.gz"
+    result = run(convert_module.command, *files, "-o", out)
+    assert result.output.split() == [str(out), str(tmp_path / "L4-L5_mrsref.nii.gz")]
+    for path, part in zip(result.output.split(), files, strict=True):
+        written, alone = read_scan(Path(path)).signal, read_scan(part).signal
+        np.testing.assert_array_equal(written.reshape(alone.shape), alone)
+
+
 def test_convert_asks_for_what_is_missing(tmp_path, build, spectrum, protocol):
     path = build("plain-text")(tmp_path, spectrum(1), protocol)
     with pytest.raises(InputError, match="--spectrometer-mhz"):
