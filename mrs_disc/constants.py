@@ -8,6 +8,12 @@ GAMMA_1H_MHZ_PER_T = 42.577478518
 WATER_PPM = 4.65
 """Shift of water at 37 C and the carrier's default (spant and FSL-MRS use the same value)."""
 
+Z95 = 1.959964
+"""Half width of the 95 % interval of a normal distribution, in standard deviations."""
+
+ROMAN = ("", "I", "II", "III", "IV", "V")
+"""Pfirrmann grades as they are written (Spine 2001;26:1873-1878)."""
+
 RESEARCH_USE = (
     "For research use only. Not a medical device; not for diagnosis or treatment decisions."
 )

@@ -18,6 +18,7 @@ from math import sqrt
 
 import numpy as np
 
+from mrs_disc.constants import Z95
 from mrs_disc.data import Comparison, Difference, LevelReport, ReferenceComparison, best_run
 from mrs_disc.typing import FloatArray
 
@@ -100,8 +101,8 @@ def _draws(discs: Sequence[LevelReport], values: FloatArray, name: str) -> Float
         assert quantity.sd is not None
         below = above = quantity.sd
         if quantity.limit is None:  # the ends of a limit are no interval about the value
-            below = below if quantity.low is None else (value - quantity.low) / 1.959964
-            above = above if quantity.high is None else (quantity.high - value) / 1.959964
+            below = below if quantity.low is None else (value - quantity.low) / Z95
+            above = above if quantity.high is None else (quantity.high - value) / Z95
         both = np.concatenate([z, -z])
         rows.append(value + np.where(both < 0, below, above) * both)
     return np.array(rows)
@@ -150,4 +151,4 @@ def repeatability(repeats: Sequence[Sequence[float]]) -> tuple[float, int] | Non
             freedom += len(values) - 1
     if freedom == 0:
         return None
-    return 1.959964 * sqrt(2) * sqrt(squares / freedom), freedom
+    return Z95 * sqrt(2) * sqrt(squares / freedom), freedom

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 from mrs_disc.analysis.comparison import repeatability
+from mrs_disc.constants import Z95
 from mrs_disc.data import Quantity, level_order
 
 COMPARED = (
@@ -26,8 +27,6 @@ COMPARED = (
     "structure/water",
 )
 """Quantities whose change is told, where they could be had."""
-
-Z95 = 1.959964
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterable, Sequence
 from statistics import median
 
+from mrs_disc.constants import ROMAN
 from mrs_disc.data import (
     LEVELS,
     Completeness,
@@ -26,7 +27,6 @@ from mrs_disc.data import (
     level_order,
 )
 
-ROMAN = ("", "I", "II", "III", "IV", "V")
 PAINFUL_HERNIATION = ("protrusion", "extrusion", "sequestration")
 STRUCTURE_NAMES = ("structure/water", "structure index", "log(structure/water)", "PG/water")
 """Quantities that may speak for structure, in the order of preference."""

@@ -13,6 +13,7 @@ from math import sqrt
 import numpy as np
 
 from mrs_disc.calibrate.table import Cohort
+from mrs_disc.constants import Z95
 from mrs_disc.typing import BoolArray, FloatArray, IntArray
 
 Fit = Callable[[Cohort], Callable[[Cohort], FloatArray]]
@@ -84,7 +85,7 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     """Return the 95 % interval of a share (Wilson, J Am Stat Assoc 1927;22:209)."""
     if n == 0:
         return 0.0, 1.0
-    z = 1.959964
+    z = Z95
     share = successes / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))

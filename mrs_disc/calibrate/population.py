@@ -17,6 +17,7 @@ import numpy as np
 
 from mrs_disc.calibrate.assess import rows_by_patient
 from mrs_disc.calibrate.table import Cohort
+from mrs_disc.constants import Z95
 from mrs_disc.errors import InputError
 from mrs_disc.score.population import Grid, class_likelihoods, likelihood, make_grid, posterior
 from mrs_disc.typing import FloatArray, IntArray
@@ -25,7 +26,7 @@ R_RANGE = (-5.0, 1.0)
 _STEP, _NODES = 0.02, 15
 _LEAST_ERROR = 0.03  # keeps the likelihood wider than the grid's step
 _CURVATURE_STEP = 1e-3
-_Z95, _Z95_ONE_SIDED = 1.959964, 1.644854
+_Z95_ONE_SIDED = 1.644854
 LOG = "log(acidity/structure)"
 _SD_LIMITS = (0.05, 2.0)
 _PATIENT_LIMITS = (0.01, 1.5)
@@ -289,8 +290,8 @@ class _Problem:
 
         at = max(variance, 3 * _CURVATURE_STEP)  # two steps down it is still above zero
         error = _standard_errors(cost, np.array([*fit.mean, *np.log(widths), at]))
-        mean = np.stack([fit.mean - _Z95 * error[:n], fit.mean + _Z95 * error[:n]], axis=1)
-        factor = np.exp(_Z95 * error[n:-1]) * np.ones(n)
+        mean = np.stack([fit.mean - Z95 * error[:n], fit.mean + Z95 * error[:n]], axis=1)
+        factor = np.exp(Z95 * error[n:-1]) * np.ones(n)
         sd = np.stack([fit.sd / factor, fit.sd * factor], axis=1)
         return replace(
             fit,
@@ -308,9 +309,9 @@ def _offset_interval(patient_sd: float, variance_error: float) -> tuple[float, f
     """
     variance = patient_sd**2
     if variance_error < variance:
-        factor = float(np.exp(_Z95 * variance_error / (2 * variance)))
+        factor = float(np.exp(Z95 * variance_error / (2 * variance)))
         return patient_sd / factor, patient_sd * factor
-    low, high = variance - _Z95 * variance_error, variance + _Z95 * variance_error
+    low, high = variance - Z95 * variance_error, variance + Z95 * variance_error
     return float(np.sqrt(max(low, 0.0))), float(np.sqrt(high))
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from mrs_disc.constants import ROMAN
 from mrs_disc.report import figures, quality_strip
 from mrs_disc.report.schema import Level, Metabolite, MorphologyPart, QuantityPart, Results
 from mrs_disc.report.signals import Signals
@@ -26,7 +27,6 @@ from mrs_disc.report.words import (
     true_minus,
 )
 
-ROMAN = ("", "I", "II", "III", "IV", "V")
 STRUCTURE_SHOWN = ("structure/water", "PG/water")
 """Structure in the table of levels: the first that the level has."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mrs_disc.constants import GAMMA_1H_MHZ_PER_T
 from mrs_disc.report.citations import references, steps_taken
 from mrs_disc.report.schema import Level, ProtocolPart, Results
 from mrs_disc.report.words import exact, harmless, number
@@ -83,7 +84,8 @@ def _field(levels: list[Level]) -> str:
         if level.protocol.field_strength_t is not None:
             return exact(level.protocol.field_strength_t, "T")
         if level.protocol.spectrometer_mhz is not None:
-            return number(level.protocol.spectrometer_mhz / 42.577, 2, "T (from the frequency)")
+            tesla = level.protocol.spectrometer_mhz / GAMMA_1H_MHZ_PER_T
+            return number(tesla, 2, "T (from the frequency)")
         return None
 
     return _per_level(levels, of)

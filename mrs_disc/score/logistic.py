@@ -7,14 +7,13 @@ from math import log
 
 import numpy as np
 
+from mrs_disc.constants import Z95
 from mrs_disc.data import DiscScore
 from mrs_disc.models import model_reference
 from mrs_disc.models.scores import LogisticScore
 from mrs_disc.recipe import ScoreOptions
 from mrs_disc.score.disc import Disc, indeterminate, label_of, scope_remarks
 from mrs_disc.typing import FloatArray
-
-_Z95 = 1.959964
 
 
 def expected_probability(logit: float, sd: float) -> float:
@@ -37,7 +36,7 @@ def score_logistic(
     prevalence = options.prevalence or model.prevalence
     logit += log(prevalence / (1 - prevalence)) - log(model.prevalence / (1 - model.prevalence))
     value = expected_probability(logit, sd)
-    low, high = (1 / (1 + np.exp(-(logit + side * _Z95 * sd))) for side in (-1, 1))
+    low, high = (1 / (1 + np.exp(-(logit + side * Z95 * sd))) for side in (-1, 1))
     words = ", ".join(f"{name} = {number:.3g}" for name, number in seen.items())
     return DiscScore(
         model=reference,

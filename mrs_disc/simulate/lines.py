@@ -23,7 +23,8 @@ import numpy as np
 from mrs_disc.models import Component, MetaboliteModel
 from mrs_disc.typing import ComplexArray, FloatArray
 
-_GAUSS = pi**2 / (4.0 * log(2.0))
+GAUSS = pi**2 / (4.0 * log(2.0))
+"""Decay of a Gaussian line of FWHM w: exp(-GAUSS (w t)^2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,7 +51,7 @@ class LineList:
         rate = 2j * pi * self.hz - pi * self.lorentz_hz
         exponent = rate[:, None] * time_s
         if np.any(self.gauss_hz):
-            exponent -= _GAUSS * self.gauss_hz[:, None] ** 2 * time_s**2
+            exponent -= GAUSS * self.gauss_hz[:, None] ** 2 * time_s**2
         fid: ComplexArray = self.weight @ np.exp(exponent)
         return fid
 
@@ -161,7 +162,7 @@ def hump_fids(
     centre_hz, fwhm_hz, area : float arrays, shape (hump,)
         Place, full width at half maximum, and amplitude at time zero.
     """
-    exponent = 2j * pi * centre_hz[:, None] * time_s - _GAUSS * (fwhm_hz[:, None] * time_s) ** 2
+    exponent = 2j * pi * centre_hz[:, None] * time_s - GAUSS * (fwhm_hz[:, None] * time_s) ** 2
     fid: ComplexArray = area @ np.exp(exponent)
     return fid
 

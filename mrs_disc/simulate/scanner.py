@@ -8,7 +8,7 @@ samples follow from it and from a noise stream of their own.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from math import log, pi
+from math import pi
 
 import numpy as np
 
@@ -16,11 +16,9 @@ from mrs_disc.constants import GAMMA_1H_MHZ_PER_T, WATER_PPM
 from mrs_disc.data import Protocol, Sampling
 from mrs_disc.errors import InputError
 from mrs_disc.models import MetaboliteModel
-from mrs_disc.simulate.lines import hump_fids, spline_fid, unit_fids
+from mrs_disc.simulate.lines import GAUSS, hump_fids, spline_fid, unit_fids
 from mrs_disc.simulate.population import Disc, amplitudes
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
-
-_GAUSS = pi**2 / (4.0 * log(2.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +178,7 @@ def clean_signal(disc: Disc, scan: Scan, model: MetaboliteModel) -> Clean:
         gauss_hz=disc.b0_width_hz,
     )
     components = np.array([amplitude[n] for n in names])[:, None] * fids
-    decay = -time / disc.t2_s["water"] - _GAUSS * (disc.b0_width_hz * time) ** 2
+    decay = -time / disc.t2_s["water"] - GAUSS * (disc.b0_width_hz * time) ** 2
     peak, width = peak_of(components[names.index(model.quality_component)], scan.sampling)
     return Clean(
         names=names,

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from mrs_disc.constants import Z95
 from mrs_disc.data import FitResult, Morphology, Preprocessed, Quantities, Quantity, frozen
 from mrs_disc.errors import InputError
 from mrs_disc.models.relaxation import RelaxationModel
@@ -43,7 +44,6 @@ DENOMINATOR_SD = 3.0
 """A denominator below so many standard deviations is not measurable."""
 
 _SEED = 20190211
-_Z95 = 1.959964
 _PERCENTILES = np.array([0.025, 0.1587, 0.5, 0.8413, 0.95, 0.975])
 _RATIO_UNIT = "ratio of areas"
 _AREA_UNIT = "signal units of the file"
@@ -191,8 +191,8 @@ def amplitude_draws(fit: FitResult, normals: FloatArray) -> FloatArray:
     values, vectors = np.linalg.eigh((correlation + correlation.T) / 2)
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     standard = root @ normals
-    below = (fit.amplitude - fit.low) / (_Z95 * safe)
-    above = (fit.high - fit.amplitude) / (_Z95 * safe)
+    below = (fit.amplitude - fit.low) / (Z95 * safe)
+    above = (fit.high - fit.amplitude) / (Z95 * safe)
     lopsided = (below > 0.2) & (above > 0.2) & (np.abs(above - below) > 0.05 * (above + below))
     for index in np.flatnonzero(lopsided):
         z = standard[index]

@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from mrs_disc.constants import Z95
 from mrs_disc.data import DiscAcquisition, Fid, FitResult, Protocol, Sampling
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.io import read_scan
@@ -39,7 +40,6 @@ _METABOLITE_RELAXATION = 1.206
 _ECHO_TIME_S = 0.030
 _DWELL_TIME_S = 0.00025
 _SHIFT_SD_PPM = 0.002
-_Z95 = 1.959964
 
 
 class _Priors(StrictModel):
@@ -188,7 +188,7 @@ def _amount(result: FitResult, members: Sequence[str], scale: float) -> tuple[fl
         index = result.index(members[0])
         return value, scale * float(result.low[index]), scale * float(result.high[index])
     sd = scale * float(np.sqrt(weights @ result.covariance @ weights))
-    return value, value - _Z95 * sd, value + _Z95 * sd
+    return value, value - Z95 * sd, value + Z95 * sd
 
 
 def _acquisition(folder: Path, name: str) -> DiscAcquisition:

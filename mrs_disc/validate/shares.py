@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mrs_disc.constants import Z95
 from mrs_disc.typing import BoolArray, FloatArray, IntArray
 
 
@@ -34,7 +35,7 @@ def design_effect(hits: BoolArray, cluster: IntArray) -> float:
     return max(float(sums @ sums / alone), 1.0)
 
 
-def wilson_interval(share: float, n: float, z: float = 1.959964) -> tuple[float, float]:
+def wilson_interval(share: float, n: float, z: float = Z95) -> tuple[float, float]:
     """Return the interval of a share seen in n cases (Wilson 1927), by default of 95 %.
 
     >>> low, high = wilson_interval(0.5, 10)
