@@ -40,7 +40,7 @@ class ReadError(InputError):
         return type(self), (self.path, self.problem)
 
 
-class MissingError(ReadError):
+class NoSuchPathError(ReadError):
     """There is nothing at a path; the message names the first part of it that is missing.
 
     Of a whole path only the name is told, as the message may come to stand in a batch's record.

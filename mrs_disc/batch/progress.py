@@ -60,7 +60,7 @@ class Lines:
         """Begin with so many studies."""
         self._total = total
         self._begun = self._told = time.monotonic()
-        self.say(f"{total} studies")
+        self.say(f"{total} {'study' if total == 1 else 'studies'}")
 
     def step(self, failed: int) -> None:
         """Count one study and tell now and then."""

@@ -24,8 +24,9 @@ def collect(output: Path) -> int:
     from mrs_disc.batch.collect import collect_results
 
     found = collect_results(output)
+    noun = "study" if found.n_studies == 1 else "studies"
     click.echo(
-        f"mrs-disc: {found.n_studies} studies, {found.n_studies_failed} of them failed; "
+        f"mrs-disc: {found.n_studies} {noun}, {found.n_studies_failed} of them failed; "
         f"{found.n_levels} levels, {found.n_levels_failed} of them failed",
         err=True,
     )

@@ -156,6 +156,7 @@ def _kind(content: dict[str, Any]) -> str:
 
 def _checked(name: str) -> tuple[Any, str]:
     """Return a model of any kind and its digest; what is wrong is an `InputError`."""
+    from mrs_disc.errors import InputError
     from mrs_disc.models import (
         content_digest,
         load_metabolite_model,
@@ -168,6 +169,10 @@ def _checked(name: str) -> tuple[Any, str]:
     from mrs_disc.schema import read_toml
 
     content = read_toml(model_path(name))
+    if "fit" in content or "quantify" in content:
+        raise InputError(
+            f"{name}: is a recipe, not a model; 'mrs-disc recipe check {name}' checks it"
+        )
     if "component" in content:
         model = load_metabolite_model(name)
         for component in model.component:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mrs_disc.errors import InputError, MissingError, ReadError
+from mrs_disc.errors import InputError, NoSuchPathError, ReadError
 from mrs_disc.io import gate
 from mrs_disc.io.names import COMPANIONS, names_water
 from mrs_disc.io.readers import is_spectroscopy, read_scan
@@ -42,7 +42,7 @@ def describe(path: Path) -> dict[str, Any]:
         If a file cannot be read, or a folder holds nothing that is read.
     """
     if not path.exists():
-        raise MissingError(path)
+        raise NoSuchPathError(path)
     try:
         return _describe(path)
     except OSError as error:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from mrs_disc.data import LEVELS, level_order
-from mrs_disc.errors import InputError, MissingError, OutputError, ReadError
+from mrs_disc.errors import InputError, NoSuchPathError, OutputError, ReadError
 from mrs_disc.io import dicom, gate
 from mrs_disc.io.acquire import false_pair
 from mrs_disc.io.draft_images import propose_anatomy
@@ -96,7 +96,7 @@ def draft_study(folder: Path) -> Draft:
         If there is no such folder, or no spectrum of one voxel in it.
     """
     if not folder.exists():
-        raise MissingError(folder, "folder")
+        raise NoSuchPathError(folder, "folder")
     if not folder.is_dir():
         raise ReadError(folder, "is a file; name the folder that holds it")
     spectra, images, broken = _search(folder)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mrs_disc.data import Study
-from mrs_disc.errors import MissingError, ReadError
+from mrs_disc.errors import NoSuchPathError, ReadError
 from mrs_disc.io import bids, folder, study_toml
 from mrs_disc.io.names import level_in
 
@@ -55,11 +55,11 @@ def read_study(path: str | os.PathLike[str]) -> Study:
     >>> read_study("no such folder")
     Traceback (most recent call last):
     ...
-    mrs_disc.errors.MissingError: no such folder: there is no such file or folder
+    mrs_disc.errors.NoSuchPathError: no such folder: there is no such file or folder
     """
     place = Path(path)
     if not place.exists():
-        raise MissingError(place)
+        raise NoSuchPathError(place)
     if place.is_file():
         if place.suffix.lower() == ".toml":
             return study_toml.read(place)
@@ -98,7 +98,7 @@ def find_studies(dataset: str | os.PathLike[str]) -> list[StudyPath]:
     """
     place = Path(dataset)
     if not place.exists():
-        raise MissingError(place, "folder")
+        raise NoSuchPathError(place, "folder")
     if not place.is_dir():
         raise ReadError(place, "is a file; name the folder of the dataset")
     one_study = ReadError(place, "is one study, not a dataset: run 'mrs-disc analyze' on it")

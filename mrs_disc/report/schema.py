@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from mrs_disc.data import parse_level
-from mrs_disc.errors import ReadError
+from mrs_disc.errors import NoSuchPathError, ReadError
 from mrs_disc.report.results import level_key
 from mrs_disc.schema import explain
 
@@ -379,6 +379,8 @@ def read_record(path: Path) -> dict[str, Any]:
             )
         record = json.loads(path.read_bytes().decode("utf-8"), parse_constant=refuse)
     except FileNotFoundError as error:
+        if path.suffix != ".json":  # a name as it was typed, not one that was put together
+            raise NoSuchPathError(path) from error
         where = path.parent.name or "this folder"
         raise ReadError(path, f"is not in {where}; 'mrs-disc analyze' writes it") from error
     except OSError as error:

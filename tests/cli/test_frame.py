@@ -54,6 +54,7 @@ def test_every_command_has_help_with_an_example(capsys):
         ),
         (["analyze", "nowhere", "-o", "out"], "nowhere: there is no such file or folder\n"),
         (["info", "nowhere/sub-01"], "nowhere: there is no such file or folder\n"),
+        (["report", "nowhere", "-o", "out"], "nowhere: there is no such file or folder\n"),
         (["init", "nowhere"], "nowhere: there is no such folder\n"),
         (["init", "."], "holds no spectrum"),
     ],

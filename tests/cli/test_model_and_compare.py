@@ -49,11 +49,15 @@ def test_the_card_shows_the_lone_disc_as_arithmetic_that_can_be_done(capsys):
     assert "simulated" in out
 
 
+RECIPE = Path(__file__).parents[2] / "pipelines" / "default.toml"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["show", "acidity_struture"], "Did you mean 'acidity_structure'?"),
         (["check", "nowhere.toml"], "nowhere.toml"),
+        (["check", str(RECIPE)], "'mrs-disc recipe check"),
         (["calibrate", "nowhere.tsv", "-o", "x.toml"], "nowhere.tsv"),
         (["calibrate", "nowhere.tsv", "-o", "x.json"], "TOML"),
         (["calibrate", "nowhere.tsv", "-o", "x.toml", "--quantity", "LAC/PG"], "--kind logistic"),
