@@ -105,13 +105,17 @@ def to_acquisition(
     if water is None and scan.water is not None:
         water, names = scan.water, (names[0], names[0])
         said.append("the water reference was found in the metabolite's own file")
+    from_the_same: Scan | None = None
     if water is None:
-        scan, water, note = split_water(scan)
+        scan, from_the_same, note = split_water(scan)  # of a scan that lies right by now
+        water = from_the_same
         said += [note] if note else []
     if water is None and findings.is_water:
         said.append("the water of the metabolite spectrum is not suppressed")
     water_by_user: tuple[str, ...] = ()
     if water is not None:
+        if findings.mirrored and water.format == scan.format and water is not from_the_same:
+            water = _turned_over(water)
         water, water_by_user, more = _reference(scan, water, given, names)
         said += more
     return DiscAcquisition(
@@ -139,10 +143,18 @@ def judged(scan: Scan, name: str) -> tuple[Scan, gate.Findings]:
     if findings.first is not None:
         raise InputError(f"{name}: {findings.first}")
     if findings.mirrored:
-        signal = read_only(np.conj(scan.signal))
         note = "the spectrum lay mirrored about its carrier and was turned over (conjugated)"
-        scan = replace(scan, signal=signal).noted(note)
+        scan = _turned_over(scan).noted(note)
     return scan, findings
+
+
+def _turned_over(scan: Scan) -> Scan:
+    """Return a scan with its spectrum turned over about the carrier.
+
+    A water line alone does not tell how it lies: the reference goes as the metabolites of the same
+    format went, or its coil phases, eddy currents and offset would count with the wrong sign.
+    """
+    return replace(scan, signal=read_only(np.conj(scan.signal)))
 
 
 def to_signal(scan: Scan) -> AnySignal:

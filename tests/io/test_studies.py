@@ -121,6 +121,24 @@ def test_plain_text_that_lies_mirrored_is_turned_over(tmp_path, put, spectrum):
     np.testing.assert_allclose(disc.metabolite.signal, spectrum(1)[0], atol=1e-2)
 
 
+def test_the_water_reference_is_turned_over_with_its_metabolites(
+    tmp_path, spectrum, sampling, protocol
+):
+    """Else each coil's phase differs between the two, and the coils cancel when combined."""
+    coils = np.array([1.0, 0.5j, -0.8 + 0.3j])[:, None, None]
+    written = {
+        "l45.nii.gz": coils * spectrum(4, water=0.5),
+        "l45_water.nii.gz": coils * spectrum(1, water=3000.0) * np.exp(0.4j),
+    }
+    for name, signal in written.items():
+        mirrored = RawSignal(signal=np.conj(signal), sampling=sampling)
+        write_nifti_mrs(tmp_path / name, mirrored, protocol)
+    disc = read_study(study_toml(tmp_path, "l45.nii.gz", 'water = "l45_water.nii.gz"'))["L4-L5"]
+    assert any("mirrored" in note for note in disc.notes)
+    np.testing.assert_allclose(disc.metabolite.signal, written["l45.nii.gz"], rtol=1e-5)
+    np.testing.assert_allclose(disc.water.signal, written["l45_water.nii.gz"], rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("rest", "says"),
     [
