@@ -471,6 +471,7 @@ def _unlike_assumed(
     shares = shares_at(model, _HIGH_PREVALENCE)
     other = posterior(grid, shares, own, context).probability
     return (
-        f"this patient's discs together fit a prevalence of {_HIGH_PREVALENCE:.0%} {ratio:.1f} "
-        f"times better than the assumed {used:.0%}; there the probability would be {other:.2f}"
+        f"this patient's discs together fit a prevalence of {_HIGH_PREVALENCE:.0%} better than the "
+        f"assumed {used:.0%} ({ratio:.1f} times as likely); at {_HIGH_PREVALENCE:.0%} the "
+        f"probability would be {other:.2f}"
     )
