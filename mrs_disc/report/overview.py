@@ -295,7 +295,7 @@ def _draw_spine(axes: Axes, rows: Sequence[Row]) -> None:
     """Draw a spine: a disc in each row, vertebrae between."""
     axes.set_xlim(-1.6, 1.6)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    figure = axes.get_figure(root=True)
+    figure = axes.get_figure()
     assert figure is not None
     row_inches = axes.get_window_extent().height / figure.dpi / len(rows)
     disc = min(0.34, 0.19 / row_inches)  # of few rows, each is tall: a disc stays flat
