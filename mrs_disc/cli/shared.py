@@ -20,7 +20,8 @@ class Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Suggest the nearest command for one that does not exist."""
         known = self.list_commands(ctx)
-        if args and not args[0].startswith("-") and args[0] not in known:
+        unknown = bool(args) and not args[0].startswith("-") and args[0] not in known
+        if unknown and not ctx.resilient_parsing:  # what a shell completes may be half a word
             raise click.UsageError(
                 f"there is no command '{args[0]}'.{did_you_mean(args[0], known)} "
                 f"Commands: {', '.join(known)}.",
