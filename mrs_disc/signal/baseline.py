@@ -336,7 +336,7 @@ class _Sweeper:
         precision = 1 / self.variance[self.strength][:, None]
         width = 1 / (self.stiffness[2:] + precision)
         prior = mean * precision
-        # Single precision serves for odds: they are drawn from, never added up.
+        # Single precision serves for odds: a slot is drawn from them, no amount is made of them.
         root = np.sqrt(0.5 * width).astype(np.float32)
         constant = self.log_odds + 0.5 * np.log(width * precision) - 0.5 * mean * prior
         constant = constant.astype(np.float32)
@@ -360,8 +360,9 @@ class _Sweeper:
             cumulated = np.cumsum(weight, axis=1, out=weight)
             filled_odds = cumulated[:, -1]
             threshold = uniform[slot] * (filled_odds + np.exp(-largest))
-            filled = threshold <= filled_odds
-            chosen = (cumulated >= threshold[:, None]).argmax(axis=1)  # 0 for an empty slot
+            # Strictly: a draw of exactly zero must not fall on a hump of no odds.
+            filled = threshold < filled_odds
+            chosen = (cumulated > threshold[:, None]).argmax(axis=1)  # 0 for an empty slot
             narrow = width.take(self.rows * self.n_humps + chosen)
             centre = (self.left.take(place + chosen) + prior[:, 0]) * narrow
             area = filled * (centre + np.sqrt(narrow) * normal[slot])
