@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import scipy.fft
 
-from mrs_disc.data import FitResult, Preprocessed, Protocol, Sampling
+from mrs_disc.data import FitResult, Preprocessed, Protocol, Sampling, frozen
 from mrs_disc.errors import InputError
 from mrs_disc.models import (
     Component,
@@ -20,6 +21,7 @@ from mrs_disc.models import (
     load_metabolite_model,
     model_reference,
 )
+from mrs_disc.models import Resonance as ModelResonance
 from mrs_disc.models.basis import basis_fid
 from mrs_disc.recipe import Recipe
 from mrs_disc.signal.basis import Resonance, component_fid, resample_basis
@@ -144,7 +146,27 @@ def _line_fid(
             "the echo time is unknown: neither the file nor the study says it. "
             "Give echo_time_s under [disc.acquisition] in study.toml, or EchoTime in the sidecar."
         )
-    return component_fid(
+    return _resonance_fid(
+        component.resonance,
+        component.extra_width_hz,
+        sampling,
+        n_points,
+        protocol.echo_time_s or 0.0,
+        protocol.refocusing_bandwidth_hz,
+    )
+
+
+@lru_cache(maxsize=32)
+def _resonance_fid(
+    resonances: tuple[ModelResonance, ...],
+    extra_width_hz: float,
+    sampling: Sampling,
+    n_points: int,
+    echo_time_s: float,
+    refocusing_bandwidth_hz: float | None,
+) -> ComplexArray:
+    """Return the read-only unit FID of resonances: the same for all discs of one protocol."""
+    fid = component_fid(
         [
             Resonance(
                 ppm=r.ppm,
@@ -153,17 +175,18 @@ def _line_fid(
                 neighbours=r.neighbours,
                 partner_ppm=r.partner_ppm,
                 in_amplitude=r.in_amplitude,
-                extra_width_hz=r.extra_width_hz + component.extra_width_hz,
+                extra_width_hz=r.extra_width_hz + extra_width_hz,
                 gauss_width_ppm=r.gauss_width_ppm,
             )
-            for r in component.resonance
+            for r in resonances
         ],
         time_s=sampling.time_s(n_points),
         spectrometer_mhz=sampling.spectrometer_mhz,
         reference_ppm=sampling.reference_ppm,
-        echo_time_s=protocol.echo_time_s or 0.0,
-        refocusing_bandwidth_hz=protocol.refocusing_bandwidth_hz,
+        echo_time_s=echo_time_s,
+        refocusing_bandwidth_hz=refocusing_bandwidth_hz,
     )
+    return frozen(fid)
 
 
 def _basis_file_fid(
