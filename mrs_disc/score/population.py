@@ -27,7 +27,7 @@ what its measurement leaves open. Its mean is the predictive probability.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import exp, log, sqrt
 from typing import Any
@@ -176,21 +176,34 @@ def likelihood(
         Largest value 1. The same for any unit of the amplitudes.
     """
     ratio = np.exp(r)
-    a, s = acidity_sd / structure, structure_sd / structure
-    variance = a * a - 2 * correlation * a * s * ratio + (s * s + _LEAST_ERROR**2) * ratio**2
-    distance = acidity / structure - ratio
-    logarithm = -0.5 * distance**2 / variance - 0.5 * np.log(variance)
+    variance = _variance(ratio, acidity_sd / structure, structure_sd / structure, correlation)
+    return _likelihood(acidity / structure - ratio, variance, np.log(variance))
+
+
+def _variance(ratio: FloatArray, a: float, s: float, correlation: float) -> FloatArray:
+    """Return the variance of z / structure from the relative errors of acidity and structure."""
+    squared = (s * s + _LEAST_ERROR**2) * ratio**2
+    return np.asarray(a * a - 2 * correlation * a * s * ratio + squared)
+
+
+def _likelihood(distance: FloatArray, variance: FloatArray, log_variance: FloatArray) -> FloatArray:
+    logarithm = -0.5 * distance**2 / variance - 0.5 * log_variance
     return np.asarray(np.exp(logarithm - logarithm.max()))
 
 
 def class_likelihoods(grid: Grid, likelihoods: FloatArray) -> FloatArray:
     """Return F, shape (disc, offset, class), from likelihoods of shape (disc, r)."""
-    return np.asarray(np.einsum("dr,kcr->dkc", likelihoods, grid.density, optimize=True))
+    density = grid.density
+    found = likelihoods @ density.reshape(-1, density.shape[2]).T
+    return np.asarray(found.reshape(-1, *density.shape[:2]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Posterior:
-    """What is known of one disc, given all discs of the patient."""
+    """What is known of one disc, given all discs of the patient.
+
+    `density` is that of r within each class, shape (class, r), before the disc itself was measured.
+    """
 
     probability: float
     low: float
@@ -198,6 +211,32 @@ class Posterior:
     classes: FloatArray
     offset_mean: float
     offset_sd: float
+    density: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Evidence:
+    """A disc and the patient's others on the grid; none of it depends on the classes' shares.
+
+    Parameters
+    ----------
+    own : float array, shape (r,)
+        Likelihood of the disc.
+    own_classes : float array, shape (offset, class)
+    other_classes : float array, shape (disc, offset, class)
+    """
+
+    own: FloatArray
+    own_classes: FloatArray
+    other_classes: FloatArray
+
+
+def _evidence(grid: Grid, own: FloatArray, others: FloatArray) -> _Evidence:
+    return _Evidence(
+        own=own,
+        own_classes=class_likelihoods(grid, own[None])[0],
+        other_classes=class_likelihoods(grid, others),
+    )
 
 
 def posterior(grid: Grid, shares: FloatArray, own: FloatArray, others: FloatArray) -> Posterior:
@@ -214,16 +253,21 @@ def posterior(grid: Grid, shares: FloatArray, own: FloatArray, others: FloatArra
     others : float array, shape (disc, r)
         Likelihoods of the patient's other discs; none: the disc alone.
     """
-    weight = offset_weights(grid, shares, others)
-    joint = weight[:, None] * shares * class_likelihoods(grid, own[None])[0]
+    return _posterior(grid, shares, _evidence(grid, own, others))
+
+
+def _posterior(grid: Grid, shares: FloatArray, seen: _Evidence) -> Posterior:
+    weight = offset_weights(grid, shares, seen.other_classes)
+    joint = weight[:, None] * shares * seen.own_classes
     total = joint.sum()
     classes = joint.sum(axis=0) / total
     at_offset = joint.sum(axis=1) / total
     mean = float(at_offset @ grid.offset)
     spread = float(at_offset @ (grid.offset - mean) ** 2)
-    density = np.einsum("k,c,kcr->cr", weight, shares, grid.density, optimize=True)
-    known = (grid.painful @ density) / density.sum(axis=0)
-    mass = np.cumsum(density.sum(axis=0) * own)
+    density = np.tensordot(weight, grid.density, 1) * shares[:, None]
+    total_density = density.sum(axis=0)
+    known = (grid.painful @ density) / total_density
+    mass = np.cumsum(total_density * seen.own)
     ends = np.interp([0.025, 0.975], mass / mass[-1], known)
     probability = float(classes @ grid.painful)
     return Posterior(
@@ -233,14 +277,22 @@ def posterior(grid: Grid, shares: FloatArray, own: FloatArray, others: FloatArra
         classes=classes,
         offset_mean=mean,
         offset_sd=sqrt(max(spread, 0.0)),
+        density=density,
     )
 
 
-def offset_weights(grid: Grid, shares: FloatArray, others: FloatArray) -> FloatArray:
-    """Return the weights of the offset's nodes given other discs, shape (offset,)."""
-    if others.shape[0] == 0:
+def _probability(grid: Grid, shares: FloatArray, seen: _Evidence) -> float:
+    """Return the probability of `_posterior` alone."""
+    weight = offset_weights(grid, shares, seen.other_classes)
+    classes = (weight[:, None] * shares * seen.own_classes).sum(axis=0)
+    return float(classes @ grid.painful / classes.sum())
+
+
+def offset_weights(grid: Grid, shares: FloatArray, other_classes: FloatArray) -> FloatArray:
+    """Return the weights of the offset's nodes, shape (offset,), given F of other discs."""
+    if other_classes.shape[0] == 0:
         return grid.offset_weight
-    each = class_likelihoods(grid, others) @ shares
+    each = other_classes @ shares
     logarithm = np.log(grid.offset_weight) + np.log(np.maximum(each, 1e-300)).sum(axis=0)
     weight = np.exp(logarithm - logarithm.max())
     return np.asarray(weight / weight.sum())
@@ -261,17 +313,18 @@ def score_population(
     shares = shares_at(model, options.prevalence)
     own = _likelihood_of(disc, grid, model)
     context = np.array([_likelihood_of(d, grid, model) for d in beside]).reshape(-1, grid.r.size)
-    found = posterior(grid, shares, own, context)
-    alone = posterior(grid, shares, own, context[:0])
+    seen = _evidence(grid, own, context)
+    found = _posterior(grid, shares, seen)
+    alone = _posterior(grid, shares, replace(seen, other_classes=seen.other_classes[:0]))
     label = label_of(found.probability, options)
     inputs = _inputs(disc, beside, model, options, found, alone)
     reasons = (
         _what_was_seen(disc, model),
         _how_it_was_judged(found, alone, beside),
         _what_it_weighs(found, options.prevalence or model.prevalence),
-        _what_would_change(disc, grid, shares, context, options, found.probability),
-        _other_prevalence(model, grid, own, context, options),
-        _unlike_assumed(model, grid, own, context, options),
+        _what_would_change(disc, grid, options, found),
+        _other_prevalence(model, grid, seen, options),
+        _unlike_assumed(model, grid, seen, options),
         *scope_remarks(disc, model),
     )
     return DiscScore(
@@ -373,32 +426,22 @@ def _how_it_was_judged(found: Posterior, alone: Posterior, beside: Sequence[Disc
     )
 
 
-def _what_would_change(
-    disc: Disc,
-    grid: Grid,
-    shares: FloatArray,
-    context: FloatArray,
-    options: ScoreOptions,
-    probability: float,
-) -> str:
+def _what_would_change(disc: Disc, grid: Grid, options: ScoreOptions, found: Posterior) -> str:
     """Return at which log(acidity/structure) the label would be another, all else the same."""
     assert disc.structure is not None
-    weight = offset_weights(grid, shares, context)
-    table = np.einsum("k,c,kcr->cr", weight, shares, grid.density, optimize=True)
+    relative = disc.acidity_sd / disc.structure, disc.structure_sd / disc.structure
+    ratio = np.exp(grid.r)
+    variance = _variance(ratio, *relative, disc.correlation)
+    log_variance = np.log(variance)
 
     def at(r: float) -> float:
-        own = likelihood(
-            grid.r, exp(r), 1.0, disc.acidity_sd / structure, relative, disc.correlation
-        )
-        masses = table @ own
+        masses = found.density @ _likelihood(exp(r) - ratio, variance, log_variance)
         return float(grid.painful @ masses / masses.sum())
 
-    structure = disc.structure
-    relative = disc.structure_sd / structure
     likely = _crossing(at, options.likely, grid)
     unlikely = _crossing(at, options.unlikely, grid)
     parts = []
-    if probability < options.likely:
+    if found.probability < options.likely:
         parts.append(
             "no acidity would make it likely painful at this noise"
             if likely is None
@@ -406,7 +449,7 @@ def _what_would_change(
         )
     else:
         parts.append(f"likely painful no longer below {likely:.2f}" if likely is not None else "")
-    if probability > options.unlikely:
+    if found.probability > options.unlikely:
         parts.append(
             "no acidity would make it unlikely painful at this noise"
             if unlikely is None
@@ -430,36 +473,25 @@ def _crossing(at: Any, wanted: float, grid: Grid) -> float | None:
 
 
 def _other_prevalence(
-    model: PopulationScore,
-    grid: Grid,
-    own: FloatArray,
-    context: FloatArray,
-    options: ScoreOptions,
+    model: PopulationScore, grid: Grid, seen: _Evidence, options: ScoreOptions
 ) -> str:
     used = options.prevalence or model.prevalence
     others = [p for p in _OTHER_PREVALENCES if abs(p - used) > 0.02]
-    words = [
-        f"{posterior(grid, shares_at(model, p), own, context).probability:.2f} at {p:.0%}"
-        for p in others
-    ]
+    words = [f"{_probability(grid, shares_at(model, p), seen):.2f} at {p:.0%}" for p in others]
     return f"assumes that {used:.0%} of such discs are painful ({', '.join(words)})"
 
 
 def _unlike_assumed(
-    model: PopulationScore,
-    grid: Grid,
-    own: FloatArray,
-    context: FloatArray,
-    options: ScoreOptions,
+    model: PopulationScore, grid: Grid, seen: _Evidence, options: ScoreOptions
 ) -> str:
     """Say where a patient's discs together speak for far more painful discs than assumed.
 
     Such patients are rare in the model; where they are not, the probabilities are too low.
     """
     used = options.prevalence or model.prevalence
-    if context.shape[0] < 2 or used >= _HIGH_PREVALENCE:
+    if seen.other_classes.shape[0] < 2 or used >= _HIGH_PREVALENCE:
         return ""
-    every = class_likelihoods(grid, np.vstack([own[None], context]))
+    every = np.concatenate([seen.own_classes[None], seen.other_classes])
 
     def evidence(prevalence: float) -> float:
         each = every @ shares_at(model, prevalence)
@@ -468,8 +500,7 @@ def _unlike_assumed(
     ratio = evidence(_HIGH_PREVALENCE) / max(evidence(used), 1e-300)
     if ratio < _TELLING:
         return ""
-    shares = shares_at(model, _HIGH_PREVALENCE)
-    other = posterior(grid, shares, own, context).probability
+    other = _probability(grid, shares_at(model, _HIGH_PREVALENCE), seen)
     return (
         f"this patient's discs together fit a prevalence of {_HIGH_PREVALENCE:.0%} better than the "
         f"assumed {used:.0%} ({ratio:.1f} times as likely); at {_HIGH_PREVALENCE:.0%} the "

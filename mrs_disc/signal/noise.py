@@ -12,6 +12,8 @@ Riedel and Sidorenko, IEEE Trans Signal Process 1995;43:188-195, doi:10.1109/78.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import scipy.fft
 from scipy.special import ndtri
@@ -160,11 +162,12 @@ def quiet_bins(power: FloatArray, n_averaged: int) -> BoolArray:
     single = _gamma_quantile(n_averaged, float(ndtri(1 - 0.1 / n_bins)))
     broad = _gamma_quantile(smooth_shape, float(ndtri(1 - 0.1 / n_bins)))
     for _ in range(8):
-        loud = _circular_mean((power > single * level).astype(float), 5) > 1e-6
-        loud |= _circular_mean((smooth > broad * level).astype(float), width) > 1e-6
+        loud = _near(power > single * level, 2) | _near(smooth > broad * level, width // 2)
         low = smooth < 0.4 * level
         now = ~(loud | low)
-        if now.sum() < max(8, n_bins // 32):  # signal everywhere: the lowest bins must do
+        if np.count_nonzero(now) < max(
+            8, n_bins // 32
+        ):  # signal everywhere: the lowest bins must do
             now = smooth <= np.quantile(smooth, 0.1)
             return np.asarray(now, dtype=bool)
         if (now == quiet).all():
@@ -191,16 +194,32 @@ def _tail(late: ComplexArray, *, many: bool) -> ComplexArray:
     The axis before the last counts transients, or transients times tapers.
     """
     n_tail = late.shape[-1]
-    place = (np.arange(n_tail) + 0.5) / n_tail
+    tapers = _tapers(n_tail, many=many)
+    tapered = late[..., None, :] * tapers.astype(late.real.dtype)
+    tapered = tapered.reshape(*late.shape[:-2], -1, n_tail)
+    transformed: ComplexArray = scipy.fft.fft(tapered, axis=-1, overwrite_x=True)
+    return transformed
+
+
+@lru_cache(maxsize=8)
+def _tapers(n_points: int, *, many: bool) -> FloatArray:
+    """Return one Hann taper or four orthogonal sine tapers, each of unit energy."""
+    place = (np.arange(n_points) + 0.5) / n_points
     if many:
         tapers = np.sin(np.pi * place)[None, :] ** 2
     else:
         tapers = np.sin(np.pi * np.arange(1, 5)[:, None] * place)
     tapers /= np.sqrt(np.sum(tapers**2, axis=1, keepdims=True))
-    tapered = late[..., None, :] * tapers.astype(late.real.dtype)
-    tapered = tapered.reshape(*late.shape[:-2], -1, n_tail)
-    transformed: ComplexArray = scipy.fft.fft(tapered, axis=-1, overwrite_x=True)
-    return transformed
+    tapers.flags.writeable = False
+    return tapers
+
+
+def _near(marked: BoolArray, reach: int) -> BoolArray:
+    """Return which bins lie within `reach` of a marked one, on a circle."""
+    places = np.flatnonzero(marked)[:, None] + np.arange(-reach, reach + 1)
+    near = np.zeros(len(marked), dtype=bool)
+    near[places % len(marked)] = True
+    return near
 
 
 def _circular_mean(values: FloatArray, width: int) -> FloatArray:

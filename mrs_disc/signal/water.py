@@ -27,6 +27,7 @@ band as basis).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import scipy.fft
@@ -35,7 +36,7 @@ import scipy.linalg
 from mrs_disc.errors import InputError
 from mrs_disc.signal.axes import check_dwell_time, complex_array
 from mrs_disc.signal.noise import noise_sd as measure_noise
-from mrs_disc.typing import ComplexArray, FloatArray, IntArray
+from mrs_disc.typing import ComplexArray, FloatArray
 
 MAX_COMPONENTS = 24
 """More damped sinusoids than this are not looked for in the band."""
@@ -148,7 +149,7 @@ def _poles(signal: ComplexArray, dwell_time_s: float, reach_hz: float, sd: float
     n_points = len(signal)
     length = max(min(int(WAVE_S / dwell_time_s), n_points // 2), 8)
     n_waves = min(int(np.ceil(reach_hz * length * dwell_time_s)), (length - 1) // 2)
-    running = _running_transform(signal, length, np.arange(-n_waves, n_waves + 1))
+    running = _running_transform(signal, length, n_waves)
     n_rows, n_bins = running.shape
     most = min(MAX_COMPONENTS, n_bins - 1)
     values, vectors = scipy.linalg.eigh(
@@ -172,25 +173,35 @@ def _poles(signal: ComplexArray, dwell_time_s: float, reach_hz: float, sd: float
     return np.asarray(poles / np.maximum(np.abs(poles) / STEADY, 1.0))
 
 
-def _running_transform(signal: ComplexArray, length: int, waves: IntArray) -> ComplexArray:
+def _running_transform(signal: ComplexArray, length: int, n_waves: int) -> ComplexArray:
     """Return the unitary transform of every window of a length, at some waves, (window, wave).
 
-    What leaves and what enters a window is summed up, all conjugated to save a pass.
+    Waves -n_waves to n_waves. What leaves and what enters a window is summed up, all conjugated to
+    save a pass.
     """
     n_rows = len(signal) - length
-    block = int(np.sqrt(n_rows)) + 1
-    step = 2j * np.pi * waves / length
-    coarse = np.exp(np.arange(0, n_rows, block)[:, None] * step)
-    fine = np.exp(np.arange(block)[:, None] * step)
-    turn = (coarse[:, None, :] * fine).reshape(-1, len(waves))[:n_rows]
+    turn = _turns(n_rows, length, n_waves)
     scaled = signal.conj() / np.sqrt(length)
     running = np.empty_like(turn)
-    running[0] = scipy.fft.fft(scaled[:length].conj())[waves].conj()
+    first = scipy.fft.fft(scaled[:length].conj())
+    running[0] = first[np.arange(-n_waves, n_waves + 1)].conj()
     np.multiply((scaled[length:-1] - scaled[: n_rows - 1])[:, None], turn[:-1], out=running[1:])
     np.cumsum(running, axis=0, out=running)
     np.conj(running, out=running)
     running *= turn
     return running
+
+
+@lru_cache(maxsize=1)
+def _turns(n_rows: int, length: int, n_waves: int) -> ComplexArray:
+    """Return the phase of each wave at the start of each window: the same for all of a protocol."""
+    block = int(np.sqrt(n_rows)) + 1
+    step = 2j * np.pi * np.arange(-n_waves, n_waves + 1) / length
+    coarse = np.exp(np.arange(0, n_rows, block)[:, None] * step)
+    fine = np.exp(np.arange(block)[:, None] * step)
+    turn: ComplexArray = (coarse[:, None, :] * fine).reshape(-1, len(step))[:n_rows]
+    turn.flags.writeable = False
+    return turn
 
 
 def _amplitudes(
