@@ -24,7 +24,7 @@ from mrs_disc.data import FitResult, Morphology, Preprocessed, Quantities, Quant
 from mrs_disc.errors import InputError
 from mrs_disc.models.relaxation import RelaxationModel
 from mrs_disc.recipe import Recipe
-from mrs_disc.steps.water_reference import Reference, scale, water_reference
+from mrs_disc.steps.water_reference import Reference, scale, water_draws, water_reference
 from mrs_disc.threads import one_blas_thread
 from mrs_disc.typing import FloatArray
 
@@ -196,8 +196,9 @@ def amplitude_draws(fit: FitResult, normals: FloatArray) -> FloatArray:
     lopsided = (below > 0.2) & (above > 0.2) & (np.abs(above - below) > 0.05 * (above + below))
     for index in np.flatnonzero(lopsided):
         z = standard[index]
-        split = np.where(z < 0, below[index] * z, above[index] * z)
-        standard[index] = (split - split.mean()) / split.std()
+        split = z * np.where(z < 0, below[index], above[index])
+        split -= split.mean()
+        standard[index] = split / np.sqrt((split * split).mean())
     return np.asarray(fit.amplitude[:, None] + sd[:, None] * standard)
 
 
@@ -242,10 +243,9 @@ def _measured(
 
 def _percentiles(draws: FloatArray) -> list[float]:
     """Return the draws at 2.5, 15.87, 50, 84.13, 95 and 97.5 %."""
-    n = draws.size
-    place = np.minimum((_PERCENTILES * n).astype(int), n - 1)
-    part = np.sort(draws)  # faster than a partition at six places
-    return [float(part[k]) for k in place]
+    place = (_PERCENTILES * draws.size).astype(int)
+    found: list[float] = np.sort(draws)[place].tolist()  # faster than a partition at six places
+    return found
 
 
 def _weights(fit: FitResult, parts: Mapping[str, float]) -> FloatArray:
@@ -354,8 +354,9 @@ def _acidity_to_structure(table: _Table, fit: FitResult, draws: FloatArray) -> N
     how += ", not corrected for relaxation"
     ratio = _measured(a / s, drawn, unit=_RATIO_UNIT, how=how, cut=True)
     table.add(names[0], ratio, drawn)
-    logarithm = _logarithm(a / s, ratio, drawn, f"natural logarithm of {how}")
-    table.add(names[1], logarithm, _log_draws(drawn))
+    log_draws = _log_draws(drawn)
+    logarithm = _logarithm(a / s, ratio, log_draws, f"natural logarithm of {how}")
+    table.add(names[1], logarithm, log_draws)
 
 
 def _log_draws(draws: FloatArray) -> FloatArray:
@@ -364,7 +365,7 @@ def _log_draws(draws: FloatArray) -> FloatArray:
     return np.log(np.maximum(draws, floor))
 
 
-def _logarithm(value: float, linear: Quantity, draws: FloatArray, how: str) -> Quantity:
+def _logarithm(value: float, linear: Quantity, log_draws: FloatArray, how: str) -> Quantity:
     """Return the logarithm of a positive quantity; below two sd only its upper end is known."""
     assert linear.high is not None
     upper = float(np.log(linear.high))
@@ -379,7 +380,7 @@ def _logarithm(value: float, linear: Quantity, draws: FloatArray, how: str) -> Q
     if linear.limit == "upper":
         known = float(np.log(value))
         return Quantity(value=known, high=upper, limit="upper", how=how)
-    _, minus, _, plus, _, _ = _percentiles(_log_draws(draws))
+    _, minus, _, plus, _, _ = _percentiles(log_draws)
     low = float(np.log(linear.low)) if linear.low else None
     return Quantity(value=float(np.log(value)), sd=(plus - minus) / 2, low=low, high=upper, how=how)
 
@@ -403,13 +404,14 @@ def _water(
     """Enter the water-referenced amounts; return the factors of each component."""
     amounts: dict[str, tuple[float, FloatArray]] = {}
     factors: dict[str, Any] = {}
+    of_water = water_draws(reference, normals[:_WATER_NORMALS])
     for index, name in enumerate(fit.names):
         entry = relaxation.of(name)
         if entry is None:
             table.none(f"{name}/water", f"{relaxation.name} has no entry for {name}")
             continue
         rows = slice(_WATER_NORMALS + 2 * index, _WATER_NORMALS + 2 * index + 2)
-        scaled = scale(entry, reference, normals[:_WATER_NORMALS], normals[rows])
+        scaled = scale(entry, reference, of_water, normals[rows])
         if isinstance(scaled, str):
             table.none(f"{name}/water", scaled)
             continue
@@ -449,10 +451,11 @@ def _structure_to_water(
     how = "3 x PG/water + COL/water: visible protons, corrected for relaxation"
     linear = _measured(value, drawn, unit=_EQUIVALENTS_UNIT, how=how, cut=True)
     table.add(names[0], linear, drawn)
-    logarithm = _logarithm(value, linear, drawn, f"natural logarithm of {how}")
+    log_draws = _log_draws(drawn)
+    logarithm = _logarithm(value, linear, log_draws, f"natural logarithm of {how}")
     if logarithm.value is None:
         logarithm = Quantity(value=None, reason="structure is not above zero")
-    table.add(names[1], logarithm, _log_draws(drawn))
+    table.add(names[1], logarithm, log_draws)
 
 
 def _water_factors(reference: Reference, morphology: Morphology | None) -> dict[str, Any]:

@@ -10,9 +10,9 @@ J evolution is in the basis FIDs and not divided out here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp
+from typing import Any
 
 import numpy as np
 
@@ -113,6 +113,49 @@ def water_reference(
     )
 
 
+def _weighting(t1: Any, t2: Any, repetition_time_s: float, echo_time_s: float) -> Any:
+    """Return what relaxation leaves of a signal; of arrays of times an array."""
+    return -np.expm1(-repetition_time_s / t1) * np.exp(-echo_time_s / t2)
+
+
+def _drawn(time: Time, normals: FloatArray) -> FloatArray:
+    """Return draws of a relaxation time, s."""
+    return np.asarray(time.seconds * np.exp(time.log_sd * normals))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaterDraws:
+    """What all components of a disc are divided by, drawn once.
+
+    Parameters
+    ----------
+    weighting : float array, shape (draw,)
+        What relaxation leaves of the water.
+    spread : float array, shape (draw,)
+        Its amplitude over the drawn amplitude.
+    """
+
+    weighting: FloatArray
+    spread: FloatArray
+
+
+def water_draws(reference: Reference, normals: FloatArray) -> WaterDraws:
+    """Return draws of the water's weighting and amplitude.
+
+    Parameters
+    ----------
+    reference : Reference
+        The disc's water.
+    normals : float array, shape (3, draw)
+        Standard normal draws for its T1, T2 and amplitude.
+    """
+    t1, t2 = _drawn(reference.t1, normals[0]), _drawn(reference.t2, normals[1])
+    return WaterDraws(
+        weighting=_weighting(t1, t2, reference.repetition_time_s, reference.echo_time_s),
+        spread=np.exp(-reference.relative_sd * normals[2]),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
     """What one component's amplitude is multiplied with, and the times behind it."""
@@ -137,7 +180,7 @@ class Scale:
 
 
 def scale(
-    entry: Metabolite, reference: Reference, water_normals: FloatArray, normals: FloatArray
+    entry: Metabolite, reference: Reference, water: WaterDraws, normals: FloatArray
 ) -> Scale | str:
     """Return the factor from amplitude to mmol per kg tissue water, or why there is none.
 
@@ -147,34 +190,23 @@ def scale(
         Protons and relaxation times of the component.
     reference : Reference
         The disc's water.
-    water_normals : float array, shape (3, draw)
-        Standard normal draws for T1 and T2 of water and its amplitude, the same for all components.
+    water : WaterDraws
+        Its draws, the same for all components.
     normals : float array, shape (2, draw)
-        For T1 and T2 of the component.
+        Standard normal draws for T1 and T2 of the component.
     """
     t1 = choose_time(entry.t1, reference.field_t, None)
     t2 = choose_time(entry.t2, reference.field_t, None)
     if t1 is None or t2 is None:
         return f"no relaxation time of {entry.name} at {reference.field_t:.2f} T"
-
-    def weight(times: Sequence[FloatArray | float]) -> FloatArray:
-        """Return the weighting of water over that of the component."""
-        water_t1, water_t2, own_t1, own_t2 = times
-        r = reference
-        water = -np.expm1(-r.repetition_time_s / water_t1) * np.exp(-r.echo_time_s / water_t2)
-        own = -np.expm1(-r.metabolite_repetition_time_s / own_t1)
-        return np.asarray(water / (own * np.exp(-r.metabolite_echo_time_s / own_t2)))
-
-    constant = 1000 * reference.molality * reference.protons / entry.protons / reference.amplitude
-    times = (reference.t1, reference.t2, t1, t2)
-    drawn = [
-        t.seconds * np.exp(t.log_sd * z)
-        for t, z in zip(times, (*water_normals[:2], *normals), strict=True)
-    ]
-    spread = np.exp(-reference.relative_sd * water_normals[2])
+    r = reference
+    constant = 1000 * r.molality * r.protons / entry.protons / r.amplitude
+    of_water = _weighting(r.t1.seconds, r.t2.seconds, r.repetition_time_s, r.echo_time_s)
+    own = (r.metabolite_repetition_time_s, r.metabolite_echo_time_s)
+    drawn = _weighting(_drawn(t1, normals[0]), _drawn(t2, normals[1]), *own)
     return Scale(
-        factor=constant * float(weight([t.seconds for t in times])),
-        draws=constant * weight(drawn) * spread,
+        factor=constant * float(of_water / _weighting(t1.seconds, t2.seconds, *own)),
+        draws=constant * (water.weighting / drawn) * water.spread,
         t1=t1,
         t2=t2,
         protons=entry.protons,
