@@ -18,6 +18,7 @@ import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -194,11 +195,7 @@ def _plain_header(block: bytes, order: Literal["<", ">"]) -> Header | None:
     What spec2nii and this package write is read without importing nibabel, which takes as long as
     the whole analysis of a disc.
     """
-    fields = _FIELDS[len(block)]
-    names, places = list(fields), list(fields.values())
-    layout = np.dtype(
-        {"names": names, "formats": [f for f, _ in places], "offsets": [at for _, at in places]}
-    ).newbyteorder(order)
+    layout = _layout(len(block), order)
     raw = np.frombuffer(block[: layout.itemsize], layout)[0]
     n_axes = int(raw["dim"][0])
     shape = tuple(int(n) for n in raw["dim"][1 : 1 + n_axes])
@@ -218,6 +215,14 @@ def _plain_header(block: bytes, order: Literal["<", ">"]) -> Header | None:
         offset=float(raw["scl_inter"]),
         start=int(start) or len(block) + 4,
     )
+
+
+@cache
+def _layout(size: int, order: Literal["<", ">"]) -> np.dtype[Any]:
+    fields = _FIELDS[size]
+    formats, places = zip(*fields.values(), strict=True)
+    described = np.dtype({"names": list(fields), "formats": formats, "offsets": places})
+    return described.newbyteorder(order)
 
 
 def _shortest(value: np.floating[Any]) -> float:

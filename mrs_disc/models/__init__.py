@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
@@ -16,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
 from mrs_disc.errors import ModelError, ReadError, did_you_mean
-from mrs_disc.schema import StrictModel, read_toml, validate
+from mrs_disc.schema import StrictModel, parse_toml, read_text, validate
 
 Status: TypeAlias = Literal["V", "R", "D", "P"]
 """V read in the source, R recalled, D derived, P proposed."""
@@ -162,7 +163,13 @@ def load_metabolite_model(name: str) -> MetaboliteModel:
         If it is not there, or not valid.
     """
     path = model_path(name)
-    content = read_toml(path)
+    return _metabolite_model(read_text(path), path)
+
+
+@lru_cache(maxsize=4)
+def _metabolite_model(text: str, path: Path) -> MetaboliteModel:
+    """Return the model that a file's text holds: the same text is checked once."""
+    content = parse_toml(text, path)
     if "component" not in content:
         raise ModelError(f"{path.name}: no metabolite model: it lacks [[component]].")
     return validate(content, MetaboliteModel, path.name, ModelError)

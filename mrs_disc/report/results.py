@@ -39,6 +39,10 @@ DEPENDENCIES = ("numpy", "scipy", "nibabel", "spec2nii", "pydantic", "threadpool
 """Packages whose version may change a number."""
 
 
+_FLOAT, _INTEGER = (float, np.floating), (int, np.integer)
+_PLAIN = (str, bool, type(None))
+
+
 def results_from(report: StudyReport, signals_sha256: str | None = None) -> dict[str, Any]:
     """Return the content of ``results.json``.
 
@@ -133,12 +137,11 @@ def _compact(value: Any) -> str:
 
 def plain(value: Any) -> Any:
     """Return a value as JSON knows it; floats of 10 significant digits, what is not finite null."""
-    if isinstance(value, str) or value is None or isinstance(value, bool):
+    if isinstance(value, _FLOAT):  # most are
+        return (float(f"{value:.10g}") + 0.0) if math.isfinite(value) else None
+    if isinstance(value, _PLAIN):
         return value
-    if isinstance(value, float | np.floating):
-        number = float(value)
-        return (float(f"{number:.10g}") + 0.0) if math.isfinite(number) else None
-    if isinstance(value, int | np.integer):
+    if isinstance(value, _INTEGER):
         return int(value)
     if isinstance(value, np.bool_):
         return bool(value)
