@@ -7,6 +7,10 @@ whether probabilities mean what they say; it is no evidence that the score works
 A score that takes a quarter of the discs for painful is too low where more of them are, and none
 can know that before it is told. Such a cohort is scored twice, the second time with its own share
 as the recipe's prevalence.
+
+The same score of the same discs, seen by unbiased measurements with the smallest possible errors,
+tells what is attainable. A limit that it misses too is out of reach of any fit: what is missing
+then is information in the signal, or about the cohort.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from time import process_time
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,9 +33,10 @@ from mrs_disc.score import Disc, disc_of, score_discs
 from mrs_disc.simulate import LUMBAR, Kind, Scan, simulate_study
 from mrs_disc.simulate.population import KINDS
 from mrs_disc.simulate.study import plan_study
-from mrs_disc.typing import BoolArray, FloatArray, IntArray
+from mrs_disc.typing import BoolArray, FloatArray
 from mrs_disc.validate.regimes import acidity_bound
-from mrs_disc.validate.shares import area_under_curve, design_effect, wilson_interval
+from mrs_disc.validate.reliability import Bin, reliability_bins
+from mrs_disc.validate.shares import area_under_curve
 
 COHORTS: dict[str, str] = {
     "mixed": "five lumbar discs, kinds drawn disc by disc",
@@ -46,33 +51,11 @@ AUC_SHARE, MAX_WRONG, MIN_LABELLED = 0.95, 0.18, 0.5
 MISSES = ("AUC", "labels", "few labels", "reliability")
 """What is held: AUC over the attainable one, wrong among the labels, labels among scored discs."""
 
+BEYOND = "‡"
+"""Marks a limit that is missed, and that no fit could hold."""
+
 _DRAWS = 50
 _SNR_EDGES = (0.0, 5.0, 8.0, 12.0, 20.0, float("inf"))
-_EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-_Z95_OF_FIVE = 2.575829
-"""Of the two-sided 1 % level: 95 % for all five points of the reliability curve together."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bin:
-    """Discs whose probability lies in a range, and the band of their painful share.
-
-    The band holds with 95 % for all bins of a cohort together. Discs of one patient count as far
-    as they are alike (design effect).
-    """
-
-    low: float
-    high: float
-    n: int
-    mean_probability: float
-    share_painful: float
-    low_95: float
-    high_95: float
-
-    @property
-    def holds(self) -> bool:
-        """Whether the mean probability lies in the band of the painful share."""
-        return self.n == 0 or self.low_95 <= self.mean_probability <= self.high_95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +69,24 @@ class SnrBin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attainable:
+    """What the score makes of unbiased measurements with the smallest possible errors."""
+
+    scored: int
+    labelled: int
+    wrong: int
+    bins: tuple[Bin, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Discrimination:
     """How the score did on one cohort of simulated patients.
 
     `auc_truth` is that of the true acidity/structure of the scored discs, without measurement
     error; `auc_attainable` that of unbiased measurements whose errors have the Cramér-Rao bound
     of the true model, ranked by acidity/structure; `wrong` counts labels (likely or unlikely
-    painful) against the truth; `labelled_attainable` is the share that would get a label from
-    measurements at that bound; `prevalence` is what the score was told, if anything.
+    painful) against the truth; `attainable` is what the same score makes of one such measurement of
+    each disc; `prevalence` is what the score was told, if anything.
     """
 
     cohort: str
@@ -109,8 +102,8 @@ class Discrimination:
     auc_truth: float
     auc_attainable: float
     labelled: int
-    labelled_attainable: float
     wrong: int
+    attainable: Attainable
     sensitivity: float
     specificity: float
     brier: float
@@ -121,18 +114,36 @@ class Discrimination:
     @property
     def misses(self) -> tuple[str, ...]:
         """What is not held, of `MISSES`."""
-        missed = (
-            self.auc < AUC_SHARE * self.auc_attainable,
-            self.wrong > MAX_WRONG * self.labelled,
-            self.labelled < MIN_LABELLED * self.scored,
-            not all(b.holds for b in self.bins),
-        )
-        return tuple(name for name, miss in zip(MISSES, missed, strict=True) if miss)
+        poor_auc = () if self.auc >= AUC_SHARE * self.auc_attainable else MISSES[:1]
+        return poor_auc + _misses(self)
+
+    @property
+    def out_of_reach(self) -> tuple[str, ...]:
+        """What is not held, and not attainable either."""
+        return tuple(name for name in self.misses if name in _misses(self.attainable))
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON types."""
-        bins = [asdict(b) | {"holds": b.holds} for b in self.bins]
-        return asdict(self) | {"bins": bins, "misses": list(self.misses)}
+        return asdict(self) | {
+            "bins": _plain(self.bins),
+            "attainable": asdict(self.attainable) | {"bins": _plain(self.attainable.bins)},
+            "misses": list(self.misses),
+            "out_of_reach": list(self.out_of_reach),
+        }
+
+
+def _misses(one: Discrimination | Attainable) -> tuple[str, ...]:
+    """Return what its labels and probabilities do not hold."""
+    missed = (
+        one.wrong > MAX_WRONG * one.labelled,
+        one.labelled < MIN_LABELLED * one.scored,
+        not all(b.holds for b in one.bins),
+    )
+    return tuple(name for name, miss in zip(MISSES[1:], missed, strict=True) if miss)
+
+
+def _plain(bins: Sequence[Bin]) -> list[dict[str, Any]]:
+    return [asdict(b) | {"holds": b.holds} for b in bins]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +202,7 @@ def _cohort(
     patients = -(-discs // len(levels))
     told = [None, TOLD[name]] if name in TOLD else [None]
     rows: dict[float | None, list[_Row]] = {prevalence: [] for prevalence in told}
-    labels: dict[float | None, list[Label]] = {prevalence: [] for prevalence in told}
+    best: dict[float | None, list[_Row]] = {prevalence: [] for prevalence in told}
     model = load_score_model(Recipe().score.model)
     failed = poor = 0
     start = process_time()
@@ -202,16 +213,13 @@ def _cohort(
         measured, ideal = [one.disc for one in seen], _ideal(seen, seed, subject)
         for prevalence, found in rows.items():
             options = Recipe().score.model_copy(update={"prevalence": prevalence})
-            for score, one in zip(score_discs(measured, model, options), seen, strict=True):
-                if score.value is not None:
-                    found.append(_row(subject, score, one))
-            best = score_discs(ideal, model, options)
-            labels[prevalence] += [score.label for score in best if score.value is not None]
+            found += _rows(subject, score_discs(measured, model, options), seen)
+            best[prevalence] += _rows(subject, score_discs(ideal, model, options), seen)
         if progress is not None:
             progress(f"score, {name}", subject, patients)
     counts = (patients, patients * len(levels), failed, poor)
     seconds = process_time() - start
-    return [_summary(name, p, seed, counts, rows[p], labels[p], seconds) for p in told]
+    return [_summary(name, p, seed, counts, rows[p], best[p], seconds) for p in told]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -285,26 +293,30 @@ class _Row:
     subject: int
     painful: bool
     probability: float
-    label: str
+    label: Label
     snr: float
     mean: FloatArray
     covariance: FloatArray
 
 
-def _row(subject: int, score: DiscScore, one: _Seen) -> _Row:
-    assert score.value is not None
-    return _Row(
-        subject=subject,
-        painful=one.truth["painful"],
-        probability=score.value,
-        label=score.label,
-        snr=one.truth["snr"],
-        mean=one.mean,
-        covariance=one.covariance,
-    )
+def _rows(subject: int, scores: Sequence[DiscScore], seen: Sequence[_Seen]) -> list[_Row]:
+    """Return a row of each disc of a patient that has a probability."""
+    return [
+        _Row(
+            subject=subject,
+            painful=one.truth["painful"],
+            probability=score.value,
+            label=score.label,
+            snr=one.truth["snr"],
+            mean=one.mean,
+            covariance=one.covariance,
+        )
+        for score, one in zip(scores, seen, strict=True)
+        if score.value is not None
+    ]
 
 
-def _attainable(rows: Sequence[_Row], painful: BoolArray, seed: int) -> float:
+def _attainable_auc(rows: Sequence[_Row], painful: BoolArray, seed: int) -> float:
     """Return the mean AUC of unbiased measurements at the bound, over draws of their errors."""
     rng = np.random.default_rng([seed, 1])
     draws = np.array(
@@ -321,17 +333,14 @@ def _summary(
     seed: int,
     counts: tuple[int, int, int, int],
     rows: list[_Row],
-    ideal: Sequence[Label],
+    ideal: list[_Row],
     seconds: float,
 ) -> Discrimination:
     patients, discs, failed, poor = counts
-    painful = np.array([row.painful for row in rows], dtype=bool)
-    probability = np.array([row.probability for row in rows], dtype=np.float64)
+    painful, probability = _column(rows, "painful"), _column(rows, "probability")
     ratio = np.array([row.mean[0] / row.mean[1] for row in rows], dtype=np.float64)
-    likely = np.array([row.label == "likely painful" for row in rows], dtype=bool)
-    unlikely = np.array([row.label == "unlikely painful" for row in rows], dtype=bool)
+    likely, unlikely = _labels(rows)
     labelled = likely | unlikely
-    wrong = (likely & ~painful) | (unlikely & painful)
     return Discrimination(
         cohort=cohort,
         prevalence=prevalence,
@@ -344,42 +353,54 @@ def _summary(
         painful=int(painful.sum()),
         auc=area_under_curve(probability, painful),
         auc_truth=area_under_curve(ratio, painful),
-        auc_attainable=_attainable(rows, painful, seed) if rows else float("nan"),
+        auc_attainable=_attainable_auc(rows, painful, seed) if rows else float("nan"),
         labelled=int(labelled.sum()),
-        labelled_attainable=_share(np.array([label != "indeterminate" for label in ideal])),
-        wrong=int(wrong.sum()),
+        wrong=_wrong(rows),
+        attainable=_attainable(ideal),
         sensitivity=_share(likely[painful & labelled]),
         specificity=_share(unlikely[~painful & labelled]),
         brier=float(np.mean((probability - painful) ** 2)) if rows else float("nan"),
-        bins=_bins(probability, painful, np.array([row.subject for row in rows])),
+        bins=_bins(rows),
         by_snr=_by_snr(np.array([row.snr for row in rows]), ~labelled),
         seconds=round(seconds, 2),
     )
 
 
+def _attainable(ideal: list[_Row]) -> Attainable:
+    likely, unlikely = _labels(ideal)
+    return Attainable(
+        scored=len(ideal),
+        labelled=int((likely | unlikely).sum()),
+        wrong=_wrong(ideal),
+        bins=_bins(ideal),
+    )
+
+
+def _column(rows: list[_Row], name: Literal["painful", "probability", "subject"]) -> Any:
+    kind = {"painful": np.bool_, "probability": np.float64, "subject": np.int64}[name]
+    return np.array([getattr(row, name) for row in rows], dtype=kind)
+
+
+def _labels(rows: list[_Row]) -> tuple[BoolArray, BoolArray]:
+    """Return which discs are labelled likely, and which unlikely painful."""
+    labels = np.array([row.label for row in rows], dtype=np.str_)
+    return labels == "likely painful", labels == "unlikely painful"
+
+
+def _wrong(rows: list[_Row]) -> int:
+    likely, unlikely = _labels(rows)
+    painful = _column(rows, "painful")
+    return int(((likely & ~painful) | (unlikely & painful)).sum())
+
+
+def _bins(rows: list[_Row]) -> tuple[Bin, ...]:
+    return reliability_bins(
+        _column(rows, "probability"), _column(rows, "painful"), _column(rows, "subject")
+    )
+
+
 def _share(mask: BoolArray) -> float:
     return float(mask.mean()) if mask.size else float("nan")
-
-
-def _bins(probability: FloatArray, painful: BoolArray, subject: IntArray) -> tuple[Bin, ...]:
-    bins = []
-    for low, high in pairwise(_EDGES):
-        inside = (probability >= low) & ((probability < high) | (high == 1.0))
-        n = int(inside.sum())
-        effective = n / design_effect(painful[inside], subject[inside])
-        low_95, high_95 = wilson_interval(_share(painful[inside]), effective, _Z95_OF_FIVE)
-        bins.append(
-            Bin(
-                low=low,
-                high=high,
-                n=n,
-                mean_probability=_mean(probability[inside]),
-                share_painful=_share(painful[inside]),
-                low_95=low_95,
-                high_95=high_95,
-            )
-        )
-    return tuple(bins)
 
 
 def _by_snr(snr: FloatArray, indeterminate: BoolArray) -> tuple[SnrBin, ...]:
@@ -389,10 +410,6 @@ def _by_snr(snr: FloatArray, indeterminate: BoolArray) -> tuple[SnrBin, ...]:
         share = _share(indeterminate[inside])
         bins.append(SnrBin(low=low, high=high, n=int(inside.sum()), share_indeterminate=share))
     return tuple(bins)
-
-
-def _mean(values: FloatArray) -> float:
-    return float(values.mean()) if values.size else float("nan")
 
 
 def score_text(table: ScoreTable) -> str:
@@ -405,9 +422,11 @@ def score_text(table: ScoreTable) -> str:
         f"Held: AUC at least {AUC_SHARE:g} of the attainable; at most {MAX_WRONG:.0%} of the "
         f"labels wrong, with labels",
         f"for {MIN_LABELLED:.0%} of the scored discs or more; reliability inside its 95 % band.",
+        "(): the same score of unbiased measurements with the smallest possible errors.",
+        f"{BEYOND}: not held by these either.",
         "",
-        f"{'cohort':<26}{'discs':>6}{'scored':>8}{'AUC (attainable)':>18}"
-        f"{'labelled (attainable)':>23}{'wrong':>8}{'Brier':>8}  outside",
+        f"{'cohort':<26}{'discs':>6}{'scored':>8}{'AUC':>15}{'labelled':>13}{'wrong':>13}"
+        f"{'bins':>8}{'Brier':>8}  outside",
     ]
     rows += [_summary_line(one) for one in table.cohorts]
     for one in table.cohorts:
@@ -420,14 +439,21 @@ def _title(one: Discrimination) -> str:
     return f"{one.cohort}{told}"
 
 
+def percent(part: int, of: int) -> str:
+    """Return a share in words, a dash where there is nothing to share."""
+    return f"{100 * part / of:.0f} %" if of else "–"
+
+
 def _summary_line(one: Discrimination) -> str:
+    best = one.attainable
     auc = f"{one.auc:.3f} ({one.auc_attainable:.3f})"
-    share = one.labelled / max(one.scored, 1)
-    labelled = f"{100 * share:.0f} % ({100 * one.labelled_attainable:.0f} %)"
-    wrong = f"{100 * one.wrong / one.labelled:.1f} %" if one.labelled else "–"
+    labelled = f"{percent(one.labelled, one.scored)} ({percent(best.labelled, best.scored)})"
+    wrong = f"{percent(one.wrong, one.labelled)} ({percent(best.wrong, best.labelled)})"
+    bins = f"{sum(b.holds for b in one.bins)} ({sum(b.holds for b in best.bins)})"
+    outside = [f"{name}{BEYOND if name in one.out_of_reach else ''}" for name in one.misses]
     return (
-        f"{_title(one):<26}{one.discs:>6}{one.scored:>8}{auc:>18}{labelled:>23}"
-        f"{wrong:>8}{one.brier:>8.3f}  {', '.join(one.misses) or '–'}"
+        f"{_title(one):<26}{one.discs:>6}{one.scored:>8}{auc:>15}{labelled:>13}"
+        f"{wrong:>13}{bins:>8}{one.brier:>8.3f}  {', '.join(outside) or '–'}"
     )
 
 

@@ -21,17 +21,16 @@ def area_under_curve(value: FloatArray, positive: BoolArray) -> float:
     return float(larger)
 
 
-def design_effect(hits: BoolArray, cluster: IntArray) -> float:
-    """Return by how much clusters widen the variance of a share; at least 1.
+def design_effect(residual: FloatArray, cluster: IntArray) -> float:
+    """Return by how much clusters widen the variance of a sum of residuals; at least 1.
 
-    >>> design_effect(np.array([True, True, False, False]), np.array([1, 1, 2, 2]))
+    >>> design_effect(np.array([0.5, 0.5, -0.5, -0.5]), np.array([1, 1, 2, 2]))
     2.0
     """
-    share = hits.mean() if hits.size else 0.0
-    alone = hits.size * share * (1 - share)
+    alone = residual @ residual
     if alone == 0:
         return 1.0
-    sums = np.bincount(np.unique(cluster, return_inverse=True)[1], weights=hits - share)
+    sums = np.bincount(np.unique(cluster, return_inverse=True)[1], weights=residual)
     return max(float(sums @ sums / alone), 1.0)
 
 

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mrs_disc import validate
-from mrs_disc.validate.discrimination import COHORTS, MISSES
+from mrs_disc.validate.discrimination import BEYOND, COHORTS, MISSES, percent
 
 ROOT = Path(__file__).resolve().parents[2]
 README, FULL = ROOT / "README.md", ROOT / "tests" / "README.md"
@@ -81,23 +81,26 @@ def accuracy_rows(table: validate.Accuracy) -> list[str]:
 
 
 def score_rows(table: validate.ScoreTable) -> list[str]:
-    """Return a row per cohort: discrimination, labels, calibration; † misses its limit."""
+    """Return a row per cohort; † misses its limit, ‡ one that the ideal measurement misses too."""
     rows = [
-        "| simulated patients | AUC (attainable) | labelled (attainable) | of these wrong "
-        "| reliability |",
+        "| simulated patients | AUC (attainable) | labelled (attainable) "
+        "| of these wrong (attainable) | bins of the reliability curve that hold (attainable) |",
         "|---|---|---|---|---|",
     ]
     for one in table.cohorts:
+        best = one.attainable
         mark = {name: "†" if name in one.misses else "" for name in MISSES}
+        mark |= dict.fromkeys(one.out_of_reach, BEYOND)
         told = "" if one.prevalence is None else f", told {one.prevalence:.0%}"
-        wrong = f"{100 * one.wrong / one.labelled:.0f} %" if one.labelled else "–"
-        labelled = f"{100 * one.labelled / max(one.scored, 1):.0f} %{mark['few labels']}"
+        held, held_best = (sum(b.holds for b in bins) for bins in (one.bins, best.bins))
         rows.append(
             f"| {COHORTS[one.cohort]}{told} "
             f"| {one.auc:.2f}{mark['AUC']} ({one.auc_attainable:.2f}) "
-            f"| {labelled} ({100 * one.labelled_attainable:.0f} %) "
-            f"| {wrong}{mark['labels']} "
-            f"| {sum(b.holds for b in one.bins)} of {len(one.bins)} bins{mark['reliability']} |"
+            f"| {percent(one.labelled, one.scored)}{mark['few labels']} "
+            f"({percent(best.labelled, best.scored)}) "
+            f"| {percent(one.wrong, one.labelled)}{mark['labels']} "
+            f"({percent(best.wrong, best.labelled)}) "
+            f"| {held} of {len(one.bins)}{mark['reliability']} ({held_best}) |"
         )
     return rows
 

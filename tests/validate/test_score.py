@@ -7,6 +7,7 @@ from mrs_disc.errors import InputError
 from mrs_disc.simulate import LUMBAR
 from mrs_disc.validate import ScoreTable, score_text, validate_score
 from mrs_disc.validate.discrimination import _ideal, _kinds, _patient, _Row, _summary
+from mrs_disc.validate.reliability import reliability_bins
 from mrs_disc.validate.shares import area_under_curve, design_effect
 
 
@@ -14,7 +15,7 @@ def test_table_counts_every_disc():
     table = validate_score(2, 8, cohorts=["mixed", "three"])
     mixed, three, told = table.cohorts
     assert (mixed.patients, mixed.discs) == (2, 10)
-    assert 0 <= mixed.labelled_attainable <= 1
+    assert 0 <= mixed.attainable.labelled <= mixed.attainable.scored <= mixed.discs
     assert (three.patients, three.discs) == (told.patients, told.discs) == (3, 9)
     for one in table.cohorts:
         assert one.scored + one.failed <= one.discs
@@ -82,28 +83,61 @@ def rows(probability, painful, subject=None, label="indeterminate"):
     ]
 
 
-def summary(found):
-    return _summary("mixed", None, 1, (1, len(found), 0, 0), found, [], 0.0)
+def summary(found, ideal=()):
+    return _summary("mixed", None, 1, (1, len(found), 0, 0), found, list(ideal), 0.0)
 
 
-def test_calibrated_probabilities_lie_in_their_band_and_others_do_not():
-    """Of 200 calibrated cohorts at most 5 % may leave the band; twice the odds always do."""
+def alike_patients(rng, patients, share_alike):
+    """Return exactly calibrated probabilities: some patients' discs are all of one outcome."""
+    p = np.repeat(rng.beta(0.7, 1.5, patients), 5)
+    patient = np.repeat(np.arange(patients), 5)
+    luck = rng.random(5 * patients)
+    together = np.repeat(rng.random(patients) < share_alike, 5)
+    luck[together] = np.repeat(rng.random(patients), 5)[together]
+    return p, luck < p, patient
+
+
+@pytest.mark.parametrize("patients", [40, 120])
+@pytest.mark.parametrize("share_alike", [0.0, 0.5, 1.0])
+def test_exactly_calibrated_probabilities_lie_in_their_band(share_alike, patients):
+    """However alike a patient's discs are, at most 5 % of 200 cohorts may leave the band."""
     rng = np.random.default_rng(3)
     held = 0
     for _ in range(200):
-        p = rng.beta(0.7, 1.5, 500)
-        held += "reliability" not in summary(rows(p, rng.random(500) < p)).misses
-    assert held >= 184  # 190 expected, sd 3
-    p = rng.beta(0.7, 1.5, 2000)
-    odds = 2 * p / (1 - p)
-    assert "reliability" in summary(rows(p, rng.random(2000) < odds / (1 + odds))).misses
+        bins = reliability_bins(*alike_patients(rng, patients, share_alike))
+        held += all(b.holds for b in bins)
+    assert held >= 181  # 190 expected, sd 3
+
+
+@pytest.mark.parametrize("share_alike", [0.0, 1.0])
+def test_probabilities_that_are_clearly_off_leave_their_band(share_alike):
+    """Half the odds of 400 patients, and a curve twice too flat, however alike the discs are."""
+    rng = np.random.default_rng(4)
+    seen = 0
+    for _ in range(20):
+        p, painful, patient = alike_patients(rng, 400, share_alike)
+        odds = p / (1 - p)
+        for wrong in (odds / 4, np.sqrt(odds)):
+            bins = reliability_bins(wrong / (1 + wrong), painful, patient)
+            seen += not all(b.holds for b in bins)
+    assert seen == 40
 
 
 def test_discs_of_one_patient_widen_the_band_as_far_as_they_are_alike():
-    sick = np.repeat([True, False], 20)
+    sick = np.repeat([0.5, -0.5], 20)
     assert design_effect(sick, np.arange(40)) == 1.0
     assert design_effect(sick, np.repeat(np.arange(8), 5)) == pytest.approx(5.0)
-    assert design_effect(np.ones(5, dtype=bool), np.zeros(5, dtype=int)) == 1.0
+    assert design_effect(np.zeros(5), np.zeros(5, dtype=int)) == 1.0
+
+
+def test_a_limit_that_the_ideal_measurement_misses_too_is_out_of_reach():
+    p = np.linspace(0.01, 0.99, 50)
+    few = rows(p, p > 0.5, label="indeterminate")
+    assert summary(few, rows(p, p > 0.5, label="likely painful")).out_of_reach == ()
+    one = summary(few, few)
+    assert one.out_of_reach == ("few labels",)
+    assert "few labels‡" in score_text(ScoreTable(cohorts=(one,)))
+    assert one.as_json()["out_of_reach"] == ["few labels"]
 
 
 def test_wrong_and_few_labels_are_named():
