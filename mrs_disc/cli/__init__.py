@@ -8,6 +8,7 @@ A new command is one module that defines `command`, and one line in `COMMANDS`.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -116,8 +117,15 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and leave with its exit status."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    """Run the command line and leave with its exit status.
+
+    The collector of cycles is asked less often, and at the end not at all: what a command loads
+    stays to its end, and looking through it again and again took a sixth of a short analysis.
+    """
+    gc.set_threshold(10_000, 10, 10)
+    status = run(sys.argv[1:] if arguments is None else arguments)
+    gc.freeze()
+    sys.exit(status)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -1,9 +1,10 @@
-"""Processor time of the stages and of whole analyses, and what they may cost at most.
+"""Processor time of the stages and of whole analyses, and the most memory that one may take.
 
 Run by hand: ``pytest tests/benchmarks/test_speed.py --benchmark-columns=min,median``; needs
-pytest-benchmark. Times are processor times of one BLAS thread. What has to hold on any machine is
-asserted as a ratio to a yardstick measured in the same run: copying the raw array and one FFT over
-it, the bare imports, another implementation of the same removal.
+pytest-benchmark. Times are processor times of one BLAS thread. Machines differ, so no time is
+asserted: what counts is a ratio to a yardstick of the same run (copying the raw array and one FFT
+over it, the bare imports, another implementation of the same removal). ``--benchmark-json=FILE``
+writes it under ``extra_info``, beside what it is meant to keep.
 """
 
 from __future__ import annotations
@@ -81,10 +82,10 @@ def least_seconds(function, rounds=5):
     return min(spent)
 
 
-def test_yardstick(benchmark, acquisition):
-    """Copying into memory and one single-precision FFT: what preprocessing is measured by."""
-    raw = acquisition.metabolite.signal
-    benchmark(lambda: scipy.fft.fft(raw.copy(), axis=-1))
+def record_ratio(benchmark, what, yardstick_s):
+    """Write how many times a yardstick the benchmark took; nothing where it was switched off."""
+    if benchmark.stats is not None:
+        benchmark.extra_info[what] = round(benchmark.stats["min"] / yardstick_s, 3)
 
 
 def test_reading(benchmark, many):
@@ -107,8 +108,20 @@ def test_residual_water(benchmark):
     benchmark(remove_water, fid, SAMPLING.dwell_time_s, limits_hz=HZ[2:])
 
 
+def test_residual_water_by_hlsvdpropy(benchmark):
+    hlsvdpropy = pytest.importorskip("hlsvdpropy")
+    fid = np.asarray(dirty(3, 0).acquisition.metabolite.signal, dtype=complex)
+    dwell = SAMPLING.dwell_time_s
+    benchmark.pedantic(hlsvdpropy.hlsvd, (fid, 25, 1e3 * dwell), rounds=2)
+    ours = least_seconds(lambda: remove_water(fid, dwell, limits_hz=HZ[2:]))
+    record_ratio(benchmark, "over our removal (at least 40)", ours)
+
+
 def test_preprocessing(benchmark, acquisition):
+    raw = acquisition.metabolite.signal
     benchmark(md.preprocess, acquisition, md.load_recipe())
+    yardstick = least_seconds(lambda: scipy.fft.fft(raw.copy(), axis=-1))
+    record_ratio(benchmark, "over a copy of the raw array and one FFT (at most 3)", yardstick)
 
 
 def test_fit(benchmark, acquisition):
@@ -124,21 +137,38 @@ def test_five_discs_to_results_json(benchmark, five, tmp_path):
     benchmark(lambda: write_report(md.analyze(md.read_study(five)), next(out), formats=("json",)))
 
 
-# What has to hold
+def child_clock() -> float:
+    """Return the processor time of all programs that were run so far, start-up and all."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
 
 
-def test_preprocessing_takes_at_most_three_copies_with_fft(acquisition):
-    raw, recipe = acquisition.metabolite.signal, md.load_recipe()
-    yardstick = least_seconds(lambda: scipy.fft.fft(raw.copy(), axis=-1))
-    assert least_seconds(lambda: md.preprocess(acquisition, recipe)) < 3 * yardstick
+@pytest.mark.benchmark(timer=child_clock)
+def test_cold_analysis(benchmark, tmp_path_factory, tmp_path, monkeypatch):
+    """One disc, JSON only, against the bare imports of NumPy, SciPy's used parts and nibabel."""
+    one = uncompressed(tmp_path_factory.mktemp("one"), ONE, ["L4-L5"])
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "pyc"))
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    words = ("analyze", os.fspath(one), "--format", "json", "--overwrite", "-o")
+    program = "import sys; from mrs_disc.cli import main; main(sys.argv[1:])"
+    cold = (program, *words, os.fspath(tmp_path / "out"))
+    bare = ("import numpy, scipy.linalg, scipy.fft, scipy.special, nibabel",)
+
+    def run(command):
+        subprocess.run([sys.executable, "-c", *command], check=True, capture_output=True)
+
+    def seconds(command):
+        begun = child_clock()
+        run(command)
+        return child_clock() - begun
+
+    run(cold)  # writes the bytecode
+    run(bare)
+    benchmark.pedantic(run, (cold,), rounds=8)
+    record_ratio(benchmark, "over the bare imports (at most 1.4)", min(map(seconds, [bare] * 8)))
 
 
-def test_water_removal_is_forty_times_faster_than_hlsvdpropy():
-    hlsvdpropy = pytest.importorskip("hlsvdpropy")
-    fid = np.asarray(dirty(3, 0).acquisition.metabolite.signal, dtype=complex)
-    dwell = SAMPLING.dwell_time_s
-    ours = least_seconds(lambda: remove_water(fid, dwell, limits_hz=HZ[2:]))
-    assert 40 * ours < least_seconds(lambda: hlsvdpropy.hlsvd(fid, 25, 1e3 * dwell), rounds=1)
+# What has to hold on any machine
 
 
 MEMORY = """
@@ -162,27 +192,3 @@ def test_peak_memory_is_at_most_three_times_the_raw_array(many, five):
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     raw = MANY.n_coils * MANY.n_transients * MANY.n_points * 8
     assert int(done.stdout) < 3 * raw
-
-
-def child_seconds(*command: str) -> float:
-    """Return the processor time of a program, start-up and all."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def test_a_cold_analysis_is_hardly_more_than_its_imports(tmp_path_factory, tmp_path, monkeypatch):
-    """One disc, JSON only, against the bare imports of NumPy, SciPy's used parts and nibabel."""
-    one = uncompressed(tmp_path_factory.mktemp("one"), ONE, ["L4-L5"])
-    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "pyc"))
-    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-    bare = (sys.executable, "-c", "import numpy, scipy.linalg, scipy.fft, scipy.special, nibabel")
-    run = "import sys; from mrs_disc.cli import main; main(sys.argv[1:])"
-    spent = {"bare": [], "cold": []}
-    for n in range(6):  # the first of each writes the bytecode
-        spent["bare"].append(child_seconds(*bare))
-        out = os.fspath(tmp_path / str(n))
-        words = ("analyze", str(one), "-o", out, "--format", "json")
-        spent["cold"].append(child_seconds(sys.executable, "-c", run, *words))
-    assert min(spent["cold"][1:]) < 1.4 * min(spent["bare"][1:])
