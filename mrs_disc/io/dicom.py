@@ -113,23 +113,13 @@ def read(path: Path) -> Scan:
 
 
 def _standard(path: Path, dataset: Any) -> Scan:
-    if dataset.get("DataRepresentation", "COMPLEX") != "COMPLEX":
-        raise ReadError(path, "holds no complex data; export the raw (complex) spectroscopy")
-    if dataset.get("SignalDomainColumns", "TIME") != "TIME":
-        raise ReadError(path, "holds a spectrum, not a time signal; export the unprocessed data")
-    if "SpectroscopyData" not in dataset:
-        raise ReadError(path, "holds no SpectroscopyData: cut off?")
-    maker = known_manufacturer(dataset.get("Manufacturer"))
-    samples = np.frombuffer(_bytes(path, dataset.SpectroscopyData), "<c8")
-    points = _integer(dataset, "DataPointColumns") or _integer(
-        dataset, "SpectroscopyAcquisitionDataColumns"
-    )
-    frames = _integer(dataset, "NumberOfFrames") or 1
-    voxels = (_integer(dataset, "Rows") or 1) * (_integer(dataset, "Columns") or 1)
-    voxels *= _integer(dataset, "SpectroscopyAcquisitionOutOfPlanePhaseSteps") or 1
+    samples = _time_samples(path, dataset)
     width = positive(dataset.get("SpectralWidth"))
     mhz, notes = megahertz(dataset.get("TransmitterFrequency"))
     nucleus = dataset.get("ResonantNucleus")
+    points = _integer(dataset, "DataPointColumns") or _integer(
+        dataset, "SpectroscopyAcquisitionDataColumns"
+    )
     for what, value in (
         ("number of points", points),
         ("SpectralWidth", width),
@@ -139,17 +129,10 @@ def _standard(path: Path, dataset: Any) -> Scan:
         if not value:
             raise ReadError(path, f"has no valid {what}, which is required")
     assert points and width  # noqa: PT018 - checked above
-    per_frame = voxels if frames == 1 else 1
-    if samples.size < points * frames * per_frame or samples.size % points:
-        raise ReadError(
-            path,
-            f"has {samples.size} samples, but {frames} frames of {points} points need "
-            f"{points * frames * per_frame}: cut off; export it again",
-        )
-    fids: ComplexArray = samples.reshape(-1, points)
-    fids, water = _split(dataset, maker, fids, voxels)
+    maker = known_manufacturer(dataset.get("Manufacturer"))
+    voxels = _n_voxels(dataset)
+    fids, water = _split(dataset, maker, _frames(path, dataset, samples, points, voxels), voxels)
     sign = np.conj if maker == "UIH" else np.asarray
-    common = _common(dataset)
     scan = Scan(
         format=FORMAT,
         reader="dicom",
@@ -171,12 +154,43 @@ def _standard(path: Path, dataset: Any) -> Scan:
         voxel_affine=_affine(dataset),
         n_voxels=voxels,
         notes=notes,
-        **common,
+        **_common(dataset),
     )
     if water is None:
         return scan
     reference = replace(scan, signal=read_only(sign(water)[None]), water_suppressed=False)
     return replace(scan, water=reference)
+
+
+def _time_samples(path: Path, dataset: Any) -> ComplexArray:
+    """Return the complex samples in the time domain, all frames in a row."""
+    if dataset.get("DataRepresentation", "COMPLEX") != "COMPLEX":
+        raise ReadError(path, "holds no complex data; export the raw (complex) spectroscopy")
+    if dataset.get("SignalDomainColumns", "TIME") != "TIME":
+        raise ReadError(path, "holds a spectrum, not a time signal; export the unprocessed data")
+    if "SpectroscopyData" not in dataset:
+        raise ReadError(path, "holds no SpectroscopyData: cut off?")
+    return np.frombuffer(_bytes(path, dataset.SpectroscopyData), "<c8")
+
+
+def _n_voxels(dataset: Any) -> int:
+    plane = (_integer(dataset, "Rows") or 1) * (_integer(dataset, "Columns") or 1)
+    return plane * (_integer(dataset, "SpectroscopyAcquisitionOutOfPlanePhaseSteps") or 1)
+
+
+def _frames(
+    path: Path, dataset: Any, samples: ComplexArray, points: int, voxels: int
+) -> ComplexArray:
+    """Return the FIDs, shape (frame, point); a single frame holds all voxels."""
+    frames = _integer(dataset, "NumberOfFrames") or 1
+    per_frame = voxels if frames == 1 else 1
+    if samples.size < points * frames * per_frame or samples.size % points:
+        raise ReadError(
+            path,
+            f"has {samples.size} samples, but {frames} frames of {points} points need "
+            f"{points * frames * per_frame}: cut off; export it again",
+        )
+    return samples.reshape(-1, points)
 
 
 def _split(

@@ -131,35 +131,32 @@ def align(
     if not usable.any():
         raise InputError("no transient is usable: each is zero or has points that are not finite")
     chosen = signal if usable.all() else signal[usable]
-    n_points, n_usable = signal.shape[1], len(chosen)
-    inside = window(frequency_axis(n_points, dwell_time_s), *window_hz)
+    inside = window(frequency_axis(signal.shape[1], dwell_time_s), *window_hz)
     sd = measure_noise(chosen) if noise_sd is None else float(noise_sd)
     if not (np.isfinite(sd) and sd > 0):
         raise InputError(f"noise_sd = {sd}: positive number expected")
-    if n_usable < 3 or inside.stop - inside.start < 16:
-        few = "fewer than 3 usable transients" if n_usable < 3 else "window of under 16 points"
-        return _untouched(signal, dwell_time_s, usable, sd, few)
-
+    series = (signal, dwell_time_s, usable, sd)
+    if len(chosen) < 3:
+        return _untouched(*series, "fewer than 3 usable transients")
+    if inside.stop - inside.start < 16:
+        return _untouched(*series, "window of under 16 points")
     found, metabolites, used = _measured(
         chosen, dwell_time_s, window_hz, water_hz, sd, max_shift_hz
     )
     if found.energy < MIN_ENERGY:
-        smooth, reason = _by_blocks(metabolites, found.energy, max_shift_hz)
-        if smooth is None:
-            return _untouched(signal, dwell_time_s, usable, sd, reason)
-        unknown = np.full(n_usable, np.inf)
-        return _assemble(
-            signal,
-            dwell_time_s,
-            usable,
-            sd,
-            measured_hz=smooth,
-            measured_rad=np.zeros(n_usable),
-            sd_hz=unknown,
-            sd_rad=unknown,
-            method="block",
-            reason=reason,
-        )
+        return _from_blocks(*series, metabolites, found.energy, max_shift_hz)
+    return _from_transients(*series, found, used)
+
+
+def _from_transients(
+    signal: ComplexArray,
+    dwell_time_s: float,
+    usable: BoolArray,
+    sd: float,
+    found: Found,
+    used: str,
+) -> Alignment:
+    """Align each transient by what it says itself."""
     covariance = inverse(found.information)
     sd_hz = np.sqrt(covariance[:, 1, 1]) / (2 * np.pi)
     sd_rad = np.sqrt(covariance[:, 0, 0])
@@ -176,6 +173,34 @@ def align(
         reason=f"one transient tells {np.median(sd_hz):.2g} Hz and "
         f"{np.degrees(np.median(sd_rad)):.2g} degrees, from {used}",
         strong=found.energy > 2 * MIN_ENERGY,
+    )
+
+
+def _from_blocks(
+    signal: ComplexArray,
+    dwell_time_s: float,
+    usable: BoolArray,
+    sd: float,
+    metabolites: Band,
+    energy: float,
+    max_shift_hz: float,
+) -> Alignment:
+    """Align transients that are too weak on their own by blocks of neighbours, where that helps."""
+    smooth, reason = _by_blocks(metabolites, energy, max_shift_hz)
+    if smooth is None:
+        return _untouched(signal, dwell_time_s, usable, sd, reason)
+    unknown = np.full(len(smooth), np.inf)
+    return _assemble(
+        signal,
+        dwell_time_s,
+        usable,
+        sd,
+        measured_hz=smooth,
+        measured_rad=np.zeros(len(smooth)),
+        sd_hz=unknown,
+        sd_rad=unknown,
+        method="block",
+        reason=reason,
     )
 
 
