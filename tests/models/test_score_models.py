@@ -125,6 +125,27 @@ def test_a_model_of_another_kind_is_refused():
         load_relaxation_model("acidity_structure")
 
 
+@pytest.mark.parametrize(
+    ("name", "load"),
+    [
+        ("disc_1h", load_metabolite_model),
+        ("relaxation", load_relaxation_model),
+        ("acidity_structure", load_score_model),
+    ],
+)
+def test_an_edited_model_is_read_anew(name, load, tmp_path):
+    path = tmp_path / "mine.toml"
+    text = model_path(name).read_text()
+    version = load(name).version
+    path.write_text(text)
+    assert load(str(path)).version == version
+    path.write_text(text.replace(f"\nversion = {version}\n", f"\nversion = {version + 1}\n"))
+    assert load(str(path)).version == version + 1
+    path.write_text("nonsense = 1\n" + text)
+    with pytest.raises(ModelError, match=r"mine\.toml: has no option 'nonsense'"):
+        load(str(path))
+
+
 def test_every_kind_of_score_model_has_a_function():
     from mrs_disc.score import KINDS as FUNCTIONS
 

@@ -1,0 +1,61 @@
+"""The basis of a protocol is computed once, and never given to another protocol."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mrs_disc.data import Protocol, Sampling
+from mrs_disc.models import load_metabolite_model
+from mrs_disc.steps import fitting
+
+MODEL = load_metabolite_model("disc_1h")
+SAMPLING = Sampling(dwell_time_s=4e-4, spectrometer_mhz=127.7)
+PROTOCOL = Protocol(echo_time_s=0.028, refocusing_bandwidth_hz=1200.0)
+OTHERS = {
+    "echo time": (SAMPLING, replace(PROTOCOL, echo_time_s=0.144), 512),
+    "bandwidth": (SAMPLING, replace(PROTOCOL, refocusing_bandwidth_hz=None), 512),
+    "dwell time": (replace(SAMPLING, dwell_time_s=5e-4), PROTOCOL, 512),
+    "field": (replace(SAMPLING, spectrometer_mhz=127.7001), PROTOCOL, 512),
+    "reference": (replace(SAMPLING, reference_ppm=4.7), PROTOCOL, 512),
+    "start": (replace(SAMPLING, start_time_s=1e-4), PROTOCOL, 512),
+    "length": (SAMPLING, PROTOCOL, 256),
+}
+
+
+def basis(model=MODEL, sampling=SAMPLING, protocol=PROTOCOL, n_points=512):
+    return fitting.basis_of(model, "disc_1h", protocol, sampling, n_points).fids
+
+
+def anew(*case):
+    fitting._resonance_fid.cache_clear()
+    return basis(MODEL, *case)
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_another_protocol_has_its_own_basis(what):
+    wanted = anew(*OTHERS[what])
+    one = anew(SAMPLING, PROTOCOL, 512)
+    found = basis(MODEL, *OTHERS[what])
+    assert np.array_equal(found, wanted)
+    assert not np.array_equal(found, one)
+    assert np.array_equal(basis(), one)
+
+
+def test_a_changed_line_changes_the_basis():
+    before = basis()
+    first = MODEL.component[0]
+    line = first.resonance[0].model_copy(update={"weight": 2 * first.resonance[0].weight})
+    lines = (line, *first.resonance[1:])
+    changed = (first.model_copy(update={"resonance": lines}), *MODEL.component[1:])
+    after = basis(MODEL.model_copy(update={"component": changed}))
+    assert not np.array_equal(after[0], before[0])
+    assert np.array_equal(after[1:], before[1:])
+
+
+def test_what_a_caller_writes_into_a_basis_stays_with_the_caller():
+    before = basis().copy()
+    basis()[:] = 0
+    assert np.array_equal(basis(), before)
