@@ -23,13 +23,17 @@ import scipy.fft
 import mrs_disc as md
 from mrs_disc.constants import WATER_PPM
 from mrs_disc.io.nifti_mrs import read
+from mrs_disc.models.relaxation import load_relaxation_model
+from mrs_disc.models.scores import load_score_model
 from mrs_disc.report import write_report
+from mrs_disc.score import score_study
 from mrs_disc.signal.align import align
 from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.noise import noise_covariance
 from mrs_disc.signal.water import remove_water
 from mrs_disc.simulate.dataset import write_study
 from mrs_disc.simulate.scanner import Scan
+from mrs_disc.steps import grade
 from mrs_disc.threads import one_blas_thread
 from mrs_disc.validate.regimes import MHZ, SAMPLING, dirty
 
@@ -63,6 +67,11 @@ def many(tmp_path_factory):
 @pytest.fixture(scope="module")
 def five(tmp_path_factory):
     return uncompressed(tmp_path_factory.mktemp("five"), ONE, LEVELS)
+
+
+@pytest.fixture(scope="module")
+def report(five):
+    return md.analyze(md.read_study(five))
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +135,28 @@ def test_preprocessing(benchmark, acquisition):
 
 def test_fit(benchmark, acquisition):
     benchmark(md.fit, md.preprocess(acquisition, md.load_recipe()), md.load_recipe())
+
+
+def test_quality_and_quantities(benchmark, acquisition):
+    recipe = md.load_recipe()
+    preprocessed = md.preprocess(acquisition, recipe)
+    fitted = md.fit(preprocessed, recipe)
+    times = load_relaxation_model(recipe.quantify.relaxation)
+
+    def both():
+        grade(fitted, preprocessed, recipe)
+        return md.quantify(fitted, preprocessed, recipe, relaxation=times)
+
+    benchmark(both)
+
+
+def test_score_of_five_discs(benchmark, report):
+    model = load_score_model(report.recipe.score.model)
+    benchmark(score_study, report.levels, model, report.recipe)
+
+
+def test_record_of_five_discs(benchmark, report, tmp_path):
+    benchmark(write_report, report, tmp_path, formats=("json",), overwrite=True)
 
 
 def test_file_to_result(benchmark, many):
