@@ -19,7 +19,13 @@ from mrs_disc.calibrate.assess import rows_by_patient
 from mrs_disc.calibrate.table import Cohort
 from mrs_disc.constants import Z95
 from mrs_disc.errors import InputError
-from mrs_disc.score.population import Grid, class_likelihoods, likelihood, make_grid, posterior
+from mrs_disc.score.population_model import (
+    Grid,
+    class_likelihoods,
+    likelihood,
+    make_grid,
+    posterior,
+)
 from mrs_disc.typing import FloatArray, IntArray
 
 R_RANGE = (-5.0, 1.0)

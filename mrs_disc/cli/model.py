@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from mrs_disc.cli import shared
+
+if TYPE_CHECKING:
+    from mrs_disc.models.scores import PopulationScore
 
 
 @click.group(cls=shared.Group)
@@ -205,6 +208,23 @@ def _card(name: str, content: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
+def _widespread_card(model: PopulationScore) -> list[str]:
+    """Return when the label "unlikely painful" is withheld."""
+    wide = model.widespread
+    if wide is None:
+        return []
+    high = f"{wide.prevalence:.0%}"
+    return [
+        f"Unlikely painful has to hold too if in {wide.share:.0%} of patients {high} of the discs "
+        "were painful,",
+        "unless the recipe sets the prevalence: the label needs q instead of p,",
+        f"  q = (p + o B p') / (1 + o B),  o = {wide.share:g} / {1 - wide.share:g},  "
+        f"p' = the score at {high},",
+        f"  B = integral over u of N(u; 0, patient_sd) x product of g(u) of all discs at {high},",
+        f"      over the same at {model.prevalence:.0%}",
+    ]
+
+
 def _population_card(name: str) -> list[str]:
     """Return the disc-alone probability as arithmetic, and what another prevalence does."""
     from mrs_disc.models.scores import PopulationScore, load_score_model
@@ -225,6 +245,7 @@ def _population_card(name: str) -> list[str]:
         "  g(u) = sum over classes of share F(class, u)",
         "  p = integral over u of N(u; 0, patient_sd) x (product of g(u) of the other discs)",
         "      x sum over painful classes of share F(class, u), over the same with all classes",
+        *_widespread_card(model),
         "",
         f"Assumed prevalence of painful discs: {model.prevalence:.0%} [recipe: score.prevalence]",
         "Probability of one disc alone, e = 0.3, at other prevalences:",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import exp, sqrt
 
 from mrs_disc.models.scores import PopulationClass, PopulationScore
-from mrs_disc.score.population import shares_at
+from mrs_disc.score.population_model import shares_at
 
 
 def lone_disc_arithmetic(model: PopulationScore) -> str:

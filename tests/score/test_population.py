@@ -318,4 +318,63 @@ def test_a_patient_unlike_the_assumed_prevalence_is_told():
     calm = [make(0.06, 1.0, 0.06, 0.05, level=x) for x in levels]
     for discs, told in ((acid, True), (calm, False), (acid[:1], False)):
         score = score_discs(discs, MODEL, OPTIONS)[0]
-        assert any("fit a prevalence of 70%" in r for r in score.reasons) is told
+        assert any("fit a prevalence of 80%" in r for r in score.reasons) is told
+
+
+# ------------------------------------------------------------------ labels and prevalence
+
+
+def doubt(*discs, options=OPTIONS):
+    return score_discs(discs, MODEL, options)[0].inputs["if_widespread"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(ratio=st.floats(0.0, 1.0), s=sizes, a=st.floats(0.02, 1.0))
+def test_the_doubt_about_a_lone_disc_is_the_score_at_the_mean_prevalence(ratio, s, a):
+    """One disc cannot tell patterns of patients apart: only their mean prevalence counts."""
+    wide = MODEL.widespread
+    mean = (1 - wide.share) * MODEL.prevalence + wide.share * wide.prevalence
+    disc = make(ratio, 1.0, a, s)
+    expected = score_discs([disc], MODEL, ScoreOptions(prevalence=mean))[0].value
+    assert doubt(disc) == pytest.approx(expected, rel=1e-9)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    ratio=ratios, more=st.floats(0.0, 0.5), s=sizes, factor=st.floats(0.25, 6), others=companions
+)
+def test_more_acid_never_takes_the_doubt_away(ratio, more, s, factor, others):
+    a = s * factor
+    if ratio < -3 * a:
+        return
+    low, high = (make(x, 1.0, a, s) for x in (ratio, ratio + more))
+    assert doubt(high, *others) >= doubt(low, *others) - 1e-9
+
+
+def test_unlikely_painful_is_withheld_where_it_rests_on_the_assumed_prevalence():
+    own = make(0.15, 1.0, 0.13, 0.05)
+    levels = ("L1-L2", "L2-L3", "L3-L4")
+    acid = [make(0.45, 1.0, 0.12, 0.05, level=x) for x in levels]
+    calm = [make(0.04, 1.0, 0.03, 0.05, level=x) for x in levels]
+    plain = score_discs([own, *calm], MODEL, OPTIONS)[0]
+    doubted = score_discs([own, *acid], MODEL, OPTIONS)[0]
+    assert plain.value <= OPTIONS.unlikely
+    assert doubted.value <= OPTIONS.unlikely
+    assert plain.label == "unlikely painful"
+    assert "withheld" not in plain.inputs
+    assert doubted.label == "indeterminate"
+    assert doubted.inputs["withheld"] == "unlikely painful"
+    assert doubted.inputs["if_widespread"] > OPTIONS.unlikely
+    text = " | ".join(doubted.reasons)
+    assert "unlikely painful is withheld, for it rests on the assumed prevalence of 25%" in text
+    assert "unlikely painful no longer above" not in text
+
+
+def test_a_prevalence_that_was_told_is_not_doubted():
+    acid = [make(0.45, 1.0, 0.12, 0.05, level=x) for x in ("L1-L2", "L2-L3", "L3-L4")]
+    discs = [make(0.15, 1.0, 0.13, 0.05), *acid]
+    told = score_discs(discs, MODEL, ScoreOptions(prevalence=MODEL.prevalence))[0]
+    assert told.label == "unlikely painful"
+    assert told.inputs["if_widespread"] == told.value
+    plain = MODEL.model_copy(update={"widespread": None})
+    assert score_discs(discs, plain, OPTIONS)[0].label == "unlikely painful"

@@ -41,7 +41,7 @@ def likelihood(r, sums, covariance, r_cap):
 
 
 def recomputed(card, discs, wanted):
-    """P(painful) of one disc beside the others, by sums over the offset and over r."""
+    """P(painful) of one disc beside the others, and how likely all discs are: plain sums."""
     r = np.linspace(*card["r_range"], 4001)
     sick, every = 0.0, 0.0
     for u in np.linspace(-4, 4, 161) * card["patient_sd"]:
@@ -58,7 +58,19 @@ def recomputed(card, discs, wanted):
                 weight *= sum((density @ seen) for _, density in classes) / seen.sum()
         sick += weight * sum(density @ discs[wanted] for painful, density in classes if painful)
         every += weight * sum(density @ discs[wanted] for _, density in classes)
-    return sick / every
+    return sick / every, every
+
+
+def if_widespread(card, discs, wanted):
+    """q of the card: the probability if the patient may be one with widespread pain."""
+    wide = card["widespread"]
+    usual = sum(c["share"] for c in card["class"] if c["painful"])
+    scale = {True: wide["prevalence"] / usual, False: (1 - wide["prevalence"]) / (1 - usual)}
+    classes = [{**c, "share": c["share"] * scale[c["painful"]]} for c in card["class"]]
+    p, every = recomputed(card, discs, wanted)
+    high, every_high = recomputed({**card, "class": classes}, discs, wanted)
+    odds = wide["share"] / (1 - wide["share"]) * every_high / every
+    return (p + odds * high) / (1 + odds)
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +88,12 @@ def test_every_score_follows_from_the_record_and_the_card(record):
     for level in scored:
         # Grids differ, and the record has ten digits.
         assert level["score"]["value"] == pytest.approx(
-            recomputed(card, discs, level["level"]), abs=2e-3
+            recomputed(card, discs, level["level"])[0], abs=2e-3
         )
-        alone = recomputed(card, {level["level"]: discs[level["level"]]}, level["level"])
+        assert level["score"]["inputs"]["if_widespread"] == pytest.approx(
+            if_widespread(card, discs, level["level"]), abs=2e-3
+        )
+        alone, _ = recomputed(card, {level["level"]: discs[level["level"]]}, level["level"])
         assert level["score"]["inputs"]["disc_alone"] == pytest.approx(alone, abs=2e-3)
 
 
@@ -103,6 +118,6 @@ def test_labels_follow_the_printed_limits(record):
         expected = "indeterminate"
         if score["value"] >= limits["likely"]:
             expected = "likely painful"
-        if score["value"] <= limits["unlikely"]:
+        if max(score["value"], score["inputs"]["if_widespread"]) <= limits["unlikely"]:
             expected = "unlikely painful"
         assert score["label"] == expected

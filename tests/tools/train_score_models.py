@@ -148,6 +148,14 @@ r_range = { source = "on it more acid means a higher probability in every class"
 r_cap = { source = "mean + sd of painful discs: up to there more structure lowers p", status = "D" }
 patient_sd = { source = "common to the acids of a patient's discs in the simulator", status = "P" }
 """
+    text += """
+# Not in p: "unlikely painful" has to hold too if the patient may be one of these (see the card).
+[widespread]
+share = 0.05
+prevalence = 0.8
+source = "four painful discs of five, in one patient of twenty: which labels rest on the prevalence"
+status = "P"
+"""
     for kind, share in zip(KINDS, shares(), strict=True):
         r = table[kind]["r"]
         text += f'''
