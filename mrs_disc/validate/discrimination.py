@@ -240,7 +240,7 @@ def _patient(name: str, seed: int, subject: int, levels: Sequence[str]) -> list[
     """Simulate and measure a patient; discs whose measurement failed are not there."""
     scan = Scan(n_points=1024, spectral_width_hz=2000.0, n_transients=32, n_water=2)
     model = load_metabolite_model("disc_1h")
-    kinds = _kinds(name, seed, subject, levels)
+    kinds = kinds_of(name, seed, subject, levels)
     study, truth = simulate_study(
         seed, subject=subject, levels=levels, scan=scan, kinds=kinds, anatomy=False
     )
@@ -274,7 +274,7 @@ def _ideal(seen: Sequence[_Seen], seed: int, subject: int) -> list[Disc]:
     return discs
 
 
-def _kinds(name: str, seed: int, subject: int, levels: Sequence[str]) -> dict[str, Kind] | None:
+def kinds_of(name: str, seed: int, subject: int, levels: Sequence[str]) -> dict[str, Kind] | None:
     """Return the kinds of a patient's discs where the cohort fixes them."""
     rng = np.random.default_rng([seed, subject, 2])
     if name == "alike":

@@ -6,7 +6,7 @@ import pytest
 from mrs_disc.errors import InputError
 from mrs_disc.simulate import LUMBAR
 from mrs_disc.validate import ScoreTable, score_text, validate_score
-from mrs_disc.validate.discrimination import _ideal, _kinds, _patient, _Row, _summary
+from mrs_disc.validate.discrimination import _ideal, _patient, _Row, _summary, kinds_of
 from mrs_disc.validate.reliability import reliability_bins
 from mrs_disc.validate.shares import area_under_curve, design_effect
 
@@ -27,10 +27,10 @@ def test_table_counts_every_disc():
 
 def test_cohorts_fix_the_kinds_that_their_words_say():
     for subject in range(20):
-        assert len(set(_kinds("alike", 1, subject, LUMBAR).values())) == 1
-        mostly = list(_kinds("mostly painful", 1, subject, LUMBAR).values())
+        assert len(set(kinds_of("alike", 1, subject, LUMBAR).values())) == 1
+        mostly = list(kinds_of("mostly painful", 1, subject, LUMBAR).values())
         assert (mostly.count("P"), mostly.count("D")) == (4, 1)
-    assert _kinds("mixed", 1, 1, LUMBAR) is None
+    assert kinds_of("mixed", 1, 1, LUMBAR) is None
     with pytest.raises(InputError, match="Did you mean 'alike'"):
         validate_score(1, 1, cohorts=["alik"])
 
