@@ -289,7 +289,7 @@ def _why_withheld(model: PopulationScore, doubt: float) -> str:
         f"unlikely painful is withheld, for it rests on the assumed prevalence of "
         f"{model.prevalence:.0%}: if in {model.widespread.share:.0%} of patients "
         f"{model.widespread.prevalence:.0%} of the discs were painful, the probability would be "
-        f"{doubt:.2f}; where the prevalence is known, set it"
+        f"{doubt:.2f}; where the prevalence is known, set score.prevalence in the recipe"
     )
 
 
