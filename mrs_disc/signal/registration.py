@@ -124,13 +124,12 @@ def register(
             np.maximum(weight.sum() - weight[:, None], 1e-300)
         )
         product = x[:, keep] * np.conj(others * shape[keep])
-        frequency, phase = _highest_points(product, time[keep], max_shift_hz)
+        frequency, phase, height = _highest_points(product, time[keep], max_shift_hz)
         information = _information(power, time)
+        # a transient that holds little of the reference tells as little more
+        part = np.minimum(height / max(float(np.median(height)), 1e-300), 1.0) ** 2
         found = Found(
-            frequency,
-            phase,
-            np.broadcast_to(information, (n_transients, 2, 2)),
-            float(information[0, 0] / 2),
+            frequency, phase, part[:, None, None] * information, float(information[0, 0] / 2)
         )
         weight = clamp * _likeness(turned[:, keep], mean[keep] * shape[keep])
     return found
@@ -173,8 +172,11 @@ def _highest_points(
     product: ComplexArray,
     time: FloatArray,
     max_shift_hz: float,
-) -> tuple[FloatArray, FloatArray]:
-    """Frequency and phase of the highest point of each periodogram, weakly drawn to zero."""
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Frequency, phase and height of the highest point of each periodogram.
+
+    The frequency is weakly drawn to zero.
+    """
     span = float(np.sqrt(np.average(time**2, weights=np.abs(product).mean(axis=0) + 1e-300)))
     step = min(max(1 / (16 * max(span, 1e-4)), max_shift_hz / 200), max_shift_hz / 8)
     grid = np.arange(-max_shift_hz, max_shift_hz + step / 2, step)
@@ -197,7 +199,7 @@ def _highest_points(
         move = np.where(bend < 0, -slope / np.where(bend < 0, bend, -1.0), 0.0)
         frequency = np.clip(frequency + np.clip(move, -step, step), -max_shift_hz, max_shift_hz)
     c0 = np.sum(product * np.exp(-turning * frequency[:, None]), axis=1)
-    return frequency, np.angle(c0)
+    return frequency, np.angle(c0), np.abs(c0)
 
 
 def _information(power: FloatArray, time: FloatArray) -> FloatArray:
