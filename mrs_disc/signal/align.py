@@ -37,7 +37,7 @@ from mrs_disc.signal.axes import (
 )
 from mrs_disc.signal.noise import noise_sd as measure_noise
 from mrs_disc.signal.registration import MIN_ENERGY, Band, Found, inverse, register, thinned
-from mrs_disc.signal.series import robust_mean, robust_variance, smooth_course
+from mrs_disc.signal.series import clamped_covariance, robust_variance, smooth_course
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
 
 N_TAILS = 3
@@ -291,10 +291,7 @@ def _soft_tails(lines: ComplexArray, tails: ComplexArray, found: Found) -> Compl
     whitening it leaves in what the stable part of the tails and the metabolites tell.
     """
     inner = (lines @ tails.conj()) * np.exp(-1j * found.phase)[:, None]
-    away = inner - robust_mean(inner)
-    size = np.sum(np.abs(away) ** 2, axis=1)
-    clamp = np.minimum(1.0, 3 * np.median(size) / np.maximum(size, 1e-300))
-    variance, turn = np.linalg.eigh((away.T * clamp) @ away.conj() / max(clamp.sum(), 1e-300))
+    variance, turn = np.linalg.eigh(clamped_covariance(inner)[1])
     share = 1 - 1 / np.sqrt(np.maximum(variance, 1.0))
     if share.min() > 0.7:
         return None

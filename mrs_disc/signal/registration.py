@@ -115,7 +115,7 @@ def register(
         total = weight @ turned
         mean = total / max(float(weight.sum()), 1e-300)
         noise = max(float(np.sum(weight**2) / max(weight.sum() ** 2, 1e-300)), 1e-300)
-        shape, power = _shape(mean, noise)
+        shape, power = shape_of(mean, noise)
         keep = shape > 1e-3
         if not keep.any():
             return found
@@ -131,7 +131,7 @@ def register(
         found = Found(
             frequency, phase, part[:, None, None] * information, float(information[0, 0] / 2)
         )
-        weight = clamp * _likeness(turned[:, keep], mean[keep] * shape[keep])
+        weight = clamp * likeness(turned[:, keep], mean[keep] * shape[keep])
     return found
 
 
@@ -150,9 +150,18 @@ def _first_phases(x: ComplexArray) -> FloatArray:
     return np.asarray(np.angle(first * np.exp(-1j * np.angle(first.sum()))))
 
 
-def _shape(mean: ComplexArray, noise: float) -> tuple[FloatArray, FloatArray]:
-    """Wiener weights in time of a mean transient, and its power without noise.
+def shape_of(mean: ComplexArray, noise: float) -> tuple[FloatArray, FloatArray]:
+    """Return Wiener weights in time of a mean transient, and its power without noise.
 
+    Parameters
+    ----------
+    mean : complex array, shape (sample,)
+        Mean of aligned transients.
+    noise : float
+        Its noise variance, a complex sample.
+
+    Notes
+    -----
     Power is judged in blocks that grow with time; the signal ends with the last block that is
     above chance, so that late noise, which turns fast, claims no knowledge of frequency.
     """
@@ -208,8 +217,21 @@ def _information(power: FloatArray, time: FloatArray) -> FloatArray:
     return 2 * np.array([[m0, m1], [m1, m2]])
 
 
-def _likeness(turned: ComplexArray, mean: ComplexArray) -> FloatArray:
-    """Weight of a transient in the reference: 1 where it is like the others, 0 where not."""
+def likeness(turned: ComplexArray, mean: ComplexArray) -> FloatArray:
+    """Return the weight of each transient in the reference: 1 where it is like the others.
+
+    Parameters
+    ----------
+    turned : complex array, shape (transient, sample)
+        Aligned transients.
+    mean : complex array, shape (sample,)
+        Their mean.
+
+    Returns
+    -------
+    float array, shape (transient,)
+        Towards 0 the less a transient is like the others in amplitude and residual.
+    """
     part = np.real(turned @ mean.conj()) / max(float(np.sum(np.abs(mean) ** 2)), 1e-300)
     middle = float(np.median(part))
     spread = max(1.4826 * float(np.median(np.abs(part - middle))), 1e-12)

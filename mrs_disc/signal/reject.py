@@ -1,11 +1,13 @@
 """Transients that do not belong to the others, with a reason each; and transients of water.
 
-Every test compares a transient with the middle of the series, in units of the larger of two
-spreads: what the noise makes, and what the other transients show (median absolute deviation).
-Deviations become chances, and the chances are judged together by the procedure of Benjamini and
-Hochberg: of the transients left out, one in twenty should be sound, whatever the length of the
-series; a clean series loses one in about one case of twenty. What amplitude, frequency and phase
-say is judged each alone and all together (Fisher 1925, Statistical Methods, section 21.1).
+What motion does to amplitude, frequency and phase is weighed as a whole (`motion`): a transient
+goes where it is spoilt with a chance of more than `SPOILT_CHANCE`. For the rest (spikes, lines or
+echoes that the others do not have) nobody knows how a spoilt transient looks. There every test
+compares a transient with the middle of the series, in units of the larger of two spreads: what the
+noise makes, and what the other transients show (median absolute deviation). Deviations become
+chances, and the chances are judged together by the procedure of Benjamini and Hochberg: of the
+transients left out, one in twenty should be sound, whatever the length of the series; a clean
+series loses one in about one case of twenty.
 
 Sources: Near et al., NMR Biomed 2021;34:e4257, doi:10.1002/nbm.4257 (what spoils a transient);
 Benjamini and Hochberg, J R Stat Soc B 1995;57:289-300, doi:10.1111/j.2517-6161.1995.tb02031.x.
@@ -23,11 +25,16 @@ from scipy.special import log_ndtr
 from mrs_disc.errors import InputError
 from mrs_disc.signal.align import Alignment, water_tails
 from mrs_disc.signal.axes import check_dwell_time, complex_array, frequency_axis, window
+from mrs_disc.signal.motion import Motion, judge_motion
 from mrs_disc.signal.series import robust_mean
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray, IntArray
 
 FALSE_SHARE = 0.05
-"""Expected share of sound transients among those left out."""
+"""Expected share of sound transients among those left out by chances."""
+
+SPOILT_CHANCE = 0.2
+"""Chance of motion above which a transient is left out. A sound one that is lost costs little: of
+those above, one in ten or twenty is sound."""
 
 MIN_TRANSIENTS = 4
 """Among fewer, nobody can say which one is wrong."""
@@ -104,15 +111,21 @@ def find_outliers(
         return Rejection(keep=usable.copy(), reasons=tuple(reasons), score=score)
     sd = alignment.noise_sd if noise_sd is None else float(noise_sd)
     chosen = _in_noise(signal if len(index) == len(signal) else signal[index], sd)
-    kinds = _kinds(chosen, alignment, index, dwell_time_s, window_hz, water_hz)
+    kinds, motion = _kinds(chosen, alignment, index, dwell_time_s, window_hz, water_hz)
     # chance of the worst kind of each transient, for as many kinds as were tried
     log_chances = np.stack([kind.log_chance for kind in kinds])
     log_chance = np.minimum(log_chances.min(axis=0) + np.log(len(kinds)), 0.0)
-    limit = _log_limit(log_chance)
-    score[index] = np.sqrt(log_chance / limit)  # a normal deviate is about sqrt(-2 log chance)
+    by_chance = log_chance / _log_limit(log_chance)
+    # chance to be sound, as the odds have it
+    by_odds = np.logaddexp(0.0, motion.log_odds) / -np.log1p(-SPOILT_CHANCE)
+    score[index] = np.sqrt(np.maximum(by_chance, by_odds))  # both like squared normal deviates
     for place, k in enumerate(index):
         if score[k] > 1:
-            reasons[k] = kinds[int(np.argmin(log_chances[:, place]))].word(place)
+            kind = kinds[int(np.argmin(log_chances[:, place]))]
+            moved = by_odds[place] > 1 and (
+                by_chance[place] <= 1 or motion.log_ratio[place] > -kind.log_chance[place]
+            )
+            reasons[k] = _moved(motion, place) if moved else kind.word(place)
         if clipped is not None and clipped[k]:
             reasons[k], score[k] = "clipped", max(score[k], 10.0)
 
@@ -250,8 +263,8 @@ def _kinds(
     dwell_time_s: float,
     window_hz: tuple[float, float],
     water_hz: tuple[float, float] | None,
-) -> list[_Kind]:
-    """Return all tests of a signal in units of its noise."""
+) -> tuple[list[_Kind], Motion]:
+    """Return all tests of a signal in units of its noise, and what motion did."""
     n_points = signal.shape[1]
     frequencies = frequency_axis(n_points, dwell_time_s)
     inside = window(frequencies, *window_hz)
@@ -261,70 +274,55 @@ def _kinds(
     if water_hz is not None and (window_hz[1] < water_hz[0] or water_hz[1] < window_hz[0]):
         band = window(frequencies, *water_hz)
 
-    def without_tails(part: slice) -> ComplexArray:
+    def without_tails(part: slice) -> tuple[ComplexArray, ComplexArray]:
         lines: ComplexArray = spectra[:, part]
         if band is None:
-            return lines
+            return lines, lines[:, :0]
         tails = water_tails(spectra, frequencies, part, band, n_points * dwell_time_s)
-        cleaned: ComplexArray = lines - (lines @ tails.conj()) @ tails.T
-        return cleaned
+        struck: ComplexArray = lines @ tails.conj()
+        return lines - struck @ tails.T, struck
 
-    # amplitude of the common shape
-    lines = without_tails(inside)
+    lines, water = without_tails(inside)
+    if band is not None:
+        water = np.concatenate([water, _leading(spectra[:, band])], axis=1)
+    motion = judge_motion(lines, water, alignment, index, n_points * dwell_time_s)
     middle = _common(lines)
     energy = max(float(np.sum(np.abs(middle) ** 2)), 1e-300)
     part = np.real(lines @ middle.conj()) / energy
-    typical = float(np.median(part))
-    spread = max(_spread(part), 1 / np.sqrt(2 * energy))
     kinds = [
-        _Kind(
-            _two_sided(part - typical, spread, 0.1 * abs(typical)),
-            "amplitude {:.2f} of the others",
-            part / typical if typical > 0 else part,
-        )
-    ]
-
-    if alignment.method == "transient":
-        kinds += _jumps(alignment, index)
-        kinds.append(_together(kinds))
-
-    kinds.append(
         _energies(
             _split(lines - part[:, None] * middle, N_BANDS),
             "residual in the window {:.1f} times the others'",
         )
-    )
+    ]
     parts = []
     for side in _outside(frequencies, window_hz, water_hz):
-        other = without_tails(side)
+        other = without_tails(side)[0]
         parts += _split(other - other.mean(axis=0), 4)
     if parts:
         kinds.append(_energies(parts, "signal outside the window {:.1f} times the others'"))
     kinds.append(_spikes(signal))
-    return kinds
+    return kinds, motion
 
 
-def _jumps(alignment: Alignment, index: IntArray) -> list[_Kind]:
-    """Frequency away from the smooth course, and phase away from the middle."""
-    jump = alignment.measured_hz[index] - alignment.smooth_hz[index]
-    wide_hz = np.maximum(_spread(jump), alignment.frequency_sd_hz[index])
-    turn = alignment.measured_rad[index]
-    turn = np.angle(np.exp(1j * (turn - np.median(turn))))
-    wide_rad = np.maximum(_spread(turn), alignment.phase_sd_rad[index])
-    return [
-        _Kind(_two_sided(jump, wide_hz, 0.5), "frequency jump of {:+.1f} Hz", jump),
-        _Kind(_two_sided(turn, wide_rad, 0.05), "phase jump of {:+.0f} degrees", np.degrees(turn)),
-    ]
+def _leading(water: ComplexArray) -> ComplexArray:
+    """Return the two strongest components of the water, shape (transient, 2): line and shift."""
+    shapes = np.linalg.eigh(water.T @ water.conj())[1][:, -2:]
+    strongest: ComplexArray = water @ shapes.conj()
+    return strongest
 
 
-def _together(kinds: list[_Kind]) -> _Kind:
-    """Amplitude, frequency and phase at once: motion moves all three, none perhaps far enough.
-
-    The chance of a product of three chances, after Fisher.
-    """
-    total = -np.sum([kind.log_chance for kind in kinds], axis=0)
-    log_chance = np.minimum(np.log1p(total + total**2 / 2) - total, 0.0)
-    return _Kind(log_chance, "amplitude, frequency and phase off together", np.zeros(len(total)))
+def _moved(motion: Motion, place: int) -> str:
+    """Say what motion did to a transient: the largest departure, or all three together."""
+    words = (
+        f"frequency jump of {motion.frequency_hz[place]:+.1f} Hz",
+        f"phase jump of {np.degrees(motion.phase_rad[place]):+.0f} degrees",
+        f"amplitude {motion.amplitude[place]:.2f} of the others",
+    )
+    largest = int(np.argmax(motion.deviations[:, place]))
+    if motion.deviations[largest, place] < 3:
+        return "amplitude, frequency and phase off together"
+    return words[largest]
 
 
 def _log_limit(log_chance: FloatArray) -> float:
@@ -335,15 +333,9 @@ def _log_limit(log_chance: FloatArray) -> float:
     return float(limits[under[-1] if len(under) else 0])
 
 
-def _two_sided(away: FloatArray, spread: FloatArray | float, margin: float) -> FloatArray:
-    """Log chance of a deviation to either side, the part within the margin not counted."""
-    beyond = np.maximum(np.abs(away) - margin, 0) / np.maximum(spread, 1e-300)
-    return np.asarray(log_ndtr(-beyond / _widening(len(away))) + np.log(2))
-
-
 def _widening(n_transients: int) -> float:
     """Widen deviations in short series, whose spread is itself uncertain."""
-    return 1 + 6.0 / n_transients
+    return 1 + 6.0 / n_transients + 12.0 / n_transients**2
 
 
 def _common(lines: ComplexArray) -> ComplexArray:

@@ -25,6 +25,27 @@ def robust_mean(rows: ComplexArray) -> ComplexArray:
     return middle
 
 
+def clamped_covariance(rows: ComplexArray) -> tuple[ComplexArray, ComplexArray]:
+    """Return the middle of rows and their covariance about it, distant rows drawn in.
+
+    Parameters
+    ----------
+    rows : complex array, shape (row, column)
+        Values that scatter about a middle.
+
+    Returns
+    -------
+    middle : complex array, shape (column,)
+    covariance : complex array, shape (column, column)
+        ``E[a a^H]`` of the departures ``a``; one row counts for three median squares at most.
+    """
+    middle = robust_mean(rows)
+    away = rows - middle
+    size = np.sum(np.abs(away) ** 2, axis=1)
+    clamp = np.minimum(1.0, 3 * np.median(size) / np.maximum(size, 1e-300))
+    return middle, (away.T * clamp) @ away.conj() / max(float(clamp.sum()), 1e-300)
+
+
 def smooth_course(values: FloatArray, sd: FloatArray, bandwidth: float | None = None) -> FloatArray:
     """Return a smooth course through values in series: local lines, robust against outliers.
 

@@ -244,7 +244,8 @@ def _aligned(metabolite: Transients, recipe: Recipe) -> tuple[Alignment, Transie
     )
     if recipe.align.method == "none":
         untouched = np.where(alignment.usable[:, None], metabolite.signal, 0)
-        alignment = replace(alignment, signal=untouched)
+        zero = np.zeros(len(untouched))
+        alignment = replace(alignment, signal=untouched, frequency_hz=zero, phase_rad=zero)
         return alignment, metabolite.become(
             Transients,
             untouched,

