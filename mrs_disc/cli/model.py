@@ -213,15 +213,10 @@ def _widespread_card(model: PopulationScore) -> list[str]:
     wide = model.widespread
     if wide is None:
         return []
-    high = f"{wide.prevalence:.0%}"
     return [
-        f"Unlikely painful has to hold too if in {wide.share:.0%} of patients {high} of the discs "
-        "were painful,",
-        "unless the recipe sets the prevalence: the label needs q instead of p,",
-        f"  q = (p + o B p') / (1 + o B),  o = {wide.share:g} / {1 - wide.share:g},  "
-        f"p' = the score at {high},",
-        f"  B = integral over u of N(u; 0, patient_sd) x product of g(u) of all discs at {high},",
-        f"      over the same at {model.prevalence:.0%}",
+        "Unlikely painful is withheld, unless the recipe sets the prevalence, where d >= 1:",
+        f"  d = the integral over painful classes with {wide.prevalence:.0%} of discs painful,",
+        f"      over the integral over the other classes with {model.prevalence:.0%}",
     ]
 
 

@@ -76,11 +76,10 @@ class PopulationClass(StrictModel):
 class Widespread(StrictModel):
     """Patients with far more painful discs than assumed, who may be among those measured.
 
-    The probability does not count on them, but the label "unlikely painful" has to hold for a
-    patient who may be one of them: a `share` of patients in whom `prevalence` of discs are painful.
+    The probability does not count on them, but the label "unlikely painful" has to explain the
+    patient's discs better than this `prevalence` with that disc painful.
     """
 
-    share: Annotated[float, Field(gt=0, lt=1)]
     prevalence: Annotated[float, Field(gt=0, lt=1)]
     source: str = Field(min_length=1)
     status: Status

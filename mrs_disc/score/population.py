@@ -27,13 +27,14 @@ A patient with mostly painful discs is judged by a prevalence that is too low, a
 tell of it. Refused: a probability that weighs patterns of patients (all discs alike, most of them
 painful). Whatever the weights, it is off for one kind of patient by what it gains for another; no
 rule that is not told can be calibrated for both. So the probability states its prevalence, and the
-label "unlikely painful" is withheld where it would not hold for a patient who may be of that kind
-(`Widespread`; tests/README.md has the figures).
+label "unlikely painful" is withheld where it rests on that: where most of the patient's discs
+painful, this one too, explain all that was measured as well as the assumed share with this one
+painless (`Widespread`; tests/README.md has the figures).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import exp, log
 from typing import Any
@@ -96,15 +97,17 @@ def score_population(
     found = posterior_given(grid, shares, seen)
     alone = posterior_given(grid, shares, replace(seen, other_classes=seen.other_classes[:0]))
     label = label_of(found.probability, options)
-    doubt = _if_widespread(model, grid, seen, options, found.probability)
-    withheld = label == "unlikely painful" and doubt > options.unlikely
-    inputs = {**_inputs(disc, beside, model, options, found, alone), "if_widespread": doubt}
+    inputs = _inputs(disc, beside, model, options, found, alone)
+    doubt = _doubt(model, grid, seen, options, found.probability)
+    withheld = label == "unlikely painful" and doubt is not None and doubt >= 1
+    if doubt is not None:
+        inputs["doubt"] = doubt
     if withheld:
         inputs["withheld"] = label
     reasons = (
         _what_was_seen(disc, model),
         _how_it_was_judged(found, alone, beside),
-        _why_withheld(model, doubt) if withheld else "",
+        _why_withheld(model, doubt) if withheld and doubt is not None else "",
         _what_it_weighs(found, options.prevalence or model.prevalence),
         _what_would_change(disc, grid, options, found, withheld),
         _other_prevalence(model, grid, seen, options),
@@ -143,7 +146,7 @@ def _inputs(
     options: ScoreOptions,
     found: Posterior,
     alone: Posterior,
-) -> Mapping[str, Any]:
+) -> dict[str, Any]:
     """Return the numbers that the score follows from."""
     assert disc.acidity is not None
     assert disc.structure is not None
@@ -267,29 +270,29 @@ def _other_prevalence(
     return f"assumes that {used:.0%} of such discs are painful ({', '.join(words)})"
 
 
-def _if_widespread(
+def _doubt(
     model: PopulationScore, grid: Grid, seen: Evidence, options: ScoreOptions, probability: float
-) -> float:
-    """Return the probability if the patient may be one with widespread pain.
+) -> float | None:
+    """Return how well widespread pain, this disc painful, explains all discs of the patient.
 
-    It is that of the score itself where the prevalence was told, or the model knows of none.
+    That is over the assumed prevalence with this disc painless; `None` where the prevalence was
+    told, or the model knows of no such patients.
     """
-    widespread = model.widespread
-    if widespread is None or options.prevalence is not None:
-        return probability
-    shares = shares_at(model, widespread.prevalence)
-    odds = widespread.share / (1 - widespread.share)
-    odds *= fits_better(grid, seen, shares, shares_at(model, None))
-    return (probability + odds * probability_given(grid, shares, seen)) / (1 + odds)
+    if model.widespread is None or options.prevalence is not None:
+        return None
+    shares = shares_at(model, model.widespread.prevalence)
+    better = fits_better(grid, seen, shares, shares_at(model, None))
+    return better * probability_given(grid, shares, seen) / max(1 - probability, 1e-12)
 
 
 def _why_withheld(model: PopulationScore, doubt: float) -> str:
     assert model.widespread is not None
     return (
         f"unlikely painful is withheld, for it rests on the assumed prevalence of "
-        f"{model.prevalence:.0%}: if in {model.widespread.share:.0%} of patients "
-        f"{model.widespread.prevalence:.0%} of the discs were painful, the probability would be "
-        f"{doubt:.2f}; where the prevalence is known, set score.prevalence in the recipe"
+        f"{model.prevalence:.0%}: that {model.widespread.prevalence:.0%} of this patient's discs "
+        f"are painful, this one too, explains the measurements {doubt:.1f} times as well as that "
+        f"{model.prevalence:.0%} are and this one is not; where the prevalence is known, set "
+        "score.prevalence in the recipe"
     )
 
 

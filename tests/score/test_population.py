@@ -324,19 +324,19 @@ def test_a_patient_unlike_the_assumed_prevalence_is_told():
 # ------------------------------------------------------------------ labels and prevalence
 
 
-def doubt(*discs, options=OPTIONS):
-    return score_discs(discs, MODEL, options)[0].inputs["if_widespread"]
+def doubt(*discs):
+    return score_discs(discs, MODEL, OPTIONS)[0].inputs["doubt"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(ratio=st.floats(0.0, 1.0), s=sizes, a=st.floats(0.02, 1.0))
-def test_the_doubt_about_a_lone_disc_is_the_score_at_the_mean_prevalence(ratio, s, a):
-    """One disc cannot tell patterns of patients apart: only their mean prevalence counts."""
-    wide = MODEL.widespread
-    mean = (1 - wide.share) * MODEL.prevalence + wide.share * wide.prevalence
-    disc = make(ratio, 1.0, a, s)
-    expected = score_discs([disc], MODEL, ScoreOptions(prevalence=mean))[0].value
-    assert doubt(disc) == pytest.approx(expected, rel=1e-9)
+def test_a_lone_disc_is_doubted_by_its_own_odds_alone(ratio, s, a):
+    """One disc cannot tell how many others are painful: its label never rests on that."""
+    score = score_discs([make(ratio, 1.0, a, s)], MODEL, OPTIONS)[0]
+    odds = score.value / (1 - score.value)
+    expected = odds * MODEL.widespread.prevalence / MODEL.prevalence
+    assert score.inputs["doubt"] == pytest.approx(expected, rel=1e-9)
+    assert (score.label == "unlikely painful") is (score.value <= OPTIONS.unlikely)
 
 
 @settings(max_examples=100, deadline=None)
@@ -348,7 +348,7 @@ def test_more_acid_never_takes_the_doubt_away(ratio, more, s, factor, others):
     if ratio < -3 * a:
         return
     low, high = (make(x, 1.0, a, s) for x in (ratio, ratio + more))
-    assert doubt(high, *others) >= doubt(low, *others) - 1e-9
+    assert doubt(high, *others) >= doubt(low, *others) * (1 - 1e-9)
 
 
 def test_unlikely_painful_is_withheld_where_it_rests_on_the_assumed_prevalence():
@@ -364,7 +364,7 @@ def test_unlikely_painful_is_withheld_where_it_rests_on_the_assumed_prevalence()
     assert "withheld" not in plain.inputs
     assert doubted.label == "indeterminate"
     assert doubted.inputs["withheld"] == "unlikely painful"
-    assert doubted.inputs["if_widespread"] > OPTIONS.unlikely
+    assert doubted.inputs["doubt"] >= 1 > plain.inputs["doubt"]
     text = " | ".join(doubted.reasons)
     assert "unlikely painful is withheld, for it rests on the assumed prevalence of 25%" in text
     assert "unlikely painful no longer above" not in text
@@ -375,6 +375,6 @@ def test_a_prevalence_that_was_told_is_not_doubted():
     discs = [make(0.15, 1.0, 0.13, 0.05), *acid]
     told = score_discs(discs, MODEL, ScoreOptions(prevalence=MODEL.prevalence))[0]
     assert told.label == "unlikely painful"
-    assert told.inputs["if_widespread"] == told.value
+    assert "doubt" not in told.inputs
     plain = MODEL.model_copy(update={"widespread": None})
     assert score_discs(discs, plain, OPTIONS)[0].label == "unlikely painful"

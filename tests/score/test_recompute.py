@@ -61,16 +61,15 @@ def recomputed(card, discs, wanted):
     return sick / every, every
 
 
-def if_widespread(card, discs, wanted):
-    """q of the card: the probability if the patient may be one with widespread pain."""
-    wide = card["widespread"]
+def doubt(card, discs, wanted):
+    """d of the card: most discs painful and this one, against the assumed share and not this one."""
     usual = sum(c["share"] for c in card["class"] if c["painful"])
-    scale = {True: wide["prevalence"] / usual, False: (1 - wide["prevalence"]) / (1 - usual)}
+    high = card["widespread"]["prevalence"]
+    scale = {True: high / usual, False: (1 - high) / (1 - usual)}
     classes = [{**c, "share": c["share"] * scale[c["painful"]]} for c in card["class"]]
     p, every = recomputed(card, discs, wanted)
-    high, every_high = recomputed({**card, "class": classes}, discs, wanted)
-    odds = wide["share"] / (1 - wide["share"]) * every_high / every
-    return (p + odds * high) / (1 + odds)
+    p_high, every_high = recomputed({**card, "class": classes}, discs, wanted)
+    return every_high * p_high / (every * (1 - p))
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +89,8 @@ def test_every_score_follows_from_the_record_and_the_card(record):
         assert level["score"]["value"] == pytest.approx(
             recomputed(card, discs, level["level"])[0], abs=2e-3
         )
-        assert level["score"]["inputs"]["if_widespread"] == pytest.approx(
-            if_widespread(card, discs, level["level"]), abs=2e-3
+        assert level["score"]["inputs"]["doubt"] == pytest.approx(
+            doubt(card, discs, level["level"]), rel=1e-2
         )
         alone, _ = recomputed(card, {level["level"]: discs[level["level"]]}, level["level"])
         assert level["score"]["inputs"]["disc_alone"] == pytest.approx(alone, abs=2e-3)
@@ -118,6 +117,6 @@ def test_labels_follow_the_printed_limits(record):
         expected = "indeterminate"
         if score["value"] >= limits["likely"]:
             expected = "likely painful"
-        if max(score["value"], score["inputs"]["if_widespread"]) <= limits["unlikely"]:
+        if score["value"] <= limits["unlikely"] and score["inputs"]["doubt"] < 1:
             expected = "unlikely painful"
         assert score["label"] == expected

@@ -173,9 +173,19 @@ class Found:
         return f"{100 * self.labelled:.0f} / {100 * self.wrong:.0f} / {self.off:.2f}"
 
 
-def judge(p: np.ndarray, painful: np.ndarray, doubt: np.ndarray | None = None) -> Found:
-    """Compare probabilities with the truth; `doubt`: what "unlikely" has to hold for too."""
-    likely, unlikely = p >= LIMITS[1], np.maximum(p, p if doubt is None else doubt) <= LIMITS[0]
+def doubted(patients: list[Patient]) -> np.ndarray:
+    """Return the discs that the shipped model does not call unlikely painful: see its card."""
+    usual, high = (one_by_one(shares_at(MODEL, q)) for q in (None, MODEL.widespread.prevalence))
+    found = []
+    for patient in patients:
+        (every, p), (every_high, p_high) = (evidence_and_score(patient, q) for q in (usual, high))
+        found.append(every_high * p_high >= every * (1 - p))
+    return np.concatenate(found)
+
+
+def judge(p: np.ndarray, painful: np.ndarray, withheld: np.ndarray | bool = False) -> Found:
+    """Compare probabilities with the truth; `withheld`: discs not to be called unlikely."""
+    likely, unlikely = p >= LIMITS[1], (p <= LIMITS[0]) & ~np.asarray(withheld)
     wrong = (likely & ~painful) | (unlikely & painful)
     labelled = likely | unlikely
     place = np.minimum((5 * p).astype(int), 4)
@@ -226,17 +236,15 @@ def least_miscalibration(cohorts: list[list[Patient]], own: list[Prior]) -> floa
 def table_rows(cohorts: dict[str, list[Patient]]) -> list[str]:
     """Return the comparison of assumptions, one a row."""
     usual, high = one_by_one(SHARES), one_by_one(shares_at(MODEL, 0.8))
-    wide = MODEL.widespread
     own = {"mixed": by_level(), "alike": alike(), "mostly painful": mostly_painful()}
     own["three"] = own["mixed"]
-    doubted = mixed((1 - wide.share, usual), (wide.share, high))
     assumed: dict[str, Prior | dict[str, Prior]] = {
         "a quarter painful, drawn one by one: the model's": usual,
         "the same, unlikely painful withheld as shipped": usual,
         "a share by level, as simulated": by_level(),
         "35 % painful": one_by_one(shares_at(MODEL, 0.35)),
         "80 % painful": high,
-        "one patient in twenty 80 %, weighed": doubted,
+        "one patient in twenty 80 %, weighed": mixed((0.95, usual), (0.05, high)),
         "three patients in ten 80 %, weighed": mixed((0.7, usual), (0.3, high)),
         "shares differ between patients (Dirichlet, 3)": overdispersed(3.0),
         "two patients in five with discs alike": mixed((0.6, usual), (0.4, alike(tuple(SHARES)))),
@@ -253,9 +261,9 @@ def table_rows(cohorts: dict[str, list[Patient]]) -> list[str]:
         cells = []
         for name, patients in cohorts.items():
             painful = np.concatenate([patient.painful for patient in patients])
-            doubt = score(patients, doubted) if "withheld" in words else None
+            withheld = doubted(patients) if "withheld" in words else False
             chosen = prior[name] if isinstance(prior, dict) else prior
-            cells.append(str(judge(score(patients, chosen), painful, doubt)))
+            cells.append(str(judge(score(patients, chosen), painful, withheld)))
         rows.append(f"| {words} | " + " | ".join(cells) + " |")
     return rows
 

@@ -149,11 +149,10 @@ r_cap = { source = "mean + sd of painful discs: up to there more structure lower
 patient_sd = { source = "common to the acids of a patient's discs in the simulator", status = "P" }
 """
     text += """
-# Not in p: "unlikely painful" has to hold too if the patient may be one of these (see the card).
+# Not in p: "unlikely painful" is withheld where this explains all discs as well (see the card).
 [widespread]
-share = 0.05
 prevalence = 0.8
-source = "four painful discs of five, in one patient of twenty: which labels rest on the prevalence"
+source = "four painful discs of five: where a label would rest on the assumed prevalence"
 status = "P"
 """
     for kind, share in zip(KINDS, shares(), strict=True):

@@ -58,14 +58,12 @@ def test_summing_over_all_patterns_of_classes_gives_the_score(tool):
         assert by_patterns == pytest.approx([s.value for s in scores], rel=1e-9)
 
 
-def test_the_doubt_of_the_score_is_that_mixture_of_patterns(tool):
+def test_the_labels_that_the_score_withholds_are_those_of_the_patterns(tool):
     discs, patient = seen(tool, NUMBERS)
-    wide = tool.MODEL.widespread
-    usual, high = (tool.one_by_one(tool.shares_at(tool.MODEL, q)) for q in (None, wide.prevalence))
-    mixture = tool.mixed((1 - wide.share, usual), (wide.share, high))
-    expected = tool.evidence_and_score(patient, mixture)[1]
     scores = score_discs(discs, tool.MODEL, ScoreOptions())
-    assert expected == pytest.approx([s.inputs["if_widespread"] for s in scores], rel=1e-9)
+    expected = [s.inputs["doubt"] >= 1 for s in scores]
+    assert list(tool.doubted([patient])) == expected
+    assert set(expected) == {True, False}
 
 
 def test_every_assumption_is_a_probability_of_patterns_with_the_prevalence_it_says(tool):
