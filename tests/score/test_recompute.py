@@ -62,7 +62,7 @@ def recomputed(card, discs, wanted):
 
 
 def doubt(card, discs, wanted):
-    """d of the card: most discs painful and this one, against the assumed share and not this one."""
+    """d of the card: most discs painful and this one, over the assumed share and not this one."""
     usual = sum(c["share"] for c in card["class"] if c["painful"])
     high = card["widespread"]["prevalence"]
     scale = {True: high / usual, False: (1 - high) / (1 - usual)}
