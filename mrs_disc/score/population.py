@@ -111,7 +111,7 @@ def score_population(
         _what_it_weighs(found, options.prevalence or model.prevalence),
         _what_would_change(disc, grid, options, found, withheld),
         _other_prevalence(model, grid, seen, options),
-        _unlike_assumed(model, grid, seen, options),
+        "" if withheld else _unlike_assumed(model, grid, seen, options),
         *scope_remarks(disc, model),
     )
     return DiscScore(

@@ -368,6 +368,7 @@ def test_unlikely_painful_is_withheld_where_it_rests_on_the_assumed_prevalence()
     text = " | ".join(doubted.reasons)
     assert "unlikely painful is withheld, for it rests on the assumed prevalence of 25%" in text
     assert "unlikely painful no longer above" not in text
+    assert "fit a prevalence of" not in text  # said once
 
 
 def test_a_prevalence_that_was_told_is_not_doubted():
