@@ -30,7 +30,7 @@ from scipy.special import expit
 
 from mrs_disc.signal.align import Alignment
 from mrs_disc.signal.registration import likeness, shape_of, thinned
-from mrs_disc.signal.series import clamped_covariance, robust_variance, smooth_course
+from mrs_disc.signal.series import clamped_covariance, smooth_course
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray, IntArray
 
 USUAL = np.array([1.5, np.radians(10), 0.05])
@@ -57,13 +57,14 @@ SPOILT_SHARE, SPOILT_WORTH = 0.05, 20.0
 SPOILT_TAILS = 4.0
 """Student's degrees of freedom of spoilt transients: whatever is far from all is spoilt."""
 
-RANGE_HZ, FINE, COARSE_HZ = 20.0, np.linspace(-4, 4, 17), 1.0
+RANGE_HZ, FINE, FINE_MOST_HZ, COARSE_HZ = 20.0, np.linspace(-4, 4, 17), 2.0, 1.0
 """The grid of frequencies: about the course, and in deviations about the measured frequency."""
 
 MOST_ENERGY = 5e5
 """No reference is true to less than a thousandth of itself, however little noise there is."""
 
 ROUNDS = 3
+"""How often odds and spreads are found from each other; more changes hardly an odd."""
 
 NEGLIGIBLE = -30.0
 """Log likelihood, from the highest, of frequencies that are not looked at further."""
@@ -151,8 +152,7 @@ def judge_motion(
         return Motion(none, none, nothing, nothing, nothing + 1, np.zeros((3, n_transients)))
     whole, log_likelihood, energy, unsteady = _with_water(matched, water)
     jump = matched.frequency - alignment.smooth_hz[index][:, None]
-    if len(unsteady) > jump.shape[1]:
-        jump = np.concatenate([jump, jump], axis=1)
+    jump = np.tile(jump, (1, len(unsteady) // jump.shape[1]))
     below = log_likelihood - log_likelihood.max(axis=1, keepdims=True)
     near = below.max(axis=0) > NEGLIGIBLE  # the other nodes matter to nobody
     whole, log_likelihood, jump = whole[:, near], log_likelihood[:, near], jump[:, near]
@@ -214,14 +214,13 @@ def _matched(
         filtered: ComplexArray = turned @ np.exp(-2j * np.pi * np.outer(time, offsets)) / cross
         return filtered
 
-    fine = FINE * float(np.median(sd))
-    step = max(COARSE_HZ, own_sd / 3)
-    coarse = np.arange(-RANGE_HZ, RANGE_HZ + step / 2, step)
+    fine = FINE * min(float(np.median(sd)), FINE_MOST_HZ)
+    coarse = np.arange(-RANGE_HZ, RANGE_HZ + COARSE_HZ / 2, COARSE_HZ)
     frequency = np.concatenate([measured[:, None] + fine, course[:, None] + coarse], axis=1)
     away = np.abs(frequency - measured[:, None])
     log_weight = np.full(frequency.shape, np.log(fine[1] - fine[0]))
-    twice = away[:, len(fine) :] < fine[-1] + step / 2
-    log_weight[:, len(fine) :] = np.where(twice, -np.inf, np.log(step))
+    twice = away[:, len(fine) :] < fine[-1] + COARSE_HZ / 2
+    log_weight[:, len(fine) :] = np.where(twice, -np.inf, np.log(COARSE_HZ))
     # what the residual water knows of the frequency, trusted with long tails
     by_water = np.maximum(1 / sd**2 - 1 / own_sd**2, 0)
     log_weight -= 0.5 * (SPOILT_TAILS + 1) * np.log1p(by_water[:, None] * away**2 / SPOILT_TAILS)
@@ -286,9 +285,26 @@ def _middle(
 
 
 def _student(away: FloatArray, variance: FloatArray, freedom: float) -> FloatArray:
-    """Return the density of Student's t but for its constant."""
+    """Return the density of Student's t but for its constant, much the same for all."""
     height = (1 + away**2 / (freedom * variance)) ** (-0.5 * (freedom + 1))
     return np.asarray(height / np.sqrt(variance))
+
+
+def _first_spread(seen: _Seen, sd_hz: FloatArray, worth: float) -> FloatArray:
+    """Return the variances of the sound transients to begin with, shape (3,).
+
+    Median deviations, because the variance of a few spoilt ones would hide them; less the noise,
+    and worth the less the more noise there is.
+    """
+    row, best = np.arange(len(sd_hz)), np.argmax(seen.log_likelihood, axis=1)
+    departure, noise = seen.away[:, row, best], seen.variance[:, row, best]
+    noise[0] = sd_hz**2
+    middle_noise = np.median(noise, axis=1)
+    found = np.median(np.abs(departure - np.median(departure, axis=1, keepdims=True)), axis=1)
+    excess = np.maximum((1.4826 * found) ** 2 - middle_noise, 0)
+    usual = USUAL**2
+    telling = len(sd_hz) * (usual / (usual + middle_noise)) ** 2
+    return np.asarray((telling * excess + worth * usual) / (telling + worth))
 
 
 def _weighed(seen: _Seen, sd_hz: FloatArray) -> Motion:
@@ -296,14 +312,7 @@ def _weighed(seen: _Seen, sd_hz: FloatArray) -> Motion:
     n_transients = len(sd_hz)
     freedom = WORTH + 0.5 * n_transients
     worth = max(WORTH, WORTH_SHARE * n_transients)
-    usual = USUAL**2
-    row, best = np.arange(n_transients), np.argmax(seen.log_likelihood, axis=1)
-    noise = seen.variance[:, row, best]
-    noise[0] = sd_hz**2
-    middle_noise = np.median(noise, axis=1)
-    found = np.array([robust_variance(values) for values in seen.away[:, row, best]])
-    telling = n_transients * (usual / (usual + middle_noise)) ** 2
-    spread = (telling * np.maximum(found - middle_noise, 0) + worth * usual) / (telling + worth)
+    spread = _first_spread(seen, sd_hz, worth)
     shift = np.array([0.0, 0.0, SPOILT_AMPLITUDE - 1])[:, None, None]
     astray = _student(seen.away - shift, SPOILT[:, None, None] ** 2 + seen.variance, SPOILT_TAILS)
     likelihood = np.exp(seen.log_likelihood - seen.log_likelihood.max(axis=1, keepdims=True))
@@ -326,9 +335,10 @@ def _weighed(seen: _Seen, sd_hz: FloatArray) -> Motion:
         node = at_sound * ((1 - chance) / sound)[:, None]
         part = spread[:, None, None] / total
         expected = (part * seen.away) ** 2 + part * seen.variance
-        spread = (np.sum(node * expected, axis=(1, 2)) + worth * usual) / (node.sum() + worth)
+        learnt = np.sum(node * expected, axis=(1, 2))
+        spread = (learnt + worth * USUAL**2) / (node.sum() + worth)
 
-    likely = np.argmax(at_spoilt, axis=1)
+    row, likely = np.arange(n_transients), np.argmax(at_spoilt, axis=1)
     away, noise = seen.away[:, row, likely], seen.variance[:, row, likely]
     noise[0] = (sd_hz / np.maximum(1 + away[2], 0.05)) ** 2
     return Motion(
