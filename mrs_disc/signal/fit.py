@@ -26,19 +26,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import exp, log, pi, sqrt
+from functools import lru_cache
+from math import pi, sqrt
 
 import numpy as np
-import scipy.fft
 
 from mrs_disc.errors import InputError
 from mrs_disc.signal.baseline import (
     SOLVER_WIDTH_HZ,
     HumpGrid,
-    Priors,
     hump_grid,
     no_humps,
 )
+from mrs_disc.signal.basis import voigt_width
+from mrs_disc.signal.chains import Priors
 from mrs_disc.signal.fit_model import (
     DELAY,
     GAUSS2,
@@ -50,7 +51,8 @@ from mrs_disc.signal.fit_model import (
 )
 from mrs_disc.signal.fit_posterior import Posterior, average
 from mrs_disc.signal.fit_solve import MAX_WIDTH_HZ, Problem, RatioPrior, solve, wrapped
-from mrs_disc.signal.fit_start import Start, decay_length_s, grid_starts, noise_sd
+from mrs_disc.signal.fit_start import Start, StartGrid, decay_length_s, noise_sd
+from mrs_disc.signal.noise import whiteness_p
 from mrs_disc.typing import ComplexArray, FloatArray
 
 DELAY_SD_S = 1e-4
@@ -61,9 +63,11 @@ _RIVAL = 0.9  # of the best start's gain; less is another peak under the wrong c
 _MIN_POINTS = 64
 _CROP_SAFETY = 0.75
 _CROP_SNR = 1e4
+_EIGHTHS = (8, 9, 10, 12, 14, 15, 16)
+"""Lengths in eighths of a power of two: quick to transform, and few, so that discs share humps."""
 _COLLINEAR = 1e-6
 _INSIDE = 0.01  # of a component's energy: less is the tails of lines elsewhere
-_TOLERANCE = 1e-2  # the average takes the last steps
+_TOLERANCE = 0.1  # the average takes the last steps
 _SOLVER_AREA = 0.1  # of the metabolites' area: the solver's humps are weak and of free sign
 _LOST_HZ = 15.0  # less than the distance of LAC and ALA at 3 T, 19 Hz
 LORENTZ_SD_HZ = 8.0
@@ -75,9 +79,9 @@ GAUSS2_MEAN = 300.0
 """Prior mean of the square of the Gaussian width, where there is one: 10 to 28 Hz in discs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FitBasis:
-    """The components to fit.
+    """The components to fit; what depends on them alone is prepared once for all fits.
 
     Parameters
     ----------
@@ -104,6 +108,8 @@ class FitBasis:
             values = np.asarray(getattr(self, name))
             if values.shape != (count,) or not np.all(values >= 0):
                 raise InputError(f"basis: {name} must hold {count} values, none negative")
+        object.__setattr__(self, "fids", np.array(self.fids, dtype=np.complex128))
+        self.fids.flags.writeable = False
         if not np.all(np.isfinite(self.fids)):
             raise InputError("basis: a point is not a finite number")
         for index, fid in enumerate(self.fids):
@@ -223,41 +229,28 @@ def fit_fid(
         the window, components that cannot be told apart.
     """
     data = _checked_data(fid, dwell_time_s, window_hz)
-    fids = _checked_basis(basis, data.size)
+    if basis.fids.shape[1] < data.size:
+        raise InputError(
+            f"basis of {basis.fids.shape[1]} points for data of {data.size}: as many or more needed"
+        )
     largest = float(np.abs(data).max())
     data = data / largest
     noise = noise_sd(data)
-    centre_hz = 0.5 * (window_hz[0] + window_hz[1])
-    time = start_time_s + dwell_time_s * np.arange(data.size)
-    carrier = np.exp(-2j * pi * centre_hz * time)
-    slow = data * carrier / noise
-    starts = grid_starts(
-        slow,
-        fids * carrier,
-        centre_frequencies_hz=_centre_frequencies(fids * carrier, dwell_time_s),
-        dwell_time_s=dwell_time_s,
-        start_time_s=start_time_s,
-        shift_range_hz=shift_range_hz,
-        count=_STARTS,
-    )
-    model = _model(
-        fids,
-        basis,
-        n_points=_points_with_signal(slow, starts, dwell_time_s),
-        dwell_time_s=dwell_time_s,
-        start_time_s=start_time_s,
-        window_hz=window_hz,
-    )
+    scan = {"dwell_time_s": dwell_time_s, "start_time_s": start_time_s, "window_hz": window_hz}
+    whole = _model(basis, n_points=data.size, **scan)
+    slow = data * whole.carrier / noise
+    starts = _start_grid(basis, n_points=data.size, **scan).search(slow, shift_range_hz, _STARTS)
+    model = _model(basis, n_points=_points_with_signal(slow, starts, dwell_time_s), **scan)
     _refuse_collinear(model, starts[0])
     humps = _humps(baseline_hz, model)
-    reference = _reference_area(starts[0].amplitude, fids)
+    reference = _reference_area(starts[0].amplitude, basis)
     problem = _problem(model, slow[: model.time.size], basis, delay_sd_s, humps, reference)
     solver = replace(problem, humps=humps.of_width(SOLVER_WIDTH_HZ))
     rivals = [start for start in starts if start.gain > _RIVAL * starts[0].gain]
     solutions = [solve(solver, _first_guess(model, start, delay_sd_s)) for start in rivals]
     best = min(solutions, key=lambda solution: solution.cost)
     priors = Priors(
-        reference_area=_reference_area(best.amplitude[: fids.shape[0]], fids),
+        reference_area=_reference_area(best.amplitude[: model.n_components], basis),
         delay_sd_s=delay_sd_s,
         gauss2_mean=GAUSS2_MEAN,
         hump_odds=humps.odds,
@@ -265,7 +258,7 @@ def fit_fid(
     posterior = average(problem, best, priors)
     reason = "" if best.converged else "the search for the optimum did not end"
     reason = reason or _doubt(posterior, starts[0])
-    return _result(problem, posterior, fids, carrier, noise * largest, reason)
+    return _result(problem, posterior, whole, noise * largest, reason)
 
 
 def _points_with_signal(slow: ComplexArray, starts: Sequence[Start], dwell_time_s: float) -> int:
@@ -273,11 +266,13 @@ def _points_with_signal(slow: ComplexArray, starts: Sequence[Start], dwell_time_
     narrowest = _CROP_SAFETY * min(start.width_hz for start in starts)
     snr = min(float(np.abs(slow).max()), _CROP_SNR)
     wanted = max(_MIN_POINTS, round(decay_length_s(narrowest, snr) / dwell_time_s))
-    return min(slow.size, int(scipy.fft.next_fast_len(wanted)))
+    octave = 1 << (wanted.bit_length() - 1)
+    steps = (eighth * octave // 8 for eighth in _EIGHTHS)
+    return min(slow.size, next(step for step in steps if step >= wanted))
 
 
+@lru_cache(maxsize=4)
 def _model(
-    fids: ComplexArray,
     basis: FitBasis,
     *,
     n_points: int,
@@ -287,19 +282,35 @@ def _model(
 ) -> MetaboliteModel:
     """Return the model on the first points, or say that the window holds too little."""
     model = MetaboliteModel(
-        fids[:, :n_points],
+        basis.fids[:, :n_points],
         dwell_time_s=dwell_time_s,
         start_time_s=start_time_s,
         window_hz=window_hz,
         moves=np.flatnonzero(basis.shift_sd_hz > 0),
         widens=np.flatnonzero(basis.extra_width_sd_hz > 0),
     )
-    if model.bins.size <= fids.shape[0] + N_COMMON:
+    if model.bins.size <= model.n_components + N_COMMON:
         raise InputError(
             f"window {window_hz[0]:.0f} to {window_hz[1]:.0f} Hz holds {model.bins.size} points of "
-            f"the spectrum, too few for {fids.shape[0]} components; widen it"
+            f"the spectrum, too few for {model.n_components} components; widen it"
         )
     return model
+
+
+@lru_cache(maxsize=2)
+def _start_grid(
+    basis: FitBasis,
+    *,
+    n_points: int,
+    dwell_time_s: float,
+    start_time_s: float,
+    window_hz: tuple[float, float],
+) -> StartGrid:
+    """Return the grid of starts about the centre of the window."""
+    centre_hz = 0.5 * (window_hz[0] + window_hz[1])
+    time = start_time_s + dwell_time_s * np.arange(n_points)
+    fids = basis.fids[:, :n_points] * np.exp(-2j * pi * centre_hz * time)
+    return StartGrid(fids, dwell_time_s=dwell_time_s, start_time_s=start_time_s)
 
 
 def _humps(baseline_hz: tuple[float, float] | None, model: MetaboliteModel) -> HumpGrid:
@@ -309,7 +320,13 @@ def _humps(baseline_hz: tuple[float, float] | None, model: MetaboliteModel) -> H
     low, high = baseline_hz
     if not low < high:
         raise InputError(f"baseline_hz {low} to {high} Hz: the lower end comes first")
-    return hump_grid((low - model.centre_hz, high - model.centre_hz), model.time, model.bins)
+    return hump_grid(
+        (low - model.centre_hz, high - model.centre_hz),
+        n_points=model.time.size,
+        dwell_time_s=model.dwell_time_s,
+        start_time_s=float(model.time[0]),
+        half_width_hz=0.5 * (model.window_hz[1] - model.window_hz[0]),
+    )
 
 
 def _doubt(posterior: Posterior, start: Start) -> str:
@@ -351,13 +368,13 @@ def _problem(
     )
 
 
-def _reference_area(amplitude: FloatArray, fids: ComplexArray) -> float:
+def _reference_area(amplitude: FloatArray, basis: FitBasis) -> float:
     """Return the area that humps are compared with: between the two largest components'.
 
     Their geometric mean is PG's area within a factor where PG leads, and lipid that outshines
     everything raises it by its square root alone.
     """
-    areas = np.sort(np.abs(amplitude) * np.abs(fids[:, 0]))[::-1]
+    areas = np.sort(np.abs(amplitude) * np.abs(basis.fids[:, 0]))[::-1]
     second = areas[1] if areas.size > 1 else areas[0]
     return max(float(np.sqrt(areas[0] * second)), 1.0)
 
@@ -395,21 +412,6 @@ def _checked_data(
     return data
 
 
-def _checked_basis(basis: FitBasis, n_points: int) -> ComplexArray:
-    """Return the basis FIDs on the points of the data."""
-    if basis.fids.shape[1] < n_points:
-        raise InputError(
-            f"basis of {basis.fids.shape[1]} points for data of {n_points}: as many or more needed"
-        )
-    return np.asarray(basis.fids[:, :n_points], dtype=np.complex128)
-
-
-def _centre_frequencies(fids: ComplexArray, dwell_time_s: float) -> FloatArray:
-    """Return where the energy of each FID (component, point) lies, in Hz."""
-    turn = np.sum(fids[:, 1:] * fids[:, :-1].conj(), axis=1)
-    return np.asarray(np.angle(turn) / (2 * pi * dwell_time_s))
-
-
 def _first_guess(model: MetaboliteModel, start: Start, delay_sd_s: float) -> FloatArray:
     """Return non-linear parameters from a place on the grid."""
     parameters = np.zeros(model.n_nonlinear)
@@ -442,8 +444,7 @@ def _refuse_collinear(model: MetaboliteModel, start: Start) -> None:
 def _result(
     problem: Problem,
     posterior: Posterior,
-    fids: ComplexArray,
-    carrier: ComplexArray,
+    whole: MetaboliteModel,
     noise: float,
     reason: str,
 ) -> FitArrays:
@@ -453,9 +454,9 @@ def _result(
     own_shift, own_width = model.own(parameters)
     lorentz, gauss = float(parameters[LORENTZ]), float(np.sqrt(parameters[GAUSS2]))
     shift, delay = float(parameters[SHIFT]), float(parameters[DELAY])
-    to_data = carrier.conj() * noise
+    to_data = whole.carrier.conj() * noise
     turned = np.exp(1j * parameters[PHASE])
-    components = model.fids_on(fids * carrier, parameters)
+    components = whole.fids(parameters)
     n_parameters = posterior.amplitude.size + int(np.count_nonzero(~problem.fixed))
     freedom = max(posterior.residual.size - n_parameters, 1)
     ratio = float(np.sqrt(posterior.residual @ posterior.residual / freedom))
@@ -475,49 +476,10 @@ def _result(
         phase_rad=wrapped(parameters[PHASE] - 2 * pi * model.centre_hz * delay),
         delay_s=delay,
         noise_sd=noise,
-        baseline=problem.humps.fid(posterior.areas, delay, carrier.size) * turned * to_data,
+        baseline=problem.humps.fid(posterior.areas, delay, whole.time.size) * turned * to_data,
         components=middle[:, None] * components * to_data,
         residual_ratio=ratio,
         residual_whiteness_p=whiteness_p(posterior.residual),
         converged=not reason,
         reason=reason,
     )
-
-
-def voigt_width(lorentz_hz: FloatArray, gauss_hz: float) -> FloatArray:
-    """Return the full width at half maximum of a Voigt line.
-
-    Source: Olivero and Longbothum, J Quant Spectrosc Radiat Transf 1977;17:233-236, to 0.02 %.
-    """
-    return np.asarray(0.5346 * lorentz_hz + np.sqrt(0.2166 * lorentz_hz**2 + gauss_hz**2))
-
-
-def whiteness_p(residual: FloatArray) -> float:
-    """Return the chance of residuals as correlated as these, were they white.
-
-    Parameters
-    ----------
-    residual : float array, shape (datum,)
-        Residual spectrum, real parts then imaginary parts.
-
-    Notes
-    -----
-    The portmanteau test of Box and Pierce on the complex autocorrelation at lags 1 to 10: of white
-    noise, 2 n sum |rho|^2 follows chi-square with 20 degrees of freedom, whose tail is closed.
-    """
-    half = residual.size // 2
-    spectrum = residual[:half] + 1j * residual[half:]
-    lags = min(10, half - 1)
-    power = float(np.sum(np.abs(spectrum) ** 2))
-    if lags < 1 or power == 0:
-        return 1.0
-    rho = [
-        abs(np.vdot(spectrum[:-lag], spectrum[lag:])) / power * half / sqrt(half - lag)
-        for lag in range(1, lags + 1)
-    ]
-    x = float(np.sum(np.square(rho)))
-    term, total = 1.0, 1.0
-    for order in range(1, lags):
-        term *= x / order
-        total += term
-    return exp(log(total) - x) if x < 600 else 0.0

@@ -105,25 +105,13 @@ class MetaboliteModel:
 
     def evaluate(self, parameters: FloatArray) -> Spectrum:
         """Return the components' spectra at the given non-linear parameters."""
-        modulation = self._modulation(parameters, self.time)
+        modulation = self._modulation(parameters)
         fids = self._basis_at(parameters[DELAY], 0) * modulation
         return Spectrum(self.spectrum(fids), fids, modulation)
 
-    def fids_on(self, basis: ComplexArray, parameters: FloatArray) -> ComplexArray:
-        """Return the components' FIDs on more points than are fitted.
-
-        Parameters
-        ----------
-        basis : complex array, shape (component, point)
-            Basis FIDs about the window's centre, from the first recorded point on.
-        parameters : float array, shape (nonlinear,)
-            Non-linear parameters.
-        """
-        time: FloatArray = self.time[0] + self.dwell_time_s * np.arange(
-            basis.shape[1], dtype=np.float64
-        )
-        delayed = delayed_fids(basis, parameters[DELAY], self.dwell_time_s, self.half_band)
-        return delayed * self._modulation(parameters, time)
+    def fids(self, parameters: FloatArray) -> ComplexArray:
+        """Return the components' FIDs at amplitude one, shape (component, point)."""
+        return self._basis_at(parameters[DELAY], 0) * self._modulation(parameters)
 
     def jacobian(
         self, parameters: FloatArray, amplitude: FloatArray, model: Spectrum
@@ -172,25 +160,40 @@ class MetaboliteModel:
 
     def _basis_at(self, delay: float, derivative: int) -> ComplexArray:
         """Return basis FIDs, or their time derivative, at the delayed points."""
-        fids = self._series[derivative].copy()
-        for order in range(derivative + 1, _ORDER + 1):
-            power = order - derivative
-            fids += (delay**power / factorial(power)) * self._series[order]
-        return fids
+        if delay == 0:
+            return np.asarray(self._series[derivative])
+        powers = [delay**power / factorial(power) for power in range(_ORDER + 1 - derivative)]
+        # Real weights on real and imaginary parts: one product of a row and a matrix.
+        rows = self._series[derivative:].view(np.float64).reshape(len(powers), -1)
+        return (powers @ rows).view(np.complex128).reshape(self._series.shape[1:])
 
-    def _modulation(self, parameters: FloatArray, time: FloatArray) -> ComplexArray:
+    def _modulation(self, parameters: FloatArray) -> ComplexArray:
         """Return what shifts, widths and phase do to the basis FIDs, shape (component, point)."""
-        time = time + parameters[DELAY]
+        time = self.time + parameters[DELAY]
         exponent = (
             1j * parameters[PHASE]
             + (2j * pi * parameters[SHIFT] - pi * parameters[LORENTZ]) * time
             - GAUSS_RATE * parameters[GAUSS2] * time**2
         )
+        common = np.exp(exponent)
         own_shift, own_width = self.own(parameters)
         rate = 2j * pi * own_shift - pi * own_width
         if not rate.any():
-            return np.asarray(np.exp(exponent)[None, :])
-        return np.asarray(np.exp(exponent + rate[:, None] * time))
+            return np.asarray(common[None, :])
+        own = np.exp(rate * time[0])[:, None] * _powers(rate * self.dwell_time_s, time.size)
+        return np.asarray(common * own)
+
+
+def _powers(rate: ComplexArray, count: int) -> ComplexArray:
+    """Return exp(rate k) for k = 0, 1, ... count - 1, shape (rate, count).
+
+    The product of a coarse and a fine table: two square roots of `count` exponentials a row.
+    """
+    fine = 1 << (count.bit_length() // 2)
+    coarse = -(-count // fine)
+    small = np.exp(rate[:, None] * np.arange(fine))
+    large = np.exp(rate[:, None] * (fine * np.arange(coarse)))
+    return np.asarray((large[:, :, None] * small[:, None, :]).reshape(rate.size, -1)[:, :count])
 
 
 def window_bins(n_points: int, dwell_time_s: float, half_width_hz: float) -> IntArray:
@@ -200,14 +203,12 @@ def window_bins(n_points: int, dwell_time_s: float, half_width_hz: float) -> Int
     return np.asarray(inside[np.argsort(frequency[inside])])
 
 
-def _delay_series(
-    fids: ComplexArray, dwell_time_s: float, half_band: float
-) -> tuple[ComplexArray, ...]:
-    """Return the FIDs and their time derivatives, each of shape (component, point)."""
+def _delay_series(fids: ComplexArray, dwell_time_s: float, half_band: float) -> ComplexArray:
+    """Return the FIDs and their time derivatives, shape (order, component, point)."""
     taps = min(_TAPS, fids.shape[1])
     orders = np.arange(1, _ORDER + 1)
     weights = _differentiators(taps, half_band) * (dwell_time_s**-orders)[:, None, None]
-    return np.asarray(fids, dtype=complex), *_filtered(fids, weights, odd=orders % 2 == 1)
+    return np.concatenate([fids[None], _filtered(fids, weights, odd=orders % 2 == 1)])
 
 
 @cache
@@ -251,16 +252,3 @@ def _filtered(fids: ComplexArray, weights: FloatArray, odd: BoolArray) -> Comple
     result = np.empty((weights.shape[0], *fids.shape), dtype=np.complex128)
     result.real, result.imag = np.split(parts, 2, axis=1)
     return result
-
-
-def delayed_fids(
-    fids: ComplexArray, delay_s: float, dwell_time_s: float, half_band: float
-) -> ComplexArray:
-    """Return FIDs (component, point) read out later by a part of the dwell time."""
-    taps = min(_TAPS, fids.shape[1])
-    places = np.arange(taps // 2 + 1) + delay_s / dwell_time_s
-    weights = band_weights(places, taps, half_band)
-    # At the far end the signal is gone: the filter of the middle serves there too.
-    result = _filtered(fids, weights, odd=np.array([False]))[0]
-    result[:, -(taps // 2) :] = fids[:, -(taps // 2) :]
-    return np.asarray(result)

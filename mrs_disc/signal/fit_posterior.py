@@ -1,7 +1,7 @@
 """The average over humps, and over widths and delays that the data may not need.
 
 A solution of the fit (`fit_solve`) is a place to stand. There the model is linear in everything,
-the chains of `baseline` draw humps, Gaussian width and delay, and the metabolites' parameters are
+the chains draw humps, Gaussian width and delay (`chains`), and the metabolites' parameters are
 normal given those. The mean of all that is a better place to stand; after the second look from
 there the answer no longer moves.
 
@@ -16,13 +16,8 @@ from math import pi, sqrt
 
 import numpy as np
 
-from mrs_disc.signal.baseline import (
-    Chains,
-    Priors,
-    Tangent,
-    draw_chains,
-    seeded,
-)
+from mrs_disc.signal.baseline import SLOTS
+from mrs_disc.signal.chains import Chains, Draws, Priors, Tangent, draw_chains, seeded
 from mrs_disc.signal.fit_model import DELAY, GAUSS2, LORENTZ, PHASE, SHIFT, Spectrum
 from mrs_disc.signal.fit_solve import (
     Problem,
@@ -35,8 +30,13 @@ from mrs_disc.signal.fit_solve import (
 )
 from mrs_disc.typing import FloatArray
 
-CHAINS, LOOKS = 20, ((5, 2, 1), (3, 3, 4))
-"""Chains; at each place to stand, sweeps to forget, sweeps of a batch, and batches at most."""
+CHAINS, LOOKS = 24, ((0, 1, 1), (0, 1, 1), (1, 1, 5))
+"""Chains; at each place to stand, sweeps to forget, sweeps of a batch, and batches at most.
+
+Two short looks find the place to stand for the long one: the solver, which knows weak humps of free
+sign alone, may stand far off."""
+_HEATED = (0.01, 0.1)
+"""What the data weigh in the first sweeps: cold, chains stay long where their first hump fell."""
 CHAINS_PLAIN, LOOKS_PLAIN = 160, ((2, 3, 1),)
 """The same without a baseline: a sweep forgets the one before, and the solver stood well."""
 _SAMPLING_SHARE = 0.01
@@ -104,6 +104,7 @@ def average(problem: Problem, solution: Solution, priors: Priors) -> Posterior:
     plain = problem.humps.frequency_hz.size == 0
     chains = Chains.empty(
         CHAINS_PLAIN if plain else CHAINS,
+        0 if plain else SLOTS,
         float(solution.parameters[GAUSS2]),
         float(solution.parameters[DELAY]),
     )
@@ -111,24 +112,26 @@ def average(problem: Problem, solution: Solution, priors: Priors) -> Posterior:
         solution.parameters, solution.amplitude[:count], np.zeros(problem.humps.frequency_hz.size)
     )
     low, high = bounds(problem)
-    for burn, batch, most in LOOKS_PLAIN if plain else LOOKS:
+    for look, (burn, batch, most) in enumerate(LOOKS_PLAIN if plain else LOOKS):
         tangent = _tangent(problem, stand)
+        for share in () if plain or look else _HEATED:
+            chains, _ = draw_chains(tangent.heated(share), chains, priors, burn=0, keep=1, rng=rng)
         chains, draws = draw_chains(tangent, chains, priors, burn=burn, keep=batch, rng=rng)
         for _ in range(1, most):
-            if _enough(tangent, draws, count, chains.strength.size):
+            if _enough(tangent, draws, count):
                 break
             chains, more = draw_chains(tangent, chains, priors, burn=0, keep=batch, rng=rng)
-            draws = np.concatenate([draws, more])
-        place = draws.mean(axis=0)
+            draws = Draws.joined([draws, more])
+        place = draws.place.mean(axis=0)
         inner = tangent.centre - tangent.response @ place
         parameters = np.empty_like(stand.parameters)
         parameters[_inner(parameters.size)] = inner[count:]
         parameters[list(_DRAWN)] = place[:2]
         stand = _Stand(np.clip(parameters, low, high), inner[:count], place[2:])
-    response = tangent.response[:count]
-    covariance = tangent.covariance[:count, :count]
-    centres = tangent.centre[:count] - draws @ response.T
-    ends = _mixture_interval(centres, np.sqrt(np.diag(covariance)))
+    moved, within = draws.of(tangent.response[:count])
+    within += tangent.covariance[:count, :count]
+    centres = tangent.centre[:count] - moved
+    ends = _mixture_interval(centres, np.sqrt(np.diagonal(within, axis1=1, axis2=2)))
     spread = centres - stand.amplitude
     model = problem.model.evaluate(stand.parameters)
     design = problem.humps.design(stand.parameters[PHASE], stand.parameters[DELAY])
@@ -137,22 +140,19 @@ def average(problem: Problem, solution: Solution, priors: Priors) -> Posterior:
         amplitude=stand.amplitude,
         low=ends[0],
         high=ends[1],
-        covariance=covariance + spread.T @ spread / draws.shape[0],
+        covariance=within.mean(axis=0) + spread.T @ spread / spread.shape[0],
         areas=stand.areas,
-        crlb=_bound(problem, stand, model, gauss=bool(np.mean(draws[:, 0] > 0) > 0.5)),
+        crlb=_bound(problem, stand, model, gauss=bool(np.mean(draws.place[:, 0] > 0) > 0.5)),
         residual=problem.data - stand.amplitude @ model.design - stand.areas @ design,
     )
 
 
-def _enough(tangent: Tangent, draws: FloatArray, count: int, n_chains: int) -> bool:
-    """Return whether more draws would hardly change the amplitudes.
-
-    Sweeps of one chain resemble each other: two count as one.
-    """
-    between = (draws @ tangent.response[:count].T).var(axis=0)
-    within = np.diag(tangent.covariance)[:count]
-    independent = max(n_chains, draws.shape[0] // 2)
-    return bool(np.all(between / independent < _SAMPLING_SHARE * (between + within)))
+def _enough(tangent: Tangent, draws: Draws, count: int) -> bool:
+    """Return whether more draws would hardly change the amplitudes."""
+    means, within = draws.of(tangent.response[:count])
+    between = means.var(axis=0)
+    whole = between + np.diag(within.mean(axis=0) + tangent.covariance[:count, :count])
+    return bool(np.all(between / means.shape[0] < _SAMPLING_SHARE * whole))
 
 
 def _inner(size: int) -> list[int]:
@@ -170,7 +170,8 @@ def _tangent(problem: Problem, stand: _Stand) -> Tangent:
     slopes = slope_columns(problem, parameters, model, linear)
     inner = _inner(parameters.size)
     inside = np.vstack([model.design, slopes[inner]])
-    drawn = np.vstack([slopes[list(_DRAWN)], humps])
+    outer = slopes[list(_DRAWN)]
+    drawn = np.vstack([outer, humps])
     data = problem.data + parameters @ slopes
     precision = np.zeros((inside.shape[0],) * 2)
     precision[:count, :count] = ratio_precision(problem.ratios, model.design, stand.amplitude)
@@ -183,7 +184,10 @@ def _tangent(problem: Problem, stand: _Stand) -> Tangent:
     shared = inside @ drawn.T
     response = covariance @ shared
     pull = inside @ data + toward
-    whole = drawn @ drawn.T
+    whole = np.empty((drawn.shape[0],) * 2)
+    whole[:2] = outer @ drawn.T
+    whole[2:, :2] = whole[:2, 2:].T
+    whole[2:, 2:] = problem.humps.gram(parameters[DELAY])
     curvature = whole - shared.T @ response
     return Tangent(
         curvature=_positive(0.5 * (curvature + curvature.T), np.diag(whole)),
@@ -200,12 +204,11 @@ def _positive(curvature: FloatArray, whole: FloatArray) -> FloatArray:
     The projection takes away nearly all where the metabolites' parameters explain nearly all, and
     what rounding leaves may be negative in absurd data.
     """
-    place = np.diag_indices_from(curvature)
     for share in (1e-12, 1e-9, 1e-6, 1e-3, 1.0, 1e3):
         raised = curvature.copy()
-        raised[place] += share * whole
+        raised.ravel()[:: whole.size + 1] += share * whole + 1e-300  # the diagonal
         try:
-            np.linalg.cholesky(raised + 1e-300 * np.eye(whole.size))
+            np.linalg.cholesky(raised)
         except np.linalg.LinAlgError:
             continue
         return raised
@@ -231,28 +234,26 @@ def _bound(problem: Problem, stand: _Stand, model: Spectrum, *, gauss: bool) -> 
 
 
 def _mixture_interval(centres: FloatArray, sd: FloatArray) -> FloatArray:
-    """Return the central 95 % of mixtures of normal laws of the same width, shape (2, component).
+    """Return the central 95 % of mixtures of normal laws, shape (2, component).
 
     Parameters
     ----------
-    centres : float array, shape (draw, component)
-        Their centres, all of the same weight.
-    sd : float array, shape (component,)
-        Their width.
+    centres, sd : float array, shape (draw, component)
+        Their centres and standard deviations, all of the same weight.
 
     Notes
     -----
     Newton's method on the distribution function. That of the normal law is taken as
     ``(1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2``, right to 3e-4.
     """
-    total = np.sqrt(sd**2 + centres.var(axis=0))
+    total = np.sqrt((sd**2).mean(axis=0) + centres.var(axis=0))
     wanted = np.array([[0.025], [0.975]])
     ends = centres.mean(axis=0) + np.array([[-_Z95], [_Z95]]) * total
     for _ in range(_NEWTON):
         x = (ends[:, None, :] - centres) / sd
         square = x * x
         below = 0.5 + 0.5 * np.tanh(sqrt(2 / pi) * x * (1 + 0.044715 * square)).mean(axis=1)
-        density = np.exp(-0.5 * square).mean(axis=1) / (sqrt(2 * pi) * sd)
+        density = (np.exp(-0.5 * square) / sd).mean(axis=1) / sqrt(2 * pi)
         step = (wanted - below) / np.maximum(density, 0.02 / total)
         ends += np.clip(step, -0.5 * total, 0.5 * total)
     return np.asarray(ends)

@@ -285,7 +285,7 @@ def solve_positive(matrix: FloatArray, right: FloatArray) -> FloatArray:
     """Solve with a positive matrix whose rows may differ in scale by many orders."""
     scale = 1 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
     scaled = matrix * scale[:, None] * scale
-    scaled[np.diag_indices_from(scaled)] += 1e-13
+    scaled.ravel()[:: scaled.shape[0] + 1] += 1e-13  # the diagonal
     turned = (scale * right.T).T
     try:
         factor = scipy.linalg.cho_factor(scaled, lower=True, check_finite=False)

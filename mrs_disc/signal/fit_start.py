@@ -15,7 +15,6 @@ from math import pi
 
 import numpy as np
 import scipy.fft
-import scipy.linalg
 
 from mrs_disc.typing import ComplexArray, FloatArray
 
@@ -78,84 +77,85 @@ def noise_sd(fid: ComplexArray) -> float:
     return float(max(variance**0.5, 1e-6 * largest))
 
 
-def grid_starts(
-    data: ComplexArray,
-    fids: ComplexArray,
-    *,
-    centre_frequencies_hz: FloatArray,
-    dwell_time_s: float,
-    start_time_s: float,
-    shift_range_hz: float,
-    count: int,
-) -> list[Start]:
-    """Return the best places of a grid over shift, width and delay, the best one first.
+class StartGrid:
+    """The grid over shift, width and delay for given components, ready for any data.
 
     Parameters
     ----------
-    data : complex array, shape (point,)
-        The FID about the centre of the window, in units of its noise.
     fids : complex array, shape (component, point)
-        Basis FIDs about the same centre.
-    centre_frequencies_hz : float array, shape (component,)
-        Where each component's energy lies, from the same centre.
+        Basis FIDs about the centre of the window.
     dwell_time_s, start_time_s : float
         Dwell time, and the time of the first point after the echo.
-    shift_range_hz : float
-        Largest common shift that is searched, either way.
-    count : int
-        How many places, no two of them within 6 Hz.
     """
-    n_points = min(data.size, max(64, round(_SEARCH_S / dwell_time_s)))
-    skip = min(n_points // 4, round(_SKIP_S / dwell_time_s))
-    time = start_time_s + dwell_time_s * np.arange(n_points)
-    n_fft = scipy.fft.next_fast_len(max(n_points, round(1 / (_RESOLUTION_HZ * dwell_time_s))))
-    frequency = np.fft.fftfreq(n_fft, dwell_time_s)
-    searched = np.flatnonzero(np.abs(frequency) <= shift_range_hz)
-    turn = np.exp(-2j * pi * np.outer(DELAYS_S, centre_frequencies_hz))  # (delay, component)
-    found: list[Start] = []
-    products = fids[:, skip:n_points].conj() * data[skip:n_points]
-    grams = fids[:, None, skip:n_points].conj() * fids[None, :, skip:n_points]
-    used = time[skip:]
-    for width in WIDTHS_HZ:
-        decay = np.exp(-pi * width * used)
-        correlation = scipy.fft.fft(products * decay, n_fft)[:, searched]
-        gram = (grams @ decay**2).real
-        weight = np.linalg.cholesky(gram + 1e-6 * np.trace(gram) / len(gram) * np.eye(len(gram)))
-        rotated = turn[:, :, None] * correlation[None]  # (delay, component, shift)
-        flat = rotated.transpose(1, 0, 2).reshape(len(gram), -1)
-        whitened = scipy.linalg.solve_triangular(weight, flat, lower=True)
-        real, imag = whitened.real, whitened.imag
-        rr, ii = (real**2).sum(0), (imag**2).sum(0)
-        ri = (real * imag).sum(0)
-        gain = 0.5 * (rr + ii) + np.hypot(0.5 * (rr - ii), ri)
-        phase = 0.5 * np.arctan2(2 * ri, rr - ii)
-        for place in _peaks(gain.reshape(len(DELAYS_S), -1), count):
-            flat_place = int(place[0] * searched.size + place[1])
-            angle = float(phase[flat_place])
-            amplitude = scipy.linalg.solve_triangular(
-                weight.T, (whitened[:, flat_place] * np.exp(-1j * angle)).real
-            )
-            if amplitude @ np.sqrt(np.diag(gram)) < 0:
-                angle += pi
-                amplitude = -amplitude
-            found.append(
-                Start(
-                    float(gain[flat_place]),
-                    float(frequency[searched[place[1]]]),
-                    width,
-                    angle,
-                    DELAYS_S[place[0]],
-                    amplitude,
+
+    def __init__(self, fids: ComplexArray, *, dwell_time_s: float, start_time_s: float) -> None:
+        n_points = min(fids.shape[1], max(64, round(_SEARCH_S / dwell_time_s)))
+        skip = min(n_points // 4, round(_SKIP_S / dwell_time_s))
+        self._used = slice(skip, n_points)
+        self._fids = fids[:, self._used].conj()
+        n_fft = max(n_points, round(1 / (_RESOLUTION_HZ * dwell_time_s)))
+        self._frequency = np.fft.fftfreq(int(scipy.fft.next_fast_len(n_fft)), dwell_time_s)
+        turn = np.sum(fids[:, 1:] * fids[:, :-1].conj(), axis=1)  # by where the energy lies
+        self._late = np.exp(-1j * np.outer(DELAYS_S, np.angle(turn) / dwell_time_s))
+        time = start_time_s + dwell_time_s * np.arange(n_points)[self._used]
+        self._decays = np.exp(-pi * np.outer(WIDTHS_HZ, time))
+        products = self._fids[:, None].conj() * self._fids
+        grams = (products @ (self._decays**2).T).real.transpose(2, 0, 1)  # (width, ...)
+        self._size = np.sqrt(np.diagonal(grams, axis1=1, axis2=2))
+        ridge = 1e-6 * np.trace(grams, axis1=1, axis2=2)[:, None, None] / len(fids)
+        self._whitening = np.linalg.inv(np.linalg.cholesky(grams + ridge * np.eye(len(fids))))
+
+    def search(self, data: ComplexArray, shift_range_hz: float, count: int) -> list[Start]:
+        """Return the best places of the grid, the best one first.
+
+        Parameters
+        ----------
+        data : complex array, shape (point,)
+            The FID about the centre of the window, in units of its noise.
+        shift_range_hz : float
+            Largest common shift that is searched, either way.
+        count : int
+            How many places, no two of them within 6 Hz.
+        """
+        shifts = np.flatnonzero(np.abs(self._frequency) <= shift_range_hz)
+        products = self._fids * data[self._used]
+        found: list[Start] = []
+        for width, decay, whitening, size in zip(
+            WIDTHS_HZ, self._decays, self._whitening, self._size, strict=True
+        ):
+            spectra = scipy.fft.fft(products * decay, self._frequency.size)[:, shifts]
+            whitened = whitening @ (self._late[:, :, None] * spectra)  # (delay, component, shift)
+            gain, phase = _best_phase(whitened)
+            for late, shift in _peaks(gain, count):
+                angle = float(phase[late, shift])
+                turned = (whitened[late, :, shift] * np.exp(-1j * angle)).real
+                amplitude = turned @ whitening
+                if amplitude @ size < 0:
+                    angle, amplitude = angle + pi, -amplitude
+                found.append(
+                    Start(
+                        float(gain[late, shift]),
+                        float(self._frequency[shifts[shift]]),
+                        width,
+                        angle,
+                        DELAYS_S[late],
+                        amplitude,
+                    )
                 )
-            )
-    found.sort(key=lambda start: -start.gain)
-    chosen: list[Start] = []
-    for start in found:
-        if all(abs(start.shift_hz - other.shift_hz) > 6 for other in chosen):
-            chosen.append(start)
-        if len(chosen) == count:
-            break
-    return chosen
+        found.sort(key=lambda start: -start.gain)
+        chosen: list[Start] = []
+        for start in found:
+            if all(abs(start.shift_hz - other.shift_hz) > 6 for other in chosen):
+                chosen.append(start)
+        return chosen[:count]
+
+
+def _best_phase(whitened: ComplexArray) -> tuple[FloatArray, FloatArray]:
+    """Return gain and angle of the best phase of vectors (delay, component, shift)."""
+    real, imag = whitened.real, whitened.imag
+    rr, ii, ri = (real**2).sum(axis=1), (imag**2).sum(axis=1), (real * imag).sum(axis=1)
+    gain = 0.5 * (rr + ii) + np.hypot(0.5 * (rr - ii), ri)
+    return gain, 0.5 * np.arctan2(2 * ri, rr - ii)
 
 
 def _peaks(gain: FloatArray, count: int) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ Riedel and Sidorenko, IEEE Trans Signal Process 1995;43:188-195, doi:10.1109/78.
 from __future__ import annotations
 
 from functools import lru_cache
+from math import exp, log, sqrt
 
 import numpy as np
 import scipy.fft
@@ -234,3 +235,34 @@ def _gamma_quantile(shape: float, normal_quantile: float) -> float:
     """Quantile of a gamma variable of mean 1, for a quantile of the standard normal."""
     spread = 1 / (9 * shape)
     return float(max(1 - spread + normal_quantile * np.sqrt(spread), 0.05) ** 3)
+
+
+def whiteness_p(residual: FloatArray) -> float:
+    """Return the chance of residuals as correlated as these, were they white.
+
+    Parameters
+    ----------
+    residual : float array, shape (datum,)
+        Residual spectrum, real parts then imaginary parts.
+
+    Notes
+    -----
+    The portmanteau test of Box and Pierce on the complex autocorrelation at lags 1 to 10: of white
+    noise, 2 n sum |rho|^2 follows chi-square with 20 degrees of freedom, whose tail is closed.
+    """
+    half = residual.size // 2
+    spectrum = residual[:half] + 1j * residual[half:]
+    lags = min(10, half - 1)
+    power = float(np.sum(np.abs(spectrum) ** 2))
+    if lags < 1 or power == 0:
+        return 1.0
+    rho = [
+        abs(np.vdot(spectrum[:-lag], spectrum[lag:])) / power * half / sqrt(half - lag)
+        for lag in range(1, lags + 1)
+    ]
+    x = float(np.sum(np.square(rho)))
+    term, total = 1.0, 1.0
+    for order in range(1, lags):
+        term *= x / order
+        total += term
+    return exp(log(total) - x) if x < 600 else 0.0

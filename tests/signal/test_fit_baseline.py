@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from mrs_disc.signal import baseline
-from mrs_disc.signal.baseline import Chains, Priors, Tangent, draw_chains, hump_grid
+from mrs_disc.signal.baseline import hump_grid
+from mrs_disc.signal.chains import Chains, Priors, Tangent, draw_chains
+from mrs_disc.signal.fit_model import window_bins
 
 GAUSS_MEAN = 300.0
 ODDS = np.array([0.5, 0.2, 0.3])  # of a hump of the grid against the others
@@ -27,7 +29,7 @@ def tangent_of(curvature, force):
 def exact_moments(curvature, force, reference):
     """Sum over strengths and over how many slots each hump fills; every term is a Gaussian."""
     n = force.size
-    share = baseline.MEAN_COUNT / baseline.SLOTS
+    share = baseline.EXPECTED / baseline.SLOTS
     spread = np.exp(baseline.AREA_LOG_SD**2)
     weights, means, seconds = [], [], []
     for strength in np.exp(np.linspace(*np.log(baseline.STRENGTH), 26)):
@@ -70,7 +72,7 @@ def test_chains_draw_from_the_exact_posterior(truth):
     curvature, force = design @ design.T, design @ data
     full = np.zeros((5, 5))
     full[2:, 2:] = curvature
-    chains = Chains.empty(50, 0.0, 0.0)
+    chains = Chains.empty(50, baseline.SLOTS, 0.0, 0.0)
     priors = Priors(reference_area=10.0, delay_sd_s=0.0, gauss2_mean=GAUSS_MEAN, hump_odds=3 * ODDS)
     _, draws = draw_chains(
         tangent_of(full, np.concatenate([np.zeros(2), force])),
@@ -82,8 +84,11 @@ def test_chains_draw_from_the_exact_posterior(truth):
     )
     mean, covariance = exact_moments(curvature, force, 10.0)
     sd = np.sqrt(np.diag(covariance))
-    np.testing.assert_allclose(draws[:, 2:].mean(axis=0), mean, atol=0.1 * sd.max())
-    np.testing.assert_allclose(draws[:, 2:].std(axis=0), sd, rtol=0.1)
+    means, covariances = draws.of(np.eye(5)[2:])
+    np.testing.assert_allclose(means.mean(axis=0), mean, atol=0.1 * sd.max())
+    total = np.cov(means.T) + covariances.mean(axis=0)
+    np.testing.assert_allclose(total, covariance, atol=0.2 * sd.max() ** 2)
+    np.testing.assert_allclose(np.sqrt(np.diag(total)), sd, rtol=0.1)
 
 
 def test_gauss_and_delay_are_drawn_from_their_exact_posteriors():
@@ -95,7 +100,7 @@ def test_gauss_and_delay_are_drawn_from_their_exact_posteriors():
     )
     _, draws = draw_chains(
         tangent_of(np.diag(stiffness), force),
-        Chains.empty(400, 0.0, 0.0),
+        Chains.empty(400, 0, 0.0, 0.0),
         priors,
         burn=2,
         keep=50,
@@ -103,18 +108,19 @@ def test_gauss_and_delay_are_drawn_from_their_exact_posteriors():
     )
     q = np.linspace(0, 600, 60_001)
     law = np.exp(force[0] * q - 0.5 * stiffness[0] * q**2 - q / GAUSS_MEAN) / GAUSS_MEAN * 0.01
-    assert draws[:, 0].mean() == pytest.approx((law @ q) / (law.sum() + 1), rel=0.03)
-    assert (draws[:, 0] == 0).mean() == pytest.approx(1 / (law.sum() + 1), abs=0.02)
+    assert draws.place[:, 0].mean() == pytest.approx((law @ q) / (law.sum() + 1), rel=0.03)
+    assert (draws.place[:, 0] == 0).mean() == pytest.approx(1 / (law.sum() + 1), abs=0.02)
     d = np.linspace(-6e-4, 6e-4, 20_001)
     law = np.exp(force[1] * d - 0.5 * stiffness[1] * d**2 - 0.5 * (d / 1e-4) ** 2)
     law *= (d[1] - d[0]) / (1e-4 * np.sqrt(2 * np.pi))
-    assert draws[:, 1].mean() == pytest.approx((law @ d) / (law.sum() + 1), rel=0.03)
+    assert draws.place[:, 1].mean() == pytest.approx((law @ d) / (law.sum() + 1), rel=0.03)
 
 
 def test_humps_are_gaussians_of_their_width_and_area():
     """Area is the first point; the real spectrum falls to half at half the width."""
-    time = np.arange(2048) / 2500
-    grid = hump_grid((-200.0, 200.0), time, np.arange(2048))
+    grid = hump_grid(
+        (-200.0, 200.0), n_points=2048, dwell_time_s=4e-4, start_time_s=0.0, half_width_hz=1250.0
+    )
     for width in baseline.WIDTHS_HZ:
         one = grid.of_width(width)
         area = np.zeros(one.frequency_hz.size)
@@ -129,9 +135,10 @@ def test_humps_are_gaussians_of_their_width_and_area():
 
 
 def test_a_hump_in_the_spectrum_is_its_fid_transformed():
-    time = np.arange(1024) / 2500
-    bins = np.arange(100, 160)
-    grid = hump_grid((-150.0, 150.0), time, bins)
+    grid = hump_grid(
+        (-150.0, 150.0), n_points=1024, dwell_time_s=4e-4, start_time_s=0.0, half_width_hz=70.0
+    )
+    bins = window_bins(1024, 4e-4, 70.0)
     area = np.linspace(0, 1, grid.frequency_hz.size)
     phase, delay = 0.4, 8e-5
     fid = grid.fid(area, delay, 1024) * np.exp(1j * phase)
