@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
 
-from mrs_disc.data import FitResult, Preprocessed, Protocol, Sampling, frozen
+from mrs_disc.data import FitResult, Preprocessed, Protocol, Sampling
 from mrs_disc.errors import InputError
 from mrs_disc.models import (
     Component,
@@ -21,6 +22,7 @@ from mrs_disc.models import (
     load_metabolite_model,
     model_reference,
 )
+from mrs_disc.models import RatioPrior as ModelRatioPrior
 from mrs_disc.models import Resonance as ModelResonance
 from mrs_disc.models.basis import basis_fid
 from mrs_disc.recipe import Recipe
@@ -113,17 +115,78 @@ def basis_of(
     n_points : int
         Points of the data.
     """
+    echo = _echo_time_s(model, protocol)
+    bandwidth = protocol.refocusing_bandwidth_hz
+    components = tuple(_Lines.of(component) for component in model.component)
+    if all(component.basis is None for component in model.component):
+        return _basis_of_lines(components, model.prior, sampling, n_points, echo, bandwidth)
     fids = [
         _basis_file_fid(model, name, component, sampling, n_points)
         if component.basis is not None
-        else _line_fid(component, protocol, sampling, n_points)
-        for component in model.component
+        else _line_fid(lines, sampling, n_points, echo, bandwidth)
+        for component, lines in zip(model.component, components, strict=True)
     ]
-    names = [component.name for component in model.component]
+    return _fit_basis(fids, components, model.prior, sampling)
+
+
+class _Lines(NamedTuple):
+    """What the fit has to know of a component, without where it is from."""
+
+    name: str
+    resonance: tuple[ModelResonance, ...]
+    extra_width_hz: float
+    shift_sd_ppm: float
+    extra_width_sd_hz: float
+
+    @classmethod
+    def of(cls, component: Component) -> _Lines:
+        return cls(*(getattr(component, name) for name in cls._fields))
+
+
+def _echo_time_s(model: MetaboliteModel, protocol: Protocol) -> float:
+    """Return the echo time, any if no line depends on it."""
+    if protocol.echo_time_s is None:
+        if any(r.neighbours for component in model.component for r in component.resonance):
+            raise InputError(
+                "the echo time is unknown: neither the file nor the study says it. Give "
+                "echo_time_s under [disc.acquisition] in study.toml, or EchoTime in the sidecar."
+            )
+        return 0.0
+    return protocol.echo_time_s
+
+
+@lru_cache(maxsize=4)
+def _basis_of_lines(
+    components: tuple[_Lines, ...],
+    priors: tuple[ModelRatioPrior, ...],
+    sampling: Sampling,
+    n_points: int,
+    echo_time_s: float,
+    refocusing_bandwidth_hz: float | None,
+) -> FitBasis:
+    """Return the basis of components given as resonances: one object for discs of one protocol.
+
+    The fit keeps what depends on the basis alone for as long as it meets the same object.
+    """
+    fids = [
+        _line_fid(component, sampling, n_points, echo_time_s, refocusing_bandwidth_hz)
+        for component in components
+    ]
+    return _fit_basis(fids, components, priors, sampling)
+
+
+def _fit_basis(
+    fids: list[ComplexArray],
+    components: tuple[_Lines, ...],
+    priors: tuple[ModelRatioPrior, ...],
+    sampling: Sampling,
+) -> FitBasis:
+    """Return unit FIDs together with what the model says of each component."""
+    names = [component.name for component in components]
     return FitBasis(
         fids=np.array(fids),
-        shift_sd_hz=np.array([c.shift_sd_ppm * sampling.spectrometer_mhz for c in model.component]),
-        extra_width_sd_hz=np.array([c.extra_width_sd_hz for c in model.component]),
+        shift_sd_hz=np.array([c.shift_sd_ppm * sampling.spectrometer_mhz for c in components]),
+        extra_width_sd_hz=np.array([c.extra_width_sd_hz for c in components]),
         ratio_priors=tuple(
             RatioPrior(
                 numerator=names.index(prior.numerator),
@@ -131,42 +194,20 @@ def basis_of(
                 median=prior.median,
                 log_sd=prior.log_sd,
             )
-            for prior in model.prior
+            for prior in priors
         ),
     )
 
 
 def _line_fid(
-    component: Component, protocol: Protocol, sampling: Sampling, n_points: int
-) -> ComplexArray:
-    """Return the unit FID of a component that is given as resonances."""
-    coupled = any(r.neighbours for r in component.resonance)
-    if protocol.echo_time_s is None and coupled:
-        raise InputError(
-            "the echo time is unknown: neither the file nor the study says it. "
-            "Give echo_time_s under [disc.acquisition] in study.toml, or EchoTime in the sidecar."
-        )
-    return _resonance_fid(
-        component.resonance,
-        component.extra_width_hz,
-        sampling,
-        n_points,
-        protocol.echo_time_s or 0.0,
-        protocol.refocusing_bandwidth_hz,
-    )
-
-
-@lru_cache(maxsize=32)
-def _resonance_fid(
-    resonances: tuple[ModelResonance, ...],
-    extra_width_hz: float,
+    component: _Lines,
     sampling: Sampling,
     n_points: int,
     echo_time_s: float,
     refocusing_bandwidth_hz: float | None,
 ) -> ComplexArray:
-    """Return the read-only unit FID of resonances: the same for all discs of one protocol."""
-    fid = component_fid(
+    """Return the unit FID of a component that is given as resonances."""
+    return component_fid(
         [
             Resonance(
                 ppm=r.ppm,
@@ -175,10 +216,10 @@ def _resonance_fid(
                 neighbours=r.neighbours,
                 partner_ppm=r.partner_ppm,
                 in_amplitude=r.in_amplitude,
-                extra_width_hz=r.extra_width_hz + extra_width_hz,
+                extra_width_hz=r.extra_width_hz + component.extra_width_hz,
                 gauss_width_ppm=r.gauss_width_ppm,
             )
-            for r in resonances
+            for r in component.resonance
         ],
         time_s=sampling.time_s(n_points),
         spectrometer_mhz=sampling.spectrometer_mhz,
@@ -186,7 +227,6 @@ def _resonance_fid(
         echo_time_s=echo_time_s,
         refocusing_bandwidth_hz=refocusing_bandwidth_hz,
     )
-    return frozen(fid)
 
 
 def _basis_file_fid(
