@@ -37,7 +37,7 @@ Two short looks find the place to stand for the long one: the solver, which know
 sign alone, may stand far off."""
 _HEATED = (0.01, 0.1)
 """What the data weigh in the first sweeps: cold, chains stay long where their first hump fell."""
-CHAINS_PLAIN, LOOKS_PLAIN = 160, ((2, 3, 1),)
+CHAINS_PLAIN, LOOKS_PLAIN = 80, ((2, 3, 1),)
 """The same without a baseline: a sweep forgets the one before, and the solver stood well."""
 _SAMPLING_SHARE = 0.01
 """Share of an amplitude's variance that may come from the number of draws: then they are enough."""
