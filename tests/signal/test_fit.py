@@ -443,6 +443,24 @@ def test_any_offset_phase_delay_and_width_ends_near_the_truth(baseline):
     assert lost <= 2
 
 
+def test_a_fit_does_not_depend_on_the_fits_before_it():
+    """What is kept between fits belongs to the basis, and the basis to no caller."""
+    fids = fids_at(TIME)
+    own = FitBasis(
+        fids=fids, shift_sd_hz=np.zeros(len(NAMES)), extra_width_sd_hz=np.zeros(len(NAMES))
+    )
+    fids[:] = 0
+    fid = disc() + noise_of(5)
+    first = fit(fid, basis=own, baseline=HUMPS)
+    fit(fid, basis=basis_of(NAMES[::-1]), baseline=HUMPS)
+    fit(fid, basis=own, baseline=(HUMPS[0], 0.5 * HUMPS[1]))
+    fit(fid[: TIME.size // 2], basis=own, baseline=HUMPS)
+    again = fit(fid, basis=own, baseline=HUMPS)
+    np.testing.assert_array_equal(again.amplitude, first.amplitude)
+    np.testing.assert_array_equal(again.components, first.components)
+    np.testing.assert_array_equal(again.amplitude, fit(fid, baseline=HUMPS).amplitude)
+
+
 @pytest.mark.slow
 def test_accuracy_over_humps_with_lipid_under_lactate():
     """300 discs of the stated ensemble: RMSE / bound and coverage with room for chance."""
