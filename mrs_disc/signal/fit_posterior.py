@@ -30,20 +30,22 @@ from mrs_disc.signal.fit_solve import (
 )
 from mrs_disc.typing import FloatArray
 
-CHAINS, LOOKS = 24, ((0, 1, 1), (0, 1, 1), (1, 1, 5))
-"""Chains; at each place to stand, sweeps to forget, sweeps of a batch, and batches at most.
-
-Two short looks find the place to stand for the long one: the solver, which knows weak humps of free
-sign alone, may stand far off."""
+CHAINS, BATCHES = 24, 5
+"""Chains, and sweeps at most that are kept from the last place to stand."""
+CHAINS_PLAIN, SWEEPS_PLAIN = 80, 3
+"""The same without a baseline: a sweep forgets the one before, and the solver stood well."""
 _HEATED = (0.01, 0.1)
 """What the data weigh in the first sweeps: cold, chains stay long where their first hump fell."""
-CHAINS_PLAIN, LOOKS_PLAIN = 80, ((2, 3, 1),)
-"""The same without a baseline: a sweep forgets the one before, and the solver stood well."""
+_LOOKS = 5
+_NEAR = 0.5
+"""Standard deviations by which a parameter may move from one look to the next where both see the
+same: the solver, which knows weak humps of free sign alone, may stand three off."""
 _SAMPLING_SHARE = 0.01
 """Share of an amplitude's variance that may come from the number of draws: then they are enough."""
 _WEAK = {SHIFT: 30.0, LORENTZ: 40.0, PHASE: 3.0}
 """Prior standard deviations about the present place, felt only where there is no signal."""
 _NEWTON = 4
+_RESOLVED = np.array([10.0, 2e-6])  # of gauss2 and delay, where all draws are the same
 _Z95 = 1.959964
 _DRAWN = (GAUSS2, DELAY)
 
@@ -100,34 +102,16 @@ def average(problem: Problem, solution: Solution, priors: Priors) -> Posterior:
         Scales of the priors.
     """
     count = problem.model.n_components
-    rng = seeded()
-    plain = problem.humps.frequency_hz.size == 0
-    chains = Chains.empty(
-        CHAINS_PLAIN if plain else CHAINS,
-        0 if plain else SLOTS,
-        float(solution.parameters[GAUSS2]),
-        float(solution.parameters[DELAY]),
-    )
     stand = _Stand(
         solution.parameters, solution.amplitude[:count], np.zeros(problem.humps.frequency_hz.size)
     )
-    low, high = bounds(problem)
-    for look, (burn, batch, most) in enumerate(LOOKS_PLAIN if plain else LOOKS):
+    if problem.humps.frequency_hz.size:
+        tangent, draws = _over_humps(problem, stand, priors)
+    else:
         tangent = _tangent(problem, stand)
-        for share in () if plain or look else _HEATED:
-            chains, _ = draw_chains(tangent.heated(share), chains, priors, burn=0, keep=1, rng=rng)
-        chains, draws = draw_chains(tangent, chains, priors, burn=burn, keep=batch, rng=rng)
-        for _ in range(1, most):
-            if _enough(tangent, draws, count):
-                break
-            chains, more = draw_chains(tangent, chains, priors, burn=0, keep=batch, rng=rng)
-            draws = Draws.joined([draws, more])
-        place = draws.place.mean(axis=0)
-        inner = tangent.centre - tangent.response @ place
-        parameters = np.empty_like(stand.parameters)
-        parameters[_inner(parameters.size)] = inner[count:]
-        parameters[list(_DRAWN)] = place[:2]
-        stand = _Stand(np.clip(parameters, low, high), inner[:count], place[2:])
+        chains = _chains(stand, CHAINS_PLAIN, 0)
+        _, draws = draw_chains(tangent, chains, priors, burn=2, keep=SWEEPS_PLAIN, rng=seeded())
+    stand = _stand(problem, tangent, draws)
     moved, within = draws.of(tangent.response[:count])
     within += tangent.covariance[:count, :count]
     centres = tangent.centre[:count] - moved
@@ -145,6 +129,59 @@ def average(problem: Problem, solution: Solution, priors: Priors) -> Posterior:
         crlb=_bound(problem, stand, model, gauss=bool(np.mean(draws.place[:, 0] > 0) > 0.5)),
         residual=problem.data - stand.amplitude @ model.design - stand.areas @ design,
     )
+
+
+def _over_humps(problem: Problem, stand: _Stand, priors: Priors) -> tuple[Tangent, Draws]:
+    """Look for a place to stand, and return the linear problem there and draws enough."""
+    rng = seeded()
+    count = problem.model.n_components
+    chains = _chains(stand, CHAINS, SLOTS)
+    for look in range(_LOOKS):
+        tangent = _tangent(problem, stand)
+        for share in () if look else _HEATED:
+            chains, _ = draw_chains(tangent.heated(share), chains, priors, burn=0, keep=1, rng=rng)
+        chains, draws = draw_chains(tangent, chains, priors, burn=0, keep=1, rng=rng)
+        before, stand = stand, _stand(problem, tangent, draws)
+        if _distance(tangent, draws, before, stand) < _NEAR:
+            break
+    else:
+        tangent = _tangent(problem, stand)
+    chains, draws = draw_chains(tangent, chains, priors, burn=1, keep=1, rng=rng)
+    for _ in range(1, BATCHES):
+        if _enough(tangent, draws, count):
+            break
+        chains, more = draw_chains(tangent, chains, priors, burn=0, keep=1, rng=rng)
+        draws = Draws.joined([draws, more])
+    return tangent, draws
+
+
+def _chains(stand: _Stand, count: int, slots: int) -> Chains:
+    """Return chains of empty slots at a place."""
+    gauss2, delay = stand.parameters[list(_DRAWN)]
+    return Chains.empty(count, slots, float(gauss2), float(delay))
+
+
+def _stand(problem: Problem, tangent: Tangent, draws: Draws) -> _Stand:
+    """Return the mean of what was drawn."""
+    low, high = bounds(problem)
+    count = problem.model.n_components
+    place = draws.place.mean(axis=0)
+    inner = tangent.centre - tangent.response @ place
+    parameters = np.empty(problem.model.n_nonlinear)
+    parameters[_inner(parameters.size)] = inner[count:]
+    parameters[list(_DRAWN)] = place[:2]
+    return _Stand(np.clip(parameters, low, high), inner[:count], place[2:])
+
+
+def _distance(tangent: Tangent, draws: Draws, before: _Stand, after: _Stand) -> float:
+    """Return by how many standard deviations the farthest non-linear parameter moved."""
+    count = before.amplitude.size
+    means, within = draws.of(tangent.response[count:])
+    variance = means.var(axis=0) + np.diag(within.mean(axis=0) + tangent.covariance[count:, count:])
+    step = after.parameters - before.parameters
+    drawn = np.sqrt(draws.place[:, :2].var(axis=0)) + _RESOLVED
+    inner = np.abs(step[_inner(step.size)]) / np.sqrt(variance)
+    return float(max(inner.max(), np.max(np.abs(step[list(_DRAWN)]) / drawn)))
 
 
 def _enough(tangent: Tangent, draws: Draws, count: int) -> bool:
