@@ -2,7 +2,7 @@
 
 ::
 
-    python tests/benchmarks/rejection.py [--seed 141421] [--write]
+    python tests/benchmarks/rejection.py [--seed 173205] [--write]
 
 The ideal detector knows the disc, its baseline, the coils, the noise, the drift, the course and
 size of the residual water, and the laws by which all that varies was drawn, of sound transients and
@@ -366,7 +366,7 @@ def kinds(seed: int) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=141421)
+    parser.add_argument("--seed", type=int, default=173205)
     parser.add_argument("--write", action="store_true", help="put the table into tests/README.md")
     given = parser.parse_args()
     lines = [f"{'recall of spoilt transients':32s}  spoilt        ours       ideal   any water"]
