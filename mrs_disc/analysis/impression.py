@@ -177,17 +177,9 @@ def _not_judged(discs: Sequence[LevelReport]) -> str:
         values = join([f"{d.score.value:.2f}" for d in between if d.score is not None])
         names = join([d.level for d in between])
         parts.append(f"{names} indeterminate (probability {values}, between the two labels)")
-    withheld = [d for d in indeterminate if _is_withheld(d)]
-    if withheld:
-        values = join([f"{d.score.value:.2f}" for d in withheld if d.score is not None])
-        names = join([d.level for d in withheld])
-        parts.append(
-            f"{names} indeterminate (probability {values}, but unlikely painful would rest on the "
-            "assumed prevalence)"
-        )
     reasons: dict[str, list[str]] = {}
     for disc in indeterminate:
-        if disc not in between + withheld:
+        if disc not in between:
             reasons.setdefault(f"indeterminate ({_why(disc)})", []).append(disc.level)
     for disc in discs:
         if disc.failure is not None:
@@ -204,18 +196,8 @@ def _is_poor(disc: LevelReport) -> bool:
     return disc.measurement is not None and disc.measurement.quality.verdict == "poor"
 
 
-def _has_probability(disc: LevelReport) -> bool:
-    return disc.score is not None and disc.score.value is not None and not _is_poor(disc)
-
-
-def _is_withheld(disc: LevelReport) -> bool:
-    """Whether the score had a label but does not give it."""
-    score = disc.score
-    return _has_probability(disc) and score is not None and bool(score.inputs.get("withheld"))
-
-
 def _is_between(disc: LevelReport) -> bool:
-    return _has_probability(disc) and not _is_withheld(disc)
+    return disc.score is not None and disc.score.value is not None and not _is_poor(disc)
 
 
 def _why(disc: LevelReport) -> str:

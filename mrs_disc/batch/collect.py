@@ -61,7 +61,7 @@ HEAD_COLUMNS: dict[str, dict[str, Any]] = {
         "Description": "what the score says; research use only",
         "Levels": {
             "likely painful": "score at or above the recipe's upper limit",
-            "indeterminate": "between the limits, withheld (see reasons), or not scored",
+            "indeterminate": "between the limits, or not scored",
             "unlikely painful": "score at or below the recipe's lower limit",
         },
     },

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 
 from mrs_disc.cli import shared
-
-if TYPE_CHECKING:
-    from mrs_disc.models.scores import PopulationScore
 
 
 @click.group(cls=shared.Group)
@@ -208,18 +205,6 @@ def _card(name: str, content: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
-def _widespread_card(model: PopulationScore) -> list[str]:
-    """Return when the label "unlikely painful" is withheld."""
-    wide = model.widespread
-    if wide is None:
-        return []
-    return [
-        "Unlikely painful is withheld, unless the recipe sets the prevalence, where d >= 1:",
-        f"  d = the integral over painful classes with {wide.prevalence:.0%} of discs painful,",
-        f"      over the integral over the other classes with {model.prevalence:.0%}",
-    ]
-
-
 def _population_card(name: str) -> list[str]:
     """Return the disc-alone probability as arithmetic, and what another prevalence does."""
     from mrs_disc.models.scores import PopulationScore, load_score_model
@@ -240,7 +225,6 @@ def _population_card(name: str) -> list[str]:
         "  g(u) = sum over classes of share F(class, u)",
         "  p = integral over u of N(u; 0, patient_sd) x (product of g(u) of the other discs)",
         "      x sum over painful classes of share F(class, u), over the same with all classes",
-        *_widespread_card(model),
         "",
         f"Assumed prevalence of painful discs: {model.prevalence:.0%} [recipe: score.prevalence]",
         "Probability of one disc alone, e = 0.3, at other prevalences:",

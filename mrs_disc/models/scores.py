@@ -73,18 +73,6 @@ class PopulationClass(StrictModel):
     status: Status
 
 
-class Widespread(StrictModel):
-    """Patients with far more painful discs than assumed, who may be among those measured.
-
-    The probability does not count on them, but the label "unlikely painful" has to explain the
-    patient's discs better than this `prevalence` with that disc painful.
-    """
-
-    prevalence: Annotated[float, Field(gt=0, lt=1)]
-    source: str = Field(min_length=1)
-    status: Status
-
-
 class PopulationScore(ScoreModelBase):
     """Random-intercept population model of r = log(acidity/structure).
 
@@ -99,7 +87,6 @@ class PopulationScore(ScoreModelBase):
     patient_sd: Annotated[float, Field(ge=0, le=100)]
     r_range: Range
     r_cap: float
-    widespread: Widespread | None = None
     disc_class: tuple[PopulationClass, ...] = Field(min_length=2, alias="class")
 
     @model_validator(mode="after")
@@ -112,11 +99,6 @@ class PopulationScore(ScoreModelBase):
             raise ValueError("r_range has to rise, as in [-5.0, 1.0]")
         if not self.r_range[0] < self.r_cap <= self.r_range[1]:
             raise ValueError("r_cap has to lie inside r_range")
-        if self.widespread is not None and self.widespread.prevalence <= self.prevalence:
-            raise ValueError(
-                f"widespread.prevalence = {self.widespread.prevalence:g} has to be above that of "
-                f"the painful classes, {self.prevalence:g}"
-            )
         reach = 4 * self.patient_sd
         for end in (self.r_range[0] - reach, self.r_range[1] + reach):
             for sick in (c for c in self.disc_class if c.painful):

@@ -102,11 +102,6 @@ def test_shipped_score_models_are_labelled_as_simulated_and_not_validated():
         (lambda c: c["class"][2].update(sd=0.9), "narrow r_range"),
         (lambda c: c.update(r_range=[1.0, -5.0]), "has to rise"),
         (lambda c: c.update(r_cap=3.0), "inside r_range"),
-        (
-            lambda c: c["widespread"].update(prevalence=0.2),
-            "above that of the painful classes, 0.25",
-        ),
-        (lambda c: c["widespread"].pop("status"), "lacks 'status'"),
         (lambda c: c.update(patient_sdd=0.2), "has no option 'patient_sdd'"),
         (lambda c: c["class"][0].pop("source"), "lacks 'source'"),
     ],

@@ -173,9 +173,12 @@ class Found:
         return f"{100 * self.labelled:.0f} / {100 * self.wrong:.0f} / {self.off:.2f}"
 
 
-def doubted(patients: list[Patient]) -> np.ndarray:
-    """Return the discs that the shipped model does not call unlikely painful: see its card."""
-    usual, high = (one_by_one(shares_at(MODEL, q)) for q in (None, MODEL.widespread.prevalence))
+def resting_on_prevalence(patients: list[Patient]) -> np.ndarray:
+    """Return the discs for which most discs painful, this one too, explain the patient as well.
+
+    That is as well as the model's own share with this disc painless.
+    """
+    usual, high = one_by_one(SHARES), one_by_one(shares_at(MODEL, 0.8))
     found = []
     for patient in patients:
         (every, p), (every_high, p_high) = (evidence_and_score(patient, q) for q in (usual, high))
@@ -240,7 +243,7 @@ def table_rows(cohorts: dict[str, list[Patient]]) -> list[str]:
     own["three"] = own["mixed"]
     assumed: dict[str, Prior | dict[str, Prior]] = {
         "a quarter painful, drawn one by one: the model's": usual,
-        "the same, unlikely painful withheld as shipped": usual,
+        "the same, unlikely painful withheld where 80 % explain as much": usual,
         "a share by level, as simulated": by_level(),
         "35 % painful": one_by_one(shares_at(MODEL, 0.35)),
         "80 % painful": high,
@@ -261,7 +264,7 @@ def table_rows(cohorts: dict[str, list[Patient]]) -> list[str]:
         cells = []
         for name, patients in cohorts.items():
             painful = np.concatenate([patient.painful for patient in patients])
-            withheld = doubted(patients) if "withheld" in words else False
+            withheld = resting_on_prevalence(patients) if "withheld" in words else False
             chosen = prior[name] if isinstance(prior, dict) else prior
             cells.append(str(judge(score(patients, chosen), painful, withheld)))
         rows.append(f"| {words} | " + " | ".join(cells) + " |")

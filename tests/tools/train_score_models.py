@@ -148,13 +148,6 @@ r_range = { source = "on it more acid means a higher probability in every class"
 r_cap = { source = "mean + sd of painful discs: up to there more structure lowers p", status = "D" }
 patient_sd = { source = "common to the acids of a patient's discs in the simulator", status = "P" }
 """
-    text += """
-# Not in p: "unlikely painful" is withheld where this explains all discs as well (see the card).
-[widespread]
-prevalence = 0.8
-source = "four painful discs of five: where a label would rest on the assumed prevalence"
-status = "P"
-"""
     for kind, share in zip(KINDS, shares(), strict=True):
         r = table[kind]["r"]
         text += f'''
