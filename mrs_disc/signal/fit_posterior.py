@@ -2,8 +2,8 @@
 
 A solution of the fit (`fit_solve`) is a place to stand. There the model is linear in everything,
 the chains draw humps, Gaussian width and delay (`chains`), and the metabolites' parameters are
-normal given those. The mean of all that is a better place to stand; after the second look from
-there the answer no longer moves.
+normal given those. The mean of all that is a better place to stand, and is looked from until
+it stays where it is: two to five times.
 
 The Gaussian part of the width and the delay have a point of mass at zero: where the data do not ask
 for them, they do not cost accuracy, and where they might, the average says how much.
