@@ -137,7 +137,7 @@ def no_humps(n_bins: int) -> HumpGrid:
     return HumpGrid(np.zeros(0), np.zeros(0), np.zeros(0), none[:, :1], none, none[:, :0])
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def hump_grid(
     range_hz: tuple[float, float],
     *,
