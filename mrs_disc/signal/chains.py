@@ -308,8 +308,10 @@ class _Sweeper:
     def _draw_strength(self, rng: np.random.Generator) -> None:
         """Draw the strength, first together with all areas, then given them."""
         index, area = self.hump.T, self.area.T
-        among = self.humps.take(index[:, :, None] * self.humps.shape[0] + index[:, None, :])
-        pull = (np.take_along_axis(self.without_humps(), index, axis=1) * area).sum(axis=1)
+        n_humps = self.humps.shape[0]
+        among = self.humps.take(index[:, :, None] * n_humps + index[:, None, :])
+        first = n_humps * np.arange(index.shape[0])[:, None]
+        pull = (self.without_humps().take(first + index) * area).sum(axis=1)
         push = (area * (among @ area[:, :, None])[:, :, 0]).sum(axis=1)
         factor = self.scale / self.scale[self.strength][:, None]
         moved = _choose(factor * pull[:, None] - 0.5 * factor**2 * push[:, None], rng)
@@ -337,21 +339,22 @@ class _Slots:
         self.rows = self.held.transpose(1, 0, 2)
         index = self.hump.T
         n_slots = index.shape[1]
-        everywhere = np.repeat(index[:, None, :], n_slots, axis=1)
-        normal = np.take_along_axis(self.rows, everywhere, axis=2) * self._both()
+        n_humps = self.humps.shape[0]
+        self.first = np.arange(mean.size) * n_humps  # of each chain in flat arrays
+        both = self._both()
+        normal = self.humps.take(index[:, :, None] * n_humps + index[:, None, :]) * both
         stiffness = state.stiffness[2:]
         spare = _SPARE * stiffness
         diagonal = np.where(self.filled, self.precision[:, None] + spare.take(index), 1.0)
         normal.reshape(-1, n_slots * n_slots)[:, :: n_slots + 1] += diagonal
-        self.covariance = np.linalg.inv(normal) * self._both()
-        inside = np.take_along_axis(others, index, axis=1) + pull[:, None]
+        self.covariance = np.linalg.inv(normal) * both
+        inside = others.take(self.first[:, None] + index) + pull[:, None]
         self.area = (self.covariance @ inside[:, :, None])[:, :, 0]
         explained = (self.rows * (self.covariance @ self.rows)).sum(axis=1)
         self.width = stiffness + spare + self.precision[:, None] - explained
         self.force = others + pull[:, None] - (self.area[:, None, :] @ self.rows)[:, 0]
         constant = 2 * state.log_odds + (np.log(self.precision) - mean * pull)[:, None]
         self.constant = constant.astype(np.float32)
-        self.first = np.arange(mean.size) * self.width.shape[1]  # of each chain in flat arrays
 
     def _both(self) -> BoolArray:
         """Return whether both of two slots are filled, shape (chain, slot, slot)."""
