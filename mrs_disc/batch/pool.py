@@ -265,10 +265,11 @@ class _Worker:
 
     def kill(self) -> None:
         self.retired = True
-        self.process.kill()
-        self.process.join()
+        with contextlib.suppress(ValueError):  # closed already: an interrupt came while it was
+            self.process.kill()
+            self.process.join()
+            self.process.close()
         self.pipe.close()
-        self.process.close()
 
 
 @contextlib.contextmanager

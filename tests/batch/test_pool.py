@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mrs_disc.batch import pool
 from mrs_disc.batch.pool import Lost, Pool
 
 
@@ -81,3 +82,16 @@ def children_of(pid: int) -> list[int]:
         if int(fields[1]) == pid:
             found.append(int(path.parent.name))
     return found
+
+
+def test_an_interrupt_while_idle_workers_are_closed_stays_an_interrupt(fake_work, monkeypatch):
+    """The worker that was just closed is met again when all are ended."""
+    close = pool._Worker.close
+
+    def interrupted(worker):
+        close(worker)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pool._Worker, "close", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(fake_work.by_word, ["a", "b"])
