@@ -1,6 +1,6 @@
 """Strict, frozen schemas of the files that people write, and the wording of what is wrong in them.
 
-Decision: every TOML file (recipe, model, study) passes through `load_toml`, so that a mistake reads
+Decision: every TOML file (recipe, model, study) passes through `validate`, so that a mistake reads
 the same everywhere. Refused: pydantic's own messages, which name classes and types, not options.
 """
 

@@ -242,7 +242,7 @@ def posterior_given(grid: Grid, shares: FloatArray, seen: Evidence) -> Posterior
 
 
 def probability_given(grid: Grid, shares: FloatArray, seen: Evidence) -> float:
-    """Return the probability of `_posterior` alone."""
+    """Return the probability of `posterior_given` alone."""
     weight = offset_weights(grid, shares, seen.other_classes)
     classes = (weight[:, None] * shares * seen.own_classes).sum(axis=0)
     return float(classes @ grid.painful / classes.sum())

@@ -223,9 +223,9 @@ class _Sweeper:
         self.force = tangent.force
         self.stiffness = np.diag(tangent.curvature).copy()
         self.humps = np.ascontiguousarray(tangent.curvature[2:, 2:])
-        self.hump = chains.hump.copy()
-        self.area = chains.area.copy()
-        self.strength = chains.strength.copy()
+        self.hump = chains.hump
+        self.area = chains.area
+        self.strength = chains.strength
         self.gauss2 = chains.gauss2.copy()
         self.delay = chains.delay.copy()
         self.priors = priors
@@ -263,6 +263,16 @@ class _Sweeper:
         taken = self.curvature[0, 2:] * self.gauss2[:, None]
         taken += self.curvature[1, 2:] * self.delay[:, None]
         return np.asarray(self.force[2:] - taken)
+
+    def among_slots(self) -> FloatArray:
+        """Return the curvature among the humps of the slots, shape (chain, slot, slot)."""
+        index = self.hump.T
+        return np.asarray(self.humps.take(index[:, :, None] * len(self.humps) + index[:, None, :]))
+
+    def at_slots(self, values: FloatArray) -> FloatArray:
+        """Return values (chain, hump) at the humps of the slots, shape (chain, slot)."""
+        first = values.shape[1] * np.arange(len(values))[:, None]
+        return np.asarray(values.take(first + self.hump.T))
 
     def _coordinates(self, area: FloatArray) -> FloatArray:
         """Return the coordinates at areas (slot, chain), shape (chain, coordinate)."""
@@ -307,12 +317,9 @@ class _Sweeper:
 
     def _draw_strength(self, rng: np.random.Generator) -> None:
         """Draw the strength, first together with all areas, then given them."""
-        index, area = self.hump.T, self.area.T
-        n_humps = self.humps.shape[0]
-        among = self.humps.take(index[:, :, None] * n_humps + index[:, None, :])
-        first = n_humps * np.arange(index.shape[0])[:, None]
-        pull = (self.without_humps().take(first + index) * area).sum(axis=1)
-        push = (area * (among @ area[:, :, None])[:, :, 0]).sum(axis=1)
+        area = self.area.T
+        pull = (self.at_slots(self.without_humps()) * area).sum(axis=1)
+        push = (area * (self.among_slots() @ area[:, :, None])[:, :, 0]).sum(axis=1)
         factor = self.scale / self.scale[self.strength][:, None]
         moved = _choose(factor * pull[:, None] - 0.5 * factor**2 * push[:, None], rng)
         number = (self.area != 0).sum(axis=0)
@@ -339,16 +346,15 @@ class _Slots:
         self.rows = self.held.transpose(1, 0, 2)
         index = self.hump.T
         n_slots = index.shape[1]
-        n_humps = self.humps.shape[0]
-        self.first = np.arange(mean.size) * n_humps  # of each chain in flat arrays
+        self.first = np.arange(mean.size) * len(self.humps)  # of each chain in flat arrays
         both = self._both()
-        normal = self.humps.take(index[:, :, None] * n_humps + index[:, None, :]) * both
+        normal = state.among_slots() * both
         stiffness = state.stiffness[2:]
         spare = _SPARE * stiffness
         diagonal = np.where(self.filled, self.precision[:, None] + spare.take(index), 1.0)
         normal.reshape(-1, n_slots * n_slots)[:, :: n_slots + 1] += diagonal
         self.covariance = np.linalg.inv(normal) * both
-        inside = others.take(self.first[:, None] + index) + pull[:, None]
+        inside = state.at_slots(others) + pull[:, None]
         self.area = (self.covariance @ inside[:, :, None])[:, :, 0]
         explained = (self.rows * (self.covariance @ self.rows)).sum(axis=1)
         self.width = stiffness + spare + self.precision[:, None] - explained

@@ -307,10 +307,9 @@ def _start_grid(
     window_hz: tuple[float, float],
 ) -> StartGrid:
     """Return the grid of starts about the centre of the window."""
-    centre_hz = 0.5 * (window_hz[0] + window_hz[1])
-    time = start_time_s + dwell_time_s * np.arange(n_points)
-    fids = basis.fids[:, :n_points] * np.exp(-2j * pi * centre_hz * time)
-    return StartGrid(fids, dwell_time_s=dwell_time_s, start_time_s=start_time_s)
+    scan = {"dwell_time_s": dwell_time_s, "start_time_s": start_time_s}
+    whole = _model(basis, n_points=n_points, window_hz=window_hz, **scan)
+    return StartGrid(basis.fids[:, :n_points] * whole.carrier, **scan)
 
 
 def _humps(baseline_hz: tuple[float, float] | None, model: MetaboliteModel) -> HumpGrid:
@@ -325,7 +324,7 @@ def _humps(baseline_hz: tuple[float, float] | None, model: MetaboliteModel) -> H
         n_points=model.time.size,
         dwell_time_s=model.dwell_time_s,
         start_time_s=float(model.time[0]),
-        half_width_hz=0.5 * (model.window_hz[1] - model.window_hz[0]),
+        half_width_hz=model.half_width_hz,
     )
 
 

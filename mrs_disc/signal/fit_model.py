@@ -81,16 +81,15 @@ class MetaboliteModel:
     ) -> None:
         n_points = fids.shape[1]
         self.dwell_time_s = dwell_time_s
-        self.window_hz = window_hz
         self.centre_hz = 0.5 * (window_hz[0] + window_hz[1])
         self.time: FloatArray = start_time_s + dwell_time_s * np.arange(n_points, dtype=np.float64)
         self.carrier = np.exp(-2j * pi * self.centre_hz * self.time)
-        half_width = 0.5 * (window_hz[1] - window_hz[0])
-        self.bins = window_bins(n_points, dwell_time_s, half_width)
+        self.half_width_hz = 0.5 * (window_hz[1] - window_hz[0])
+        self.bins = window_bins(n_points, dwell_time_s, self.half_width_hz)
         self.moves = moves
         self.widens = widens
         self.n_components = fids.shape[0]
-        self.half_band = min(0.45, 1.2 * half_width * dwell_time_s)
+        self.half_band = min(0.45, 1.2 * self.half_width_hz * dwell_time_s)
         self._series = _delay_series(fids * self.carrier, dwell_time_s, self.half_band)
 
     @property

@@ -16,6 +16,7 @@ from math import pi, sqrt
 
 import numpy as np
 
+from mrs_disc.constants import Z95
 from mrs_disc.signal.baseline import SLOTS
 from mrs_disc.signal.chains import Chains, Draws, Priors, Tangent, draw_chains, seeded
 from mrs_disc.signal.fit_model import DELAY, GAUSS2, LORENTZ, PHASE, SHIFT, Spectrum
@@ -46,7 +47,6 @@ _WEAK = {SHIFT: 30.0, LORENTZ: 40.0, PHASE: 3.0}
 """Prior standard deviations about the present place, felt only where there is no signal."""
 _NEWTON = 4
 _RESOLVED = np.array([10.0, 2e-6])  # of gauss2 and delay, where all draws are the same
-_Z95 = 1.959964
 _DRAWN = (GAUSS2, DELAY)
 
 
@@ -285,7 +285,7 @@ def _mixture_interval(centres: FloatArray, sd: FloatArray) -> FloatArray:
     """
     total = np.sqrt((sd**2).mean(axis=0) + centres.var(axis=0))
     wanted = np.array([[0.025], [0.975]])
-    ends = centres.mean(axis=0) + np.array([[-_Z95], [_Z95]]) * total
+    ends = centres.mean(axis=0) + np.array([[-Z95], [Z95]]) * total
     for _ in range(_NEWTON):
         x = (ends[:, None, :] - centres) / sd
         square = x * x

@@ -166,9 +166,8 @@ def quiet_bins(power: FloatArray, n_averaged: int) -> BoolArray:
         loud = _near(power > single * level, 2) | _near(smooth > broad * level, width // 2)
         low = smooth < 0.4 * level
         now = ~(loud | low)
-        if np.count_nonzero(now) < max(
-            8, n_bins // 32
-        ):  # signal everywhere: the lowest bins must do
+        if np.count_nonzero(now) < max(8, n_bins // 32):
+            # Signal everywhere: the lowest bins must do.
             now = smooth <= np.quantile(smooth, 0.1)
             return np.asarray(now, dtype=bool)
         if (now == quiet).all():
