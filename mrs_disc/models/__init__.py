@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -162,17 +162,26 @@ def load_metabolite_model(name: str) -> MetaboliteModel:
     ModelError
         If it is not there, or not valid.
     """
-    path = model_path(name)
-    return _metabolite_model(read_text(path), path)
+    return load_model(name, _metabolite_model)
 
 
-@lru_cache(maxsize=4)
-def _metabolite_model(text: str, path: Path) -> MetaboliteModel:
-    """Return the model that a file's text holds: the same text is checked once."""
-    content = parse_toml(text, path)
+def _metabolite_model(content: dict[str, Any], source: str) -> MetaboliteModel:
     if "component" not in content:
-        raise ModelError(f"{path.name}: no metabolite model: it lacks [[component]].")
-    return validate(content, MetaboliteModel, path.name, ModelError)
+        raise ModelError(f"{source}: no metabolite model: it lacks [[component]].")
+    return validate(content, MetaboliteModel, source, ModelError)
+
+
+def load_model(name: str, check: Callable[[dict[str, Any], str], ModelT]) -> ModelT:
+    """Return what `check` makes of a model's parsed content and its file's name."""
+    path = model_path(name)
+    model: ModelT = _checked(read_text(path), path, check)
+    return model
+
+
+@lru_cache(maxsize=12)
+def _checked(text: str, path: Path, check: Callable[[dict[str, Any], str], Any]) -> Any:
+    """Return the model that a file's text holds: the same text is checked once."""
+    return check(parse_toml(text, path), path.name)
 
 
 def basis_path(name: str, component: Component) -> Path:

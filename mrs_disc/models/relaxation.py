@@ -6,15 +6,13 @@ the standard deviation of the logarithm, which quantification propagates.
 
 from __future__ import annotations
 
-from functools import lru_cache
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from mrs_disc.errors import ModelError, did_you_mean
-from mrs_disc.models import Name, Status, model_path
-from mrs_disc.schema import StrictModel, parse_toml, read_text, validate
+from mrs_disc.errors import ModelError
+from mrs_disc.models import Name, Status, load_model
+from mrs_disc.schema import StrictModel, validate
 
 FIELD_TOLERANCE = 0.15
 """A time holds for fields that differ by this fraction at most (2.89 T is 3 T)."""
@@ -113,17 +111,13 @@ def load_relaxation_model(name: str) -> RelaxationModel:
     ModelError
         If the file is not there, not valid, or a model of another kind.
     """
-    path = model_path(name)
-    model = _relaxation_model(read_text(path), path)
+    return load_model(name, _relaxation_model)
+
+
+def _relaxation_model(content: dict[str, Any], source: str) -> RelaxationModel:
+    model = validate(content, RelaxationModel, source, ModelError)
     if not model.metabolite:
         raise ModelError(
-            f"{path.name}: names no [[metabolite]], so nothing could be referenced to water."
-            f"{did_you_mean(name, ['relaxation'])}"
+            f"{source}: names no [[metabolite]], so nothing could be referenced to water."
         )
     return model
-
-
-@lru_cache(maxsize=4)
-def _relaxation_model(text: str, path: Path) -> RelaxationModel:
-    """Return the model that a file's text holds: the same text is checked once."""
-    return validate(parse_toml(text, path), RelaxationModel, path.name, ModelError)

@@ -6,15 +6,13 @@ field strengths it holds, and whether anyone has validated it; outside them no s
 
 from __future__ import annotations
 
-from functools import lru_cache
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
 from mrs_disc.errors import ModelError, did_you_mean
-from mrs_disc.models import Name, Origin, Status, model_path
-from mrs_disc.schema import StrictModel, parse_toml, read_text, validate
+from mrs_disc.models import Name, Origin, Status, load_model
+from mrs_disc.schema import StrictModel, validate
 
 Fraction: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Positive: TypeAlias = Annotated[float, Field(gt=0)]
@@ -203,14 +201,7 @@ def load_score_model(name: str) -> ScoreModel:
     ModelError
         If it is not there, or not valid.
     """
-    path = model_path(name)
-    return _score_model(read_text(path), path)
-
-
-@lru_cache(maxsize=4)
-def _score_model(text: str, path: Path) -> ScoreModel:
-    """Return the model that a file's text holds: the same text is checked once."""
-    return score_model(parse_toml(text, path), path.name)
+    return load_model(name, score_model)
 
 
 def score_model(content: dict[str, Any], source: str) -> ScoreModel:
