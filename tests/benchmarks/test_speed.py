@@ -3,18 +3,22 @@
 Run by hand: ``pytest tests/benchmarks/test_speed.py --benchmark-columns=min,median``; needs
 pytest-benchmark. Times are processor times of one BLAS thread. Machines differ, so no time is
 asserted: what counts is a ratio to a yardstick of the same run (copying the raw array and one FFT
-over it, the bare imports, another implementation of the same removal). ``--benchmark-json=FILE``
-writes it under ``extra_info``, beside what it is meant to keep.
+over it, the bare imports, another implementation of the same). ``--benchmark-json=FILE`` writes it
+under ``extra_info``, beside what it is meant to keep. Readers want the real files that
+`MRS_DISC_REAL_DATA` names.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import resource
 import subprocess
 import sys
 from pathlib import Path
 from time import process_time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,6 +27,7 @@ import scipy.fft
 import mrs_disc as md
 from mrs_disc.constants import WATER_PPM
 from mrs_disc.io.nifti_mrs import read
+from mrs_disc.io.readers import read_scan
 from mrs_disc.models.relaxation import load_relaxation_model
 from mrs_disc.models.scores import load_score_model
 from mrs_disc.report import write_report
@@ -155,8 +160,26 @@ def test_score_of_five_discs(benchmark, report):
     benchmark(score_study, report.levels, model, report.recipe)
 
 
-def test_record_of_five_discs(benchmark, report, tmp_path):
-    benchmark(write_report, report, tmp_path, formats=("json",), overwrite=True)
+@pytest.mark.parametrize("formats", [("json",), ("html", "pdf", "csv")], ids="+".join)
+def test_files_of_five_discs(benchmark, report, tmp_path, formats):
+    benchmark(write_report, report, tmp_path, formats=formats, overwrite=True)
+
+
+def test_list_of_ten_thousand_studies(benchmark, tmp_path):
+    """From the table of a batch to the first page of the review page's list."""
+    from mrs_disc.review.catalogue import Catalogue, Query
+    from mrs_disc.review.studies import Library
+
+    quantities = "\t".join(["0.123456789"] * 60)
+    rows = [
+        f"sub-{n:05d}\tn/a\t{level}\t1\tok\tgood\tindeterminate\t0.{n % 1000:03d}\t{quantities}"
+        for n in range(10_000)
+        for level in LEVELS
+    ]
+    head = "participant_id\tsession_id\tlevel\trun\tstatus\tverdict\tlabel\tscore"
+    names = "\t".join(f"Q{n}" for n in range(60))
+    (tmp_path / "levels.tsv").write_text("\n".join([f"{head}\t{names}", *rows, ""]))
+    benchmark(lambda: Catalogue(tmp_path).page(Query(), Library()))
 
 
 def test_file_to_result(benchmark, many):
@@ -174,6 +197,19 @@ def child_clock() -> float:
     return spent.ru_utime + spent.ru_stime
 
 
+def run_python(*command: str) -> None:
+    """Run a program in a process of its own."""
+    command = (sys.executable, "-W", "ignore", "-c", *command)
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def child_seconds(*command: str) -> float:
+    """Return the processor time of a program, start-up and all."""
+    begun = child_clock()
+    run_python(*command)
+    return child_clock() - begun
+
+
 @pytest.mark.benchmark(timer=child_clock)
 def test_cold_analysis(benchmark, tmp_path_factory, tmp_path, monkeypatch):
     """One disc, JSON only, against the bare imports of NumPy, SciPy's used parts and nibabel."""
@@ -183,20 +219,99 @@ def test_cold_analysis(benchmark, tmp_path_factory, tmp_path, monkeypatch):
     words = ("analyze", os.fspath(one), "--format", "json", "--overwrite", "-o")
     program = "import sys; from mrs_disc.cli import main; main(sys.argv[1:])"
     cold = (program, *words, os.fspath(tmp_path / "out"))
-    bare = ("import numpy, scipy.linalg, scipy.fft, scipy.special, nibabel",)
+    bare = "import numpy, scipy.linalg, scipy.fft, scipy.special, nibabel"
+    run_python(*cold)  # writes the bytecode
+    run_python(bare)
+    benchmark.pedantic(run_python, cold, rounds=8)
+    least = min(child_seconds(bare) for _ in range(8))
+    record_ratio(benchmark, "over the bare imports (at most 1.4)", least)
 
-    def run(command):
-        subprocess.run([sys.executable, "-c", *command], check=True, capture_output=True)
 
-    def seconds(command):
-        begun = child_clock()
-        run(command)
-        return child_clock() - begun
+# Real files, beside the functions of their vendors' formats
 
-    run(cold)  # writes the bytecode
-    run(bare)
-    benchmark.pedantic(run, (cold,), rounds=8)
-    record_ratio(benchmark, "over the bare imports (at most 1.4)", min(map(seconds, [bare] * 8)))
+
+@pytest.fixture(scope="session")
+def real_data():
+    folder = Path(os.environ.get("MRS_DISC_REAL_DATA", ""))
+    if not (folder / "manifest.json").is_file():
+        pytest.skip("MRS_DISC_REAL_DATA names no folder of real files")
+    return folder
+
+
+def vendor_function(kind, path):
+    if kind == "sdat":
+        from spec2nii.Philips.philips import read_sdat_spar_pair
+
+        return lambda: read_sdat_spar_pair(path, path.with_suffix(".spar"), tags=[None] * 3)
+    if kind == "rda":
+        from spec2nii.Siemens.rda import convert_rda
+
+        return lambda: convert_rda(path, None, False)
+    if kind == "dicom":
+        from spec2nii.Siemens.dicomfunctions import multi_file_dicom
+
+        return lambda: multi_file_dicom([path], None, "DIM_DYN", False)
+    if kind == "nifti":
+        from nifti_mrs.nifti_mrs import NIFTI_MRS
+
+        return lambda: NIFTI_MRS(str(path))[:]
+    if kind == "jmrui":
+        from spec2nii.jmrui import jmrui_format
+
+        return lambda: jmrui_format(SimpleNamespace(file=path, affine=None, fileout=None))
+    from mapvbvd import mapVBVD
+    from spec2nii.Siemens.twixfunctions import process_twix
+
+    def twix():
+        with contextlib.redirect_stderr(io.StringIO()):
+            found = mapVBVD(str(path), quiet=True)
+            found = found[-1] if isinstance(found, list) else found
+            none = {"dims": (None,) * 3, "tags": (None,) * 3}
+            process_twix(found, None, path.name, "image", none, quiet=True, remove_os=False)
+
+    return twix
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("sdat", "osprey/sdat_press_sub-01/sub-01_PRESS_35_act.sdat"),
+        ("rda", "suspect/SVS_30.rda"),
+        ("dicom", "suspect/SVS_30.IMA"),
+        ("nifti", "nifti_mrs_tools/metab_raw.nii.gz"),
+        ("jmrui", "spec2nii/metab_jmrui.txt"),
+        ("twix", "pastis/spinal_cord_sLASER_shortTE_noWS.dat"),
+        ("twix", "pymapvbvd/meas_MID311_STEAM_wref1_FID115674.dat"),
+    ],
+)
+def test_reader(benchmark, kind, name, real_data):
+    path = real_data / name
+    benchmark(read_scan, path)
+    theirs = least_seconds(vendor_function(kind, path))
+    record_ratio(benchmark, "over the vendor's function (at most 1.5)", theirs)
+
+
+INFO = {
+    "osprey/sdat_press_sub-01/sub-01_PRESS_35_act.sdat": "numpy",
+    "suspect/SVS_30.rda": "numpy",
+    "spec2nii/metab.RAW": "numpy",
+    "suspect/SVS_30.IMA": "numpy, pydicom, nibabel.nicom.csareader",
+    "nifti_mrs_tools/metab.nii.gz": "numpy, nibabel.nifti1, nibabel.nifti2",
+    "pymapvbvd/meas_MID311_STEAM_wref1_FID115674.dat": "mapvbvd, spec2nii.Siemens.twixfunctions",
+}
+"""A file of a format, and what reading it has to import."""
+
+
+@pytest.mark.benchmark(timer=child_clock)
+@pytest.mark.parametrize("name", INFO)
+def test_info(benchmark, name, real_data):
+    """A whole command, against the bare imports of what it needs."""
+    needed = f"import click, mrs_disc.cli, mrs_disc.io.describe, {INFO[name]}"
+    info = ("from mrs_disc.cli import main; main()", "info", os.fspath(real_data / name))
+    benchmark.pedantic(run_python, info, rounds=5)
+    bare = min(child_seconds(needed) for _ in range(5))
+    record_ratio(benchmark, "over the bare imports (at most 1.2)", bare)
 
 
 # What has to hold on any machine

