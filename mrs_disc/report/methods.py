@@ -155,20 +155,39 @@ def _analysis(results: Results, levels: list[Level]) -> list[Row]:
         low, high = level.fit.window_ppm
         return f"{exact(low)} to {exact(high)} ppm"
 
-    baseline = str(results.options("fit").get("baseline", ABSENT))
     return [
         ("Software", f"{results.software.name} {results.software.version}"),
         ("Processing", harmless(_per_level(levels, chain))),
-        ("Fit", "separable non-linear least squares of complex data in the frequency domain"),
+        (
+            "Fit",
+            "complex data in the frequency domain; from the optimum of separable least squares "
+            f"the posterior mean{_averaged(results)}",
+        ),
         ("Metabolite model", results.models.get("fit", ABSENT)),
         ("Components", _per_level(levels, lambda v: ", ".join(v.fit.metabolites) if v.fit else "")),
         ("Fitted range", _per_level(levels, window)),
-        ("Baseline", baseline),
+        ("Baseline", _baseline(results)),
         ("Output", "amplitudes at the start of the FID; ratios; per tissue water where referenced"),
         ("Relaxation times", results.models.get("relaxation", ABSENT)),
         ("Score model", results.models.get("score", ABSENT)),
         ("Comparison of discs", _comparison(results)),
     ]
+
+
+def _has_humps(results: Results) -> bool:
+    return results.options("fit").get("baseline") != "none"
+
+
+def _averaged(results: Results) -> str:
+    """Return what the fit averages over."""
+    places = "number, places and widths of the baseline's humps, " if _has_humps(results) else ""
+    return f" over {places}Gaussian width and delay"
+
+
+def _baseline(results: Results) -> str:
+    if not _has_humps(results):
+        return "none"
+    return "positive broad humps of unknown number, averaged by their evidence"
 
 
 def _comparison(results: Results) -> str:
@@ -198,7 +217,11 @@ def _quality(results: Results) -> list[Row]:
         ("SNR", "height of the quality peak / standard deviation of the real noise, unapodized"),
         ("Linewidth", "full width at half maximum of the quality peak"),
         ("Limits of the verdict (proposed, not published)", limits or ABSENT),
-        ("Uncertainty", "from the full covariance of the fit; Cramér-Rao bounds beside it"),
+        (
+            "Uncertainty",
+            "posterior of the fit: noise, line shapes and baseline are in it; "
+            "Cramér-Rao bounds, with the baseline known, beside it",
+        ),
         ("Sample spectra", "all levels, above"),
     ]
 
@@ -234,8 +257,8 @@ def paragraph(results: Results) -> str:
         f"Metabolites of the model {results.models.get('fit', ABSENT)} were fitted to the complex "
         f"spectrum from {exact(window[0])} to {exact(window[1])} ppm by separable least "
         f"squares{cite('separable least squares of the fit')}, with J evolution at the echo time"
-        f"{cite('chemical shifts and couplings')}{displaced}. Intervals are 95 %, from the full "
-        f"covariance. {water}"
+        f"{cite('chemical shifts and couplings')}{displaced}; amounts are posterior means"
+        f"{_averaged(results)}, intervals the central 95 %. {water}"
         f"The score is that of the model {results.models.get('score', ABSENT)}"
         f"{_made_from(results)}. "
         "Reported after MRSinMRS"

@@ -73,6 +73,20 @@ def test_the_reporting_table_is_complete_and_says_what_is_not_known(results):
     assert "not reported" in rows.values()
 
 
+@pytest.mark.parametrize("baseline", ["humps", "none"])
+def test_the_fit_is_described_as_it_was_made(results, baseline):
+    """Posterior means and quantiles, not a best fit and its covariance; humps where there are."""
+    fit = {**results.options("fit"), "baseline": baseline}
+    results = results.model_copy(update={"recipe": {**results.recipe, "fit": fit}})
+    rows = {name: value for _, items in methods_table(results) for name, value in items}
+    assert "posterior mean" in rows["Fit"]
+    assert "posterior" in rows["Uncertainty"]
+    assert "posterior means" in paragraph(results)
+    humps = baseline == "humps"
+    for text in (rows["Fit"], rows["Baseline"], paragraph(results)):
+        assert ("humps" in text) == humps
+
+
 def test_bibtex_is_ascii_with_one_entry_a_paper(results):
     papers = references(results)
     text = bibtex(papers)
