@@ -78,6 +78,28 @@ def test_the_page_stands_alone_and_fits(browser, page, width):
     assert overflow <= 0
 
 
+def test_on_a_telephone_pictures_can_be_read_and_captions_are_whole(browser, page):
+    """Letters of 10 points in a picture of 820 shrink with it: what does not fit is scrolled."""
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+    )
+    try:
+        browser.get(page.as_uri())
+        widths = browser.execute_script(
+            "return [...document.querySelectorAll('figure img')].map(i => i.clientWidth)"
+        )
+        assert min(widths) >= 540
+        right = browser.execute_script(
+            "return [...document.querySelectorAll('caption span, figcaption')]"
+            ".map(c => c.getBoundingClientRect().right)"
+        )
+        assert len(right) > 10
+        assert max(right) <= 400
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 @pytest.mark.parametrize("width", [1280, 800, 400])
 def test_hostile_fields_neither_run_nor_push_the_page_wide(browser, hostile_page, width):
     browser.set_window_size(width, 900)
