@@ -10,6 +10,7 @@ from mrs_disc.data.levels import (
     LEVELS,
     level_order,
     parse_level,
+    spans,
 )
 from mrs_disc.data.results import (
     Comparison,
@@ -94,4 +95,5 @@ __all__ = [
     "frozen",
     "level_order",
     "parse_level",
+    "spans",
 ]

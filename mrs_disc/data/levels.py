@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import pairwise
 
 from mrs_disc.errors import InputError, did_you_mean
@@ -51,3 +52,19 @@ def parse_level(text: str) -> str:
 def level_order(level: str) -> int:
     """Return the position of a level from head to foot (L5-L6 and L6-S1 after L4-L5)."""
     return LEVELS.index(level)
+
+
+def spans(levels: Iterable[str]) -> str:
+    """Return levels with neighbours drawn together.
+
+    >>> spans(["T1-T2", "T2-T3", "T3-T4", "T9-T10"])
+    'T1-T2 to T3-T4, T9-T10'
+    """
+    runs: list[list[str]] = []
+    for level in sorted(levels, key=level_order):
+        if runs and level_order(level) == level_order(runs[-1][-1]) + 1:
+            runs[-1].append(level)
+        else:
+            runs.append([level])
+    words = [f"{r[0]} to {r[-1]}" if len(r) > 2 else ", ".join(r) for r in runs]
+    return ", ".join(words)

@@ -42,7 +42,7 @@ from typing import Any
 
 import numpy as np
 
-from mrs_disc.data import DiscScore
+from mrs_disc.data import DiscScore, spans
 from mrs_disc.models import model_reference
 from mrs_disc.models.scores import PopulationScore
 from mrs_disc.recipe import ScoreOptions
@@ -167,22 +167,25 @@ def _what_was_seen(disc: Disc, model: PopulationScore) -> str:
     assert disc.acidity is not None
     assert disc.structure is not None
     means = ", ".join(f"{c.name} {c.mean:.2f}" for c in model.disc_class)
-    error = log_error(disc)
-    if error is None:
-        upper = _upper_limit(disc)
-        return f"acid is below 2 sd: log(acidity/structure) below {upper:.2f} (means: {means})"
-    value = log(disc.acidity / disc.structure)
-    return f"log(acidity/structure) = {value:.2f} ± {error:.2f} (means: {means})"
+    value, error, upper = _stated(disc)
+    if value is None or error is None:
+        return f"acid is below 2 sd: {LOG} below {upper:.2f} (means: {means})"
+    return f"{LOG} = {value:.2f} ± {error:.2f} (means: {means})"
 
 
-def _upper_limit(disc: Disc) -> float:
-    """Return the one-sided 95 % limit of log(acidity/structure), as the quantities state it."""
+def _stated(disc: Disc) -> tuple[float | None, float | None, float]:
+    """Return value, sd and one-sided 95 % limit of log(acidity/structure).
+
+    As the quantities state it, so that a report tells one number; without them from the parts.
+    """
     assert disc.acidity is not None
     assert disc.structure is not None
     stated = disc.quantities.values.get(LOG) if disc.quantities is not None else None
-    if stated is not None and stated.limit == "upper" and stated.high is not None:
-        return stated.high
-    return log((max(disc.acidity, 0.0) + 1.645 * disc.acidity_sd) / disc.structure)
+    if stated is not None and stated.high is not None:
+        return stated.value, None if stated.limit else stated.sd, stated.high
+    error = log_error(disc)
+    value = None if error is None else log(disc.acidity / disc.structure)
+    return value, error, log((max(disc.acidity, 0.0) + 1.645 * disc.acidity_sd) / disc.structure)
 
 
 def _what_it_weighs(found: Posterior, prevalence: float) -> str:
@@ -202,7 +205,7 @@ def _how_it_was_judged(found: Posterior, alone: Posterior, beside: Sequence[Disc
         return f"probability {found.probability:.2f}; no other disc of the patient was usable"
     return (
         f"probability {alone.probability:.2f} for this disc alone, {found.probability:.2f} beside "
-        f"{', '.join(d.level for d in beside)} "
+        f"{spans([d.level for d in beside])} "
         f"(patient's offset {found.offset_mean:+.2f} ± {found.offset_sd:.2f})"
     )
 

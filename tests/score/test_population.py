@@ -268,6 +268,21 @@ def test_the_limit_in_the_reason_is_that_of_the_quantities():
     assert reason.startswith("acid is below 2 sd: log(acidity/structure) below -1.23 ")
 
 
+def test_the_number_in_the_reason_is_that_of_the_quantities():
+    """One report, one number: its interval follows the draws, not the delta method."""
+    stated = Quantity(value=-0.51, sd=0.1351, low=-0.83, high=-0.28, how="natural logarithm")
+    quantities = Quantities(values={"log(acidity/structure)": stated})
+    disc = replace(make(0.6, 1.0, 0.07, 0.05), quantities=quantities)
+    reason = score_discs([disc], MODEL, OPTIONS)[0].reasons[0]
+    assert reason.startswith("log(acidity/structure) = -0.51 ± 0.14 ")
+
+
+def test_many_discs_beside_take_few_words(disc):
+    levels = [f"T{n}-T{n + 1}" for n in range(1, 12)]
+    scores = score_discs([disc(0.3, 1.0, level=level) for level in levels], MODEL, OPTIONS)
+    assert "beside T1-T2 to T4-T5, T6-T7 to T11-T12 (" in " ".join(scores[4].reasons)
+
+
 def test_what_would_change_the_label_is_true():
     """The limit that the reason names is where the label changes."""
     score = score_discs([make(0.2, 1.0, 0.02, 0.02)], MODEL, OPTIONS)[0]
