@@ -25,11 +25,16 @@ from mrs_disc.data import (
     Quantity,
     best_run,
     level_order,
+    spans,
 )
 
 PAINFUL_HERNIATION = ("protrusion", "extrusion", "sequestration")
 STRUCTURE_NAMES = ("structure/water", "structure index", "log(structure/water)", "PG/water")
 """Quantities that may speak for structure, in the order of preference."""
+
+_FILE = re.compile(r"^[^:;,]*(?:/[^:/]+|\.[A-Za-z]\w*): ")
+"""The file that a message begins with: the level says which, and its name would only lengthen the
+sentence and keep levels of one fate apart."""
 
 AGREEMENT = ("concordant", "partly concordant", "discordant", "not assessable")
 PRELIMINARY = "preliminary, not reviewed"
@@ -183,8 +188,7 @@ def _not_judged(discs: Sequence[LevelReport]) -> str:
             reasons.setdefault(f"indeterminate ({_why(disc)})", []).append(disc.level)
     for disc in discs:
         if disc.failure is not None:
-            # The level says which file; its path would only lengthen the sentence.
-            reason = clean_reason(re.sub(r"^\S*/\S+: ", "", disc.failure.message))
+            reason = clean_reason(_FILE.sub("", disc.failure.message))
             reasons.setdefault(f"not measured ({reason})", []).append(disc.level)
     parts += [f"{join(names)} {why}" for why, names in reasons.items()]
     if absent := not_examined([d.level for d in discs]):
@@ -280,8 +284,10 @@ def _consequence(discs: Sequence[LevelReport], completeness: Completeness) -> st
     if likely:
         verb = "merits" if len(likely) == 1 else "merit"
         text = f"{join(likely)} {verb} correlation with provocation testing"
-    else:
+    elif any(d.score is not None and d.score.label != "indeterminate" for d in discs):
         text = "No level stands out for correlation with provocation testing"
+    else:
+        text = "Without a label, no level can be proposed for provocation testing"
     done = "complete" if completeness.met else "incomplete"
     n = completeness.n_levels
     count = f"{n} usable disc{'' if n == 1 else 's'}, at least {completeness.min_levels} needed"
@@ -334,19 +340,3 @@ def not_examined(levels: Sequence[str]) -> list[str]:
         if len(set(region) & set(levels)) >= 2:
             absent += [level for level in region if level not in levels]
     return [a for a in absent if not (transitional and a == "L5-S1")]
-
-
-def spans(levels: Sequence[str]) -> str:
-    """Return levels with neighbours drawn together.
-
-    >>> spans(["T1-T2", "T2-T3", "T3-T4", "T9-T10"])
-    'T1-T2 to T3-T4, T9-T10'
-    """
-    runs: list[list[str]] = []
-    for level in sorted(levels, key=level_order):
-        if runs and level_order(level) == level_order(runs[-1][-1]) + 1:
-            runs[-1].append(level)
-        else:
-            runs.append([level])
-    words = [f"{r[0]} to {r[-1]}" if len(r) > 2 else ", ".join(r) for r in runs]
-    return ", ".join(words)

@@ -90,11 +90,13 @@ def agreement_words(level: Level) -> list[str]:
 
 
 def _why(level: Level) -> list[str]:
-    """Return what stands against a level: the review's word, then the first of poor quality."""
+    """Return what stands against a level: the review's word, why it is poor or has no score."""
     words = [level.review.words] if level.review is not None and level.review.words else []
     if level.quality is not None and level.quality.verdict == "poor":
         first, *others = level.quality.reasons or ("reason not stated",)
         words.append(f"{first} (and {len(others)} more, below)" if others else first)
+    elif level.score is not None and level.score.value is None:
+        words += [true_minus(reason) for reason in level.score.reasons[:1]]
     return words
 
 

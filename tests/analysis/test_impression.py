@@ -277,6 +277,26 @@ def test_findings_stand_where_they_matter():
     assert expected in impression(levels, COMPLETE)
 
 
-def test_the_path_of_a_failed_file_is_not_repeated():
-    text = impression([failed("L5-S1", "L5-S1/metabolite.nii.gz: all samples are zero")], COMPLETE)
-    assert "L5-S1 not measured (all samples are zero)" in text
+@pytest.mark.parametrize(
+    "file", ["{}/metabolite.nii.gz", "sub-01_voi-{}_svs.nii.gz", "my scan {}.SDAT", "a b/{} series"]
+)
+def test_the_name_of_a_failed_file_is_not_repeated(file):
+    """Else levels that failed alike would each have a clause of their own."""
+    levels = [
+        failed(name, f"{file.format(name)}: all samples are zero: there is no signal in it")
+        for name in ("L4-L5", "L5-S1")
+    ]
+    expected = "L4-L5 and L5-S1 not measured (all samples are zero: there is no signal in it)"
+    assert expected in impression(levels, COMPLETE)
+
+
+def test_what_is_no_file_name_stays():
+    text = impression([failed("L5-S1", "no echo time, 0.03 s say: give one")], COMPLETE)
+    assert "L5-S1 not measured (no echo time, 0.03 s say: give one)" in text
+
+
+def test_without_any_label_nothing_is_said_to_be_without_suspicion():
+    """'No level stands out' would read as a finding where nothing could be judged."""
+    text = impression([failed("L5-S1"), disc("L4-L5", "indeterminate", 0.4)], COMPLETE)
+    assert "Without a label, no level can be proposed for provocation testing" in text
+    assert "stands out" not in text

@@ -80,6 +80,17 @@ def test_page_one_is_enough_on_its_own(folder):
         assert word in text
 
 
+def test_the_table_says_why_there_is_no_score(build, tmp_path):
+    """A dash under "good" would be a riddle."""
+    level = build.level("L4-L5", build.painful, label="indeterminate", value=None)
+    reason = "structure not measurable: 2.9 sd, 3 are needed"
+    level = replace(level, score=replace(level.score, reasons=(reason, "another")))
+    write_report(build.report([level]), tmp_path, formats=("html",))
+    table = (tmp_path / "report.html").read_text(encoding="utf-8").partition("</table>")[0]
+    assert reason in table
+    assert "another" not in table
+
+
 def test_the_word_of_agreement_leads_and_says_with_what(build, tmp_path):
     words = "Pfirrmann IV, Modic 1: concordant; provocation positive: discordant"
     level = replace(build.level("L4-L5", build.painful), concordance=words)
