@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from mrs_disc.data import Morphology, Provocation, Study, parse_level
+from mrs_disc.data import Morphology, Provocation, Study, parse_level, spans
 from mrs_disc.errors import InputError
 from mrs_disc.io.acquire import Given
 from mrs_disc.io.disc_files import DiscFiles
@@ -140,10 +140,11 @@ def _elsewhere(content: StudyFile) -> tuple[str, ...]:
     if content.region is None:
         return ()
     vertebra = {"cervical": "C", "thoracic": "T", "lumbar": "L"}[content.region]
-    levels = [d.level for d in content.disc if vertebra not in d.level]
+    levels = {d.level for d in content.disc if vertebra not in d.level}
     if not levels:
         return ()
-    return (f'region = "{content.region}", where {", ".join(levels)} does not lie',)
+    verb = "does" if len(levels) == 1 else "do"
+    return (f'region = "{content.region}", where {spans(levels)} {verb} not lie',)
 
 
 def discs(path: Path) -> list[DiscFiles]:

@@ -169,12 +169,20 @@ def simulate_study(
         study_id=study_id or f"sub-{subject:02d}",
         session_id=None if session is None else f"ses-{session:02d}",
         discs=entries,
-        region=region_of(wanted[-1]),
+        region=_region(wanted),
         load_anatomy=load_anatomy if anatomy else None,
         notes=("simulated",),
     )
     truth = {_name(m): _truth(m, scan, provocation) for m in measured}
     return study, truth
+
+
+def _region(levels: Sequence[str]) -> str | None:
+    """Return the region that all levels lie in, or `None`; C7-T1 and T12-L1 lie in two."""
+    regions = {"C": "cervical", "T": "thoracic", "L": "lumbar"}
+    shared = [r for letter, r in regions.items() if all(letter in level for level in levels)]
+    own = region_of(levels[-1])
+    return own if own in shared else next(iter(shared), None)
 
 
 def plan_study(

@@ -87,6 +87,17 @@ def test_info_of_a_study_names_a_missing_anatomy_image_and_levels_elsewhere(
     assert "the anatomy image could not be used: gone.nii.gz: there is no such image" in problems
 
 
+def test_many_levels_elsewhere_take_few_words(tmp_path, build, spectrum, protocol):
+    build("siemens-rda")(tmp_path, spectrum(1), protocol)
+    levels = ("T9-T10", "T10-T11", "T11-T12", "L4-L5")
+    discs = (f'[[disc]]\nlevel = "{level}"\nmetabolite = "built.rda"\n' for level in levels)
+    (tmp_path / "study.toml").write_text(
+        'schema_version = 1\nstudy_id = "s-1"\nregion = "lumbar"\n' + "".join(discs)
+    )
+    problems = json.loads(run(info_module.command, tmp_path, "--json").output)["problems"]
+    assert 'region = "lumbar", where T9-T10 to T11-T12 do not lie' in problems
+
+
 def test_info_of_a_dataset_and_of_a_loose_folder(tmp_path, build, spectrum, protocol):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

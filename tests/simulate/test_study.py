@@ -148,6 +148,22 @@ def test_mistakes_are_one_line(arguments, words):
         simulate_study(1, **arguments)
 
 
+@pytest.mark.parametrize(
+    ("levels", "region"),
+    [
+        (("L4-L5", "L5-S1"), "lumbar"),
+        (("C6-C7", "C7-T1"), "cervical"),
+        (("C7-T1", "T1-T2"), "thoracic"),
+        (("C7-T1",), "cervical"),
+        (("T12-L1", "L1-L2"), "lumbar"),
+        (("C6-C7", "L4-L5"), None),
+    ],
+)
+def test_the_region_holds_every_level(levels, region):
+    """Else the study would be told that its own discs do not lie there."""
+    assert simulate_study(1, levels=levels)[0].region == region
+
+
 def test_anatomy_shows_bright_healthy_and_dark_degenerated_discs():
     kinds = {"L1-L2": "H", "L2-L3": "H", "L3-L4": "H", "L4-L5": "P", "L5-S1": "P"}
     study, _ = simulate_study(5, scan=SMALL, kinds=kinds)
