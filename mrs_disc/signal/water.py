@@ -7,11 +7,12 @@ signal has their number as rank, and its column space, shifted by one row, gives
 Only the water band is modelled. The Hankel matrix is multiplied by the waves of the band, which is
 a running Fourier transform, ``y[i, p] = sum(x[i + j] * exp(-2j*pi*p*j/L), j < L)``. A damped
 sinusoid stays what it is along i, whatever it is along p; one outside of the band is weak, and one
-in the band has most of its energy here. A 1,536 x 512 matrix becomes 1,536 x 53, and its column
-space is that of a 53 x 53 product. Amplitudes are fitted to the spectrum of the band, together with
-the few slopes that lines from outside can bring in. The poles inside the limits are written out at
-full length and subtracted; what else lies in the band (sugars, the wing of lactate's CH) is
-modelled so that it does not disturb, and stays.
+in the band has most of its energy here. A 1,548 x 500 matrix becomes 1,548 x 73, and its column
+space is that of a 73 x 73 product, which follows from correlations of the signal with itself: the
+matrix is never written out. Amplitudes are fitted to the spectrum of the band, together with the
+few slopes that lines from outside can bring in. The poles inside the limits are written out at full
+length and subtracted; what else lies in the band (sugars, the wing of lactate's CH) is modelled so
+that it does not disturb, and stays.
 
 Decision: not the Hankel matrix of the whole band, which spends its rank on metabolites and takes
 far longer; not a filtered and thinned FID, whose first milliseconds are a mean over the filter and
@@ -27,7 +28,7 @@ band as basis).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
@@ -52,6 +53,9 @@ WAVE_S = 0.2
 
 STEADY = 1 - 1e-7
 """Largest magnitude of a pole: a line of 0.1 mHz."""
+
+SMALLEST = 1e-6
+"""Smallest size of a component / largest: what rounding leaves of the squares."""
 
 SLOPES = (1.3, 2.2, 4.0)
 """Where lines outside the band are put to account for their tails, in half widths of it."""
@@ -149,59 +153,91 @@ def _poles(signal: ComplexArray, dwell_time_s: float, reach_hz: float, sd: float
     n_points = len(signal)
     length = max(min(int(WAVE_S / dwell_time_s), n_points // 2), 8)
     n_waves = min(int(np.ceil(reach_hz * length * dwell_time_s)), (length - 1) // 2)
-    running = _running_transform(signal, length, n_waves)
-    n_rows, n_bins = running.shape
-    most = min(MAX_COMPONENTS, n_bins - 1)
-    values, vectors = scipy.linalg.eigh(
-        running.conj().T @ running,
-        subset_by_index=(n_bins - most, n_bins - 1),
-        check_finite=False,
-    )
+    running = running_transform(signal, length, n_waves)
+    n_bins = len(running.gram)
+    values, vectors = np.linalg.eigh(running.gram)
     size = np.sqrt(np.maximum(values, 0))
-    edge = np.sqrt(2) * sd * (np.sqrt(n_rows) + np.sqrt(n_bins))
-    keep = size > max(edge, 1e-7 * float(size[-1]))
-    if not keep.any():
+    edge = np.sqrt(2) * sd * (np.sqrt(n_points - length) + np.sqrt(n_bins))
+    keep = np.flatnonzero(size > max(edge, SMALLEST * float(size[-1])))
+    keep = keep[-min(MAX_COMPONENTS, n_bins - 1) :]
+    if not keep.size:
         return np.zeros(0, dtype=np.complex128)
-    space = running @ (vectors[:, keep] / size[keep])
-    first, next_one = space[:-1], space[1:]
-    shift = scipy.linalg.lstsq(
-        first.conj().T @ first, first.conj().T @ next_one, check_finite=False
-    )[0]
-    poles = np.linalg.eigvals(shift)
+    # the columns of y @ space are orthonormal: their products without the last row, and shifted
+    space = vectors[:, keep] / size[keep]
+    turned = running.turn[:, None] * space
+    last = (running.last @ space).conj()
+    alike = np.eye(keep.size) - last[:, None] * last.conj()
+    shifted = size[keep, None] ** 2 * (space.conj().T @ turned)
+    shifted -= last[:, None] * (running.last @ turned)
+    shifted += (running.entering @ space).conj()[:, None] * turned.sum(axis=0)
+    poles = np.linalg.eigvals(scipy.linalg.lstsq(alike, shifted, check_finite=False)[0])
     poles = poles[np.abs(poles) > 1e-3]
     # none may grow, nor stand still: at a bin, its line would be 0 / 0
     return np.asarray(poles / np.maximum(np.abs(poles) / STEADY, 1.0))
 
 
-def _running_transform(signal: ComplexArray, length: int, n_waves: int) -> ComplexArray:
-    """Return the unitary transform of every window of a length, at some waves, (window, wave).
+class RunningTransform(NamedTuple):
+    """What the poles need of the running transform y.
 
-    Waves -n_waves to n_waves. What leaves and what enters a window is summed up, all conjugated to
-    save a pass.
+    Attributes
+    ----------
+    gram : complex128 array, shape (wave, wave)
+        ``y^H y``.
+    last : complex128 array, shape (wave,)
+        The last row.
+    entering : complex128 array, shape (wave,)
+        Sum over the rows but the last of ``conj(d[i]) * y[i]``.
+    turn : complex128 array, shape (wave,)
+        ``y[i + 1] = turn * (y[i] + d[i])``, d being what enters a window minus what leaves.
+    """
+
+    gram: ComplexArray
+    last: ComplexArray
+    entering: ComplexArray
+    turn: ComplexArray
+
+
+def running_transform(signal: ComplexArray, length: int, n_waves: int) -> RunningTransform:
+    """Return products of the unitary transforms of all windows of a signal but the last.
+
+    Parameters
+    ----------
+    signal : complex128 array, shape (point,)
+        The signal.
+    length : int
+        Points of a window.
+    n_waves : int
+        Waves of -n_waves to n_waves periods in a window are looked at.
+
+    Returns
+    -------
+    RunningTransform
+
+    Notes
+    -----
+    The transforms are not written out. ``y^H y`` without the first row is that without the last
+    row, turned, and sums of d with y, which are correlations of d with the signal. Off the
+    diagonal it follows by a division; on it by going back from the last row, where little is left.
     """
     n_rows = len(signal) - length
-    turn = _turns(n_rows, length, n_waves)
-    scaled = signal.conj() / np.sqrt(length)
-    running = np.empty_like(turn)
-    first = scipy.fft.fft(scaled[:length].conj())
-    running[0] = first[np.arange(-n_waves, n_waves + 1)].conj()
-    np.multiply((scaled[length:-1] - scaled[: n_rows - 1])[:, None], turn[:-1], out=running[1:])
-    np.cumsum(running, axis=0, out=running)
-    np.conj(running, out=running)
-    running *= turn
-    return running
-
-
-@lru_cache(maxsize=1)
-def _turns(n_rows: int, length: int, n_waves: int) -> ComplexArray:
-    """Return the phase of each wave at the start of each window: the same for all of a protocol."""
-    block = int(np.sqrt(n_rows)) + 1
-    step = 2j * np.pi * np.arange(-n_waves, n_waves + 1) / length
-    coarse = np.exp(np.arange(0, n_rows, block)[:, None] * step)
-    fine = np.exp(np.arange(block)[:, None] * step)
-    turn: ComplexArray = (coarse[:, None, :] * fine).reshape(-1, len(step))[:n_rows]
-    turn.flags.writeable = False
-    return turn
+    scaled = signal / np.sqrt(length)
+    change = np.zeros((2, len(signal)), dtype=np.complex128)
+    change[0, : n_rows - 1] = scaled[length:-1] - scaled[: n_rows - 1]
+    change[1] = change[0] * np.arange(1, len(signal) + 1)
+    energy, weighted_energy = (change.conj() @ change[0]).real
+    correlated = scipy.fft.ifft(scipy.fft.fft(scaled) * scipy.fft.fft(change).conj())
+    windows = np.stack([scaled[:length], scaled[n_rows - 1 : -1], *correlated[:, :length]])
+    waves = np.arange(-n_waves, n_waves + 1)
+    first, last, entering, weighted = scipy.fft.fft(windows)[:, waves]
+    turn = np.exp(2j * np.pi * waves / length)
+    turns = turn.conj()[:, None] * turn
+    np.fill_diagonal(turns, 0.0)
+    gram = first.conj()[:, None] * first
+    gram += turns * (entering.conj()[:, None] + entering + energy - last.conj()[:, None] * last)
+    gram /= 1.0 - turns
+    diagonal = n_rows * np.abs(last) ** 2 - 2 * weighted.real - weighted_energy
+    np.fill_diagonal(gram, diagonal)
+    return RunningTransform(gram=gram, last=last, entering=entering, turn=turn)
 
 
 def _amplitudes(

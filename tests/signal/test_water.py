@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrs_disc.errors import InputError
-from mrs_disc.signal.water import remove_water
+from mrs_disc.signal.water import remove_water, running_transform
 
 MHZ, REFERENCE, DWELL_S, N_POINTS = 127.7, 4.65, 1 / 2500, 2048
 TIME = np.arange(N_POINTS) * DWELL_S
@@ -159,6 +159,33 @@ def test_an_exact_exponential_is_removed_exactly():
     water = 100 * np.exp(0.7j + (2j * np.pi * 5 - 40) * TIME)
     result = remove_water(water, DWELL_S, limits_hz=LIMITS)
     assert np.abs(result.signal).max() < 1e-4
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n_points=st.integers(64, 300),
+    length=st.integers(8, 32),
+    decay=st.floats(0.0, 0.1),
+)
+def test_products_are_those_of_the_transforms_written_out(seed, n_points, length, decay):
+    rng = np.random.default_rng(seed)
+    signal = rng.standard_normal(n_points) + 1j * rng.standard_normal(n_points)
+    signal *= np.exp(-decay * np.arange(n_points))
+    waves = np.arange(-3, 4)
+    windows = np.lib.stride_tricks.sliding_window_view(signal, length)[:-1]
+    rows = windows @ np.exp(-2j * np.pi * np.outer(np.arange(length), waves) / length)
+    rows /= np.sqrt(length)
+
+    found = running_transform(signal, length, 3)
+
+    change = rows[1:] / found.turn - rows[:-1]
+    atol = 1e-12 * np.linalg.norm(rows) ** 2
+    np.testing.assert_allclose(change, np.broadcast_to(change[:, :1], change.shape), atol=atol)
+    np.testing.assert_allclose(found.gram, rows.conj().T @ rows, atol=atol)
+    np.testing.assert_allclose(found.last, rows[-1], atol=atol)
+    entering = (change.conj() * rows[:-1]).sum(axis=0)
+    np.testing.assert_allclose(found.entering, entering, atol=atol)
 
 
 @pytest.mark.parametrize(
