@@ -58,15 +58,15 @@ def noise_sd(signal: ComplexArray) -> float:
     n_used = _n_filled(fids)
     tail = _tail(fids[:, n_used // 4 : n_used], many=len(fids) >= FEW)
     power = tail.real.astype(float) ** 2 + tail.imag.astype(float) ** 2
-    level = np.median(power, axis=1)
+    level = median(power)
     heard = level[level > 0]
     if len(heard):
-        power = power[(level > 0) & (level <= 4 * np.median(heard))]
+        power = power[(level > 0) & (level <= 4 * median(heard))]
     rounding = float(np.finfo(fids.dtype).eps * np.abs(fids).max())
     if not len(heard):
         return rounding
     quiet = quiet_bins(power.mean(axis=0), len(power))
-    variance = float(np.median(power[:, quiet].mean(axis=1)))
+    variance = float(median(power @ quiet)) / np.count_nonzero(quiet)
     return max(float(np.sqrt(variance / 2)), rounding)
 
 
@@ -157,8 +157,9 @@ def quiet_bins(power: FloatArray, n_averaged: int) -> BoolArray:
     quiet = np.ones(n_bins, dtype=bool)
     # The lowest quarter of the smoothed bins sets the level: signal may fill most of the band.
     # Emptied band edges would set it too low, so bins far below the median do not count.
-    passband = smooth > 0.1 * np.median(smooth)
-    level = float(np.quantile(smooth[passband], 0.25)) if passband.any() else 0.0
+    ordered = np.sort(smooth)
+    passband = ordered[ordered > 0.1 * median(smooth)]
+    level = float(passband[passband.size // 4]) if passband.size else 0.0
     level /= _gamma_quantile(smooth_shape, -0.674)
     single = _gamma_quantile(n_averaged, float(ndtri(1 - 0.1 / n_bins)))
     broad = _gamma_quantile(smooth_shape, float(ndtri(1 - 0.1 / n_bins)))
@@ -175,6 +176,18 @@ def quiet_bins(power: FloatArray, n_averaged: int) -> BoolArray:
         quiet = now
         level = float(power[quiet].mean())
     return quiet
+
+
+def median(values: FloatArray) -> FloatArray:
+    """Return the median over the last axis; of so few values NumPy's own takes three times as long.
+
+    >>> float(median(np.array([4.0, 1.0, 3.0, 2.0])))
+    2.5
+    """
+    ordered = np.sort(values, axis=-1)
+    n_values = ordered.shape[-1]
+    middle: FloatArray = 0.5 * (ordered[..., (n_values - 1) // 2] + ordered[..., n_values // 2])
+    return middle
 
 
 def _n_filled(signal: ComplexArray) -> int:
