@@ -59,7 +59,7 @@ def command(results: tuple[Path, ...], output: Path, overwrite: bool) -> None:
         chart=chart,
         quantity=CHARTED,
     )
-    table = course_csv([_cells(c, names) for c in found.changes])
+    table = course_csv([_cells(c) for c in found.changes])
     files = {"course.html": page, "course.csv": table}
     for path in write_files(output, files, overwrite=overwrite):
         click.echo(path)
@@ -159,7 +159,7 @@ def _row(change: Change) -> dict[str, Any]:
     }
 
 
-def _cells(change: Change, names: list[str]) -> dict[str, Any]:
+def _cells(change: Change) -> dict[str, Any]:
     row: dict[str, Any] = {"level": change.level, "quantity": change.quantity}
     for index, value in enumerate(change.values, start=1):
         row[f"value_{index}"] = None if value is None else value.value

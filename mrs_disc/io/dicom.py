@@ -16,7 +16,7 @@ import re
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -252,12 +252,9 @@ def _affine(dataset: Any) -> FloatArray | None:
 
 
 def _csa(path: Path, dataset: Any) -> Scan:
-    from nibabel.nicom import csareader
-
-    header = csareader.get_csa_header(dataset, "image")
-    if not header:
+    tags = _csa_tags(dataset, "image")
+    if not tags:
         raise ReadError(path, "holds no CSA header, which Siemens spectroscopy needs")
-    tags = {k: v["items"] for k, v in header["tags"].items() if v["n_items"] and v["items"]}
     element = dataset.get((0x7FE1, 0x1010))
     if element is None:
         raise ReadError(path, "holds no spectroscopy data (7FE1,1010): cut off?")
@@ -278,15 +275,7 @@ def _csa(path: Path, dataset: Any) -> Scan:
         raise ReadError(
             path, f"has {samples.size} samples, {points} x {voxels} are needed: cut off"
         )
-    position = tags.get("VoiPosition") or tags.get("ImagePositionPatient")
-    directions = np.array(tags.get("ImageOrientationPatient", [0] * 6), dtype=float).reshape(2, 3)
-    size = [positive(_item(tags, k)) for k in ("VoiReadoutFoV", "VoiPhaseFoV", "VoiThickness")]
-    affine = None
-    if None not in size and position:
-        a, b, c = (float(v or 0) for v in size)
-        affine = lps_affine(directions[0], directions[1], position, (a, b, c))
-    series = csareader.get_csa_header(dataset, "series") or {"tags": {}}
-    protocol = str((series["tags"].get("MrPhoenixProtocol", {}).get("items") or [""])[0])
+    protocol = str(_item(_csa_tags(dataset, "series"), "MrPhoenixProtocol") or "")
     program = re.search(r'tSequenceFileName\s*=\s*"*([^"\n]*)', protocol)
     name = (program.group(1) if program else "").lower()
     return Scan(
@@ -304,11 +293,28 @@ def _csa(path: Path, dataset: Any) -> Scan:
         ),
         manufacturer="Siemens",
         n_averages=int(positive(_item(tags, "NumberOfAverages")) or 0) or None,
-        voxel_affine=affine,
+        voxel_affine=_csa_affine(tags),
         n_voxels=voxels,
         notes=notes,
         **_common(dataset),
     )
+
+
+def _csa_tags(dataset: Any, kind: Literal["image", "series"]) -> dict[str, Any]:
+    """Return the tags of a CSA header that hold something; none where it is absent."""
+    from nibabel.nicom import csareader
+
+    header = csareader.get_csa_header(dataset, kind) or {"tags": {}}
+    return {k: v["items"] for k, v in header["tags"].items() if v["n_items"] and v["items"]}
+
+
+def _csa_affine(tags: dict[str, Any]) -> FloatArray | None:
+    position = tags.get("VoiPosition") or tags.get("ImagePositionPatient")
+    row, column = np.reshape(np.array(tags.get("ImageOrientationPatient", [0] * 6), float), (2, 3))
+    a, b, c = (positive(_item(tags, k)) for k in ("VoiReadoutFoV", "VoiPhaseFoV", "VoiThickness"))
+    if not (a and b and c and position):
+        return None
+    return lps_affine(row, column, position, (a, b, c))
 
 
 def _csa_echo_time(tags: dict[str, Any], protocol: str, program: str) -> float | None:

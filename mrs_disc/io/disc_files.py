@@ -58,13 +58,17 @@ class DiscFiles:
             provocation=self.provocation,
         )
 
+    def named(self, role: Role) -> tuple[str, ...]:
+        """Return how the study names the files of a role; nothing where it has none."""
+        return self.metabolite if role == "metabolite" else self.water
+
     def files(self, role: Role) -> list[Path]:
         """Return the files of a role; patterns and folders are resolved now."""
-        return resolve(self.folder, self.metabolite if role == "metabolite" else self.water)
+        return resolve(self.folder, self.named(role))
 
     def scan(self, role: Role) -> Scan | None:
         """Read the files of a role; `None` where the study names none."""
-        if not (self.metabolite if role == "metabolite" else self.water):
+        if not self.named(role):
             return None
         files = self.files(role)
         facts = self._facts(role, files)
@@ -97,19 +101,17 @@ class DiscFiles:
 
     def _label_of(self, role: Role) -> str:
         """Return how a report names a role's files."""
-        named = self.metabolite if role == "metabolite" else self.water
-        if not named:
-            return role
-        return self._label(self.folder / named[0], role, "")
+        named = self.named(role)
+        return self._label(self.folder / named[0], role, "") if named else role
 
     def _without_names(self, message: str) -> str:
         """Return a message with the names of scanner files replaced by their labels."""
         if self.labels_from is not None:
             return message
         for role in ("metabolite", "water"):
-            named = self.metabolite if role == "metabolite" else self.water
+            named = self.named(role)
             try:
-                paths = self.files(role) if named else []
+                paths = self.files(role)
             except InputError:
                 paths = []
             known = [*paths, *(p for f in paths if (p := _partner(f)) is not None)]
@@ -122,7 +124,7 @@ class DiscFiles:
 
     def name(self, role: Role) -> str:
         """Return how messages name a role's files."""
-        named = self.metabolite if role == "metabolite" else self.water
+        named = self.named(role)
         if not named:
             return role
         return Path(named[0]).name if len(named) == 1 else f"{Path(named[0]).name} and others"
@@ -131,8 +133,6 @@ class DiscFiles:
         """Name and hash every file that the level is read from, its parameter files included."""
         found: list[InputFile] = []
         for role in ("metabolite", "water"):
-            if not (self.metabolite if role == "metabolite" else self.water):
-                continue
             try:
                 files = self.files(role)
             except InputError:

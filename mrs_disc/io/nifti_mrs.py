@@ -16,7 +16,8 @@ import io
 import json
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -51,12 +52,13 @@ MRS_EXTENSION = 44
 _LONGEST_S = {"EchoTime": 1.0, "RepetitionTime": 60.0}
 _MAX_HEADER_BYTES = 8_000_000
 _TRANSIENT_TAGS = ("DIM_DYN", "DIM_MEAS")
+_GZIP = b"\x1f\x8b"
 
 
 def sniff(path: Path) -> bool:
     """Say whether the content is NIfTI, plain or in a gzip stream."""
     start = head(path, 512)
-    if start[:2] == b"\x1f\x8b":
+    if start[:2] == _GZIP:
         try:
             start = zlib.decompressobj(31).decompress(start, 352)
         except zlib.error:
@@ -84,7 +86,7 @@ def read_with_sidecar(path: Path, sidecar: Mapping[str, Any] | None) -> Scan:
     Without an extension (early drafts; what dcm2niix writes) the sidecar has to speak for it, by
     default the JSON file of the same name, which is trusted with one FID: its name is no proof.
     """
-    with _open(path) as stream:
+    with _opened(path) as stream:
         header, extension = _header(path, stream)
         if header.dtype.kind != "c":
             raise ReadError(path, "is an image, not spectroscopy (its samples are not complex)")
@@ -123,27 +125,16 @@ def _contradictions(extension: Mapping[str, Any], sidecar: Mapping[str, Any]) ->
     return notes
 
 
-class _open:  # noqa: N801 - used as a context manager function
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
     """Open plain or gzip content by its first bytes; errors of the stream name the file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        if path.name.lower().endswith(".gz") and head(path, 2) != b"\x1f\x8b":
-            self.plain = True
-        else:
-            self.plain = head(path, 2) != b"\x1f\x8b"
-
-    def __enter__(self) -> BinaryIO:
-        raw = self.path.open("rb")
-        self.stream: BinaryIO = raw if self.plain else gzip.GzipFile(fileobj=raw)  # type: ignore[assignment]
-        self.raw = raw
-        return self.stream
-
-    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
-        self.raw.close()
-        if isinstance(error, (EOFError, zlib.error, gzip.BadGzipFile)):
+    with path.open("rb") as raw:
+        packed = raw.peek(2)[:2] == _GZIP
+        try:
+            yield gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[misc]
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise ReadError(
-                self.path, "the gzip stream is cut or broken; copy the file again"
+                path, "the gzip stream is cut or broken; copy the file again"
             ) from error
 
 
@@ -295,10 +286,6 @@ def _extension(path: Path, block: bytes, order: str) -> dict[str, Any] | None:
 def _samples(path: Path, stream: BinaryIO, header: Header) -> ComplexArray:
     """Return the samples as complex64, Fortran order as stored; sizes are checked first."""
     dtype, shape = header.dtype, header.shape
-    if dtype.kind != "c":
-        raise ReadError(
-            path, f"holds {dtype.name} values, an image; spectroscopy has complex samples"
-        )
     if len(shape) < 4 or min(shape) < 1:
         raise ReadError(path, f"has the shape {shape}; spectroscopy has (x, y, z, time, …)")
     wanted = int(np.prod([float(n) for n in shape])) * dtype.itemsize
@@ -378,7 +365,7 @@ def scan_from_parts(
         _first(facts.get("SpectrometerFrequency", facts.get("ImagingFrequency")))
     )
     nucleus = _first(facts.get("ResonantNucleus"))
-    signal, coil_axis, transient_axis, extra, more = _axes(path, samples, facts)
+    signal, coil_axis, transient_axis, extra, more = _axes(samples, facts)
     return Scan(
         format=form,
         reader=reader,
@@ -427,7 +414,7 @@ def _no_times(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _axes(
-    path: Path, samples: ComplexArray, facts: Mapping[str, Any]
+    samples: ComplexArray, facts: Mapping[str, Any]
 ) -> tuple[ComplexArray, bool, bool, dict[str, int], tuple[str, ...]]:
     """Return (coil, transient, point) of the first voxel, and what the other axes are."""
     tags = {n: facts[f"dim_{n}"] for n in (5, 6, 7) if isinstance(facts.get(f"dim_{n}"), str)}

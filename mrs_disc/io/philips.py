@@ -66,8 +66,6 @@ def read(path: Path) -> Scan:
     if width is None or mhz is None:
         lacks = "sample_frequency" if width is None else "synthesizer_frequency"
         raise ReadError(path, f"{spar.name} has no valid {lacks} (Hz), which is required")
-    if mhz < 1 and (hertz := number(values.get("synthesizer_frequency"))):
-        mhz = hertz  # written in MHz
     dates = re.match(r"\d{4}\.\d{2}\.\d{2}", values.get("scan_date", ""))
     profiles = positive(values.get("nr_phase_encoding_profiles")) or 1
     profiles *= positive(values.get("nr_of_phase_encoding_profiles_ky")) or 1
@@ -75,7 +73,7 @@ def read(path: Path) -> Scan:
     return Scan(
         format=FORMAT,
         reader="philips",
-        signal=_samples(path, sdat, rows, samples),
+        signal=_samples(sdat, rows, samples),
         transient_axis=rows > 1,
         nucleus=values.get("nucleus"),
         spectrometer_mhz=mhz,
@@ -115,7 +113,7 @@ def _count(path: Path, values: dict[str, str], name: str) -> int:
     return int(found)
 
 
-def _samples(path: Path, sdat: Path, rows: int, samples: int) -> ComplexArray:
+def _samples(sdat: Path, rows: int, samples: int) -> ComplexArray:
     """Return the samples, shape (1, row, sample)."""
     raw = whole(sdat, _MAX_BYTES)
     if len(raw) != rows * samples * 8:

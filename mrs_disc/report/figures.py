@@ -232,7 +232,7 @@ def spectrum_figure(
         small = _residual_scale(curves, unit)
         zero, share = _components_place(curves, unit)
         _draw_bands(axes, curves, unit * small, zero)
-        _draw_curves(axes, curves, unit, small, names)
+        _draw_curves(axes, curves, unit, small)
         _draw_components(axes, curves, unit * share, zero, names)
         axes.set_xlim(PPM_RANGE[1], PPM_RANGE[0])
         axes.set_ylim(_BOTTOM, _TOP)
@@ -320,9 +320,7 @@ def _residual_scale(curves: Spectra, unit: float) -> float:
     return next((s for s in (1.0, 0.5, 0.2, 0.1, 0.05, 0.02) if extent * s <= 18), 0.01)
 
 
-def _draw_curves(
-    axes: Axes, curves: Spectra, unit: float, small: float, names: Sequence[str]
-) -> None:
+def _draw_curves(axes: Axes, curves: Spectra, unit: float, small: float) -> None:
     inside = curves.inside
     ppm = curves.ppm[inside]
     # Water and noise beyond their own room run out of it, not into other curves.

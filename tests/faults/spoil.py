@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 EXTENSION_AT = 352
-LEVEL, OTHER = "L4-L5", "L5-S1"
+LEVEL = "L4-L5"
 PRESS, WATER = "L4-L5_press.nii", "L4-L5_water.nii"
 
 

@@ -12,8 +12,6 @@ import pytest
 from mrs_disc.report import render_results, write_report
 from mrs_disc.report.review_log import START, line_digest, log_line
 
-SIGNED = "reviewed by Dr. A. <Reader> on 2026-01-02"
-
 
 def write_log(folder, *acts):
     digest = hashlib.sha256((folder / "results.json").read_bytes()).hexdigest()
