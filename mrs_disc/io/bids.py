@@ -18,7 +18,7 @@ from typing import Any
 
 from mrs_disc.data import Anatomy, Morphology, Provocation, Study, parse_level
 from mrs_disc.errors import InputError, ReadError
-from mrs_disc.io.disc_files import DiscFiles, Role
+from mrs_disc.io.disc_files import DiscFiles
 from mrs_disc.io.images import load_image
 from mrs_disc.io.sidecar import read_sidecar
 from mrs_disc.io.study_toml import MorphologyValues, ProvocationValues
@@ -157,7 +157,7 @@ def _discs(
                 morphology=morphology,
                 provocation=provocation,
                 labels_from=dataset,
-                sidecars=_by_role(chain, water_chain),
+                sidecars={"metabolite": chain, "water": water_chain},
                 notes=said,
             )
         )
@@ -171,12 +171,6 @@ def _told(path: Path) -> dict[str, Any]:
         return read_sidecar(path)
     except ReadError:
         return {}
-
-
-def _by_role(
-    metabolite: tuple[Path, ...], water: tuple[Path, ...]
-) -> Mapping[Role, tuple[Path, ...]]:
-    return {"metabolite": metabolite, "water": water}
 
 
 def _sidecars(name: Name, dataset: Path, folder: Path) -> tuple[Path, ...]:

@@ -207,7 +207,7 @@ def _describe(
         refused=findings.first,
         missing=gate.missing(scan),
     )
-    stems = [p.stem for p in files[:1]] + [p.name for p in files[0].relative_to(folder).parents]
+    stems = [files[0].stem] + [p.name for p in files[0].relative_to(folder).parents]
     for text in stems:
         if (level := level_in(text)) is not None:
             found.level, found.level_from = level, "level from the file's name"
@@ -226,7 +226,7 @@ def _name_levels(found: list[Found]) -> str | None:
     """Give each disc without a name a level by its place; return the region that was guessed."""
     for other in found:
         if other.level is None:
-            near = [f for f in found if f.level and f.level_from != "" and _near(f, other)]
+            near = [f for f in found if f.level and _near(f, other)]
             if near:
                 other.level, other.level_from = near[0].level, "level from the voxel's place"
     unnamed = [f for f in found if f.level is None]
@@ -350,10 +350,8 @@ def _toml(
 
 
 def _disc_lines(disc: Found) -> list[str]:
-    many = disc.run > 1
-    guess = f"   # {disc.level_from}"
-    lines = ["", "[[disc]]", f"level = {_text(disc.level or '')}{guess}"]
-    if many:
+    lines = ["", "[[disc]]", f"level = {_text(disc.level or '')}   # {disc.level_from}"]
+    if disc.run > 1:
         lines.append(f"run = {disc.run}   # GUESS: measured again")
     unclear = disc.unsure and disc.water is None
     unsure = "   # GUESS: metabolites or water is not clear" if unclear else ""

@@ -113,19 +113,12 @@ def read(path: Path) -> Study:
     InputError
         If the file is wrong; the message names the place and what is allowed.
     """
-    return build(load_toml(path, StudyFile), path)
-
-
-def build(content: StudyFile, path: Path) -> Study:
-    """Return the study of a checked study file that lies at `path`."""
+    content = load_toml(path, StudyFile)
     folder, anatomy = path.parent, content.anatomy
-    runs = Counter(d.level for d in content.disc)
     try:
         return Study(
             study_id=content.study_id,
-            discs=tuple(
-                disc_files(d, folder, many_runs=runs[d.level] > 1).entry() for d in content.disc
-            ),
+            discs=tuple(disc.entry() for disc in _discs(content, folder)),
             region=content.region,
             clinical=content.clinical.model_dump(exclude_none=True) if content.clinical else {},
             load_anatomy=(lambda: load_image(folder / anatomy)) if anatomy else None,
@@ -149,24 +142,25 @@ def _elsewhere(content: StudyFile) -> tuple[str, ...]:
 
 def discs(path: Path) -> list[DiscFiles]:
     """Return the discs of a study file, for a description."""
-    content = load_toml(path, StudyFile)
+    return _discs(load_toml(path, StudyFile), path.parent)
+
+
+def _discs(content: StudyFile, folder: Path) -> list[DiscFiles]:
     runs = Counter(d.level for d in content.disc)
-    return [disc_files(d, path.parent, many_runs=runs[d.level] > 1) for d in content.disc]
-
-
-def disc_files(disc: DiscValues, folder: Path, *, many_runs: bool) -> DiscFiles:
-    """Return where the signals of one entry lie."""
-    return DiscFiles(
-        level=disc.level,
-        run=disc.run,
-        many_runs=many_runs,
-        folder=folder,
-        metabolite=_names(disc.metabolite),
-        water=_names(disc.water),
-        given=Given(**disc.acquisition.model_dump()),
-        morphology=disc.morphology.record() if disc.morphology else None,
-        provocation=Provocation(result=disc.provocation.result) if disc.provocation else None,
-    )
+    return [
+        DiscFiles(
+            level=disc.level,
+            run=disc.run,
+            many_runs=runs[disc.level] > 1,
+            folder=folder,
+            metabolite=_names(disc.metabolite),
+            water=_names(disc.water),
+            given=Given(**disc.acquisition.model_dump()),
+            morphology=disc.morphology.record() if disc.morphology else None,
+            provocation=Provocation(result=disc.provocation.result) if disc.provocation else None,
+        )
+        for disc in content.disc
+    ]
 
 
 def _names(value: str | tuple[str, ...] | None) -> tuple[str, ...]:

@@ -87,12 +87,7 @@ def nifti_mrs_bytes(
 
     samples = np.conj(signal.signal).astype(np.complex64, copy=False)
     affine = protocol.voxel_affine if protocol is not None else None
-    axes = _dimension_tags(signal)
-    array = samples.transpose(tuple(reversed(range(samples.ndim)))) if not axes else samples
-    if isinstance(signal, RawSignal):
-        array = samples.transpose(2, 0, 1)
-    elif isinstance(signal, Transients):
-        array = samples.T
+    array = samples.transpose(2, 0, 1) if isinstance(signal, RawSignal) else samples.T
     image = Nifti1Image(
         array[None, None, None], np.diag([1e4, 1e4, 1e4, 1.0]) if affine is None else affine
     )
