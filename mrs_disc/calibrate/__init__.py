@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mrs_disc import __version__
-from mrs_disc.calibrate.assess import Assessment, assess, auc_of, cross_validated
+from mrs_disc.calibrate.assess import Assessment, assess, cross_validated
 from mrs_disc.calibrate.logistic import (
     DEFAULT_QUANTITIES,
     LogisticFit,
@@ -29,6 +29,7 @@ from mrs_disc.calibrate.population import (
 )
 from mrs_disc.calibrate.table import Cohort, read_cohort
 from mrs_disc.models.scores import ScoreModel, load_score_model, score_model
+from mrs_disc.shares import area_under_curve
 from mrs_disc.typing import FloatArray
 
 __all__ = ["Calibration", "calibrate", "calibrate_cohort"]
@@ -139,7 +140,7 @@ def _logistic(quantities: Sequence[str]) -> Callable[[Cohort], Callable[[Cohort]
 def _warnings(own: FloatArray, cohort: Cohort, figures: Assessment) -> tuple[str, ...]:
     known = np.isfinite(own)
     found = []
-    if auc_of(own[known], cohort.painful[known]) > 1 - 1e-9:
+    if area_under_curve(own[known], cohort.painful[known]) > 1 - 1e-9:
         found.append(
             "the outcomes are completely separated: coefficients and spreads are not reliable"
         )

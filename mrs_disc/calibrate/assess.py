@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 
 from mrs_disc.calibrate.table import Cohort
-from mrs_disc.constants import Z95
+from mrs_disc.shares import area_under_curve, wilson_interval
 from mrs_disc.typing import BoolArray, FloatArray, IntArray
 
 Fit = Callable[[Cohort], Callable[[Cohort], FloatArray]]
@@ -51,26 +50,6 @@ class Assessment:
     curve: tuple[tuple[float, float], ...]
 
 
-def auc_of(score: FloatArray, positive: BoolArray) -> float:
-    """Return the area under the ROC curve: the chance that a positive scores above a negative.
-
-    Ties count half.
-
-    >>> auc_of(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
-    0.75
-    """
-    order = np.argsort(score, kind="stable")
-    ordered = score[order]
-    first = np.searchsorted(ordered, ordered, side="left")
-    last = np.searchsorted(ordered, ordered, side="right")
-    rank = np.empty(score.size)
-    rank[order] = (first + last + 1) / 2
-    n = int(positive.sum())
-    if n in (0, score.size):
-        return float("nan")
-    return float((rank[positive].sum() - n * (n + 1) / 2) / (n * (score.size - n)))
-
-
 def roc(score: FloatArray, positive: BoolArray) -> tuple[tuple[float, float], ...]:
     """Return points (1 - specificity, sensitivity) from (0, 0) to (1, 1)."""
     limits = np.unique(score)[::-1]
@@ -79,17 +58,6 @@ def roc(score: FloatArray, positive: BoolArray) -> tuple[tuple[float, float], ..
         called = score >= limit
         points.append((float(called[~positive].mean()), float(called[positive].mean())))
     return tuple(points)
-
-
-def wilson(successes: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share (Wilson, J Am Stat Assoc 1927;22:209)."""
-    if n == 0:
-        return 0.0, 1.0
-    z = Z95
-    share = successes / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 def rows_by_patient(patients: Sequence[str]) -> list[IntArray]:
@@ -150,7 +118,7 @@ def assess(
         n_discs=int(painful.size),
         n_patients=len(groups),
         n_painful=int(painful.sum()),
-        auc=auc_of(probability, painful),
+        auc=area_under_curve(probability, painful),
         auc_low=low,
         auc_high=high,
         brier=float(np.mean((probability - painful) ** 2)),
@@ -178,7 +146,7 @@ def _bootstrap(
         chosen = rng.integers(0, len(groups), len(groups))
         rows = np.concatenate([groups[i] for i in chosen])
         if 0 < painful[rows].sum() < rows.size:
-            values.append(auc_of(probability[rows], painful[rows]))
+            values.append(area_under_curve(probability[rows], painful[rows]))
     if not values:
         return 0.0, 1.0
     low, high = np.percentile(values, [2.5, 97.5])
@@ -193,7 +161,7 @@ def calibration_bins(
     bins = []
     for rows in np.array_split(order, min(count, max(order.size // 8, 1))):
         hits = int(painful[rows].sum())
-        low, high = wilson(hits, rows.size)
+        low, high = wilson_interval(hits / rows.size, rows.size)
         bins.append(
             Bin(
                 mean=float(probability[rows].mean()),

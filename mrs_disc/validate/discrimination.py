@@ -30,13 +30,13 @@ from mrs_disc.models import load_metabolite_model
 from mrs_disc.models.scores import load_score_model
 from mrs_disc.recipe import Recipe
 from mrs_disc.score import Disc, disc_of, score_discs
+from mrs_disc.shares import area_under_curve
 from mrs_disc.simulate import LUMBAR, Kind, Scan, simulate_study
 from mrs_disc.simulate.population import KINDS
 from mrs_disc.simulate.study import plan_study
 from mrs_disc.typing import BoolArray, FloatArray
 from mrs_disc.validate.regimes import acidity_bound
 from mrs_disc.validate.reliability import Bin, reliability_bins
-from mrs_disc.validate.shares import area_under_curve
 
 COHORTS: dict[str, str] = {
     "mixed": "five lumbar discs, kinds drawn disc by disc",

@@ -16,8 +16,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from mrs_disc.shares import design_effect, wilson_interval
 from mrs_disc.typing import BoolArray, FloatArray, IntArray
-from mrs_disc.validate.shares import design_effect, wilson_interval
 
 _EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _Z95_OF_FIVE = 2.575829

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 
 from mrs_disc.calibrate import calibrate
-from mrs_disc.calibrate.assess import assess, auc_of, wilson
+from mrs_disc.calibrate.assess import assess
 from mrs_disc.calibrate.population import fit_population
 from mrs_disc.calibrate.table import read_cohort
 from mrs_disc.calibrate.write import card_html, model_toml, toml_text
@@ -20,6 +20,7 @@ from mrs_disc.models.scores import load_score_model
 from mrs_disc.recipe import ScoreOptions
 from mrs_disc.score import score_discs
 from mrs_disc.score.disc import Disc
+from mrs_disc.shares import area_under_curve, wilson_interval
 
 MEAN, SD, SHARE, PATIENT_SD = (-2.9, -1.9, -0.9), (0.45, 0.45, 0.45), (0.35, 0.35, 0.3), 0.3
 SUMS = ("acidity", "structure", "log(acidity/structure)", "acidity/structure")
@@ -190,7 +191,7 @@ def test_the_model_drops_into_a_recipe_and_predicts_what_was_cross_validated(fit
             field_t=3.0,
         )
         scores.append(score_discs([disc], model, ScoreOptions())[0].value)
-    assert auc_of(np.array(scores), cohort.painful[:60]) > 0.85
+    assert area_under_curve(np.array(scores), cohort.painful[:60]) > 0.85
     content = tomllib.loads(file.read_text())
     assert content["validated"] is False
     assert content["performance"]["auc"] == pytest.approx(found.assessment.auc, rel=1e-5)
@@ -336,11 +337,11 @@ def test_auc_is_the_share_of_ordered_pairs():
     score = rng.integers(0, 6, 60).astype(float)
     positive = rng.random(60) < 0.4
     pairs = [(a > b) + 0.5 * (a == b) for a in score[positive] for b in score[~positive]]
-    assert auc_of(score, positive) == pytest.approx(np.mean(pairs))
+    assert area_under_curve(score, positive) == pytest.approx(np.mean(pairs))
 
 
 def test_wilson_interval_has_its_textbook_values():
-    low, high = wilson(8, 10)
+    low, high = wilson_interval(0.8, 10)
     assert (low, high) == (pytest.approx(0.4902, abs=1e-4), pytest.approx(0.9433, abs=1e-4))
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from mrs_disc.errors import InputError
+from mrs_disc.shares import area_under_curve, design_effect
 from mrs_disc.simulate import LUMBAR
 from mrs_disc.validate import ScoreTable, score_text, validate_score
 from mrs_disc.validate.discrimination import _ideal, _patient, _Row, _summary, kinds_of
 from mrs_disc.validate.reliability import reliability_bins
-from mrs_disc.validate.shares import area_under_curve, design_effect
 
 
 def test_table_counts_every_disc():
