@@ -295,8 +295,3 @@ def _toml(value: Any) -> str:
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(v) for v in value) + "]"
     return json.dumps(value, ensure_ascii=False)
-
-
-def recipe_schema() -> dict[str, Any]:
-    """Return the JSON schema of a recipe, for editors and other programs."""
-    return Recipe.model_json_schema()

@@ -25,7 +25,7 @@ from mrs_disc.data import (
     LevelReport,
     Study,
     StudyReport,
-    best_run,
+    best_runs,
     parse_level,
 )
 from mrs_disc.errors import InputError
@@ -203,14 +203,13 @@ def _chosen(study: Study, levels: Sequence[str]) -> tuple[DiscEntry, ...]:
 
 
 def _completeness(reports: Sequence[LevelReport], min_levels: int) -> Completeness:
-    levels = dict.fromkeys(r.level for r in reports)
-    best = [best_run([r for r in reports if r.level == level]) for level in levels]
-    usable = [r.level for r in best if r.usable]
+    best = best_runs(reports)
+    usable = [level for level, report in best.items() if report.usable]
     return Completeness(
         n_levels=len(usable),
         min_levels=min_levels,
         met=len(usable) >= min_levels,
-        missing=tuple(level for level in levels if level not in usable),
+        missing=tuple(level for level in best if level not in usable),
     )
 
 

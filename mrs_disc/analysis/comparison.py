@@ -19,7 +19,7 @@ from math import sqrt
 import numpy as np
 
 from mrs_disc.constants import Z95
-from mrs_disc.data import Comparison, Difference, LevelReport, ReferenceComparison, best_run
+from mrs_disc.data import Comparison, Difference, LevelReport, ReferenceComparison, best_runs
 from mrs_disc.typing import FloatArray
 
 QUANTITY = "log(acidity/structure)"
@@ -48,9 +48,7 @@ def compare_discs(levels: Sequence[LevelReport]) -> Comparison:
         Differences with 95 % intervals, from three usable discs on, of log(acidity/structure),
         or of acidity/structure where some disc has only an upper limit; with fewer, the reason.
     """
-    names = dict.fromkeys(r.level for r in levels)
-    best = [best_run([r for r in levels if r.level == name]) for name in names]
-    usable = [r for r in best if r.usable]
+    usable = [r for r in best_runs(levels).values() if r.usable]
     logarithms = [r for r in usable if _measured(r, QUANTITY)]
     linear = [r for r in usable if _measured(r, LINEAR)]
     name, discs = QUANTITY, logarithms

@@ -23,7 +23,7 @@ from mrs_disc.data import (
     LevelReport,
     Morphology,
     Quantity,
-    best_run,
+    best_runs,
     level_order,
     spans,
 )
@@ -142,7 +142,7 @@ def impression(levels: Sequence[LevelReport], completeness: Completeness) -> str
     completeness : Completeness
         Whether enough discs could be used.
     """
-    discs = _one_per_level(levels)
+    discs = sorted(best_runs(levels).values(), key=lambda disc: level_order(disc.level))
     sentences = (
         _pain(discs),
         _not_judged(discs),
@@ -151,11 +151,6 @@ def impression(levels: Sequence[LevelReport], completeness: Completeness) -> str
         _consequence(discs, completeness),
     )
     return " ".join(s for s in sentences if s)
-
-
-def _one_per_level(levels: Sequence[LevelReport]) -> list[LevelReport]:
-    names = sorted({level.level for level in levels}, key=level_order)
-    return [best_run([r for r in levels if r.level == name]) for name in names]
 
 
 def _labelled(discs: Iterable[LevelReport], label: str) -> list[LevelReport]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -147,8 +146,3 @@ class Silent:
 
     def close(self) -> None:
         """End."""
-
-
-def on_stderr() -> Progress:
-    """Return the progress of the command line."""
-    return progress_on(sys.stderr)

@@ -139,18 +139,14 @@ def run(arguments: Sequence[str]) -> int:
         result: Any = cli.main(args=words, prog_name="mrs-disc", standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
-    except click.exceptions.Abort:
-        return _say("interrupted", 130)
-    except KeyboardInterrupt:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         return _say("interrupted", 130)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else error.message, err=True)
         return 2
     except click.ClickException as error:
         return _say(error.format_message(), 2)
-    except InputError as error:
-        return _say(str(error), 2)
-    except OutputError as error:
+    except (InputError, OutputError) as error:
         return _say(str(error), 2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our pipe has left: no noise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,10 +116,10 @@ def run(
     dataset: Path, output: Path, options: BatchOptions, *, to_resume: str = " with --resume"
 ) -> int:
     """Run the batch; return its exit status."""
-    from mrs_disc.batch.progress import on_stderr
+    from mrs_disc.batch.progress import progress_on
     from mrs_disc.batch.run import run_batch
 
-    summary = run_batch(dataset, output, options, progress=on_stderr())
+    summary = run_batch(dataset, output, options, progress=progress_on(sys.stderr))
     click.echo(f"mrs-disc: {summary}", err=True)
     if summary.interrupted:
         click.echo(

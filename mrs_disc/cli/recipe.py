@@ -51,6 +51,6 @@ def schema() -> None:
     """
     import json
 
-    from mrs_disc.recipe import recipe_schema
+    from mrs_disc.recipe import Recipe
 
-    click.echo(json.dumps(recipe_schema(), indent=2))
+    click.echo(json.dumps(Recipe.model_json_schema(), indent=2))

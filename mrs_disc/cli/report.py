@@ -44,9 +44,9 @@ def command(
     if schema:
         import json
 
-        from mrs_disc.report.schema import results_schema
+        from mrs_disc.report.schema import Results
 
-        click.echo(json.dumps(results_schema(), indent=2))
+        click.echo(json.dumps(Results.model_json_schema(), indent=2))
         return 0
     if results is None:
         raise click.UsageError("RESULTS is missing: give a results.json, or its folder")

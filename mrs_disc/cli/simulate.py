@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from mrs_disc.simulate.dataset import Form
 
 _FORMS = ("nifti", "sdat", "rda", "dicom")
 
@@ -40,16 +44,15 @@ _FORMS = ("nifti", "sdat", "rda", "dicom")
     show_default=True,
     help="BIDS-MRS with coils and transients, or a scanner's files with study.toml.",
 )
-def command(output: Path, seed: int, subjects: int, levels: str, form: str) -> None:
+def command(output: Path, seed: int, subjects: int, levels: str, form: Form) -> None:
     """Write simulated studies and their truth (truth.json).
 
     Example: mrs-disc simulate -o simulated --seed 1 --subjects 3 --as sdat
     """
     from mrs_disc.simulate import simulate_study
-    from mrs_disc.simulate.dataset import FORMS, Simulated, write_dataset
+    from mrs_disc.simulate.dataset import Simulated, write_dataset
 
     wanted = [word.strip() for word in levels.split(",") if word.strip()]
-    chosen = next(known for known in FORMS if known == form)
     simulate_study(
         seed, levels=wanted, anatomy=False
     )  # says what is wrong before anything is written
@@ -61,6 +64,6 @@ def command(output: Path, seed: int, subjects: int, levels: str, form: str) -> N
             )
             yield Simulated(study=study, truth=truth)
 
-    folders = write_dataset(output, studies(), form=chosen, name=f"Simulated discs, seed {seed}")
+    folders = write_dataset(output, studies(), form=form, name=f"Simulated discs, seed {seed}")
     for folder in folders:
         click.echo(folder)

@@ -30,7 +30,7 @@ from mrs_disc.data.results import (
     ReferenceComparison,
     StudyReport,
     Verdict,
-    best_run,
+    best_runs,
 )
 from mrs_disc.data.signals import (
     MANUFACTURERS,
@@ -91,7 +91,7 @@ __all__ = [
     "StudyReport",
     "Transients",
     "Verdict",
-    "best_run",
+    "best_runs",
     "frozen",
     "level_order",
     "parse_level",

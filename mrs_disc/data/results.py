@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -334,6 +334,14 @@ class StudyReport:
 
 
 _VERDICT_RANK: dict[str, int] = {"good": 2, "acceptable": 1, "poor": 0}
+
+
+def best_runs(reports: Iterable[LevelReport]) -> dict[str, LevelReport]:
+    """Return the run that stands for each level, in the order in which the levels come."""
+    runs: dict[str, list[LevelReport]] = {}
+    for report in reports:
+        runs.setdefault(report.level, []).append(report)
+    return {level: best_run(found) for level, found in runs.items()}
 
 
 def best_run(runs: list[LevelReport]) -> LevelReport:

@@ -18,8 +18,10 @@ class Reference:
     ----------
     key : str
         BibTeX key.
-    authors, title, journal, year, place : str
+    authors, title, journal, place : str
         As cited; `place` is volume and pages.
+    year : int
+        Of publication.
     doi : str
         Without the resolver's address.
     why : str

@@ -157,7 +157,7 @@ def level_content(
         "kind": level.score.label.split()[0],
         "probability": score_words(level),
         "score_reasons": [true_minus(r) for r in level.score.reasons],
-        "score_inputs": _inputs(level.score.inputs),
+        "score_inputs": list(_flatten("", level.score.inputs)),
         "counts": results.best.get(level.level) is level,
         "verdict": level.quality.verdict,
         "verdict_shape": VERDICT_SHAPE[level.quality.verdict],
@@ -456,7 +456,3 @@ def _review(level: Level) -> str:
         return ""
     comment = f"comment: {level.review.comment}" if level.review.comment else ""
     return "; ".join(part for part in (level.review.words, comment) if part)
-
-
-def _inputs(inputs: dict[str, Any]) -> list[tuple[str, str]]:
-    return list(_flatten("", inputs))

@@ -73,9 +73,9 @@ def overview_figure(
             for start, width in ((0.115, 0.325), (0.48, 0.165), (0.69, 0.165))
         )
         _draw_score(score, rows, results)
-        _draw_quantity(acidity, rows, (ACIDITY,), "acidity", "log (acidity / structure)")
+        _draw_quantity(acidity, rows, ACIDITY, "acidity", "log (acidity / structure)")
         name = structure_name(levels)
-        _draw_quantity(structure, rows, (name,), "structure", _structure_label(name))
+        _draw_quantity(structure, rows, name, "structure", _structure_label(name))
         _draw_quality(structure, rows)
         for axes in (score, acidity, structure):
             axes.set_ylim(len(rows) - 0.5, -0.5)
@@ -149,13 +149,11 @@ def _limit(value: object, default: float) -> float:
     return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else default
 
 
-def _draw_quantity(
-    axes: Axes, rows: Sequence[Row], names: Sequence[str], title: str, unit: str
-) -> None:
+def _draw_quantity(axes: Axes, rows: Sequence[Row], name: str, title: str, unit: str) -> None:
     """Draw a quantity of all levels; an upper limit is an arrow from its end."""
     ends: list[float] = []
     for row in rows:
-        quantity = _value(row.level, names[0])
+        quantity = _value(row.level, name)
         if quantity is None:
             continue
         low, high = quantity.low, quantity.high

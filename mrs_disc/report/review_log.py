@@ -23,8 +23,9 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mrs_disc.data import Verdict
 from mrs_disc.report.results import RESULTS_NAME, level_key
-from mrs_disc.report.schema import Digest, MorphologyPart, Verdict
+from mrs_disc.report.schema import Digest, MorphologyPart
 from mrs_disc.report.words import harmless
 
 LOG_NAME = "review.jsonl"

@@ -12,15 +12,13 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from mrs_disc.data import parse_level
+from mrs_disc.data import Label, Verdict, parse_level
 from mrs_disc.errors import NoSuchPathError, ReadError
 from mrs_disc.report.results import level_key
 from mrs_disc.schema import explain
 
 MAX_JSON_BYTES = 64_000_000
 
-Verdict: TypeAlias = Literal["good", "acceptable", "poor"]
-Label: TypeAlias = Literal["likely painful", "indeterminate", "unlikely painful"]
 Digest: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -340,11 +338,6 @@ def _rank(level: Level) -> tuple[int, float, int]:
         return (-1, 0.0, -level.run)
     verdict = ("poor", "acceptable", "good").index(level.quality.verdict)
     return (verdict, level.quality.snr or 0.0, -level.run)
-
-
-def results_schema() -> dict[str, Any]:
-    """Return the JSON schema of ``results.json``."""
-    return Results.model_json_schema()
 
 
 def read_results(path: Path) -> Results:

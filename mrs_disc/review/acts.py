@@ -27,11 +27,12 @@ from mrs_disc.data import (
     Quality,
     Quantities,
     Quantity,
+    Verdict,
 )
 from mrs_disc.errors import InputError
 from mrs_disc.report.results import level_key
 from mrs_disc.report.review_log import Act, Decision, ReviewLog, review_of, reviewed
-from mrs_disc.report.schema import Digest, Level, Verdict, results_of
+from mrs_disc.report.schema import Digest, Level, results_of
 from mrs_disc.schema import StrictModel
 
 REASONS = (

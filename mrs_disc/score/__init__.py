@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mrs_disc.data import DiscScore, LevelReport, best_run
+from mrs_disc.data import DiscScore, LevelReport, best_runs
 from mrs_disc.models import model_reference
 from mrs_disc.models.scores import ScoreModel
 from mrs_disc.recipe import Recipe, ScoreOptions
@@ -52,8 +52,7 @@ def score_study(
     tuple of DiscScore or None
         In the order of `levels`; `None` for a level that failed.
     """
-    names = dict.fromkeys(level.level for level in levels)
-    best = {name: best_run([r for r in levels if r.level == name]) for name in names}
+    best = best_runs(levels)
     discs = [disc_of(level) if level.measurement is not None else None for level in levels]
     stand = [
         disc
