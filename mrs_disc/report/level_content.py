@@ -95,9 +95,17 @@ def _why(level: Level) -> list[str]:
     if level.quality is not None and level.quality.verdict == "poor":
         first, *others = level.quality.reasons or ("reason not stated",)
         words.append(f"{first} (and {len(others)} more, below)" if others else first)
-    elif level.score is not None and level.score.value is None:
-        words += [true_minus(reason) for reason in level.score.reasons[:1]]
+    elif reason := unscored(level):
+        words.append(reason)
     return words
+
+
+def unscored(level: Level) -> str:
+    """Return why a level has no score though its quality is fair, or nothing if it was rejected."""
+    rejected = level.review is not None and level.review.decision == "reject"
+    if level.score is None or level.score.value is not None or rejected:
+        return ""
+    return true_minus(next(iter(level.score.reasons), "reason not stated"))
 
 
 def anchor(level: Level) -> str:

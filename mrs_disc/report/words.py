@@ -73,7 +73,8 @@ def decimals(sd: float | None, value: float | None = None) -> int:
     if sd is None or not math.isfinite(sd) or sd <= 0:
         if not value:
             return 2
-        return 2 - math.floor(math.log10(abs(value)))
+        # A limit near 1, as of a logarithm: two decimals, as the words beside it have.
+        return 2 - math.floor(math.log10(abs(value))) - (0.1 <= abs(value) < 1)
     place = math.floor(math.log10(sd))
     leading = round(sd / 10**place)
     if leading >= 10:

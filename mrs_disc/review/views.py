@@ -19,6 +19,7 @@ from mrs_disc.report.level_content import (
     quality_rows,
     relative_rows,
     summary_row,
+    unscored,
 )
 from mrs_disc.report.review_log import DECISION_SHAPE, STATUS_SHAPE, Act, LevelReview, Review
 from mrs_disc.report.schema import Level, Results
@@ -89,7 +90,8 @@ def _row(level: Level, results: Results, review: Review) -> dict[str, Any]:
         "title": level.title,
         "measured": level.measured,
         "axis": _score_axis(level),
-        "agreement": "; ".join(agreement_words(level)) or "no morphology given",
+        "agreement": "; ".join(agreement_words(level))
+        or ("no morphology given" if level.measured else "–"),
         "why": _why(level),
         **_decision(decided),
         **(_judged(level, row) if level.measured else {}),
@@ -112,11 +114,11 @@ def _judged(level: Level, summary: dict[str, Any]) -> dict[str, Any]:
 
 
 def _why(level: Level) -> str:
-    """Return why a level is not usable; what the reviewer says of it has a column of its own."""
+    """Return why a level is unusable or unscored; the reviewer's words have their own column."""
     if level.error is not None:
         return harmless(level.error.message, 300)
     if level.quality is None or level.quality.verdict != "poor":
-        return ""
+        return harmless(unscored(level), 400)
     return true_minus(harmless("; ".join(level.quality.reasons), 400))
 
 

@@ -34,6 +34,11 @@ def test_digits_follow_the_uncertainty(value, sd, text):
     assert measured(value, sd, None, None) == text
 
 
+def test_the_limit_of_a_logarithm_has_the_two_decimals_of_the_words_about_it():
+    assert measured(-0.954, None, "upper", 0.0061) == "< 0.01"
+    assert measured(-2.82, None, "upper", -0.2831) == "< \u22120.28"
+
+
 @given(st.floats(1e-6, 1e6), st.floats(1e-6, 1e6))
 def test_rounding_never_moves_a_value_by_more_than_a_third_of_its_sd(value, sd):
     """One digit of 3 or more: half a unit of it is a sixth of the sd; of two, a twentieth."""

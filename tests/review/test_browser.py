@@ -128,6 +128,20 @@ def test_the_page_opens_and_draws_without_an_error_or_an_outside_request(serve, 
     assert [url for url in asked if url.startswith(("http", "ws")) and ours not in url[:40]] == []
 
 
+def test_an_accepted_level_keeps_no_reason_of_its_rejection(serve, folder, browser):
+    browser.open(serve(folder).address)
+    browser.wait_for_spectrum("L5-S1")
+    browser.one("#reviewer").send_keys("AB", Keys.ENTER)
+    form = 'form.decision[data-key="L5-S1"] '
+    Select(browser.one(form + "[name=reason]")).select_by_visible_text("low signal")
+    browser.one(form + "button[value=reject]").click()
+    browser.until(lambda: "rejected" in browser.one("#decided-L5-S1").text)
+    browser.one(form + "button[value=accept]").click()
+    browser.until(lambda: "accepted" in browser.one("#decided-L5-S1").text)
+    assert browser.one("#decided-L5-S1").text == "✓ accepted by AB"
+    assert read_review(folder).level("L5-S1", 1).reason == ""
+
+
 @pytest.mark.slow
 def test_a_study_is_read_and_signed_by_keyboard_alone(serve, dataset, browser):
     browser.open(serve(dataset).address)
@@ -315,6 +329,10 @@ def test_nothing_is_cut_off_at_any_width(serve, dataset, browser, width, zoom):
     browser.until(lambda: browser.all("#plot canvas"))
     inner, outer = browser.run(seen)
     assert inner <= outer
+    captions = "return [...document.querySelectorAll('caption span')].filter(c => c.clientWidth)"
+    rights = browser.run(f"{captions}.map(c => c.getBoundingClientRect().right)")
+    assert rights
+    assert max(rights) <= outer
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from mrs_disc.errors import InputError
+from mrs_disc.report.results import canonical_json
 from mrs_disc.report.review_log import read_log, read_review
 from mrs_disc.report.schema import read_results
 from mrs_disc.report.signals import read_signals
@@ -170,6 +171,21 @@ def test_the_study_page_tells_what_the_record_tells(opened, read_only):
     assert "neither file nor study says the echo time" in text
     assert "research use only" in text
     assert "not reviewed" in text
+
+
+def test_a_level_without_a_score_says_why_and_one_without_a_spectrum_claims_nothing(app_of, folder):
+    path = folder / "results.json"
+    record = json.loads(path.read_bytes())
+    score = record["levels"][-1]["score"]
+    reason = "structure not measurable: 2.9 sd, 3 are needed"
+    score |= {"value": None, "low": None, "high": None, "label": "indeterminate"}
+    score["reasons"] = [reason]
+    path.write_bytes(canonical_json(record))
+    text = app_of(folder).get("/study/sub-01/summary").text
+    assert reason in text.partition("<tbody>")[2]
+    assert (
+        "no morphology given" not in text.partition('data-level="L2-L3"')[2].partition("</tr>")[0]
+    )
 
 
 def test_neighbours_follow_the_list_that_was_open(opened):

@@ -271,6 +271,7 @@ async function decide(form, decision, complain) {
     reason.focus();
     return;
   }
+  if (decision === "accept" && !verdict.value) reason.value = ""; // an earlier rejection's
   const fields = { act: "level", key: form.dataset.key, decision, reason: reason.value, comment: comment.value };
   if (verdict.value) fields.verdict = verdict.value;
   const word = { accept: "accepted", reject: "rejected", unsure: "unsure" }[decision];
