@@ -9,8 +9,6 @@ doi:10.1016/S1090-7807(02)00069-1 (penalty on negative points, without the entro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy.fft
 
@@ -19,41 +17,8 @@ from mrs_disc.signal.axes import check_dwell_time, complex_array, frequency_axis
 from mrs_disc.typing import ComplexArray, FloatArray
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """Zero and first order phase: the spectrum times ``exp(-1j*(zero + 2*pi*f*delay))``.
-
-    Attributes
-    ----------
-    zero_rad : float
-        Phase at the carrier, rad.
-    delay_s : float
-        Time from the echo to the first point, s.
-    """
-
-    zero_rad: float
-    delay_s: float = 0.0
-
-
-def apply_phase(fid: ComplexArray, phase: Phase, dwell_time_s: float) -> ComplexArray:
-    """Return the FIDs with the phase taken off, shape (..., point)."""
-    turned = fid * np.asarray(np.exp(-1j * phase.zero_rad), dtype=fid.dtype)
-    if phase.delay_s == 0:
-        return np.asarray(turned)
-    frequency = scipy.fft.fftfreq(fid.shape[-1], dwell_time_s)
-    ramp = np.exp(-2j * np.pi * frequency * phase.delay_s).astype(fid.dtype)
-    moved: ComplexArray = scipy.fft.ifft(scipy.fft.fft(turned, axis=-1) * ramp, axis=-1)
-    return moved
-
-
-def find_phase(
-    fid: ComplexArray,
-    dwell_time_s: float,
-    *,
-    window_hz: tuple[float, float],
-    max_delay_s: float = 0.0,
-) -> Phase:
-    """Return the phase that makes the lines in a window positive absorption lines.
+def find_phase(fid: ComplexArray, dwell_time_s: float, *, window_hz: tuple[float, float]) -> float:
+    """Return the zero-order phase that makes the lines in a window positive absorption lines.
 
     Parameters
     ----------
@@ -63,12 +28,11 @@ def find_phase(
         Time from point to point, s.
     window_hz : tuple of float
         Window from the carrier, Hz.
-    max_delay_s : float
-        Largest delay to look for, to either side; 0 looks for the zero order alone.
 
     Returns
     -------
-    Phase
+    float
+        Phase to take off, rad: the lines stand upright in ``fid * exp(-1j * phase)``.
 
     Raises
     ------
@@ -77,20 +41,12 @@ def find_phase(
     """
     signal = complex_array(fid, "fid", 1)
     check_dwell_time(dwell_time_s)
-    frequencies = frequency_axis(len(signal), dwell_time_s)
-    inside = window(frequencies, *window_hz)
-    lines = spectrum(signal)[inside]
-    delays = np.zeros(1)
-    if max_delay_s > 0:
-        delays = np.linspace(-max_delay_s, max_delay_s, 17)
-    ramp = np.exp(-2j * np.pi * np.outer(delays, frequencies[inside]))
+    lines = spectrum(signal)[window(frequency_axis(len(signal), dwell_time_s), *window_hz)]
     angles = 2 * np.pi * np.arange(72) / 72
-    cost = _below_zero(lines * ramp, angles)
-    row, column = np.unravel_index(int(np.argmin(cost)), cost.shape)
-    around = angles[column] + np.linspace(-1, 1, 41) * (angles[1] - angles[0])
-    fine = _below_zero(lines[None, :] * ramp[row], around)[0]
-    zero = float(around[np.argmin(fine)])
-    return Phase(float(np.angle(np.exp(1j * zero))), float(delays[row]))
+    best = angles[np.argmin(_below_zero(lines, angles))]
+    around = best + np.linspace(-1, 1, 41) * (angles[1] - angles[0])
+    zero = float(around[np.argmin(_below_zero(lines, around))])
+    return float(np.angle(np.exp(1j * zero)))
 
 
 def dominant_frequency_hz(
@@ -173,10 +129,9 @@ def linewidth_hz(
     return float((right + left) / (size * dwell_time_s))
 
 
-def _below_zero(spectra: ComplexArray, angles: FloatArray) -> FloatArray:
-    """Energy of the negative part of the real spectra, shape (spectrum, angle)."""
-    real = np.real(spectra)[:, None, :] * np.cos(angles)[None, :, None]
-    real = real + np.imag(spectra)[:, None, :] * np.sin(angles)[None, :, None]
+def _below_zero(lines: ComplexArray, angles: FloatArray) -> FloatArray:
+    """Energy of the negative part of the real spectrum at each angle, shape (angle,)."""
+    real = np.real(lines) * np.cos(angles)[:, None] + np.imag(lines) * np.sin(angles)[:, None]
     return np.asarray(np.sum(np.minimum(real, 0) ** 2, axis=-1))
 
 

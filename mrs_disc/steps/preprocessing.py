@@ -30,7 +30,7 @@ from mrs_disc.signal.axes import time_axis
 from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.eddy import correct_eddy_currents
 from mrs_disc.signal.noise import noise_covariance
-from mrs_disc.signal.phase import apply_phase, dominant_frequency_hz, find_phase, linewidth_hz
+from mrs_disc.signal.phase import dominant_frequency_hz, find_phase, linewidth_hz
 from mrs_disc.signal.reject import clipped_transients, find_outliers
 from mrs_disc.signal.water import remove_water
 from mrs_disc.threads import one_blas_thread
@@ -351,15 +351,15 @@ def _phased(fid: Fid, recipe: Recipe) -> Fid:
     if recipe.phase.method == "none":
         return fid.skipped("phase", "the recipe says so")
     sampling = fid.sampling
-    phase = find_phase(
+    phase_rad = find_phase(
         fid.signal, sampling.dwell_time_s, window_hz=_hz(sampling, recipe.fit.window_ppm)
     )
     return fid.become(
         Fid,
-        apply_phase(fid.signal, phase, sampling.dwell_time_s),
+        fid.signal * np.exp(-1j * phase_rad).astype(fid.signal.dtype),
         "phase",
         method="upright lines",
-        measured={"zero_order_deg": float(np.degrees(phase.zero_rad))},
+        measured={"zero_order_deg": float(np.degrees(phase_rad))},
     )
 
 

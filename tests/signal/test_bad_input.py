@@ -17,7 +17,7 @@ from mrs_disc.signal.align import align
 from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.eddy import correct_eddy_currents
 from mrs_disc.signal.noise import noise_covariance, noise_sd
-from mrs_disc.signal.phase import apply_phase, dominant_frequency_hz, find_phase, linewidth_hz
+from mrs_disc.signal.phase import dominant_frequency_hz, find_phase, linewidth_hz
 from mrs_disc.signal.reject import clipped_transients, find_outliers, water_transients
 from mrs_disc.signal.series import smooth_course
 from mrs_disc.signal.water import remove_water
@@ -52,11 +52,6 @@ def alignment(raw):
     return found, rejected, smooth_course(found.measured_hz, found.frequency_sd_hz)
 
 
-def phase(raw):
-    found = find_phase(raw[0, 0], DWELL_S, window_hz=WINDOW, max_delay_s=2e-4)
-    return found, apply_phase(raw[0, 0], found, DWELL_S)
-
-
 KERNELS = {
     "noise": lambda raw: noise_sd(raw[0]),
     "noise of one": lambda raw: noise_sd(raw[0, 0]),
@@ -69,7 +64,7 @@ KERNELS = {
     "eddy currents": lambda raw: correct_eddy_currents(raw[0, 0], raw[-1, -1], DWELL_S),
     "eddy currents of itself": lambda raw: correct_eddy_currents(raw[0], raw[0, 0], DWELL_S),
     "residual water": lambda raw: remove_water(raw[0, 0], DWELL_S, limits_hz=WATER),
-    "phase": phase,
+    "phase": lambda raw: find_phase(raw[0, 0], DWELL_S, window_hz=WINDOW),
     "place": lambda raw: dominant_frequency_hz(raw[0, 0], DWELL_S),
     "width": lambda raw: linewidth_hz(raw[0, 0], DWELL_S),
 }
