@@ -105,7 +105,6 @@ class Protocol:
     voxel_size_mm: tuple[float, float, float] | None = None
     voxel_affine: FloatArray | None = field(default=None, compare=False)
     water_suppressed: bool | None = None
-    water_suppression: str | None = None
     manufacturer: str | None = None
     scanner: str | None = None
     software: str | None = None

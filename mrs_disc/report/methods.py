@@ -98,7 +98,7 @@ def _acquisition(levels: list[Level]) -> list[Row]:
         return f"{sides} mm ({number(volume, 2)} mL)"
 
     def water(suppressed: bool) -> str:
-        return "on" if suppressed else "off"
+        return f"on, method {ABSENT}" if suppressed else "off"
 
     def given(level: Level) -> str:
         assert level.protocol is not None
@@ -121,8 +121,7 @@ def _acquisition(levels: list[Level]) -> list[Row]:
             "Refocusing bandwidth",
             _from_protocol(levels, "refocusing_bandwidth_hz", lambda v: exact(v, "Hz")),
         ),
-        ("Water suppression", _from_protocol(levels, "water_suppression", str)),
-        ("Water suppressed", _from_protocol(levels, "water_suppressed", water)),
+        ("Water suppression", _from_protocol(levels, "water_suppressed", water)),
         ("Water reference", _water_reference(levels)),
         ("Shimming", ABSENT),
         ("Triggering or motion correction", ABSENT),
@@ -135,12 +134,8 @@ def _water_reference(levels: list[Level]) -> str:
         part = level.water_protocol
         if part is None:
             return "none"
-        echo = "not reported" if part.echo_time_s is None else _milliseconds(part.echo_time_s)
-        repetition = (
-            "not reported"
-            if part.repetition_time_s is None
-            else _milliseconds(part.repetition_time_s)
-        )
+        times = (part.echo_time_s, part.repetition_time_s)
+        echo, repetition = (ABSENT if t is None else _milliseconds(t) for t in times)
         return f"unsuppressed, echo time {echo}, repetition time {repetition}"
 
     return _per_level(levels, of)
@@ -243,10 +238,10 @@ def paragraph(results: Results) -> str:
         levels, "voxel_size_mm", lambda v: " × ".join(exact(x) for x in v) + " mm"
     )
     steps = _steps_in_words(results, cite)
-    number = cite("J evolution under displaced refocusing")
-    displaced = f", the refocusing pulses' displacement included{number}" if number else ""
-    number = cite("form of the water reference; order of processing")
-    water = f"Amounts per tissue water were corrected for relaxation{number}. " if number else ""
+    mark = cite("J evolution under displaced refocusing")
+    displaced = f", the refocusing pulses' displacement included{mark}" if mark else ""
+    mark = cite("form of the water reference; order of processing")
+    water = f"Amounts per tissue water were corrected for relaxation{mark}. " if mark else ""
     window = levels[0].fit.window_ppm if levels[0].fit else (0.5, 4.2)
     return harmless(
         f"Single-voxel 1H spectra of {len({v.level for v in levels})} intervertebral discs "

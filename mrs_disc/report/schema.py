@@ -83,7 +83,6 @@ class ProtocolPart(Part):
     n_averages: int | None = None
     voxel_size_mm: tuple[float, float, float] | None = None
     water_suppressed: bool | None = None
-    water_suppression: str | None = None
     manufacturer: str | None = None
     scanner: str | None = None
     software: str | None = None

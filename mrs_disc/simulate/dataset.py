@@ -19,7 +19,6 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from mrs_disc import __version__
-from mrs_disc.constants import WATER_PPM
 from mrs_disc.data import (
     Anatomy,
     AnySignal,
@@ -34,12 +33,12 @@ from mrs_disc.io.write_nifti_mrs import sidecar, write_nifti_mrs, write_whole
 from mrs_disc.io.write_philips import write_sdat
 from mrs_disc.io.write_siemens import write_dicom, write_rda
 from mrs_disc.recipe import PhaseOptions, Recipe, WaterOptions
-from mrs_disc.signal.align import align
 from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.noise import noise_covariance
 from mrs_disc.simulate.study import Truth
-from mrs_disc.steps import preprocess
+from mrs_disc.steps.preprocessing import preprocess, water_average
 from mrs_disc.threads import one_blas_thread
+from mrs_disc.typing import ComplexArray
 
 Form: TypeAlias = Literal["nifti", "sdat", "rda", "dicom"]
 FORMS: tuple[Form, ...] = ("nifti", "sdat", "rda", "dicom")
@@ -146,20 +145,19 @@ def json_bytes(content: Any) -> bytes:
 def combined(acquisition: DiscAcquisition) -> DiscAcquisition:
     """Return the acquisition with its coils combined, as the analysis would combine them."""
     metabolite, water = acquisition.metabolite, acquisition.water
-    if not isinstance(metabolite, RawSignal) or not metabolite.signal.any():
-        return _first_coil(acquisition)
-    origin = water if isinstance(water, RawSignal) else metabolite
-    weights = coil_weights(origin.signal, noise_covariance(metabolite.signal)).weights
+    weights: ComplexArray | None = None  # of coils without a signal the first will do
+    if isinstance(metabolite, RawSignal) and metabolite.signal.any():
+        origin = water if isinstance(water, RawSignal) else metabolite
+        weights = coil_weights(origin.signal, noise_covariance(metabolite.signal)).weights
 
-    def one(signal: AnySignal | None) -> AnySignal | None:
+    def one(signal: AnySignal) -> AnySignal:
         if not isinstance(signal, RawSignal):
             return signal
-        samples = combine(signal.signal, weights).astype(np.complex64)
+        raw = signal.signal
+        samples = raw[0] if weights is None else combine(raw, weights).astype(np.complex64)
         return Transients(signal=samples, sampling=signal.sampling)
 
-    first = one(metabolite)
-    assert first is not None
-    return _with_signals(acquisition, first, one(water))
+    return _with_signals(acquisition, one(metabolite), water and one(water))
 
 
 def averaged(acquisition: DiscAcquisition) -> DiscAcquisition:
@@ -176,24 +174,10 @@ def averaged(acquisition: DiscAcquisition) -> DiscAcquisition:
 
 
 def _water_mean(water: AnySignal) -> Fid:
-    """Return the mean of the water transients on one frequency and phase."""
-    rows, sampling = np.atleast_2d(water.signal), water.sampling
-    if rows.shape[0] == 1 or not rows.any():
+    """Return the mean of the water transients, as the analysis makes it, without its history."""
+    if isinstance(water, RawSignal) or not water.signal.any():
         return _plain_mean(water)
-    half, centre = sampling.spectrometer_mhz, sampling.hz(WATER_PPM)
-    aligned = align(rows, sampling.dwell_time_s, window_hz=(centre - half, centre + half))
-    return Fid(signal=aligned.signal[aligned.usable].mean(axis=0), sampling=sampling)
-
-
-def _first_coil(acquisition: DiscAcquisition) -> DiscAcquisition:
-    def one(signal: AnySignal | None) -> AnySignal | None:
-        if not isinstance(signal, RawSignal):
-            return signal
-        return Transients(signal=signal.signal[0], sampling=signal.sampling)
-
-    first = one(acquisition.metabolite)
-    assert first is not None
-    return _with_signals(acquisition, first, one(acquisition.water))
+    return Fid(signal=water_average(water).signal, sampling=water.sampling)
 
 
 def _plain_mean(signal: AnySignal) -> Fid:

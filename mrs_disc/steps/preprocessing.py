@@ -78,7 +78,7 @@ def preprocess(acquisition: DiscAcquisition, recipe: Recipe) -> Preprocessed:
     _check(acquisition)
     notes = list(acquisition.notes)
     metabolite, water = _combined(acquisition, notes)
-    reference = None if water is None else _water_average(water)
+    reference = None if water is None else water_average(water)
     averaged = _averaged(metabolite, _clipped(acquisition), recipe)
     fid = averaged.fid
     if reference is not None:
@@ -175,7 +175,7 @@ def _with_weights(
     )
 
 
-def _water_average(water: Transients | Fid) -> Fid:
+def water_average(water: Transients | Fid) -> Fid:
     """Average the transients of the water reference on one frequency and phase."""
     if isinstance(water, Fid):
         return water

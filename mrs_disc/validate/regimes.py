@@ -34,6 +34,7 @@ from mrs_disc.simulate.lines import hump_fids, unit_fids
 from mrs_disc.simulate.population import KINDS, amplitudes, draw_disc
 from mrs_disc.simulate.scanner import Scan, draw_coils
 from mrs_disc.simulate.study import Measured, acquire, plan
+from mrs_disc.steps.quantification import SUMS
 from mrs_disc.typing import ComplexArray, FloatArray
 from mrs_disc.validate.bounds import covariance_bound, hump_jacobian, linear_sd, signal_jacobian
 
@@ -85,7 +86,6 @@ class Regime:
     make: Callable[[int, int], Case]
     rmse: MappingProxyType[str, float]
     coverage: tuple[float, float]
-    kind: Literal["amplitude", "ratio", "log"] = "amplitude"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -207,14 +207,19 @@ def _case(disc: _Disc, acquisition: DiscAcquisition) -> Case:
     )
 
 
-def _plain(seed: int, index: int, regime: int, *, snr: tuple[float, float], width: float) -> Case:
-    rng = _rng(seed, index, regime)
-    disc = _draw(rng, snr=snr, width_hz=width)
-    if regime == _ORDER.index("fixed"):
+def _plain(
+    rng: np.random.Generator,
+    humps: Literal["none", "random", "same"],
+    *,
+    snr: tuple[float, float] = (14, 25),
+    width_hz: float = 9.0,
+) -> Case:
+    disc = _draw(rng, snr=snr, width_hz=width_hz)
+    if humps == "same":
         ppm, fwhm, area = np.array(_FIXED_HUMPS).T
         centre = (ppm - WATER_PPM) * MHZ
         disc.baseline = hump_fids(TIME, centre_hz=centre, fwhm_hz=fwhm, area=_PG * area)
-    elif regime != _ORDER.index("matched"):
+    elif humps == "random":
         disc.baseline = random_humps(rng, TIME)
     turn = np.exp(1j * (rng.normal(0, 0.1) + 2 * pi * rng.normal(0, 1.0) * TIME))
     return _case(disc, _acquisition(_fid(turn * disc.signal + _noise(rng, disc.noise_sd))))
@@ -222,22 +227,22 @@ def _plain(seed: int, index: int, regime: int, *, snr: tuple[float, float], widt
 
 def matched(seed: int, index: int) -> Case:
     """Return a single FID without baseline."""
-    return _plain(seed, index, 0, snr=(14, 25), width=9.0)
+    return _plain(_rng(seed, index, 0), "none")
 
 
 def ensemble(seed: int, index: int) -> Case:
     """Return a single FID over humps drawn anew."""
-    return _plain(seed, index, 1, snr=(14, 25), width=9.0)
+    return _plain(_rng(seed, index, 1), "random")
 
 
 def fixed(seed: int, index: int) -> Case:
     """Return a single FID over five strong humps, the same in each disc."""
-    return _plain(seed, index, 2, snr=(14, 25), width=9.0)
+    return _plain(_rng(seed, index, 2), "same")
 
 
 def weak(seed: int, index: int) -> Case:
     """Return a weak, broad FID over humps drawn anew."""
-    return _plain(seed, index, 5, snr=(5, 8), width=13.0)
+    return _plain(_rng(seed, index, 5), "random", snr=(5, 8), width_hz=13.0)
 
 
 def dirty(seed: int, index: int) -> Case:
@@ -323,14 +328,14 @@ def in_vivo(seed: int, index: int) -> Case:
     m = plan(rng, disc, scan, model)
     acquisition = acquire(rng, rng, scan, m)
     weights, covariance = acidity_bound(m, scan, model)
-    a = m.clean.amplitude
-    acidity, structure = a["LAC"] + a["ALA"] + 0.6 * a["PA"], a["PG"] + a["COL"]
+    amplitude = m.clean.amplitude
+    acidity, structure = weights @ [amplitude[name] for name in m.clean.names]
     by_log = np.array([1 / acidity, -1 / structure]) @ weights
     pg = np.sqrt(np.diagonal(covariance))[m.clean.names.index("PG")]
     return Case(
         acquisition=acquisition,
         model="disc_1h",
-        truth=MappingProxyType({LOG: log(acidity / structure), "PG": a["PG"]}),
+        truth=MappingProxyType({LOG: log(acidity / structure), "PG": amplitude["PG"]}),
         bound=MappingProxyType({LOG: linear_sd(by_log, covariance), "PG": float(pg)}),
     )
 
@@ -367,16 +372,8 @@ def acidity_bound(m: Measured, scan: Scan, model: MetaboliteModel) -> tuple[Floa
     )
     own = {n + 4 + i: c.shift_sd_ppm * mhz for i, c in enumerate(model.component)}
     noise = m.average_sd * float(np.sqrt(scan.n_transients / max((~d.spoilt).sum(), 1)))
-    weights = np.array(
-        [
-            [{"LAC": 1.0, "ALA": 1.0, "PA": 0.6}.get(c, 0.0) for c in names],
-            [{"PG": 1.0, "COL": 1.0}.get(c, 0.0) for c in names],
-        ]
-    )
+    weights = np.array([[SUMS[s].get(c, 0.0) for c in names] for s in ("acidity", "structure")])
     return weights, covariance_bound(jacobian, noise, own)[:n, :n]
-
-
-_ORDER = ("matched", "ensemble", "fixed", "dirty", "coils", "weak", "in vivo")
 
 
 def _limits(*values: float, names: tuple[str, ...] = JUDGED) -> MappingProxyType[str, float]:
@@ -421,7 +418,6 @@ REGIMES: dict[str, Regime] = {
             make=coils,
             rmse=_limits(1.2, 1.2, 1.2, 1.2, names=tuple(f"{n}/PG" for n in JUDGED[1:])),
             coverage=(92, 98),
-            kind="ratio",
         ),
         Regime(
             name="weak",
@@ -436,7 +432,6 @@ REGIMES: dict[str, Regime] = {
             make=in_vivo,
             rmse=MappingProxyType({LOG: 1.3}),
             coverage=(90, 98),
-            kind="log",
         ),
     )
 }
