@@ -4,10 +4,11 @@ By hand: ``python tests/benchmarks/batch_scaling.py [--studies N] [--really N] [
 what it measured as JSON; ``tests/tools/batch_tables.py scaling`` puts it into the tables. Studies
 are simulated once and linked many times, so that the disk holds them.
 
-Throughput is wall time, each number of workers in turn and the best of some runs, since other work
-may be on the machine; the load is noted beside it. All else is processor time, which other work
-changes little: the overhead is that of `analyze_one` over the bare analysis of the same study, one
-right after the other, and what the parent process and the pipes need for a study.
+Throughput is told in processor time, which other work on the machine changes little, and in wall
+time: each number of workers in turn, the best of some runs, with the load of the machine before
+the first beside it. All else is processor time: the overhead is that of `analyze_one` over the bare
+analysis of the same study, one right after the other, and what the parent process and the pipes
+need for a study.
 """
 
 from __future__ import annotations
@@ -233,7 +234,6 @@ def measure(place: Path, n: int, real: int, many: int) -> dict[str, Any]:
     kinds = simulated(place / "kinds", 8, 5)
     data = linked(kinds, place / "data", n)
     found |= throughput(data, place, n)
-    found["load_after"] = round(os.getloadavg()[0], 1)
     found |= overhead(data, place, n)
     record = place / "o-1-0" / "study-00000"
     found["disk_mb"] = sum(p.stat().st_size for p in record.iterdir()) / 1e6

