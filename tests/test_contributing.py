@@ -127,12 +127,12 @@ def test_the_report_format_of_the_page_carries_what_every_format_has_to(tmp_path
 
 
 def test_the_citation_file_names_what_the_project_is():
-    yaml = pytest.importorskip("yaml")
-    citation = yaml.safe_load((ROOT / ".github" / "CITATION.cff").read_text())
+    text = (ROOT / ".github" / "CITATION.cff").read_text()
+    citation = dict(re.findall(r"^([\w-]+): *(.*)$", text, re.MULTILINE))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert citation["cff-version"] == "1.2.0"
     assert citation["version"] == md.__version__
     assert citation["license"] == project["license"]
     assert citation["title"]
-    assert citation["authors"]
     assert citation["message"]
+    assert "authors" in citation

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 import subprocess
 import sys
 
@@ -104,11 +103,10 @@ def test_same_signal_same_bytes_and_nothing_is_replaced_unasked(tmp_path, spectr
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.nii.gz", "b.nii.gz"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, spectrum, sampling):
-    tmp_path.chmod(0o500)
+    (tmp_path / "file").touch()  # not even root writes below a file
     with pytest.raises(OutputError, match="cannot be written"):
-        write_nifti_mrs(tmp_path / "a.nii", Fid(signal=spectrum(1)[0], sampling=sampling))
+        write_nifti_mrs(tmp_path / "file" / "a.nii", Fid(signal=spectrum(1)[0], sampling=sampling))
 
 
 def test_history_becomes_processing_without_a_time(spectrum, sampling):

@@ -19,6 +19,7 @@ import pytest
 from mrs_disc.cli import run
 from mrs_disc.errors import InputError, OutputError
 from mrs_disc.report import FORMATS, check_output, render_results, write_report
+from mrs_disc.report.files import write_files
 
 NASTY = '<img src=x onerror=alert(1)> =HYPERLINK("http://evil.example") \u202eevil 😀 ' + "x" * 300
 
@@ -325,10 +326,12 @@ def test_a_failing_renderer_leaves_nothing(report, tmp_path, monkeypatch):
     assert not list(tmp_path.rglob("*.*"))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_said(report, tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(OutputError, match="cannot be written"):
+def test_a_folder_that_cannot_be_written_is_said(report, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()  # not even root writes below a file
+    with pytest.raises(OutputError, match="cannot be written to"):
+        write_files(tmp_path / "file" / "out", {"a.txt": b""}, overwrite=False)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # as of another user's folder
+    with pytest.raises(InputError, match="cannot be written to"):
         write_report(report, tmp_path / "out", formats=("json",))
 
 
