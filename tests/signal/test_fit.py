@@ -52,19 +52,13 @@ MODEL = {
 AMPLITUDE = np.array([20.0, 8.0, 3.0, 2.0, 4.0])
 
 
+def fid_of(resonances, time=TIME):
+    scan = {"spectrometer_mhz": MHZ, "reference_ppm": REFERENCE, "echo_time_s": ECHO}
+    return component_fid(resonances, time_s=time, **scan)
+
+
 def fids_at(time, names=NAMES):
-    return np.array(
-        [
-            component_fid(
-                MODEL[name],
-                time_s=time,
-                spectrometer_mhz=MHZ,
-                reference_ppm=REFERENCE,
-                echo_time_s=ECHO,
-            )
-            for name in names
-        ]
-    )
+    return np.array([fid_of(MODEL[name], time) for name in names])
 
 
 def basis_of(names=NAMES, shift_sd=0.0, **options):
@@ -338,13 +332,7 @@ def test_components_that_are_the_same_are_named():
 
 def test_a_component_outside_the_window_is_named():
     fids = BASIS.fids.copy()
-    fids[4] = component_fid(
-        [Resonance(ppm=8.0, weight=1, gauss_width_ppm=0.1)],
-        time_s=TIME,
-        spectrometer_mhz=MHZ,
-        reference_ppm=REFERENCE,
-        echo_time_s=ECHO,
-    )
+    fids[4] = fid_of([Resonance(ppm=8.0, weight=1, gauss_width_ppm=0.1)])
     with pytest.raises(InputError, match="component 4 has no signal inside the window"):
         fit(disc() + noise_of(0), replace(BASIS, fids=fids))
 
@@ -468,11 +456,8 @@ def test_accuracy_over_humps_with_lipid_under_lactate():
         Resonance(ppm=ppm, weight=weight, gauss_width_ppm=0.11)
         for ppm, weight in ((0.90, 8.7), (1.30, 69.3), (2.10, 12.8), (2.76, 0.4), (5.30, 4.8))
     ]
-    extra = component_fid(
-        lipid, time_s=TIME, spectrometer_mhz=MHZ, reference_ppm=REFERENCE, echo_time_s=ECHO
-    )
     basis = FitBasis(
-        fids=np.vstack([BASIS.fids, extra]),
+        fids=np.vstack([BASIS.fids, fid_of(lipid)]),
         shift_sd_hz=np.zeros(6),
         extra_width_sd_hz=np.zeros(6),
     )
