@@ -76,7 +76,7 @@ def dominant_frequency_hz(
     signal = complex_array(fid, "fid", 1)
     check_dwell_time(dwell_time_s)
     size = int(scipy.fft.next_fast_len(4 * len(signal)))
-    power = np.abs(scipy.fft.fftshift(scipy.fft.fft(signal, size))).astype(float) ** 2
+    power = scipy.fft.fftshift(np.abs(scipy.fft.fft(signal, size))).astype(float) ** 2
     axis = frequency_axis(size, dwell_time_s)
     inside = slice(0, size) if search_hz is None else window(axis, *search_hz)
     peak = inside.start + int(np.argmax(power[inside]))
@@ -85,7 +85,7 @@ def dominant_frequency_hz(
     before, here, after = power[peak - 1], power[peak], power[(peak + 1) % size]
     bend = before - 2 * here + after
     shift = 0.5 * (before - after) / bend if bend < 0 else 0.0
-    return float(axis[peak] + np.clip(shift, -0.5, 0.5) * (axis[1] - axis[0]))
+    return float(axis[peak] + min(max(shift, -0.5), 0.5) * (axis[1] - axis[0]))
 
 
 def linewidth_hz(
@@ -118,12 +118,12 @@ def linewidth_hz(
     halved = signal * np.exp(-2j * np.pi * top_hz * dwell_time_s * np.arange(len(signal)))
     halved[0] *= 0.5
     size = int(scipy.fft.next_fast_len(max(8 * len(signal), 1024)))
-    lines = scipy.fft.fftshift(scipy.fft.fft(halved, size))
-    middle = size // 2
-    absorption = np.real(lines * np.exp(-1j * np.angle(lines[middle])))
-    half = 0.5 * absorption[middle]
-    right = _first_crossing(absorption[middle:], half)
-    left = _first_crossing(absorption[middle::-1], half)
+    lines = scipy.fft.fft(halved, size)
+    absorption = np.real(lines * np.exp(-1j * np.angle(lines[0])))
+    half = 0.5 * absorption[0]
+    right = _first_crossing(absorption[: size // 2], half)
+    mirrored = np.concatenate([absorption[:1], absorption[: size // 2 : -1]])
+    left = _first_crossing(mirrored, half)
     if right is None or left is None:
         raise InputError("the dominant line does not fall to half its height")
     return float((right + left) / (size * dwell_time_s))
@@ -131,8 +131,9 @@ def linewidth_hz(
 
 def _below_zero(lines: ComplexArray, angles: FloatArray) -> FloatArray:
     """Energy of the negative part of the real spectrum at each angle, shape (angle,)."""
-    real = np.real(lines) * np.cos(angles)[:, None] + np.imag(lines) * np.sin(angles)[:, None]
-    return np.asarray(np.sum(np.minimum(real, 0) ** 2, axis=-1))
+    turn = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    below = np.minimum(turn @ np.stack([lines.real, lines.imag]), 0)
+    return np.asarray(np.einsum("ak,ak->a", below, below))
 
 
 def _first_crossing(values: FloatArray, level: float) -> float | None:
