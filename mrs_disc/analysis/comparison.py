@@ -124,8 +124,8 @@ def _against(
     reference: str, discs: Sequence[LevelReport], values: FloatArray, draws: FloatArray
 ) -> ReferenceComparison:
     levels = {}
-    for disc, value, row in zip(discs, values, draws, strict=True):
-        low, high = np.percentile(row, [2.5, 97.5])
+    ends = np.percentile(draws, [2.5, 97.5], axis=1)
+    for disc, value, low, high in zip(discs, values, *ends, strict=True):
         levels[disc.level] = Difference(
             difference=float(value), low=min(float(low), value), high=max(float(high), value)
         )

@@ -63,7 +63,6 @@ from mrs_disc.score.population_model import (
     fits_better,
     likelihood,
     model_grid,
-    normal_likelihood,
     posterior_given,
     probability_given,
     shares_at,
@@ -216,11 +215,12 @@ def _what_would_change(disc: Disc, grid: Grid, options: ScoreOptions, found: Pos
     relative = disc.acidity_sd / disc.structure, disc.structure_sd / disc.structure
     ratio = np.exp(grid.r)
     variance = error_variance(ratio, *relative, disc.correlation)
-    log_variance = np.log(variance)
+    precision, log_sd = 0.5 / variance, 0.5 * np.log(variance)
+    painful, every = grid.painful @ found.density, found.density.sum(axis=0)
 
     def at(r: float) -> float:
-        masses = found.density @ normal_likelihood(exp(r) - ratio, variance, log_variance)
-        return float(grid.painful @ masses / masses.sum())
+        seen = np.exp(-precision * (exp(r) - ratio) ** 2 - log_sd)
+        return float(painful @ seen / (every @ seen))
 
     likely = _crossing(at, options.likely, grid)
     unlikely = _crossing(at, options.unlikely, grid)
