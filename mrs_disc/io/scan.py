@@ -9,6 +9,7 @@ that are compared and never shown.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -259,7 +260,7 @@ def number(text: object) -> float | None:
         value = float(str(text).strip().strip('"').replace(",", "."))
     except ValueError:
         return None
-    return value if np.isfinite(value) else None
+    return value if math.isfinite(value) else None
 
 
 def positive(value: object, scale: float = 1.0) -> float | None:

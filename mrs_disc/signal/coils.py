@@ -200,6 +200,8 @@ def _strongest_direction(
 ) -> ComplexArray:
     """First eigenvector of the whitened coil covariance, noise taken off."""
     n_coils, n_transients, n_points = signal.shape
+    if n_coils == 1:
+        return np.ones(1, dtype=np.complex128)
     whitened = scipy.linalg.solve_triangular(factor, mean, lower=True, check_finite=False)
     weight = _time_weights(whitened, 1.0 / n_transients)
     coherent = (whitened * weight) @ whitened.conj().T

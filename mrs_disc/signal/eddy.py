@@ -121,13 +121,13 @@ def correct_eddy_currents(
     offset = float(line[0])
 
     n_points = signal.shape[-1]
-    full = np.full(n_points, smooth[-1])
-    full[: min(n_points, len(smooth))] = smooth[:n_points]
-    corrected = signal * np.exp(-1j * full).astype(signal.dtype)
+    missing = max(n_points - len(smooth), 0)
+    full = np.concatenate([smooth, np.full(missing, smooth[-1])])
+    turn = np.exp(-1j * full)
     return EddyCorrection(
-        signal=corrected,
-        water=measured * np.exp(-1j * smooth).astype(measured.dtype),
-        phase_rad=full,
+        signal=signal * turn[:n_points].astype(signal.dtype),
+        water=measured * turn[: len(measured)].astype(measured.dtype),
+        phase_rad=full[:n_points],
         water_frequency_hz=frequency,
         water_phase_rad=float(np.angle(np.exp(1j * offset))),
     )

@@ -26,6 +26,7 @@ from mrs_disc.models import RatioPrior as ModelRatioPrior
 from mrs_disc.models import Resonance as ModelResonance
 from mrs_disc.models.basis import basis_fid
 from mrs_disc.recipe import Recipe
+from mrs_disc.signal.axes import phasors
 from mrs_disc.signal.basis import Resonance, component_fid, resample_basis
 from mrs_disc.signal.fit import FitArrays, FitBasis, fit_fid
 from mrs_disc.signal.fit_solve import RatioPrior
@@ -302,9 +303,10 @@ def _peak(
     if amplitude <= 0 or not np.any(fid):
         return 0.0, None
     n = scipy.fft.next_fast_len(_ZERO_FILL * fid.size)
-    hz = scipy.fft.fftfreq(n, sampling.dwell_time_s)
-    turned = scipy.fft.fft(fid, n) * np.exp(-2j * np.pi * hz * delay_s)
-    real = scipy.fft.fftshift(turned.real)
+    bin_hz = 1 / (n * sampling.dwell_time_s)
+    first_rad = 2 * np.pi * bin_hz * (n // 2) * delay_s
+    turn = phasors(np.array([-delay_s]), np.array([first_rad]), n, bin_hz)[0]
+    real = (scipy.fft.fftshift(scipy.fft.fft(fid, n)) * turn).real
     top = int(np.argmax(real))
     half = real[top] / 2
     left = _crossing(real[top::-1], half)

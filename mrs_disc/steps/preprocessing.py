@@ -319,10 +319,11 @@ def _referenced(fid: Fid, reference: Fid) -> tuple[Fid, Fid]:
     except InputError as error:
         return fid.skipped("reference", str(error)), reference
     measured = {"shift_hz": place - found}
+    time = time_axis(max(fid.n_points, reference.n_points), sampling.dwell_time_s)
+    turn = np.exp(2j * np.pi * (place - found) * time)
 
     def shifted(signal: Fid) -> Fid:
-        time = time_axis(signal.n_points, sampling.dwell_time_s)
-        moved = signal.signal * np.exp(2j * np.pi * (place - found) * time)
+        moved = signal.signal * turn[: signal.n_points]
         return signal.become(Fid, moved, "reference", method="water", measured=measured)
 
     return shifted(fid), shifted(reference)
