@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import cache, wraps
 from typing import ParamSpec, TypeVar
 
@@ -26,6 +27,12 @@ def _libraries(_has_scipy: bool) -> threadpoolctl.ThreadpoolController:
     return threadpoolctl.ThreadpoolController()
 
 
+_limited: ContextVar[threadpoolctl.ThreadpoolController | None] = ContextVar(
+    "_limited", default=None
+)
+"""The libraries that a function further out has limited already."""
+
+
 def one_blas_thread(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
     """Let a function run with one BLAS thread; what was set before is set again afterwards.
 
@@ -40,7 +47,14 @@ def one_blas_thread(function: Callable[_Arguments, _Result]) -> Callable[_Argume
 
     @wraps(function)
     def limited(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
-        with _libraries("scipy.linalg" in sys.modules).limit(limits=1, user_api="blas"):
+        libraries = _libraries("scipy.linalg" in sys.modules)
+        if _limited.get() is libraries:
             return function(*args, **kwargs)
+        token = _limited.set(libraries)
+        try:
+            with libraries.limit(limits=1, user_api="blas"):
+                return function(*args, **kwargs)
+        finally:
+            _limited.reset(token)
 
     return limited

@@ -22,6 +22,8 @@ def test_a_function_runs_on_one_thread_and_gives_back_what_was_set():
         before = threads()
         assert set(one_blas_thread(threads)()) == {1}
         assert threads() == before
+        assert set(one_blas_thread(one_blas_thread(threads))()) == {1}
+        assert threads() == before
 
 
 def test_every_public_function_that_computes_is_limited():

@@ -114,11 +114,14 @@ def correct_eddy_currents(
     index = np.flatnonzero(significant)
     phase[index] = np.unwrap(np.angle(turned[index]))
     # what the line's own frequency does is not eddy current: the best line comes off too
-    line = np.polynomial.polynomial.polyfit(time[index], phase[index], 1, w=np.sqrt(power[index]))
-    frequency += float(line[1]) / (2 * np.pi)
-    phase[index] -= line[0] + line[1] * time[index]
+    weight = power[index] / power[index].sum()
+    level, centre = weight @ phase[index], weight @ time[index]
+    away = time[index] - centre
+    slope = float(weight @ (away * phase[index]) / (weight @ away**2))
+    frequency += slope / (2 * np.pi)
+    phase[index] -= level + slope * away
     smooth = _smooth(phase, np.where(significant, power / sd**2, 0.0), dwell_time_s)
-    offset = float(line[0])
+    offset = float(level - slope * centre)
 
     n_points = signal.shape[-1]
     missing = max(n_points - len(smooth), 0)

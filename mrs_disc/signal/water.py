@@ -162,15 +162,17 @@ def _poles(signal: ComplexArray, dwell_time_s: float, reach_hz: float, sd: float
     keep = keep[-min(MAX_COMPONENTS, n_bins - 1) :]
     if not keep.size:
         return np.zeros(0, dtype=np.complex128)
-    # the columns of y @ space are orthonormal: their products without the last row, and shifted
+    # the columns of y @ space are orthonormal; without the last row their products are the unit
+    # matrix less a product of one column, whose inverse is known
     space = vectors[:, keep] / size[keep]
     turned = running.turn[:, None] * space
     last = (running.last @ space).conj()
-    alike = np.eye(keep.size) - last[:, None] * last.conj()
     shifted = size[keep, None] ** 2 * (space.conj().T @ turned)
     shifted -= last[:, None] * (running.last @ turned)
     shifted += (running.entering @ space).conj()[:, None] * turned.sum(axis=0)
-    poles = np.linalg.eigvals(scipy.linalg.lstsq(alike, shifted, check_finite=False)[0])
+    rest = max(1.0 - float(np.vdot(last, last).real), np.finfo(float).eps)
+    shifted += last[:, None] * (last.conj() @ shifted) / rest
+    poles = np.linalg.eigvals(shifted)
     poles = poles[np.abs(poles) > 1e-3]
     # none may grow, nor stand still: at a bin, its line would be 0 / 0
     return np.asarray(poles / np.maximum(np.abs(poles) / STEADY, 1.0))
@@ -254,7 +256,11 @@ def _amplitudes(
     lines = (1 - every**n_points) / (1 - wave[:, None] * every)
     scale = np.linalg.norm(lines, axis=0)
     height = scipy.linalg.lstsq(
-        lines / scale, scipy.fft.fft(signal)[bins], cond=1e-10, check_finite=False
+        lines / scale,
+        scipy.fft.fft(signal)[bins],
+        cond=1e-10,
+        check_finite=False,
+        lapack_driver="gelsy",
     )[0]
     return np.asarray((height / scale)[: len(poles)])
 

@@ -15,6 +15,7 @@ import scipy.fft
 
 from mrs_disc.data import Fid, FitResult, Preprocessed, Quality, Verdict
 from mrs_disc.recipe import QualityOptions, Recipe
+from mrs_disc.signal.noise import median
 from mrs_disc.threads import one_blas_thread
 from mrs_disc.typing import ComplexArray
 
@@ -302,7 +303,7 @@ def _share_of_highest_line(signal: Fid) -> float:
 
 def _first_amplitude(signal: ComplexArray) -> float:
     """Return the magnitude of the first points: the amplitude of the strongest line, nearly."""
-    return float(np.median(np.abs(signal[:5])))
+    return float(median(np.abs(signal[:5])))
 
 
 def _transients(preprocessed: Preprocessed, gates: QualityOptions, found: _Findings) -> None:

@@ -24,6 +24,7 @@ from mrs_disc.data import FitResult, Morphology, Preprocessed, Quantities, Quant
 from mrs_disc.errors import InputError
 from mrs_disc.models.relaxation import RelaxationModel
 from mrs_disc.recipe import Recipe
+from mrs_disc.signal.noise import median
 from mrs_disc.steps.water_reference import Reference, scale, water_draws, water_reference
 from mrs_disc.threads import one_blas_thread
 from mrs_disc.typing import FloatArray
@@ -44,7 +45,7 @@ DENOMINATOR_SD = 3.0
 """A denominator below so many standard deviations is not measurable."""
 
 _SEED = 20190211
-_PERCENTILES = np.array([0.025, 0.1587, 0.5, 0.8413, 0.95, 0.975])
+_PERCENTILES = (0.025, 0.1587, 0.5, 0.8413, 0.95, 0.975)
 _RATIO_UNIT = "ratio of areas"
 _AREA_UNIT = "signal units of the file"
 _MOLAL_UNIT = "mmol per kg tissue water"
@@ -243,9 +244,8 @@ def _measured(
 
 def _percentiles(draws: FloatArray) -> list[float]:
     """Return the draws at 2.5, 15.87, 50, 84.13, 95 and 97.5 %."""
-    place = (_PERCENTILES * draws.size).astype(int)
-    found: list[float] = np.sort(draws)[place].tolist()  # faster than a partition at six places
-    return found
+    ordered = np.sort(draws)  # faster than a partition at six places
+    return [float(ordered[int(share * draws.size)]) for share in _PERCENTILES]
 
 
 def _weights(fit: FitResult, parts: Mapping[str, float]) -> FloatArray:
@@ -361,7 +361,7 @@ def _acidity_to_structure(table: _Table, fit: FitResult, draws: FloatArray) -> N
 
 def _log_draws(draws: FloatArray) -> FloatArray:
     """Return logarithms; a draw at or below zero becomes a ten-thousandth of the median."""
-    floor = 1e-4 * max(float(np.median(draws)), 1e-12)
+    floor = 1e-4 * max(float(median(draws)), 1e-12)
     return np.log(np.maximum(draws, floor))
 
 
