@@ -346,7 +346,8 @@ class _Slots:
         self.rows = self.held.transpose(1, 0, 2)
         index = self.hump.T
         n_slots = index.shape[1]
-        self.first = np.arange(mean.size) * len(self.humps)  # of each chain in flat arrays
+        self.chain = np.arange(mean.size)
+        self.first = self.chain * len(self.humps)  # of each chain in flat arrays
         both = self._both()
         normal = state.among_slots() * both
         stiffness = state.stiffness[2:]
@@ -361,6 +362,11 @@ class _Slots:
         self.force = others + pull[:, None] - (self.area[:, None, :] @ self.rows)[:, 0]
         constant = 2 * state.log_odds + (np.log(self.precision) - mean * pull)[:, None]
         self.constant = constant.astype(np.float32)
+        self.narrowest = np.float32(self.precision.min())
+        # Of what leaves and what entered last: covariances with its area over the standard
+        # deviation of that, and the area's mean over the same.
+        self.pair = np.zeros((mean.size, 2, n_slots))
+        self.weight = np.zeros((mean.size, 1, 2))
 
     def _both(self) -> BoolArray:
         """Return whether both of two slots are filled, shape (chain, slot, slot)."""
@@ -377,44 +383,34 @@ class _Slots:
         noise = _gumbel_pool(max(_POOL, 16 * n_slots * size))
         start = int(rng.integers(noise.size - n_slots * size))
         empty = 2 * rng.gumbel(size=(n_slots, count))
-        entered, weight = np.zeros((count, n_slots)), np.zeros(count)
         for slot in range(n_slots):
-            left = self._leaves(slot, entered, weight)
             some = noise[start + slot * size : start + (slot + 1) * size]
-            entered, weight = self._enters(slot, left, some.reshape(count, -1), empty[slot])
+            self._enters(slot, self._leaves(slot), some.reshape(count, -1), empty[slot])
 
-    def _leaves(
-        self, slot: int, entered: FloatArray, weight: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
+    def _leaves(self, slot: int) -> FloatArray:
         """Take the hump of a slot out of force and width; the last that entered goes in with it.
 
-        Returns the covariances with its area and the inverse of that area's standard deviation,
-        zero where the slot is empty.
+        Returns the inverse of its area's standard deviation, zero where the slot is empty.
         """
-        column = self.covariance[:, :, slot].copy()
-        root = self.filled[:, slot] / np.sqrt(np.maximum(column[:, slot], 1e-300))
-        pair = np.stack([column * root[:, None], -entered], axis=1)
-        both = pair @ self.rows
-        weights = np.stack([self.area[:, slot] * root, -weight], axis=1)
-        self.force += (weights[:, None, :] @ both)[:, 0]
-        both *= both
-        self.width += both[:, 0]
-        self.width -= both[:, 1]
-        return np.asarray(column), np.asarray(root)
+        variance = self.covariance[:, slot, slot]
+        root = self.filled[:, slot] / np.sqrt(np.maximum(variance, 1e-300))
+        np.multiply(self.covariance[:, slot], root[:, None], out=self.pair[:, 0])
+        np.multiply(self.area[:, slot], root, out=self.weight[:, 0, 0])
+        along = self.pair @ self.rows
+        self.force += (self.weight @ along)[:, 0]
+        along *= along
+        self.width += along[:, 0]
+        self.width -= along[:, 1]
+        return np.asarray(root)
 
-    def _enters(
-        self,
-        slot: int,
-        left: tuple[FloatArray, FloatArray],
-        noise: FloatArray,
-        empty: FloatArray,
-    ) -> tuple[FloatArray, FloatArray]:
+    def _enters(self, slot: int, root_left: FloatArray, noise: FloatArray, empty: FloatArray) -> None:
         """Choose a hump for a slot, or none, and exchange it in the areas' mean and covariance.
 
-        Returns what `_leaves` has to put into force and width.
+        Force and width follow when the next slot `_leaves`.
         """
         # Single precision serves for odds: a slot is drawn from them, no amount is made of it.
-        narrow = np.maximum(self.width.astype(np.float32), np.float32(self.precision.min()))
+        narrow = self.width.astype(np.float32)
+        np.maximum(narrow, self.narrowest, out=narrow)
         odds = self.force.astype(np.float32)
         odds *= odds
         odds /= narrow
@@ -426,20 +422,19 @@ class _Slots:
         fills = odds.take(place) > empty
         root = np.sqrt(fills / np.maximum(self.width.take(place), self.precision))
         weight = self.force.take(place) * root
-        column, root_left = left
+        left, entered = self.pair[:, 0], self.pair[:, 1]
         # What the others explain of the hump, less the one that leaves.
-        shared = self.held[:, np.arange(chosen.size), chosen].T
+        shared = self.held[:, self.chain, chosen].T
         shared = (self.covariance @ shared[:, :, None])[:, :, 0]
-        shared -= column * (shared[:, slot] * root_left**2)[:, None]
+        shared -= left * (shared[:, slot] * root_left)[:, None]
         shared[:, slot] = -1.0
-        entered = shared * root[:, None]
-        self.area -= column * (self.area[:, slot] * root_left**2)[:, None]
+        np.multiply(shared, root[:, None], out=entered)
+        self.area -= left * self.weight[:, 0, :1]
         self.area -= entered * weight[:, None]
-        pair = np.stack([column * root_left[:, None], entered], axis=1)
-        self.covariance += pair.transpose(0, 2, 1) @ (_SIGNS * pair)
+        self.weight[:, 0, 1] = weight
+        self.covariance += self.pair.transpose(0, 2, 1) @ (_SIGNS * self.pair)
         np.take(self.humps, chosen, axis=0, out=self.held[slot], mode="clip")
         self.hump[slot], self.filled[:, slot] = chosen, fills
-        return np.asarray(entered), np.asarray(weight)
 
 
 def _draw_gauss(
