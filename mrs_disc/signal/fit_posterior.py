@@ -203,8 +203,14 @@ def _tangent(problem: Problem, stand: _Stand) -> Tangent:
     parameters = stand.parameters
     model = problem.model.evaluate(parameters)
     humps = problem.humps.design(parameters[PHASE], parameters[DELAY])
-    linear = np.concatenate([stand.amplitude, stand.areas])
-    slopes = slope_columns(problem, parameters, model, linear)
+    slopes = slope_columns(
+        problem,
+        parameters,
+        model=model,
+        amplitude=stand.amplitude,
+        humps=humps,
+        areas=stand.areas,
+    )
     inner = _inner(parameters.size)
     inside = np.vstack([model.design, slopes[inner]])
     outer = slopes[list(_DRAWN)]

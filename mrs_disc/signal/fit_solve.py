@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import exp, pi, sqrt
 
 import numpy as np
-import scipy.linalg
+from scipy.linalg.lapack import dposv
 
 from mrs_disc.errors import InputError
 from mrs_disc.signal.baseline import HumpGrid
@@ -211,8 +211,15 @@ def _with_ratios(problem: Problem, place: _Place) -> _Place:
 
 def _normal_equations(problem: Problem, here: _Place) -> tuple[FloatArray, FloatArray]:
     """Return matrix and right side of the Gauss-Newton step: amplitudes, then parameters."""
-    slopes = slope_columns(problem, here.parameters, here.model, here.amplitude)
-    linear = here.amplitude.size
+    count, linear = problem.model.n_components, here.amplitude.size
+    slopes = slope_columns(
+        problem,
+        here.parameters,
+        model=here.model,
+        amplitude=here.amplitude[:count],
+        humps=here.design[count:],
+        areas=here.amplitude[count:],
+    )
     columns = np.vstack([here.design, slopes])
     normal = columns @ columns.T
     force = columns @ (problem.data - here.amplitude @ here.design)
@@ -241,7 +248,13 @@ def _upright(problem: Problem, here: _Place, free: BoolArray, converged: bool) -
 
 
 def slope_columns(
-    problem: Problem, parameters: FloatArray, model: Spectrum, amplitude: FloatArray
+    problem: Problem,
+    parameters: FloatArray,
+    *,
+    model: Spectrum,
+    amplitude: FloatArray,
+    humps: FloatArray,
+    areas: FloatArray,
 ) -> FloatArray:
     """Return the derivatives of the whole model by the non-linear parameters.
 
@@ -251,18 +264,15 @@ def slope_columns(
         Its humps turn with phase and delay.
     parameters : float array, shape (nonlinear,)
         Where.
-    model : Spectrum
-        The components there.
-    amplitude : float array, shape (component + hump,)
-        Amplitudes of the components, then areas of `problem.humps`.
+    model, humps : Spectrum and float array, shape (hump, datum)
+        The components and the humps there.
+    amplitude, areas : float array, shape (component,) and (hump,)
+        Their amplitudes and areas.
     """
-    count = problem.model.n_components
-    slopes = problem.model.jacobian(parameters, amplitude[:count], model)
-    areas = amplitude[count:]
-    if np.any(areas):
-        quarter = problem.humps.design(parameters[PHASE] + 0.5 * pi, parameters[DELAY])
-        slopes[PHASE] += areas @ quarter
-        slopes[DELAY] += (areas * 2 * pi * problem.humps.frequency_hz) @ quarter
+    slopes = problem.model.jacobian(parameters, amplitude, model)
+    turning = np.stack([areas, 2 * pi * areas * problem.humps.frequency_hz]) @ humps
+    real, imag = np.split(turning, 2, axis=1)
+    slopes[[PHASE, DELAY]] += np.concatenate([-imag, real], axis=1)  # times i
     return slopes
 
 
@@ -287,10 +297,8 @@ def solve_positive(matrix: FloatArray, right: FloatArray) -> FloatArray:
     scaled = matrix * scale[:, None] * scale
     scaled.ravel()[:: scaled.shape[0] + 1] += 1e-13  # the diagonal
     turned = (scale * right.T).T
-    try:
-        factor = scipy.linalg.cho_factor(scaled, lower=True, check_finite=False)
-        solved = scipy.linalg.cho_solve(factor, turned, check_finite=False)
-    except np.linalg.LinAlgError:  # singular up to rounding: the solution of least norm
+    _, solved, fault = dposv(scaled, turned)
+    if fault:  # singular up to rounding: the solution of least norm
         solved = np.linalg.lstsq(scaled, turned, rcond=1e-12)[0]
     return np.asarray((scale * solved.T).T)
 
