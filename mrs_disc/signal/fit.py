@@ -62,7 +62,7 @@ _STARTS = 2
 _RIVAL = 0.9  # of the best start's gain; less is another peak under the wrong component
 _MIN_POINTS = 64
 _CROP_SAFETY = 0.75
-_CROP_SNR = 1e4
+_CROP_SNR = 15.0
 _EIGHTHS = (8, 9, 10, 12, 14, 15, 16)
 """Lengths in eighths of a power of two: quick to transform, and few, so that discs share humps."""
 _COLLINEAR = 1e-6
@@ -240,14 +240,14 @@ def fit_fid(
     whole = _model(basis, n_points=data.size, **scan)
     slow = data * whole.carrier / noise
     starts = _start_grid(basis, n_points=data.size, **scan).search(slow, shift_range_hz, _STARTS)
+    starts = [start for start in starts if start.gain > _RIVAL * starts[0].gain]
     model = _model(basis, n_points=_points_with_signal(slow, starts, dwell_time_s), **scan)
     _refuse_collinear(model, starts[0])
     humps = _humps(baseline_hz, model)
     reference = _reference_area(starts[0].amplitude, basis)
     problem = _problem(model, slow[: model.time.size], basis, delay_sd_s, humps, reference)
     solver = replace(problem, humps=humps.of_width(SOLVER_WIDTH_HZ))
-    rivals = [start for start in starts if start.gain > _RIVAL * starts[0].gain]
-    solutions = [solve(solver, _first_guess(model, start, delay_sd_s)) for start in rivals]
+    solutions = [solve(solver, _first_guess(model, start, delay_sd_s)) for start in starts]
     best = min(solutions, key=lambda solution: solution.cost)
     priors = Priors(
         reference_area=_reference_area(best.amplitude[: model.n_components], basis),

@@ -86,7 +86,7 @@ class Problem:
     hump_precision : float
         Prior precision of each area about zero.
     tolerance : float
-        A step is the last when it lowers the sum of squares by less: its square root is the
+        A step that would lower the sum of squares by less is not taken: its square root is the
         distance to the optimum in standard deviations.
     """
 
@@ -183,21 +183,20 @@ def solve(problem: Problem, parameters: FloatArray) -> Solution:
             damped[tail, tail] *= 1 + damping
             step = np.zeros(normal.shape[0])
             step[used] = solve_positive(damped, force[used])
-            gain = float(force @ step)
+            converged = float(force @ step) < problem.tolerance + rounding
+            if converged:
+                break
             step /= max(1.0, float(np.max(np.abs(step[linear:]) / stride)))
             moved = np.clip(here.parameters + step[linear:], low, high)
             trial = _at(problem, moved, here.prior[:count, :count])
             accepted = trial.cost <= here.cost + rounding
-            if accepted or gain < problem.tolerance + rounding:
+            if accepted:
                 break
             damping = max(10 * damping, 1e-3)
-        if accepted:
-            here = trial
-            damping = 0.1 * damping if damping > 1e-7 else 0.0
-        converged = gain < problem.tolerance + rounding
-        if converged or not accepted:
+        if not accepted:
             break
-        here = _with_ratios(problem, here)
+        damping = 0.1 * damping if damping > 1e-7 else 0.0
+        here = _with_ratios(problem, trial)
     return _upright(problem, here, free, converged)
 
 
