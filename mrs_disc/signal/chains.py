@@ -403,7 +403,9 @@ class _Slots:
         self.width -= along[:, 1]
         return np.asarray(root)
 
-    def _enters(self, slot: int, root_left: FloatArray, noise: FloatArray, empty: FloatArray) -> None:
+    def _enters(
+        self, slot: int, root_left: FloatArray, noise: FloatArray, empty: FloatArray
+    ) -> None:
         """Choose a hump for a slot, or none, and exchange it in the areas' mean and covariance.
 
         Force and width follow when the next slot `_leaves`.

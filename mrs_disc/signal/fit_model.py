@@ -118,19 +118,17 @@ class MetaboliteModel:
         """Return the derivatives by the non-linear parameters, shape (parameter, datum)."""
         time = self.time + parameters[DELAY]
         total = amplitude @ model.fids
+        later = time * total
         columns = np.empty((self.n_nonlinear, self.time.size), dtype=complex)
-        columns[SHIFT] = 2j * pi * time * total
-        columns[LORENTZ] = -pi * time * total
-        columns[GAUSS2] = -GAUSS_RATE * time**2 * total
+        columns[SHIFT] = 2j * pi * later
+        columns[LORENTZ] = -pi * later
+        columns[GAUSS2] = -GAUSS_RATE * time * later
         columns[PHASE] = 1j * total
         columns[DELAY] = self._by_delay(parameters, amplitude, model, time, total)
-        place = N_COMMON
-        for index in self.moves:
-            columns[place] = (2j * pi * amplitude[index]) * time * model.fids[index]
-            place += 1
-        for index in self.widens:
-            columns[place] = (-pi * amplitude[index]) * time * model.fids[index]
-            place += 1
+        widths = N_COMMON + self.moves.size
+        own = np.asarray(amplitude[:, None] * model.fids * time)
+        columns[N_COMMON:widths] = 2j * pi * own[self.moves]
+        columns[widths:] = -pi * own[self.widens]
         return self.spectrum(columns)
 
     def _by_delay(

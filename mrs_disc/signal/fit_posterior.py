@@ -45,7 +45,8 @@ _SAMPLING_SHARE = 0.01
 """Share of an amplitude's variance that may come from the number of draws: then they are enough."""
 _WEAK = {SHIFT: 30.0, LORENTZ: 40.0, PHASE: 3.0}
 """Prior standard deviations about the present place, felt only where there is no signal."""
-_NEWTON = 4
+_NEWTON, _SETTLED = 6, 1e-3
+"""Steps at most, and the last one in standard deviations, to the ends of an interval."""
 _RESOLVED = np.array([10.0, 2e-6])  # of gauss2 and delay, where all draws are the same
 _DRAWN = (GAUSS2, DELAY)
 
@@ -299,4 +300,6 @@ def _mixture_interval(centres: FloatArray, sd: FloatArray) -> FloatArray:
         density = (np.exp(-0.5 * square) / sd).mean(axis=1) / sqrt(2 * pi)
         step = (wanted - below) / np.maximum(density, 0.02 / total)
         ends += np.clip(step, -0.5 * total, 0.5 * total)
+        if np.all(np.abs(step) < _SETTLED * total):
+            break
     return np.asarray(ends)
