@@ -138,11 +138,22 @@ class _Place:
 
 
 def _at(problem: Problem, parameters: FloatArray, ratios: FloatArray) -> _Place:
-    """Solve for the amplitudes at given non-linear parameters."""
+    """Return the model at given non-linear parameters, amplitudes solved for."""
     model = problem.model.evaluate(parameters)
-    design = np.vstack([model.design, problem.humps.design(parameters[PHASE], parameters[DELAY])])
+    humps = problem.humps.design(parameters[PHASE], parameters[DELAY])
+    return _solved(problem, parameters, model, np.vstack([model.design, humps]), ratios)
+
+
+def _solved(
+    problem: Problem,
+    parameters: FloatArray,
+    model: Spectrum,
+    design: FloatArray,
+    ratios: FloatArray,
+) -> _Place:
+    """Solve for the amplitudes under given priors of their ratios."""
     prior = np.diag(np.full(design.shape[0], problem.hump_precision))
-    count = model.design.shape[0]
+    count = problem.model.n_components
     prior[:count, :count] = ratios
     amplitude = solve_positive(design @ design.T + prior, design @ problem.data)
     residual = problem.data - amplitude @ design
@@ -205,7 +216,7 @@ def _with_ratios(problem: Problem, place: _Place) -> _Place:
     if not problem.ratios:
         return place
     ratios = ratio_precision(problem.ratios, place.model.design, place.amplitude)
-    return _at(problem, place.parameters, ratios)
+    return _solved(problem, place.parameters, place.model, place.design, ratios)
 
 
 def _normal_equations(problem: Problem, here: _Place) -> tuple[FloatArray, FloatArray]:
