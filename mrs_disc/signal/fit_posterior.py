@@ -35,8 +35,8 @@ CHAINS, BATCHES = 24, 5
 """Chains, and sweeps at most that are kept from the last place to stand."""
 CHAINS_PLAIN, SWEEPS_PLAIN = 80, 3
 """The same without a baseline: a sweep forgets the one before, and the solver stood well."""
-_HEATED = (0.01, 0.1)
-"""What the data weigh in the first sweeps: cold, chains stay long where their first hump fell."""
+_HEATED = 0.03
+"""What the data weigh in the first sweep: cold, chains stay long where their first hump fell."""
 _LOOKS = 5
 _NEAR = 0.5
 """Standard deviations by which a parameter may move from one look to the next where both see the
@@ -139,8 +139,9 @@ def _over_humps(problem: Problem, stand: _Stand, priors: Priors) -> tuple[Tangen
     chains = _chains(stand, CHAINS, SLOTS)
     for look in range(_LOOKS):
         tangent = _tangent(problem, stand)
-        for share in () if look else _HEATED:
-            chains, _ = draw_chains(tangent.heated(share), chains, priors, burn=0, keep=1, rng=rng)
+        if look == 0:
+            heated = tangent.heated(_HEATED)
+            chains, _ = draw_chains(heated, chains, priors, burn=0, keep=1, rng=rng)
         chains, draws = draw_chains(tangent, chains, priors, burn=0, keep=1, rng=rng)
         before, stand = stand, _stand(problem, tangent, draws)
         if _distance(tangent, draws, before, stand) < _NEAR:
