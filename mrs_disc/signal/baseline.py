@@ -20,7 +20,7 @@ of the humps' areas c on a grid of places and widths is the small quadratic form
 slots. A slot is empty, or holds one hump anywhere on the grid; given the places of the others, the
 odds of every place and width, and of the empty slot, are closed forms in which the areas of all
 slots are integrated out, so that a slot can be drawn anew from all of them at once (collapsed Gibbs
-sampling, `chains`). Six to ten sweeps suffice, because every draw may jump across the whole
+sampling, `chains`). Five to ten sweeps suffice, because every draw may jump across the whole
 spectrum and the neighbours make room. The seed is fixed: same data, same answer.
 
 Decisions:
@@ -137,7 +137,7 @@ def no_humps(n_bins: int) -> HumpGrid:
     return HumpGrid(np.zeros(0), np.zeros(0), np.zeros(0), none[:, :1], none, none[:, :0])
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=6)
 def hump_grid(
     range_hz: tuple[float, float],
     *,

@@ -63,8 +63,10 @@ _RIVAL = 0.9  # of the best start's gain; less is another peak under the wrong c
 _MIN_POINTS = 64
 _CROP_SAFETY = 0.75
 _CROP_SNR = 15.0
+"""Lines are cut where they have fallen 300-fold, or further below the noise: what lies beyond holds
+a hundred-thousandth of the information, and discs come in six lengths that share their humps."""
 _EIGHTHS = (8, 9, 10, 12, 14, 15, 16)
-"""Lengths in eighths of a power of two: quick to transform, and few, so that discs share humps."""
+"""Lengths in eighths of a power of two: quick to transform."""
 _COLLINEAR = 1e-6
 _INSIDE = 0.01  # of a component's energy: less is the tails of lines elsewhere
 _TOLERANCE = 0.1  # the average takes the last steps
@@ -271,7 +273,7 @@ def _points_with_signal(slow: ComplexArray, starts: Sequence[Start], dwell_time_
     return min(slow.size, next(step for step in steps if step >= wanted))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)  # one for each width of the start, and one on all points
 def _model(
     basis: FitBasis,
     *,
