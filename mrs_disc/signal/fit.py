@@ -50,7 +50,14 @@ from mrs_disc.signal.fit_model import (
     MetaboliteModel,
 )
 from mrs_disc.signal.fit_posterior import Posterior, average
-from mrs_disc.signal.fit_solve import MAX_WIDTH_HZ, Problem, RatioPrior, solve, wrapped
+from mrs_disc.signal.fit_solve import (
+    MAX_WIDTH_HZ,
+    Problem,
+    RatioPrior,
+    Solution,
+    solve,
+    wrapped,
+)
 from mrs_disc.signal.fit_start import Start, StartGrid, decay_length_s, noise_sd
 from mrs_disc.signal.noise import whiteness_p
 from mrs_disc.typing import ComplexArray, FloatArray
@@ -71,7 +78,6 @@ _COLLINEAR = 1e-6
 _INSIDE = 0.01  # of a component's energy: less is the tails of lines elsewhere
 _TOLERANCE = 0.1  # the average takes the last steps
 _SOLVER_AREA = 0.1  # of the metabolites' area: the solver's humps are weak and of free sign
-_LOST_HZ = 15.0  # less than the distance of LAC and ALA at 3 T, 19 Hz
 LORENTZ_SD_HZ = 8.0
 """Prior of the Lorentzian width that all components share: T2 of 60 to 300 ms is 1 to 5 Hz, and a
 shim may add some. Without it the wings of broad lines take a smooth background for their own: on
@@ -250,7 +256,7 @@ def fit_fid(
     problem = _problem(model, slow[: model.time.size], basis, delay_sd_s, humps, reference)
     solver = replace(problem, humps=humps.of_width(SOLVER_WIDTH_HZ))
     solutions = [solve(solver, _first_guess(model, start, delay_sd_s)) for start in starts]
-    best = min(solutions, key=lambda solution: solution.cost)
+    start, best = min(zip(starts, solutions, strict=True), key=_lost_and_cost)
     priors = Priors(
         reference_area=_reference_area(best.amplitude[: model.n_components], basis),
         delay_sd_s=delay_sd_s,
@@ -259,7 +265,7 @@ def fit_fid(
     )
     posterior = average(problem, best, priors)
     reason = "" if best.converged else "the search for the optimum did not end"
-    reason = reason or _doubt(posterior, starts[0])
+    reason = reason or _doubt(posterior, start)
     return _result(problem, posterior, whole, noise * largest, reason)
 
 
@@ -330,12 +336,18 @@ def _humps(baseline_hz: tuple[float, float] | None, model: MetaboliteModel) -> H
     )
 
 
+def _lost_and_cost(pair: tuple[Start, Solution]) -> tuple[bool, float]:
+    """Return what ranks solutions: one that left its start is under other lines, cheap or not."""
+    start, solution = pair
+    return start.lost(solution.parameters[SHIFT]), solution.cost
+
+
 def _doubt(posterior: Posterior, start: Start) -> str:
     """Return why the answer cannot be trusted, or nothing."""
     shift, lorentz, gauss2 = posterior.parameters[[SHIFT, LORENTZ, GAUSS2]]
     if voigt_width(lorentz, sqrt(gauss2)) >= MAX_WIDTH_HZ:
         return f"the lines are as broad as is allowed, {MAX_WIDTH_HZ:.0f} Hz"
-    if abs(shift - start.shift_hz) > max(_LOST_HZ, start.width_hz):
+    if start.lost(shift):
         return f"the fit ended {shift - start.shift_hz:+.0f} Hz from where it started"
     return ""
 

@@ -23,6 +23,7 @@ DELAYS_S = (-2e-4, -1e-4, 0.0, 1e-4, 2e-4)
 _SEARCH_S = 0.25
 _SKIP_S = 0.008
 _RESOLUTION_HZ = 2.5
+_LOST_HZ = 15.0  # less than the distance of LAC and ALA at 3 T, 19 Hz
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,10 @@ class Start:
     phase_rad: float
     delay_s: float
     amplitude: FloatArray
+
+    def lost(self, shift_hz: float) -> bool:
+        """Return whether a fit that began here and ended there is under other lines."""
+        return bool(abs(shift_hz - self.shift_hz) > max(_LOST_HZ, self.width_hz))
 
 
 def noise_sd(fid: ComplexArray) -> float:
