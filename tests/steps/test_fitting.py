@@ -1,4 +1,4 @@
-"""From records to a fit: the basis is computed once a protocol, and the optimum is the right one."""
+"""From records to a fit: a basis is computed once a protocol, and the optimum is the right one."""
 
 from __future__ import annotations
 
