@@ -119,6 +119,10 @@ def explain(error: ValidationError, schema: type[BaseModel], source: str) -> str
     if mistake["type"] == "missing":
         return f"{source}: {where}lacks '{name}', which is required."
     came = f" Came: {_short(mistake['input'])}." if location else ""
+    if mistake["type"] == "too_short" and "min_length" in mistake.get("ctx", {}):
+        least = mistake["ctx"]["min_length"]
+        items = "item" if least == 1 else "items"
+        return f"{source}: {_where(location)}should have at least {least} {items}.{came}"
     reason = mistake["msg"].removeprefix("Value error, ").removeprefix("Input ")
     reason = reason.replace("a valid tuple", "a list in square brackets")
     more = f" ({len(mistakes) - 1} more)" if len(mistakes) > 1 else ""

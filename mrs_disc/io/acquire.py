@@ -264,4 +264,7 @@ def false_pair(scan: Scan, water: Scan) -> str | None:
     f, g = scan.spectrometer_mhz, water.spectrometer_mhz
     if f and g and abs(f - g) > _FREQUENCY_APART * f:
         return f"its spectrometer frequency is {g:.4f} MHz, not {f:.4f} MHz"
+    if np.array_equal(scan.signal, water.signal):
+        # Where much water is left, the spectrum itself would pass for one of water.
+        return "it holds the samples of the metabolite file"
     return other_voxel(scan, water)

@@ -29,6 +29,8 @@ MIRROR_RATIO = 9.0
 """Power on the wrong side over that on the right one, sum and peak. Real files: below 3.5."""
 _FARTHEST_PPM, _NEAREST_PPM = 3.9, 2.75
 """Offsets from water that are looked at, and that the spectral width has to hold."""
+PEAK = (1e-15, 1e15)
+"""Largest sample: beyond, squares and sums leave single precision. Real files: 1e-9 to 1e10."""
 _MAX_FIDS = 512
 _BLOCK = 1 << 20
 _CLIP_POINTS, _CLIP_ROW = 256, 4
@@ -54,7 +56,7 @@ def check_samples(path: Path, signal: ComplexArray, what: str = "samples") -> No
     Raises
     ------
     ReadError
-        If a sample is not finite, or all are zero.
+        If a sample is not finite, all are zero, or the largest is of no measured size.
     """
     flat = np.ravel(signal, order="K")  # no copy, whatever the order of the axes in memory
     peak = 0.0
@@ -69,6 +71,12 @@ def check_samples(path: Path, signal: ComplexArray, what: str = "samples") -> No
         peak = max(peak, -low, high)
     if flat.size == 0 or peak == 0.0:
         raise ReadError(path, f"all {what} are zero: there is no signal in it")
+    if not PEAK[0] <= peak <= PEAK[1]:
+        raise ReadError(
+            path,
+            f"the largest of {signal.size} {what} is {peak:.2g}: between {PEAK[0]:g} and "
+            f"{PEAK[1]:g} expected; the file is broken, or was scaled and has to be scaled back",
+        )
 
 
 def examine(scan: Scan) -> Findings:

@@ -65,6 +65,16 @@ class DiscValues(StrictModel):
     def _level(cls, value: str) -> str:
         return parse_level(value)
 
+    @field_validator("metabolite", "water", mode="before")
+    @classmethod
+    def _name_or_list(cls, value: object) -> object:
+        names = value if isinstance(value, list) else [value]
+        if value is not None and not all(isinstance(name, str) for name in names):
+            raise ValueError(
+                "should be a file, a pattern or a folder in quotes, or a list of files"
+            )
+        return value
+
     @field_validator("metabolite", "water")
     @classmethod
     def _files(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:

@@ -1,13 +1,15 @@
 """The plausibility gate: what it notices, and what it leaves alone."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mrs_disc.io.gate import examine, missing, water_ratio
+from mrs_disc.errors import ReadError
+from mrs_disc.io.gate import check_samples, examine, missing, water_ratio
 from mrs_disc.io.scan import Scan, read_only
 
 
@@ -30,6 +32,21 @@ def test_a_plain_spectrum_passes(scan):
     assert not found.mirrored
     assert found.is_water is False
     assert missing(scan) == []
+
+
+@pytest.mark.parametrize(
+    ("peak", "passes"), [(3e38, False), (1e14, True), (1e-14, True), (1e-38, False)]
+)
+def test_samples_that_single_precision_cannot_square_are_refused(spectrum, peak, passes):
+    signal = spectrum(4)
+    signal = (signal / np.abs(signal).max() * peak).astype(np.complex64)
+    if passes:
+        check_samples(Path("x.dat"), signal)
+        return
+    with pytest.raises(
+        ReadError, match=r"x.dat: the largest of \d+ samples is .*e[+-]3\d: between"
+    ):
+        check_samples(Path("x.dat"), signal)
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,11 @@ def test_the_water_reference_is_turned_over_with_its_metabolites(
         ('[disc.provocation]\nresult = "maybe"', "result"),
         ('[[disc]]\nlevel = "L4-L5"\nmetabolite = "y"', "named twice"),
         ('[[disc]]\nlevel = "L9"\nmetabolite = "y"', "not a disc level"),
+        (
+            '[[disc]]\nlevel = "L3-L4"\nmetabolite = 3',
+            "[[disc]] 2 metabolite should be a file, a pattern or a folder in quotes, or a list of "
+            "files. Came: 3.",
+        ),
         ("[disc.acquisition]\necho_time_s = 30", "echo_time_s"),
     ],
 )
@@ -157,6 +162,12 @@ def test_mistakes_in_a_study_file_are_one_sentence(rest, says, tmp_path):
         read_study(study_toml(tmp_path, rest=rest))
     assert says in str(caught.value)
     assert "study.toml" in str(caught.value)
+
+
+def test_a_study_file_without_a_disc_is_told_so_in_plain_words(tmp_path):
+    (tmp_path / "study.toml").write_text('schema_version = 1\nstudy_id = "a"\ndisc = []\n')
+    with pytest.raises(InputError, match=r"study.toml: \[disc\] should have at least 1 item\."):
+        read_study(tmp_path)
 
 
 def test_a_persons_file_name_stays_out_of_messages_and_labels(tmp_path, put):
@@ -198,6 +209,19 @@ def test_a_false_pair_is_noticed_and_not_used(old, new, says, tmp_path, put):
     assert disc.water is None
     assert any("not used" in note and says in note for note in disc.notes)
     assert "someone" not in repr(disc.notes)
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_metabolite_file_with_much_water_left_is_no_reference_of_its_own(copied, tmp_path, put):
+    """Its residual water is too high to tell it from a reference by the spectrum alone."""
+    path = put("siemens-rda", "l45.rda", water=60.0)
+    name = path.name
+    if copied:
+        name = "ref.rda"
+        (tmp_path / name).write_bytes(path.read_bytes())
+    disc = read_study(study_toml(tmp_path, rest=f'water = "{name}"'))["L4-L5"]
+    assert disc.water is None
+    assert any("it holds the samples of the metabolite file" in note for note in disc.notes)
 
 
 def test_water_transients_of_the_metabolite_file_become_the_reference(
