@@ -135,6 +135,9 @@ def run(arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="backslashreplace")  # odd file names must not end in an error
     debug = "--debug" in arguments  # allowed in any place, as a person adds it at the end
     words = [word for word in arguments if word != "--debug"]
+    if any(word == "" or (word.startswith("--") and word.endswith("=")) for word in words):
+        # Taken as a path it would be the present folder, which nobody has named.
+        return _say("an argument is empty: is a variable of the shell not set?", 2)
     try:
         result: Any = cli.main(args=words, prog_name="mrs-disc", standalone_mode=False)
         sys.stdout.flush()
@@ -144,6 +147,9 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else error.message, err=True)
         return 2
+    except click.MissingParameter as error:
+        path = error.ctx.command_path if error.ctx else "mrs-disc"
+        return _say(f"{error.format_message()} '{path} --help' shows an example.", 2)
     except click.ClickException as error:
         return _say(error.format_message(), 2)
     except (InputError, OutputError) as error:

@@ -43,6 +43,7 @@ def command(
     from mrs_disc.io import read_study
     from mrs_disc.report import check_output, write_report
 
+    shared.refuse_idle_dicom_options(formats, dicom_reference)
     _spare_the_input(study, output)
     check_output(output, formats or DEFAULT_FORMATS, dicom_reference, overwrite=overwrite)
     report = analyze(read_study(study), recipe, levels=levels)
@@ -73,11 +74,20 @@ def _spare_the_input(study: Path, output: Path) -> None:
 
 
 def exit_status(report: StudyReport, study: Path) -> int:
-    """Return 3 where a level failed, with one line on stderr for each, else 0."""
-    failures = [(r.level, r.failure) for r in report if r.failure is not None]
-    for level, failure in failures:
-        line = f"mrs-disc: {level} failed ({failure.stage}): {failure.message}"
-        if re.search(rf"\b{level}\S*/(metabolite|water)", failure.message):
-            line += f" ('mrs-disc info {study}' shows the names of its files)"
-        click.echo(line, err=True)
-    return 3 if failures else 0
+    """Return 3 where a level failed, else 0; tell on stderr of failures and what was left out."""
+    from mrs_disc.constants import RESEARCH_USE
+
+    lines = [note for note in report.notices if note != RESEARCH_USE]
+    failed = False
+    for found in report:
+        if found.measurement is not None:
+            notes = found.measurement.preprocessed.notes
+            lines += [f"{found.level}: {note}" for note in notes]
+        elif found.failure is not None:
+            failed = True
+            lines.append(f"{found.level} failed ({found.failure.stage}): {found.failure.message}")
+    for line in lines:
+        hint = f" ('mrs-disc info {study}' shows the names of its files)"
+        named = re.search(r"\b[CTL]\d+-[TLS]?\d*\S*/(metabolite|water)", line)
+        click.echo(f"mrs-disc: {line}{hint if named else ''}", err=True)
+    return 3 if failed else 0

@@ -24,8 +24,9 @@ def show(recipe: str) -> None:
     """
     from mrs_disc.recipe import load_recipe, recipe_names, recipe_toml
 
+    text = recipe_toml(load_recipe(recipe))
     click.echo(f"# recipes that ship with the package: {', '.join(recipe_names())}")
-    click.echo(recipe_toml(load_recipe(recipe)), nl=False)
+    click.echo(text, nl=False)
 
 
 @command.command()

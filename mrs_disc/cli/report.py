@@ -52,6 +52,7 @@ def command(
         raise click.UsageError("RESULTS is missing: give a results.json, or its folder")
     if output is None:
         raise click.UsageError("-o OUT is missing: give the folder to write to")
+    shared.refuse_idle_dicom_options(formats, dicom_reference, page_image=page_image)
     from mrs_disc.report import render_results
     from mrs_disc.report.review_log import read_log
 

@@ -77,6 +77,17 @@ dicom_reference = click.option(
 )
 
 
+def refuse_idle_dicom_options(
+    formats: Iterable[str], reference: Path | None, *, page_image: bool = False
+) -> None:
+    """Refuse options of the DICOM output where there is none, rather than forget them."""
+    given = f"--dicom-reference {reference}" if reference is not None else "--page-image"
+    if (reference is not None or page_image) and "dicom" not in formats:
+        raise click.UsageError(
+            f"{given} is for --format dicom, which is not asked for: add that, or leave this out"
+        )
+
+
 def formats(which: str) -> Callable[[Any], Any]:
     """Return ``--format``; `which` lists the formats, in the order of the help."""
     return click.option(

@@ -141,7 +141,8 @@ def challenge_model(folder: Path) -> MetaboliteModel:
     """
     paths = sorted((folder / "basis_lcmodel").glob("*.RAW"))
     if not paths:
-        raise InputError(f"{folder}: no basis_lcmodel/*.RAW; give the folder of the challenge")
+        found = "no basis_lcmodel/*.RAW" if folder.is_dir() else "there is no such folder"
+        raise InputError(f"{folder}: {found}; give the folder of the challenge")
     components = tuple(
         Component(
             name=path.stem,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -46,7 +47,23 @@ def test_every_command_has_help_with_an_example(capsys):
     [
         (["anlyze"], "there is no command 'anlyze'. Did you mean 'analyze'?"),
         (["analyze", "--recpie", "x"], "--recpie"),
-        (["analyze"], "Missing argument 'STUDY'"),
+        (["analyze"], "Missing argument 'STUDY'. 'mrs-disc analyze --help' shows an example."),
+        (["analyze", "", "-o", "out"], "an argument is empty"),
+        (["analyze", "x", "-o", ""], "an argument is empty: is a variable of the shell not set?"),
+        (["analyze", "x", "--output="], "an argument is empty"),
+        (
+            ["analyze", "x", "-o", "out", "--dicom-reference", "gone.dcm"],
+            "--dicom-reference gone.dcm is for --format dicom, which is not asked for",
+        ),
+        (
+            ["report", "x", "-o", "out", "--dicom-reference", "gone.dcm"],
+            "--dicom-reference gone.dcm is for --format dicom, which is not asked for",
+        ),
+        (
+            ["report", "x", "-o", "out", "--format", "pdf", "--page-image"],
+            "--page-image is for --format dicom",
+        ),
+        (["validate", "--challenge", "nowhere"], "nowhere: there is no such folder"),
         (["recipe", "show", "defalt"], "no recipe is named 'defalt'. Did you mean 'default'?"),
         (
             ["recipe", "shw"],
@@ -65,6 +82,7 @@ def test_a_wrong_command_line_is_one_line_and_status_2(
     monkeypatch.chdir(tmp_path)
     assert run(arguments) == 2
     captured = capsys.readouterr()
+    assert captured.out == ""
     assert captured.err.startswith("mrs-disc: ")
     assert captured.err.count("\n") == 1
     assert message in captured.err
@@ -89,6 +107,22 @@ def test_a_failed_level_says_where_its_file_is_named(capsys, tmp_path):
         "mrs-disc: L4-L5 failed (read): L4-L5/metabolite.rda: there is no such file "
         f"('mrs-disc info {tmp_path}' shows the names of its files)\n"
     )
+
+
+def test_what_was_left_out_of_an_analysis_is_told(capsys, tmp_path):
+    """Else who gave a wrong water reference would hear of it in the report alone."""
+    assert run(["simulate", "-o", str(tmp_path), "--levels", "L4-L5", "--as", "rda"]) == 0
+    study = tmp_path / "sub-01"
+    file = study / "study.toml"
+    text = file.read_text(encoding="utf-8")
+    metabolite = re.search(r'metabolite = "(.*)"', text)[1]
+    text = re.sub(r'water = ".*"', f'water = "{metabolite}"', text)
+    file.write_text(re.sub(r'anatomy = ".*"', 'anatomy = "study.toml"', text), encoding="utf-8")
+    capsys.readouterr()
+    assert run(["analyze", str(study), "-o", str(tmp_path / "out"), "--format", "json"]) == 0
+    told = capsys.readouterr().err
+    assert "mrs-disc: L4-L5: water reference L4-L5/water.rda is not used" in told
+    assert "mrs-disc: The anatomy image could not be used: study.toml" in told
 
 
 @pytest.mark.parametrize("name", ["study", "sub-01"])
