@@ -77,17 +77,21 @@ def exit_status(report: StudyReport, study: Path) -> int:
     """Return 3 where a level failed, else 0; tell on stderr of failures and what was left out."""
     from mrs_disc.constants import RESEARCH_USE
 
-    lines = [note for note in report.notices if note != RESEARCH_USE]
-    failed = False
+    levels_of: dict[str, list[str]] = {}
+    failures = []
     for found in report:
         if found.measurement is not None:
-            notes = found.measurement.preprocessed.notes
-            lines += [f"{found.level}: {note}" for note in notes]
+            for note in found.measurement.preprocessed.notes:
+                levels_of.setdefault(note, []).append(found.level)
         elif found.failure is not None:
-            failed = True
-            lines.append(f"{found.level} failed ({found.failure.stage}): {found.failure.message}")
-    for line in lines:
-        hint = f" ('mrs-disc info {study}' shows the names of its files)"
-        named = re.search(r"\b[CTL]\d+-[TLS]?\d*\S*/(metabolite|water)", line)
-        click.echo(f"mrs-disc: {line}{hint if named else ''}", err=True)
-    return 3 if failed else 0
+            failures.append(
+                f"{found.level} failed ({found.failure.stage}): {found.failure.message}"
+            )
+    notices = [notice for notice in report.notices if notice != RESEARCH_USE]
+    notes = [f"{', '.join(dict.fromkeys(names))}: {note}" for note, names in levels_of.items()]
+    for line in (*notices, *notes, *failures):
+        hint = ""
+        if re.search(r"\b[CTL]\d+-[CTLS]\d+\S*/(metabolite|water)", line):
+            hint = f" ('mrs-disc info {study}' shows the names of its files)"
+        click.echo(f"mrs-disc: {line}{hint}", err=True)
+    return 3 if failures else 0

@@ -168,13 +168,16 @@ def test_what_a_user_sees(fault, make_study, tmp_path, capsys):
     assert "Traceback" not in said
     assert "Warning" not in said
     assert len(said) < 1000
-    assert said.count("\n") == (status != 0)
     assert listing(study) == before, "inputs are never written to"
     if status == 2:
+        assert said.count("\n") == 1
         assert re.search(fault.sees, said)
         assert not (tmp_path / "out").exists()
         return
     levels = results(tmp_path / "out")
+    notes = {note for level in levels.values() for note in level["notes"] or ()}
+    assert all(note in said for note in notes), "what the report remarks is told at once"
+    assert said.count("\n") == len(notes) + (status == 3)
     assert levels["L5-S1"]["status"] == "ok"
     if status == 3:
         assert re.search(fault.sees, said)

@@ -35,7 +35,8 @@ def seen(fault: Fault, whole: Path, place: Path, usual: set[str]) -> dict[str, s
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
         status = run(["analyze", str(study), "-o", str(place / "out"), "--format", "json"])
-    line = said.getvalue().strip().removeprefix("mrs-disc: ").replace(f"{study}", "study")
+    told = said.getvalue().strip().splitlines() or [""]
+    line = told[-1].removeprefix("mrs-disc: ").replace(f"{study}", "study")
     line = line.removeprefix("L4-L5 failed (read): ").removesuffix(HINT)
     if status == 0:
         line = "; ".join(r for r in remarks(place / "out") if kind(r) not in usual)
