@@ -159,7 +159,7 @@ def level_content(
         }
     assert level.score is not None
     assert level.quality is not None
-    content = base | {
+    return base | {
         "label": level.score.label,
         "shape": LABEL_SHAPE[level.score.label],
         "kind": level.score.label.split()[0],
@@ -182,21 +182,26 @@ def level_content(
         "factors": factor_rows(level),
         "notes": list(level.notes or ()),
         "review": _review(level),
-        "svg": "",
-        "quality_svg": "",
         "merged": level.quantification is not None and level.quantification.merged_laal,
+        **_pictures(level, signals, curves, top),
     }
-    if curves is not None and signals is not None:
-        factor = figures.magnification(curves, top)
-        of = signals.levels[level.key]
-        content |= {
-            "svg": figures.svg(figures.spectrum_figure(level, curves, top)),
-            "alt": figures.spectrum_alt(level, factor),
-            "scale": figures.scale_words(factor),
-            "quality_svg": figures.svg(quality_strip.quality_figure(level, of)),
-            "quality_alt": quality_strip.quality_alt(level, of),
-        }
-    return content
+
+
+def _pictures(
+    level: Level, signals: Signals | None, curves: figures.Spectra | None, top: float
+) -> dict[str, str]:
+    """Return the figures of a level with their words; empty ones where nothing can be drawn."""
+    if curves is None or signals is None:
+        return {"svg": "", "quality_svg": ""}
+    factor = figures.magnification(curves, top)
+    of = signals.levels[level.key]
+    return {
+        "svg": figures.svg(figures.spectrum_figure(level, curves, top)),
+        "alt": figures.spectrum_alt(level, factor),
+        "scale": figures.scale_words(factor),
+        "quality_svg": figures.svg(quality_strip.quality_figure(level, of)),
+        "quality_alt": quality_strip.quality_alt(level, of),
+    }
 
 
 def quality_rows(level: Level) -> list[tuple[str, str]]:

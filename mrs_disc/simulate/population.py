@@ -165,13 +165,8 @@ def draw_disc(
     grade = int(c.pfirrmann[int(rng.random() > c.pfirrmann_share[0])])
 
     concentration = _concentration(rng, population, c, patient, spread)
-    has_lipid = rng.random() < c.lipid_share
-    amount = float(10.0 ** rng.uniform(*population.lipid_log10_range))
-    if lipid is not None:
-        has_lipid = bool(lipid)
-        amount = amount if isinstance(lipid, bool) else float(lipid)
     pg_area = population.protons["PG"] * concentration["PG"]
-    concentration["LIP"] = amount * pg_area if has_lipid else 0.0
+    concentration["LIP"] = pg_area * _lipid(rng, population, c, lipid)
 
     high_field = field_strength_t > 2.0
     t2, t1 = _relaxation(rng, population, c, grade, high_field)
@@ -179,12 +174,8 @@ def draw_disc(
     b0_width = float(rng.uniform(*c.linewidth_hz)) * (field_strength_t / 3.0) ** 0.74
     snr = float(np.exp(rng.uniform(*np.log(c.snr)))) * (1.0 if high_field else 0.75)
 
-    has_gas = kind != "H" and rng.random() < population.gas_fraction
-    loss, broader = float(rng.uniform(0.1, 0.3)), float(rng.uniform(2.0, 4.0))
-    if has_gas if gas is None else gas:
-        grade, b0_width = 5, b0_width * broader
-    else:
-        loss, broader = 0.0, 1.0
+    left, broader = _vacuum(rng, population, kind, gas)
+    grade = grade if left is None else 5
     return Disc(
         level=level,
         kind=kind,
@@ -194,10 +185,10 @@ def draw_disc(
         t2_s=t2,
         t1_s=t1,
         width_hz=width,
-        b0_width_hz=b0_width,
+        b0_width_hz=b0_width * broader,
         water_fraction=c.water_fraction,
         snr=snr,
-        gas=loss or None,
+        gas=left,
         gas_broadening=broader,
         morphology=_morphology(rng, kind, grade),
         provocation=_provocation(rng, kind),
@@ -220,6 +211,26 @@ def _concentration(
     rings = population.carb_visible * population.carb_protons * concentration["PG"]
     concentration["CARB"] = rings * float(rng.uniform(*population.carb_range))
     return concentration
+
+
+def _lipid(
+    rng: np.random.Generator, population: Population, c: DiscClass, given: float | bool | None
+) -> float:
+    """Draw the area of marrow lipid relative to PG, or take what is given of it."""
+    is_there = rng.random() < c.lipid_share
+    amount = float(10.0 ** rng.uniform(*population.lipid_log10_range))
+    if given is not None and not isinstance(given, bool):
+        return float(given)
+    return amount if (is_there if given is None else given) else 0.0
+
+
+def _vacuum(
+    rng: np.random.Generator, population: Population, kind: Kind, given: bool | None
+) -> tuple[float | None, float]:
+    """Draw the signal that a vacuum phenomenon leaves (`None`: there is none), and its widening."""
+    is_there = kind != "H" and rng.random() < population.gas_fraction
+    left, broader = float(rng.uniform(0.1, 0.3)), float(rng.uniform(2.0, 4.0))
+    return (left, broader) if (is_there if given is None else given) else (None, 1.0)
 
 
 def _relaxation(

@@ -161,16 +161,13 @@ def simulate_study(
     key = (seed, subject, visit)
     entries = tuple(_entry(key, scan, m, where[m.disc.level], provocation) for m in measured)
     findings = {m.disc.level: m.disc.morphology for m in measured}
-
-    def load_anatomy() -> Any:
-        return draw_anatomy(stream(seed, subject, NOISE, visit), wanted, findings)
-
+    noise = (seed, subject, NOISE, visit)
     study = Study(
         study_id=study_id or f"sub-{subject:02d}",
         session_id=None if session is None else f"ses-{session:02d}",
         discs=entries,
         region=_region(wanted),
-        load_anatomy=load_anatomy if anatomy else None,
+        load_anatomy=(lambda: draw_anatomy(stream(*noise), wanted, findings)) if anatomy else None,
         notes=("simulated",),
     )
     truth = {_name(m): _truth(m, scan, provocation) for m in measured}

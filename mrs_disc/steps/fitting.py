@@ -248,6 +248,7 @@ def _result(
 ) -> FitResult:
     signal = preprocessed.fid
     sampling = signal.sampling
+    mhz, carrier_ppm = sampling.spectrometer_mhz, sampling.reference_ppm
     low, high = _window_hz(sampling, recipe.fit.window_ppm)
     names = tuple(c.name for c in model.component)
     phase = np.exp(-1j * arrays.phase_rad)
@@ -260,9 +261,9 @@ def _result(
     if width_hz is not None:
         linewidth_hz[quality] = width_hz
     # The axis is referenced to the lines themselves: water moves 0.01 ppm per kelvin, they do not.
-    off_ppm = arrays.common_shift_hz / sampling.spectrometer_mhz
-    referenced = replace(sampling, reference_ppm=sampling.reference_ppm - off_ppm)
-    own_ppm = (arrays.shift_hz - arrays.common_shift_hz) / sampling.spectrometer_mhz
+    off_ppm = arrays.common_shift_hz / mhz
+    referenced = replace(sampling, reference_ppm=carrier_ppm - off_ppm)
+    own_ppm = (arrays.shift_hz - arrays.common_shift_hz) / mhz
     first_ppm = [c.resonance[0].ppm if c.resonance else np.nan for c in model.component]
     return FitResult(
         model=model_reference(model),
@@ -281,10 +282,7 @@ def _result(
         components=components,
         noise_sd=arrays.noise_sd,
         spectrum_noise_sd=arrays.noise_sd * float(np.sqrt(signal.n_points)),
-        window_ppm=(
-            low / sampling.spectrometer_mhz + sampling.reference_ppm,
-            high / sampling.spectrometer_mhz + sampling.reference_ppm,
-        ),
+        window_ppm=(low / mhz + carrier_ppm, high / mhz + carrier_ppm),
         phase_rad=arrays.phase_rad,
         delay_s=arrays.delay_s,
         residual_ratio=arrays.residual_ratio,
