@@ -11,6 +11,9 @@ WATER_PPM = 4.65
 Z95 = 1.959964
 """Half width of the 95 % interval of a normal distribution, in standard deviations."""
 
+Z95_ONE_SIDED = 1.6448536269514722
+"""The same of a one-sided limit: the 95th percentile."""
+
 ROMAN = ("", "I", "II", "III", "IV", "V")
 """Pfirrmann grades as they are written (Spine 2001;26:1873-1878)."""
 

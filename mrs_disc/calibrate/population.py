@@ -17,7 +17,7 @@ import numpy as np
 
 from mrs_disc.calibrate.assess import rows_by_patient
 from mrs_disc.calibrate.table import Cohort
-from mrs_disc.constants import Z95
+from mrs_disc.constants import Z95, Z95_ONE_SIDED
 from mrs_disc.errors import InputError
 from mrs_disc.score.population_model import (
     Grid,
@@ -32,7 +32,6 @@ R_RANGE = (-5.0, 1.0)
 _STEP, _NODES = 0.02, 15
 _LEAST_ERROR = 0.03  # keeps the likelihood wider than the grid's step
 _CURVATURE_STEP = 1e-3
-_Z95_ONE_SIDED = 1.644854
 LOG = "log(acidity/structure)"
 _SD_LIMITS = (0.05, 2.0)
 _PATIENT_LIMITS = (0.01, 1.5)
@@ -128,7 +127,7 @@ def likelihoods_of(cohort: Cohort, r: FloatArray, r_cap: float | None = None) ->
             rows[row] = np.exp(-0.5 * ((r - value) / spread) ** 2)
         elif np.isfinite(log_high[row]):
             ratio = float(np.exp(log_r[row])) if np.isfinite(log_r[row]) else 0.0
-            error = max(float(np.exp(log_high[row])) - ratio, 0.0) / _Z95_ONE_SIDED
+            error = max(float(np.exp(log_high[row])) - ratio, 0.0) / Z95_ONE_SIDED
             if error > 0:
                 rows[row] = _from_sums(r, r_cap, ratio, error, 1.0, 0.0, 0.0)
     return rows

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from mrs_disc import __version__
+from mrs_disc.constants import Z95_ONE_SIDED
 from mrs_disc.data import (
     FitResult,
     InputFile,
     LevelReport,
-    Quality,
     Quantities,
     Quantity,
     StudyReport,
@@ -191,7 +191,7 @@ def _level(level: LevelReport) -> dict[str, Any]:
         "status": "ok",
         "error": None,
         "protocol": _protocol(pre.protocol),
-        "quality": _quality(measurement.quality),
+        "quality": measurement.quality,
         "fit": _fit(measurement.fit),
         "quantities": {n: _quantity(q) for n, q in measurement.quantities.values.items()},
         "score": level.score,
@@ -207,10 +207,6 @@ def _level(level: LevelReport) -> dict[str, Any]:
 
 def _protocol(protocol: Any) -> dict[str, Any]:
     return {f.name: getattr(protocol, f.name) for f in fields(protocol) if f.name != "voxel_affine"}
-
-
-def _quality(quality: Quality) -> dict[str, Any]:
-    return {f.name: getattr(quality, f.name) for f in fields(quality)}
 
 
 def _quantity(quantity: Quantity) -> dict[str, Any]:
@@ -229,9 +225,6 @@ def _quantification(quantities: Quantities) -> dict[str, Any]:
         "names": quantities.names,
         "covariance": quantities.covariance,
     }
-
-
-_ONE_SIDED = 1.6448536269514722  # 95th percentile of a normal distribution
 
 
 def _fit(fit: FitResult) -> dict[str, Any]:
@@ -270,5 +263,5 @@ def _interval(fit: FitResult, k: int, sd: float) -> dict[str, Any]:
     """Return the 95 % interval; one-sided from zero where the amplitude is below two sd."""
     if fit.amplitude[k] >= 2 * sd:
         return {"low": fit.low[k], "high": fit.high[k], "limit": None}
-    one_sided = max(float(fit.amplitude[k]), 0.0) + _ONE_SIDED * sd
+    one_sided = max(float(fit.amplitude[k]), 0.0) + Z95_ONE_SIDED * sd
     return {"low": 0.0, "high": fit.high[k] if fit.low[k] >= 0 else one_sided, "limit": "upper"}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
+import io
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from PIL import Image
 
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.report.anatomy import AnatomySlice
@@ -288,18 +287,6 @@ def anatomy(results: Results, signals: Signals) -> dict[str, Any] | None:
 
 def anatomy_png(anatomy_slice: AnatomySlice) -> bytes:
     """Return the slice as a grey PNG."""
-    return _png(anatomy_slice.image)
-
-
-def _png(image: NDArray[np.uint8]) -> bytes:
-    n_rows, n_columns = image.shape
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        check = zlib.crc32(kind + content)
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
-
-    lines = np.zeros((n_rows, n_columns + 1), dtype=np.uint8)  # each line begins with filter 0
-    lines[:, 1:] = image
-    header = struct.pack(">IIBBBBB", n_columns, n_rows, 8, 0, 0, 0, 0)
-    parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(lines.tobytes(), 6))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts) + chunk(b"IEND", b"")
+    stream = io.BytesIO()
+    Image.fromarray(anatomy_slice.image).save(stream, "png")
+    return stream.getvalue()

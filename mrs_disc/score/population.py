@@ -42,6 +42,7 @@ from typing import Any
 
 import numpy as np
 
+from mrs_disc.constants import Z95_ONE_SIDED
 from mrs_disc.data import DiscScore, spans
 from mrs_disc.models import model_reference
 from mrs_disc.models.scores import PopulationScore
@@ -184,7 +185,8 @@ def _stated(disc: Disc) -> tuple[float | None, float | None, float]:
         return stated.value, None if stated.limit else stated.sd, stated.high
     error = log_error(disc)
     value = None if error is None else log(disc.acidity / disc.structure)
-    return value, error, log((max(disc.acidity, 0.0) + 1.645 * disc.acidity_sd) / disc.structure)
+    most = max(disc.acidity, 0.0) + Z95_ONE_SIDED * disc.acidity_sd
+    return value, error, log(most / disc.structure)
 
 
 def _what_it_weighs(found: Posterior, prevalence: float) -> str:

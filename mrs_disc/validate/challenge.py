@@ -206,11 +206,11 @@ def _acquisition(folder: Path, name: str) -> DiscAcquisition:
     signals = []
     for path in paths:
         scan = read_scan(path)
-        if scan.spectrometer_mhz is None and part == "lcmodel":
+        if scan.spectrometer_mhz is None:
             raise ReadError(path, "does not say its frequency; add the folder jmrui")
         sampling = Sampling(
             dwell_time_s=scan.dwell_time_s or _DWELL_TIME_S,
-            spectrometer_mhz=scan.spectrometer_mhz or 123.2,
+            spectrometer_mhz=scan.spectrometer_mhz,
         )
         signals.append(Fid(signal=scan.signal[0, 0], sampling=sampling))
     protocol = Protocol(sequence="PRESS", echo_time_s=_ECHO_TIME_S)
