@@ -13,7 +13,7 @@ from pathlib import Path
 from numpy.linalg import LinAlgError
 
 from mrs_disc.analysis.comparison import compare_discs
-from mrs_disc.analysis.impression import concordance, impression
+from mrs_disc.analysis.impression import concordance, impression, join
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.data import (
     Anatomy,
@@ -27,6 +27,7 @@ from mrs_disc.data import (
     StudyReport,
     best_runs,
     parse_level,
+    spans,
 )
 from mrs_disc.errors import InputError
 from mrs_disc.models import (
@@ -215,14 +216,14 @@ def _completeness(reports: Sequence[LevelReport], min_levels: int) -> Completene
 
 def _mixed_fields(reports: Sequence[LevelReport]) -> tuple[str, ...]:
     """Say where the levels were not measured at one field strength: one examination is."""
-    found = {
-        round(report.measurement.preprocessed.fid.sampling.spectrometer_mhz): report.level
-        for report in reports
-        if report.measurement is not None
-    }
+    found: dict[int, list[str]] = {}
+    for report in reports:
+        if report.measurement is not None:
+            mhz = round(report.measurement.preprocessed.fid.sampling.spectrometer_mhz)
+            found.setdefault(mhz, []).append(report.level)
     if not found or max(found) <= 1.05 * min(found):
         return ()
-    where = " and ".join(f"{mhz} MHz ({level})" for mhz, level in sorted(found.items()))
+    where = join([f"{mhz} MHz ({spans(set(names))})" for mhz, names in sorted(found.items())])
     return (
         f"The levels were measured at different fields, {where}: files of another examination "
         "may be among them, and amounts are compared as if alike.",

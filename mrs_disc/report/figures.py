@@ -160,6 +160,8 @@ FACTORS = (
     1.0, 2 / 3, 1 / 2, 1 / 3, 1 / 5, 1 / 10, 1 / 20, 1 / 50,
 )  # fmt: skip
 """Beyond these a level has a scale of its own: its file has other units."""
+_DEPTH = 0.36
+"""How far below zero a level may reach: there the components begin."""
 
 
 def magnification(curves: Spectra, top: float) -> float:
@@ -168,13 +170,13 @@ def magnification(curves: Spectra, top: float) -> float:
     One of `FACTORS`, or any other number: then the level has a scale of its own.
     """
     height = max(curves.top, 1e-30 * top) / top
-    if not 0.5 / FACTORS[0] < height < 1 / FACTORS[-1]:
-        return 1 / height
     # Noise runs deep in a poor spectrum: all but its rarest spikes stay in view.
     depth = max(-float(np.quantile(curves.data[curves.inside], 0.005)), 0.0) / top
+    if not 0.5 / FACTORS[0] < height < 1 / FACTORS[-1]:
+        return 1 / max(height, depth / _DEPTH)
 
     def fits(factor: float) -> bool:
-        return height * factor <= (0.9 if factor > 1 else 1.05) and depth * factor <= 0.36
+        return height * factor <= (0.9 if factor > 1 else 1.05) and depth * factor <= _DEPTH
 
     return next((f for f in FACTORS if fits(f)), FACTORS[-1])
 
@@ -323,16 +325,19 @@ def _residual_scale(curves: Spectra, unit: float) -> float:
 def _draw_curves(axes: Axes, curves: Spectra, unit: float, small: float) -> None:
     inside = curves.inside
     ppm = curves.ppm[inside]
-    # Water and noise beyond their own room run out of it, not into other curves.
+    # Water, noise and a fit gone astray run out of their own room, not into other curves.
     room = Rectangle((PPM_RANGE[0], _LOWEST), PPM_RANGE[1] - PPM_RANGE[0], _HIGHEST - _LOWEST)
     room.set_transform(axes.transData)
-    (data,) = axes.plot(curves.ppm, curves.data * unit, color=INK, lw=0.7, label="data")
-    data.set_clip_path(room)
-    axes.plot(ppm, curves.fit[inside] * unit, color=FIT_COLOUR, lw=1.5, label="fit")
-    axes.plot(
-        ppm[::2], curves.baseline[inside][::2] * unit,
-        color=GREY, lw=1.1, ls=(0, (4, 2)), label="baseline",
+    lines = (
+        *axes.plot(curves.ppm, curves.data * unit, color=INK, lw=0.7, label="data"),
+        *axes.plot(ppm, curves.fit[inside] * unit, color=FIT_COLOUR, lw=1.5, label="fit"),
+        *axes.plot(
+            ppm[::2], curves.baseline[inside][::2] * unit,
+            color=GREY, lw=1.1, ls=(0, (4, 2)), label="baseline",
+        ),
     )  # fmt: skip
+    for line in lines:
+        line.set_clip_path(room)
     residual = (curves.data - curves.fit)[inside] * unit * small
     axes.plot(ppm, _RESIDUAL_AT + residual, color=INK, lw=0.6)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import mrs_disc as md
-from mrs_disc.data import LevelFailure, Morphology, Provocation, RawSignal
+from mrs_disc.data import LevelFailure, Morphology, Provocation, RawSignal, spans
 from mrs_disc.errors import InputError
 from mrs_disc.report.results import canonical_json, results_from
 
@@ -137,7 +137,9 @@ def test_levels_of_different_fields_are_noticed(study, report):
     signal = RawSignal(signal=acquisition.metabolite.signal, sampling=weaker)
     odd = replace(acquisition, metabolite=signal, water=None)
     mixed = md.analyze(with_level(study, "L4-L5", lambda: odd))
-    assert any("64 MHz (L4-L5)" in notice for notice in mixed.notices)
+    others = spans([level for level in [r.level for r in mixed] if level != "L4-L5"])
+    told = f"different fields, 64 MHz (L4-L5) and 128 MHz ({others}): files of another"
+    assert any(told in notice for notice in mixed.notices)
 
 
 def test_a_run_that_is_not_there_is_named(report):

@@ -73,6 +73,21 @@ def test_other_units_get_a_scale_of_their_own_that_is_said(view):
     assert [t.get_text() for t in axes.get_yticklabels()] == ["0", "50", "100"]
 
 
+@pytest.mark.parametrize("top", [1.0, 1e5])
+def test_a_fit_gone_astray_keeps_to_its_room_on_any_scale(view, top):
+    """Water's wrong phase and a fit that fails run deep below zero: not into the components."""
+    level, curves = curves_of(view, "L1-L2")
+    deep = -5 * curves.top * np.exp(-(((curves.ppm - 1.2) / 0.3) ** 2))
+    curves = replace(curves, data=curves.data + deep, fit=curves.fit + 3 * deep)
+    axes = figures.spectrum_figure(level, curves, top * curves.top).axes[0]
+    data = next(line for line in axes.lines if line.get_label() == "data")
+    assert np.mean(data.get_ydata()[curves.inside] < figures._LOWEST) <= 0.01
+    for name in ("data", "fit", "baseline"):
+        line = next(line for line in axes.lines if line.get_label() == name)
+        room = axes.transData.inverted().transform(line.get_clip_box())
+        assert room[:, 1] == pytest.approx((figures._LOWEST, figures._HIGHEST))
+
+
 @pytest.mark.parametrize("times", [0.3, 1.0, 3.0, 10.0])
 def test_the_ticks_tell_the_magnification(view, times):
     """The tallest point of the data stands where the ticks say it does."""
