@@ -37,6 +37,7 @@ BIDS_VERSION = "1.10.0"
 LEVELS_TABLE, DICTIONARY, FAILURES_TABLE = "levels.tsv", "levels.json", "failures.tsv"
 DESCRIPTION, INDEX = "dataset_description.json", "index.html"
 REPORT = "report.html"
+SOURCE = "source.json"
 MISSING = "n/a"
 _DOI = re.compile(r"^(doi:|https://doi\.org/)?10\.\d{4,9}/[A-Za-z0-9._;()/:-]{1,200}$")
 
@@ -374,7 +375,7 @@ def _source(out: Path) -> dict[str, str]:
 
     Nothing else of its description is taken over: names are free text.
     """
-    relative = str((read_json(out / STATE_FOLDER / "source.json") or {}).get("path") or "..")
+    relative = str((read_json(out / STATE_FOLDER / SOURCE) or {}).get("path") or "..")
     told = read_json(out / relative / DESCRIPTION) or {}
     doi = told.get("DatasetDOI")
     if isinstance(doi, str) and _DOI.match(doi):

@@ -229,10 +229,7 @@ class ShardLock:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _write(self, owner: Owner) -> None:
-        content = json.dumps({"claim": asdict(self._claim), "owner": asdict(owner)}) + "\n"
-        temporary = scratch(self._folder, self._path.name)
-        temporary.write_text(content, encoding="utf-8")
-        temporary.replace(self._path)
+        put(self._path, {"claim": asdict(self._claim), "owner": asdict(owner)})
 
     def _renew(self) -> None:
         """Count up in the claim, until the run ends or another has taken the claim over."""
@@ -267,6 +264,13 @@ def _read(path: Path) -> tuple[Claim, Owner] | None:
 def scratch(folder: Path, name: str) -> Path:
     """Return a path for a file of this process that is not whole yet."""
     return folder / f".{name}.{_host_mark()}.{os.getpid()}"
+
+
+def put(path: Path, content: object) -> None:
+    """Write a small record that is whole at any time."""
+    temporary = scratch(path.parent, path.name)
+    temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
+    temporary.replace(path)
 
 
 def clear_scratch(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -16,8 +15,8 @@ from types import FrameType
 from typing import Any
 
 from mrs_disc.analysis import load_models
-from mrs_disc.batch.collect import Collected, collect_results
-from mrs_disc.batch.lock import STATE_FOLDER, Claim, ShardLock, scratch
+from mrs_disc.batch.collect import SOURCE, Collected, collect_results
+from mrs_disc.batch.lock import STATE_FOLDER, Claim, ShardLock, put
 from mrs_disc.batch.plan import Task, find_tasks, participant_ids
 from mrs_disc.batch.pool import Lost, Pool
 from mrs_disc.batch.progress import Progress, Silent
@@ -37,7 +36,6 @@ from mrs_disc.recipe import Recipe, digest, load_recipe
 from mrs_disc.report import FORMATS
 
 DEFAULT_FORMATS = ("json", "html")
-SOURCE = "source.json"
 _TOLD_FAILURES = 20
 
 Work = Callable[[Task, Settings], Outcome]
@@ -317,12 +315,9 @@ def _refuse_results(tasks: list[Task], settings: Settings) -> None:
 
 def _remember_source(dataset: Path, out: Path) -> None:
     """Note where the dataset lies, relative to the output, for `collect`."""
-    path = out / STATE_FOLDER / SOURCE
     relative = os.path.relpath(dataset.resolve(), out.resolve()).replace(os.sep, "/")
-    temporary = scratch(path.parent, SOURCE)
     try:
-        temporary.write_text(json.dumps({"path": relative}) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        put(out / STATE_FOLDER / SOURCE, {"path": relative})
     except OSError as error:
         raise OutputError(f"{out} cannot be written to ({error.strerror})") from error
 

@@ -325,7 +325,6 @@ def _scan(
     path: Path, header: Header, samples: ComplexArray, facts: Mapping[str, Any], standard: bool
 ) -> Scan:
     scan = scan_from_parts(
-        path,
         samples,
         facts,
         form=FORMAT,
@@ -342,7 +341,6 @@ def _scan(
 
 
 def scan_from_parts(
-    path: Path,
     samples: ComplexArray,
     facts: Mapping[str, Any],
     *,

@@ -223,18 +223,18 @@ def _choose(path: Path, form: str, outputs: list[tuple[Any, str]]) -> Scan:
         metabolite, water = [water[0][1]], []
     if not metabolite:
         raise ReadError(path, "holds no single-voxel spectrum that is read")
-    scan = _to_scan(path, form, max(metabolite, key=lambda m: int(np.prod(m.shape))))
+    scan = _to_scan(form, max(metabolite, key=lambda m: int(np.prod(m.shape))))
     if len(metabolite) > 1:
         scan = scan.noted(
             f"the first of the largest of {len(metabolite)} scans in the file is read"
         )
     if not water:
         return scan
-    reference = _to_scan(path, form, min(water, key=lambda w: w[0])[1])
+    reference = _to_scan(form, min(water, key=lambda w: w[0])[1])
     return replace(scan, water=replace(reference, water_suppressed=False))
 
 
-def _to_scan(path: Path, form: str, made: Any) -> Scan:
+def _to_scan(form: str, made: Any) -> Scan:
     """Return a NIfTI-MRS object in memory as a scan."""
     from spec2nii import __version__
 
@@ -244,7 +244,6 @@ def _to_scan(path: Path, form: str, made: Any) -> Scan:
     samples = np.conj(np.asarray(made.image.data, dtype=np.complex64))
     release = re.match(r"[\d.]+", __version__)
     return scan_from_parts(
-        path,
         samples,
         facts,
         form=form,
