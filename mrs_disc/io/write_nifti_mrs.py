@@ -72,11 +72,18 @@ def write_nifti_mrs(
     """
     content = nifti_mrs_bytes(signal, protocol, extra)
     if path.name.endswith(".gz"):
-        packed = BytesIO()
-        with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=packed, mtime=0) as out:
-            out.write(content)
-        content = packed.getvalue()
+        content = gzipped(content)
     return write_whole(path, content, overwrite=overwrite)
+
+
+def gzipped(content: bytes, level: int = 6) -> bytes:
+    """Return content as a gzip stream without name and time: same content, same bytes."""
+    packed = BytesIO()
+    with gzip.GzipFile(
+        filename="", mode="wb", compresslevel=level, fileobj=packed, mtime=0
+    ) as stream:
+        stream.write(content)
+    return packed.getvalue()
 
 
 def nifti_mrs_bytes(

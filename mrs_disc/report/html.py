@@ -45,8 +45,12 @@ def data_uri(svg: str) -> Markup:
 
 
 def unbroken(text: str) -> Markup:
-    """Return a text in which no level is broken at its hyphen."""
-    return Markup(_LEVEL.sub(r'<span class="level">\g<0></span>', str(escape(text))))
+    """Return text as HTML in which no line ends within the name of a level.
+
+    >>> str(unbroken("<b> above it in L2-L3."))
+    '&lt;b&gt; above it in <span class="whole">L2-L3</span>.'
+    """
+    return Markup(_LEVEL.sub(r'<span class="whole">\g<0></span>', str(escape(text))))
 
 
 @lru_cache(maxsize=4)

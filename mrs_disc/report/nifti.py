@@ -5,11 +5,8 @@ The fit and the residual are in the phase of the fitted data, so that data = fit
 
 from __future__ import annotations
 
-import gzip
-from io import BytesIO
-
 from mrs_disc.data import Fid, Protocol, StepRecord
-from mrs_disc.io.write_nifti_mrs import nifti_mrs_bytes
+from mrs_disc.io.write_nifti_mrs import gzipped, nifti_mrs_bytes
 from mrs_disc.report.content import View
 from mrs_disc.report.figures import has_signals
 from mrs_disc.report.schema import Level
@@ -27,7 +24,7 @@ def render(view: View) -> dict[str, bytes]:
             recipe = view.results.recipe_sha256
             for name, fid in _fids(level, view.signals.levels[level.key], recipe).items():
                 content = nifti_mrs_bytes(fid, protocol_of(level, view.signals.levels[level.key]))
-                files[f"nifti/{level.key}_{name}.nii.gz"] = _packed(content)
+                files[f"nifti/{level.key}_{name}.nii.gz"] = gzipped(content)
     return files
 
 
@@ -56,10 +53,3 @@ def protocol_of(level: Level, signals: LevelSignals) -> Protocol:
     assert level.protocol is not None
     content = level.protocol.model_dump()
     return Protocol(**content, voxel_affine=signals.voxel_affine)
-
-
-def _packed(content: bytes) -> bytes:
-    packed = BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=packed, mtime=0) as stream:
-        stream.write(content)
-    return packed.getvalue()

@@ -7,7 +7,6 @@ functions, which Starlette runs in threads: reading a study does not hold up ano
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +15,6 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import jinja2
-from markupsafe import Markup, escape
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -25,6 +23,7 @@ from starlette.routing import Route
 
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.errors import InputError, OutputError, ReadError
+from mrs_disc.report.html import unbroken
 from mrs_disc.report.review_log import STATUS_SHAPE
 from mrs_disc.report.schema import Level, MorphologyPart
 from mrs_disc.report.words import harmless
@@ -37,18 +36,6 @@ from mrs_disc.review.studies import Library, LoadedStudy
 
 HERE = Path(__file__).parent
 STATIC_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-
-
-_LEVEL_NAME = re.compile(r"\b[CTLS]\d{1,2}-[CTLS]\d{1,2}\b")
-
-
-def whole_levels(text: str) -> Markup:
-    """Return text as HTML in which no line ends within the name of a level.
-
-    >>> str(whole_levels("<b> above it in L2-L3."))
-    '&lt;b&gt; above it in <span class="whole">L2-L3</span>.'
-    """
-    return Markup(_LEVEL_NAME.sub(r'<span class="whole">\g<0></span>', str(escape(text))))
 
 
 def utc_now() -> str:
@@ -98,7 +85,7 @@ class Server:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self.templates.filters["whole_levels"] = whole_levels
+        self.templates.filters["unbroken"] = unbroken
         self.templates.globals.update(research_use=RESEARCH_USE, single=catalogue.single)
 
     def routes(self) -> list[Route]:

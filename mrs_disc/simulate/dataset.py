@@ -8,8 +8,6 @@ same study gives the same amplitudes from every format. The truth is written las
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -29,7 +27,7 @@ from mrs_disc.data import (
     Transients,
 )
 from mrs_disc.errors import OutputError
-from mrs_disc.io.write_nifti_mrs import sidecar, write_nifti_mrs, write_whole
+from mrs_disc.io.write_nifti_mrs import gzipped, sidecar, write_nifti_mrs, write_whole
 from mrs_disc.io.write_philips import write_sdat
 from mrs_disc.io.write_siemens import write_dicom, write_rda
 from mrs_disc.recipe import PhaseOptions, Recipe, WaterOptions
@@ -388,7 +386,4 @@ def image_bytes(picture: Anatomy) -> bytes:
 
     image = Nifti1Image(picture.image, picture.affine)
     image.header.set_xyzt_units("mm", "sec")
-    packed = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=packed, mtime=0) as out:
-        out.write(bytes(image.to_bytes()))
-    return packed.getvalue()
+    return gzipped(bytes(image.to_bytes()), level=9)
