@@ -117,7 +117,6 @@ def _frames(path: Path, revision: float) -> Scan:
         reader="ge",
         signal=read_only(signal),
         coil_axis=coils > 1,
-        transient_axis=True,
         nucleus="1H",
         spectrometer_mhz=header.rhr_rh_ps_mps_freq * 1e-7,
         dwell_time_s=1.0 / header.rhr_spectral_width,

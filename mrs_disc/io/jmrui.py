@@ -128,7 +128,6 @@ def _scan(
         format=FORMAT,
         reader="jmrui",
         signal=read_only(samples),
-        transient_axis=n > 1,
         nucleus=_nucleus(nucleus, mhz, positive(field_t)),
         spectrometer_mhz=mhz,
         dwell_time_s=dwell,

@@ -363,13 +363,12 @@ def scan_from_parts(
         _first(facts.get("SpectrometerFrequency", facts.get("ImagingFrequency")))
     )
     nucleus = _first(facts.get("ResonantNucleus"))
-    signal, coil_axis, transient_axis, extra, more = _axes(samples, facts)
+    signal, coil_axis, extra, more = _axes(samples, facts)
     return Scan(
         format=form,
         reader=reader,
         signal=read_only(signal),
         coil_axis=coil_axis,
-        transient_axis=transient_axis,
         nucleus=nucleus if isinstance(nucleus, str) and nucleus else None,
         spectrometer_mhz=mhz,
         dwell_time_s=dwell_time_s,
@@ -413,7 +412,7 @@ def _no_times(facts: Mapping[str, Any]) -> list[str]:
 
 def _axes(
     samples: ComplexArray, facts: Mapping[str, Any]
-) -> tuple[ComplexArray, bool, bool, dict[str, int], tuple[str, ...]]:
+) -> tuple[ComplexArray, bool, dict[str, int], tuple[str, ...]]:
     """Return (coil, transient, point) of the first voxel, and what the other axes are."""
     tags = {n: facts[f"dim_{n}"] for n in (5, 6, 7) if isinstance(facts.get(f"dim_{n}"), str)}
     n_axes = max([samples.ndim, *tags])
@@ -438,7 +437,7 @@ def _axes(
     moved = first.transpose(order)
     n_coils = moved.shape[0] if coil is not None else 1
     signal = moved.reshape(n_coils, -1, moved.shape[-1])
-    return signal, coil is not None, bool(transients), extra, tuple(notes)
+    return signal, coil is not None, extra, tuple(notes)
 
 
 def _dwell_time(header: Header, facts: Mapping[str, Any]) -> float | None:

@@ -74,7 +74,6 @@ def read(path: Path) -> Scan:
         format=FORMAT,
         reader="philips",
         signal=_samples(sdat, rows, samples),
-        transient_axis=rows > 1,
         nucleus=values.get("nucleus"),
         spectrometer_mhz=mhz,
         dwell_time_s=1.0 / width,

@@ -77,7 +77,6 @@ def read(path: Path) -> Scan:
         format=FORMAT,
         reader="rda",
         signal=read_only(signal),
-        transient_axis=n_fids > 1,
         nucleus=values.get("Nucleus"),
         spectrometer_mhz=mhz,
         dwell_time_s=dwell,

@@ -51,8 +51,8 @@ class Scan:
     ----------
     signal : complex array, shape (coil, transient, point)
         In this package's sign, read-only. One coil or transient where the file has no such axis.
-    coil_axis, transient_axis : bool
-        Whether the file has the axis, also of size 1 for coils.
+    coil_axis : bool
+        Whether the file has the axis, also of size 1.
     extra_axes : mapping
         Tags and sizes of axes beyond coil and transient (edited, indirect, repeated); `signal`
         then holds the first index of each.
@@ -72,7 +72,6 @@ class Scan:
     reader: str
     signal: ComplexArray
     coil_axis: bool = False
-    transient_axis: bool = False
     nucleus: str | None = None
     spectrometer_mhz: float | None = None
     dwell_time_s: float | None = None

@@ -58,8 +58,8 @@ class Alignment:
         Medians are zero: the mean keeps the frequency and phase of the series' middle.
     measured_hz, measured_rad : float arrays, shape (transient,)
         The same before it was drawn to the smooth course; what outliers are judged by.
-    frequency_sd_hz, phase_sd_rad : float arrays, shape (transient,)
-        Standard deviations of the measured values (Cramer-Rao bound and instability of water).
+    frequency_sd_hz : float array, shape (transient,)
+        Standard deviation of the measured frequency (Cramer-Rao bound and instability of water).
     smooth_hz : float array, shape (transient,)
         Smooth course of the frequency.
     drift_hz : float
@@ -80,7 +80,6 @@ class Alignment:
     measured_hz: FloatArray
     measured_rad: FloatArray
     frequency_sd_hz: FloatArray
-    phase_sd_rad: FloatArray
     smooth_hz: FloatArray
     drift_hz: float
     noise_sd: float
@@ -384,7 +383,7 @@ def _assemble(
         frequency = _drawn(measured_hz, smooth_hz, sd_hz, strong)
         phase = _drawn(measured_rad, smooth_course(measured_rad, sd_rad), sd_rad, strong)
     drift = float(np.ptp(smooth_hz))
-    values = [frequency, phase, measured_hz, measured_rad, sd_hz, sd_rad, smooth_hz]
+    values = [frequency, phase, measured_hz, measured_rad, sd_hz, smooth_hz]
     if not usable.all():
         signal = np.where(usable[:, None], signal, 0)
         values = _spread(usable, values)
@@ -400,8 +399,7 @@ def _assemble(
         measured_hz=values[2],
         measured_rad=values[3],
         frequency_sd_hz=values[4],
-        phase_sd_rad=values[5],
-        smooth_hz=values[6],
+        smooth_hz=values[5],
         drift_hz=drift,
         noise_sd=sd,
         usable=usable,

@@ -25,7 +25,7 @@ from mrs_disc.signal.water import remove_water
 DWELL_S = 1 / 2500
 WINDOW, WATER = (-560.0, -60.0), (-32.0, 32.0)
 N_POINTS = 256
-UNKNOWN = {"frequency_sd_hz", "phase_sd_rad", "score"}  # infinite where nothing is known
+UNKNOWN = {"frequency_sd_hz", "score"}  # infinite where nothing is known
 
 
 def finite(value, name=""):

@@ -7,7 +7,6 @@ const STEP = 0.01;
 const BOTTOM = -12;
 const TOP = 112;
 const DASHES = [[], [7, 3], [2, 3], [9, 3, 2, 3]];
-const CURVES = ["data", "fit", "baseline"];
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
