@@ -21,7 +21,7 @@ from mrs_disc import __version__
 from mrs_disc.batch.collect import Collected, LevelCounts
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.data import LEVELS
-from mrs_disc.report.words import LABEL_SHAPE, VERDICT_SHAPE, harmless
+from mrs_disc.report.words import LABEL_SHAPE, VERDICT_SHAPE, harmless, probability
 
 MAX_ROWS = 20_000
 """A page with more rows opens slowly; the table holds them all."""
@@ -108,9 +108,9 @@ def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
         "label": row["label"] or "none",
         "label_shape": LABEL_SHAPE.get(row["label"] or "", "–"),
         "label_order": _LABELS.index(row["label"]) if row["label"] else len(_LABELS),
-        "score": "–" if score is None else f"{score:.2f}",
+        "score": probability(score),
         "score_order": -1 if score is None else score,
-        "interval": "–" if None in interval else f"{interval[0]:.2f} to {interval[1]:.2f}",
+        "interval": "–" if None in interval else " to ".join(map(probability, interval)),
         "interval_order": -1 if None in interval else interval[1] - interval[0],
         "verdict": status,
         "verdict_order": _VERDICTS.index(status),

@@ -11,6 +11,8 @@ import re
 import unicodedata
 from typing import Any
 
+from mrs_disc.score.disc import probability as probability
+
 COMPONENTS: dict[str, tuple[str, str]] = {
     "PG": ("proteoglycan", "N-acetyl group of glycosaminoglycans, near 2.0 ppm"),
     "LAC": ("lactate", "CH3 at 1.31 ppm"),
@@ -124,21 +126,6 @@ def interval(low: float | None, high: float | None, places: int) -> str:
     if high is None:
         return f"from {rounded(low, places)}"
     return f"{rounded(low, places)} to {rounded(high, places)}"
-
-
-def probability(value: float | None) -> str:
-    """Return a probability of two decimals that never claims certainty.
-
-    >>> probability(0.874), probability(0.9991), probability(0.001)
-    ('0.87', '> 0.99', '< 0.01')
-    """
-    if value is None:
-        return "–"
-    if value > 0.99:
-        return "> 0.99"
-    if value < 0.01:
-        return "< 0.01"
-    return f"{value:.2f}"
 
 
 def number(value: float | None, digits: int = 3, unit: str = "") -> str:

@@ -26,7 +26,7 @@ from mrs_disc.errors import InputError, OutputError, ReadError
 from mrs_disc.report.html import unbroken
 from mrs_disc.report.review_log import STATUS_SHAPE
 from mrs_disc.report.schema import Level, MorphologyPart
-from mrs_disc.report.words import harmless
+from mrs_disc.report.words import harmless, probability
 from mrs_disc.review.acts import MorphologySent, fields_of, level_report, sent
 from mrs_disc.review.catalogue import LABELS, QUALITIES, SORTS, Catalogue, Query, StudyRow
 from mrs_disc.review.journal import StaleError, append_act
@@ -86,6 +86,7 @@ class Server:
             lstrip_blocks=True,
         )
         self.templates.filters["unbroken"] = unbroken
+        self.templates.filters["probability"] = probability
         self.templates.globals.update(research_use=RESEARCH_USE, single=catalogue.single)
 
     def routes(self) -> list[Route]:

@@ -13,7 +13,7 @@ from mrs_disc.data import DiscScore
 from mrs_disc.models import model_reference
 from mrs_disc.models.scores import CutoffScore
 from mrs_disc.recipe import ScoreOptions
-from mrs_disc.score.disc import Disc, indeterminate, label_of, scope_remarks
+from mrs_disc.score.disc import Disc, indeterminate, label_of, probability, scope_remarks
 
 _DRAWS = 8000
 _SEED = 6
@@ -51,7 +51,7 @@ def score_cutoffs(
         for rule, c, v in zip(model.cutoff, centre, np.diagonal(covariance), strict=True)
     ]
     reasons.append(
-        f"the rule is met with probability {value:.2f} over the measurement error: "
+        f"the rule is met with probability {probability(value)} over the measurement error: "
         "so sure is the measurement, that is no probability of pain"
     )
     return DiscScore(

@@ -189,3 +189,18 @@ def log_error(disc: Disc) -> float | None:
         return None
     a, s = disc.acidity_sd / disc.acidity, disc.structure_sd / disc.structure
     return sqrt(max(a * a + s * s - 2 * disc.correlation * a * s, 0.0))
+
+
+def probability(value: float | None) -> str:
+    """Return a probability of two decimals that never claims certainty.
+
+    >>> probability(0.874), probability(0.9991), probability(0.001)
+    ('0.87', '> 0.99', '< 0.01')
+    """
+    if value is None:
+        return "–"
+    if value > 0.99:
+        return "> 0.99"
+    if value < 0.01:
+        return "< 0.01"
+    return f"{value:.2f}"

@@ -12,7 +12,7 @@ from mrs_disc.data import DiscScore
 from mrs_disc.models import model_reference
 from mrs_disc.models.scores import LogisticScore
 from mrs_disc.recipe import ScoreOptions
-from mrs_disc.score.disc import Disc, indeterminate, label_of, scope_remarks
+from mrs_disc.score.disc import Disc, indeterminate, label_of, probability, scope_remarks
 from mrs_disc.typing import FloatArray
 
 
@@ -45,7 +45,7 @@ def score_logistic(
         high=max(float(high), value),
         label=label_of(value, options),
         reasons=(
-            f"{words}: logit {logit:.2f} ± {sd:.2f}, probability {value:.2f}",
+            f"{words}: logit {logit:.2f} ± {sd:.2f}, probability {probability(value)}",
             f"assumes that {prevalence:.0%} of such discs are painful",
             *scope_remarks(disc, model),
         ),

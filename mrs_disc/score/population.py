@@ -52,6 +52,7 @@ from mrs_disc.score.disc import (
     indeterminate,
     label_of,
     log_error,
+    probability,
     scope_remarks,
     structure_problem,
 )
@@ -202,10 +203,11 @@ def _what_it_weighs(found: Posterior, prevalence: float) -> str:
 
 
 def _how_it_was_judged(found: Posterior, alone: Posterior, beside: Sequence[Disc]) -> str:
+    together = probability(found.probability)
     if not beside:
-        return f"probability {found.probability:.2f}; no other disc of the patient was usable"
+        return f"probability {together}; no other disc of the patient was usable"
     return (
-        f"probability {alone.probability:.2f} for this disc alone, {found.probability:.2f} beside "
+        f"probability {probability(alone.probability)} for this disc alone, {together} beside "
         f"{spans([d.level for d in beside])} "
         f"(patient's offset {found.offset_mean:+.2f} ± {found.offset_sd:.2f})"
     )
@@ -263,7 +265,10 @@ def _other_prevalence(
 ) -> str:
     used = options.prevalence or model.prevalence
     others = [p for p in _OTHER_PREVALENCES if abs(p - used) > 0.02]
-    words = [f"{probability_given(grid, shares_at(model, p), seen):.2f} at {p:.0%}" for p in others]
+    words = [
+        f"{probability(probability_given(grid, shares_at(model, p), seen))} at {p:.0%}"
+        for p in others
+    ]
     return f"assumes that {used:.0%} of such discs are painful ({', '.join(words)})"
 
 
@@ -284,5 +289,5 @@ def _unlike_assumed(
     return (
         f"this patient's discs together fit a prevalence of {_HIGH_PREVALENCE:.0%} better than the "
         f"assumed {used:.0%} ({ratio:.1f} times as likely); at {_HIGH_PREVALENCE:.0%} the "
-        f"probability would be {probability_given(grid, shares, seen):.2f}"
+        f"probability would be {probability(probability_given(grid, shares, seen))}"
     )

@@ -10,7 +10,7 @@ from mrs_disc.data import DiscScore
 from mrs_disc.models import model_reference
 from mrs_disc.models.scores import StructureIndexScore
 from mrs_disc.recipe import ScoreOptions
-from mrs_disc.score.disc import Disc, indeterminate, scope_remarks
+from mrs_disc.score.disc import Disc, indeterminate, probability, scope_remarks
 
 
 def score_structure_index(
@@ -30,12 +30,12 @@ def score_structure_index(
     z = (quantity.value - np.array([c.mean for c in classes])) / sd
     weight = np.array([c.share for c in classes]) * np.exp(-0.5 * z**2) / sd
     degenerated = np.array([c.degenerated for c in classes])
-    probability = float(weight[degenerated].sum() / weight.sum())
+    share = float(weight[degenerated].sum() / weight.sum())
     return indeterminate(
         reference,
         f"{model.quantity} = {quantity.value:.2f} ± {quantity.sd:.2f}: probability of "
-        f"degeneration (Pfirrmann III or more) {probability:.2f}",
+        f"degeneration (Pfirrmann III or more) {probability(share)}",
         "the structure index says nothing about pain",
         *scope_remarks(disc, model),
-        **{model.quantity: quantity.value, "sd": quantity.sd, "degeneration": probability},
+        **{model.quantity: quantity.value, "sd": quantity.sd, "degeneration": share},
     )

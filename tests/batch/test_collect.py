@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import html
 import json
 import os
 import re
@@ -182,6 +183,19 @@ def test_the_page_is_whole_and_harmless(results):
         assert f"{kind}-src 'sha256-{digest}'" in parser.policy
     assert parser.policy.startswith("default-src 'none'")
     assert "research use" in page.lower()
+
+
+def test_the_page_claims_no_certainty_as_the_reports_do_not(results):
+    out = results(sub_01=same)
+    path = out / "sub-01/results.json"
+    record = json.loads(path.read_bytes())
+    measured = next(level for level in record["levels"] if level["status"] == "ok")
+    measured["score"] |= {"value": 0.9991, "low": 0.001, "high": 0.9999, "label": "likely painful"}
+    path.write_text(json.dumps(record), encoding="utf-8")
+    collect_results(out)
+    page = html.unescape((out / "index.html").read_text(encoding="utf-8"))
+    assert ">> 0.99</td>" in page
+    assert ">< 0.01 to > 0.99</td>" in page
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names of any bytes exist on POSIX alone")

@@ -283,6 +283,17 @@ def test_many_discs_beside_take_few_words(disc):
     assert "beside T1-T2 to T4-T5, T6-T7 to T11-T12 (" in " ".join(scores[4].reasons)
 
 
+def test_no_reason_claims_certainty():
+    """0.00 in the reasons beside < 0.01 in the table would be two words for one number."""
+    scores = score_discs(
+        [make(0.01, 1.0, 0.002, 0.01, level="L3-L4"), make(0.02, 1.0, 0.002, 0.01)], MODEL, OPTIONS
+    )
+    text = " ".join(scores[0].reasons)
+    assert scores[0].value < 0.005
+    assert "probability < 0.01 for this disc alone, < 0.01 beside L4-L5" in text
+    assert " 0.00" not in text
+
+
 def test_what_would_change_the_label_is_true():
     """The limit that the reason names is where the label changes."""
     score = score_discs([make(0.2, 1.0, 0.02, 0.02)], MODEL, OPTIONS)[0]
