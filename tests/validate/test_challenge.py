@@ -66,8 +66,11 @@ def test_absent_data_set_is_a_failure_of_its_own(folder):
 
 
 def test_folder_without_basis_or_truth_is_one_line(tmp_path, folder):
-    with pytest.raises(InputError, match="basis_lcmodel"):
+    with pytest.raises(InputError, match="no such folder"):
         validate_challenge(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="basis_lcmodel"):
+        validate_challenge(tmp_path / "empty")
     (folder / "truth_odd.csv").unlink()
     with pytest.raises(InputError, match="truth"):
         validate_challenge(folder)
