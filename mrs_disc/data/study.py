@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from numpy.typing import NDArray
 
@@ -12,6 +12,9 @@ from mrs_disc.data.levels import level_order, parse_level
 from mrs_disc.data.signals import AnySignal, Protocol
 from mrs_disc.errors import InputError
 from mrs_disc.typing import FloatArray
+
+Herniation: TypeAlias = Literal["none", "bulge", "protrusion", "extrusion", "sequestration"]
+HeightLoss: TypeAlias = Literal["none", "mild", "moderate", "severe"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

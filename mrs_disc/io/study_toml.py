@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from mrs_disc.data import Morphology, Provocation, Study, parse_level, spans
+from mrs_disc.data import HeightLoss, Herniation, Morphology, Provocation, Study, parse_level, spans
 from mrs_disc.errors import InputError
 from mrs_disc.io.acquire import Given
 from mrs_disc.io.disc_files import DiscFiles
@@ -35,8 +35,8 @@ class MorphologyValues(StrictModel):
     pfirrmann: Annotated[int, Field(ge=1, le=5)] | None = None
     modic: Annotated[int, Field(ge=0, le=3)] | None = None
     hiz: bool | None = None
-    herniation: Literal["none", "bulge", "protrusion", "extrusion", "sequestration"] | None = None
-    disc_height_loss: Literal["none", "mild", "moderate", "severe"] | None = None
+    herniation: Herniation | None = None
+    disc_height_loss: HeightLoss | None = None
 
     def record(self) -> Morphology:
         """Return the record."""

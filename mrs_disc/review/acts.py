@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self, cast, get_args
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
@@ -18,6 +18,8 @@ from mrs_disc.data import (
     Completeness,
     DiscScore,
     FitResult,
+    HeightLoss,
+    Herniation,
     LevelFailure,
     LevelMeasurement,
     LevelReport,
@@ -47,8 +49,7 @@ REASONS = (
     "artefact",
     "other, see comment",
 )
-HERNIATIONS = ("none", "bulge", "protrusion", "extrusion", "sequestration")
-HEIGHT_LOSSES = ("none", "mild", "moderate", "severe")
+HERNIATIONS, HEIGHT_LOSSES = get_args(Herniation), get_args(HeightLoss)
 
 _DIRECTIONS = set("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -118,8 +119,8 @@ class MorphologySent(Sent):
     pfirrmann: Annotated[int, Field(ge=1, le=5, strict=True)] | None = None
     modic: Annotated[int, Field(ge=0, le=3, strict=True)] | None = None
     hiz: Annotated[bool, Field(strict=True)] | None = None
-    herniation: Literal["none", "bulge", "protrusion", "extrusion", "sequestration"] | None = None
-    disc_height_loss: Literal["none", "mild", "moderate", "severe"] | None = None
+    herniation: Herniation | None = None
+    disc_height_loss: HeightLoss | None = None
 
     @property
     def morphology(self) -> dict[str, Any]:
