@@ -110,7 +110,7 @@ def examine(scan: Scan) -> Findings:
     mhz = scan.spectrometer_mhz
     if mhz is not None and not SPECTROMETER_MHZ[0] < mhz < SPECTROMETER_MHZ[1]:
         forbids.append(f"spectrometer frequency {mhz:.6g} MHz: between 10 and 500 expected")
-    is_water = _verdict(_water(scan))
+    is_water = _verdict(water_ratio(scan))
     return Findings(
         forbids=tuple(forbids),
         mirrored=not is_water and _is_mirrored(scan),
@@ -211,16 +211,11 @@ def _median(values: FloatArray) -> float:
     return float(np.partition(values, middle)[middle])
 
 
-def water_ratio(scan: Scan) -> float | None:
-    """Return the height of the water over the highest metabolite peak; `None` where unknown."""
-    found = _water(scan)
-    return found[0] if found is not None else None
+def water_ratio(scan: Scan) -> tuple[float, bool] | None:
+    """Return the height of the water over the highest metabolite peak, `None` where unknown.
 
-
-def _water(scan: Scan) -> tuple[float, bool] | None:
-    """Return the ratio of `water_ratio`, and whether it is a lower limit set by the noise.
-
-    The window is short: a water line of 30 Hz in bone or cord is gone after 50 ms.
+    With it goes whether it is a lower limit set by the noise. The window is short: a water line of
+    30 Hz in bone or cord is gone after 50 ms.
     """
     found = _power(scan, 0.05)
     if found is None:
