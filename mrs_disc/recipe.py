@@ -17,12 +17,22 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from mrs_disc.errors import RecipeError, did_you_mean
 from mrs_disc.schema import StrictModel, load_toml
 
-Window: TypeAlias = tuple[float, float]
+FARTHEST_PPM = 20.0
+"""What lies beyond is no chemical shift of protons: Hz, or a slip of the pen."""
+
+
+def _in_ppm(window: tuple[float, float]) -> tuple[float, float]:
+    if max(map(abs, window)) > FARTHEST_PPM:
+        raise ValueError(f"should lie between -{FARTHEST_PPM:g} and {FARTHEST_PPM:g} ppm")
+    return window
+
+
+Window: TypeAlias = Annotated[tuple[float, float], AfterValidator(_in_ppm)]
 Positive: TypeAlias = Annotated[float, Field(gt=0)]
 Fraction: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 

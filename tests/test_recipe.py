@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mrs_disc.errors import RecipeError
+from mrs_disc.analysis import load_models
+from mrs_disc.errors import ModelError, RecipeError
 from mrs_disc.recipe import (
     Recipe,
     digest,
@@ -68,6 +69,10 @@ def test_a_printed_recipe_reads_back_as_itself(tmp_path):
             "press.toml: [align] method should be 'registration' or 'none'. Came: 'best'.",
         ),
         ("[fit]\nwindow_ppm = [4, 1]", "press.toml: [fit] window_ppm has to rise"),
+        (
+            "[fit]\nwindow_ppm = [0.5, 400]",
+            "press.toml: [fit] window_ppm should lie between -20 and 20 ppm. Came: [0.5, 400].",
+        ),
         ("[fit]\nwindow_ppm = [4]", "press.toml: [fit] window_ppm has 1 numbers"),
         ("[score]\nlikely = 1.5", "press.toml: [score] likely should be less than or equal to 1."),
         ("[score]\nlikely = nan", "press.toml: [score] likely should be a finite number"),
@@ -109,3 +114,22 @@ def test_the_digest_covers_options_and_model_content_but_neither_path_nor_name(t
 def test_the_resolved_recipe_of_a_result_reads_back():
     recipe = load_recipe("press_1p5t_te35")
     assert Recipe.model_validate(resolved(recipe)) == recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[fit]\nmodel = "nope"', "recipe press, [fit] model: no model is named 'nope'"),
+        (
+            '[fit]\nmodel = "acidity_structure"',
+            "recipe press, [fit] model: acidity_structure.toml: no metabolite model",
+        ),
+        ('[score]\nmodel = "disc_1h"', "recipe press, [score] model: disc_1h.toml: no score model"),
+        ('[quantify]\nrelaxation = "./gone.toml"', "recipe press, [quantify] relaxation: gone"),
+    ],
+)
+def test_a_model_that_is_not_there_is_told_with_the_option_that_names_it(tmp_path, text, message):
+    recipe = load_recipe(written(tmp_path, text))
+    with pytest.raises(ModelError) as caught:
+        load_models(recipe)
+    assert str(caught.value).startswith(message)

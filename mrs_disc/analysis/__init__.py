@@ -6,7 +6,8 @@ level that cannot be read or measured fails alone; its failure says at which sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from mrs_disc.data import (
     parse_level,
     spans,
 )
-from mrs_disc.errors import InputError
+from mrs_disc.errors import InputError, ModelError
 from mrs_disc.models import (
     MetaboliteModel,
     content_digest,
@@ -70,17 +71,29 @@ def load_models(recipe: Recipe) -> Models:
     Raises
     ------
     ModelError
-        If one is not there, or not valid.
+        If one is not there, or not valid; the message begins with the option that names it.
     """
-    fit_model = load_metabolite_model(recipe.fit.model)
-    relaxation = load_relaxation_model(recipe.quantify.relaxation)
-    score = load_score_model(recipe.score.model)
+    with _named_by("[fit] model", recipe):
+        fit_model = load_metabolite_model(recipe.fit.model)
+    with _named_by("[quantify] relaxation", recipe):
+        relaxation = load_relaxation_model(recipe.quantify.relaxation)
+    with _named_by("[score] model", recipe):
+        score = load_score_model(recipe.score.model)
     digests = {
         "fit.model": metabolite_model_digest(recipe.fit.model, fit_model),
         "quantify.relaxation": content_digest(relaxation),
         "score.model": content_digest(score),
     }
     return Models(fit=fit_model, relaxation=relaxation, score=score, digests=digests)
+
+
+@contextmanager
+def _named_by(option: str, recipe: Recipe) -> Iterator[None]:
+    """Say of a model that cannot be loaded where it was named: a recipe names three."""
+    try:
+        yield
+    except InputError as error:
+        raise ModelError(f"recipe {recipe.name}, {option}: {error}") from error
 
 
 @one_blas_thread
