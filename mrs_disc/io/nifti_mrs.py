@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -126,12 +126,12 @@ def _contradictions(extension: Mapping[str, Any], sidecar: Mapping[str, Any]) ->
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path) -> Iterator[io.BufferedIOBase]:
     """Open plain or gzip content by its first bytes; errors of the stream name the file."""
     with path.open("rb") as raw:
         packed = raw.peek(2)[:2] == _GZIP
         try:
-            yield gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[misc]
+            yield gzip.GzipFile(fileobj=raw) if packed else raw
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise ReadError(
                 path, "the gzip stream is cut or broken; copy the file again"
@@ -239,7 +239,7 @@ def _any_header(block: bytes) -> Header:
     )
 
 
-def _header(path: Path, stream: BinaryIO) -> tuple[Header, dict[str, Any] | None]:
+def _header(path: Path, stream: io.BufferedIOBase) -> tuple[Header, dict[str, Any] | None]:
     """Return the header and the MRS extension, parsed."""
     first = stream.read(4)
     order: Literal["<", ">"] = "<" if int.from_bytes(first, "little") in (348, 540) else ">"
@@ -283,7 +283,7 @@ def _extension(path: Path, block: bytes, order: str) -> dict[str, Any] | None:
     return None
 
 
-def _samples(path: Path, stream: BinaryIO, header: Header) -> ComplexArray:
+def _samples(path: Path, stream: io.BufferedIOBase, header: Header) -> ComplexArray:
     """Return the samples as complex64, Fortran order as stored; sizes are checked first."""
     dtype, shape = header.dtype, header.shape
     if len(shape) < 4 or min(shape) < 1:
@@ -303,11 +303,10 @@ def _samples(path: Path, stream: BinaryIO, header: Header) -> ComplexArray:
     filled = 0
     view = memoryview(flat.view(np.uint8).data)
     while filled < wanted:
-        chunk = stream.read(min(wanted - filled, 1 << 24))
-        if not chunk:
+        n_read = stream.readinto(view[filled : filled + (1 << 24)])
+        if not n_read:
             raise ReadError(path, f"ends after {filled} of {wanted} bytes of samples")
-        view[filled : filled + len(chunk)] = chunk
-        filled += len(chunk)
+        filled += n_read
     slope, offset = header.slope, header.offset
     samples: ComplexArray = flat.astype(np.complex64, copy=False)
     if np.isfinite([slope, offset]).all() and slope != 0.0 and (slope, offset) != (1.0, 0.0):
