@@ -27,6 +27,7 @@ from mrs_disc.data import (
     level_order,
     spans,
 )
+from mrs_disc.score.disc import probability
 
 PAINFUL_HERNIATION = ("protrusion", "extrusion", "sequestration")
 STRUCTURE_NAMES = ("structure/water", "structure index", "log(structure/water)", "PG/water")
@@ -174,7 +175,7 @@ def _not_judged(discs: Sequence[LevelReport]) -> str:
     between = [d for d in indeterminate if _is_between(d)]
     parts = []
     if between:
-        values = join([f"{d.score.value:.2f}" for d in between if d.score is not None])
+        values = join([probability(d.score.value) for d in between if d.score is not None])
         names = join([d.level for d in between])
         parts.append(f"{names} indeterminate (probability {values}, between the two labels)")
     reasons: dict[str, list[str]] = {}

@@ -16,6 +16,9 @@ from mrs_disc.recipe import ScoreOptions
 STRUCTURE_SD = 3.0
 """Structure below so many standard deviations is not measurable, and gives no score."""
 
+LABELS_BEGIN = tuple(f"{limit:.2f}" for limit in (ScoreOptions().unlikely, ScoreOptions().likely))
+"""Probabilities at which the labels begin by default, as they are written."""
+
 NEGATIVE_SD = 3.5
 """Acidity so many standard deviations below zero is no noise: baseline or lipid is misjudged."""
 
@@ -194,8 +197,10 @@ def log_error(disc: Disc) -> float | None:
 def probability(value: float | None) -> str:
     """Return a probability of two decimals that never claims certainty.
 
-    >>> probability(0.874), probability(0.9991), probability(0.001)
-    ('0.87', '> 0.99', '< 0.01')
+    Three, where two would read as a limit of the labels that the value has not reached.
+
+    >>> probability(0.874), probability(0.9991), probability(0.001), probability(0.7967)
+    ('0.87', '> 0.99', '< 0.01', '0.797')
     """
     if value is None:
         return "–"
@@ -203,4 +208,5 @@ def probability(value: float | None) -> str:
         return "> 0.99"
     if value < 0.01:
         return "< 0.01"
-    return f"{value:.2f}"
+    text = f"{value:.2f}"
+    return f"{value:.3f}".removesuffix("0") if text in LABELS_BEGIN else text

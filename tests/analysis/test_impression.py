@@ -187,6 +187,11 @@ def test_every_label_and_failure_is_named_with_its_reason():
     assert "L4-L5 merits correlation with provocation testing" in text
 
 
+def test_a_value_just_below_a_label_does_not_read_as_if_it_had_reached_it():
+    text = impression([disc("L4-L5", "indeterminate", 0.7967)], COMPLETE)
+    assert "L4-L5 indeterminate (probability 0.797, between the two labels)" in text
+
+
 def test_a_disc_with_a_provocation_result_is_not_sent_there_again():
     text = impression([disc("L4-L5", provocation=Provocation(result="positive"))], COMPLETE)
     assert "No level stands out for correlation" in text
