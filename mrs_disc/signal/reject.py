@@ -26,13 +26,14 @@ from mrs_disc.errors import InputError
 from mrs_disc.signal.align import Alignment, water_tails
 from mrs_disc.signal.axes import check_dwell_time, complex_array, frequency_axis, window
 from mrs_disc.signal.motion import Motion, judge_motion
+from mrs_disc.signal.motion_bands import part
 from mrs_disc.signal.series import robust_mean
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray, IntArray
 
 FALSE_SHARE = 0.05
 """Expected share of sound transients among those left out by chances."""
 
-SPOILT_CHANCE = 0.2
+SPOILT_CHANCE = 0.3
 """Chance of motion above which a transient is left out. A sound one that is lost costs little: of
 those above, one in ten or twenty is sound."""
 
@@ -270,46 +271,37 @@ def _kinds(
     inside = window(frequencies, *window_hz)
     spectra = scipy.fft.fftshift(scipy.fft.fft(signal, axis=-1, norm="ortho"), axes=-1)
     spectra *= 0.5**0.5
+    duration_s = n_points * dwell_time_s
     band = None
     if water_hz is not None and (window_hz[1] < water_hz[0] or water_hz[1] < window_hz[0]):
         band = window(frequencies, *water_hz)
 
-    def without_tails(part: slice) -> tuple[ComplexArray, ComplexArray]:
-        lines: ComplexArray = spectra[:, part]
+    def without_tails(side: slice) -> ComplexArray:
+        lines: ComplexArray = spectra[:, side]
         if band is None:
-            return lines, lines[:, :0]
-        tails = water_tails(spectra, frequencies, part, band, n_points * dwell_time_s)
-        struck: ComplexArray = lines @ tails.conj()
-        return lines - struck @ tails.T, struck
+            return lines
+        tails = water_tails(spectra, frequencies, side, band, duration_s)
+        return lines - (lines @ tails.conj()) @ tails.T
 
-    lines, water = without_tails(inside)
-    if band is not None:
-        water = np.concatenate([water, _leading(spectra[:, band])], axis=1)
-    motion = judge_motion(lines, water, alignment, index, n_points * dwell_time_s)
+    motion = judge_motion(*part(spectra, frequencies, inside, band, duration_s), alignment, index)
+    lines = without_tails(inside)
     middle = _common(lines)
     energy = max(float(np.sum(np.abs(middle) ** 2)), 1e-300)
-    part = np.real(lines @ middle.conj()) / energy
+    share = np.real(lines @ middle.conj()) / energy
     kinds = [
         _energies(
-            _split(lines - part[:, None] * middle, N_BANDS),
+            _split(lines - share[:, None] * middle, N_BANDS),
             "residual in the window {:.1f} times the others'",
         )
     ]
     parts = []
     for side in _outside(frequencies, window_hz, water_hz):
-        other = without_tails(side)[0]
+        other = without_tails(side)
         parts += _split(other - other.mean(axis=0), 4)
     if parts:
         kinds.append(_energies(parts, "signal outside the window {:.1f} times the others'"))
     kinds.append(_spikes(signal))
     return kinds, motion
-
-
-def _leading(water: ComplexArray) -> ComplexArray:
-    """Return the two strongest components of the water, shape (transient, 2): line and shift."""
-    shapes = np.linalg.eigh(water.T @ water.conj())[1][:, -2:]
-    strongest: ComplexArray = water @ shapes.conj()
-    return strongest
 
 
 def _moved(motion: Motion, place: int) -> str:
