@@ -64,7 +64,8 @@ def _entry(entry: dict[str, Any]) -> list[str]:
     kind = {True: "unsuppressed water", False: "metabolites", None: "water or metabolites"}
     return [
         f"{entry['format']} (read by {entry['reader']}), {kind[entry['is_water']]}",
-        f"{entry['nucleus'] or 'nucleus not stated'}, {_value(entry['spectrometer_mhz'], 'MHz')}, "
+        f"{entry['nucleus'] or 'nucleus not stated'}, "
+        f"{_value(entry['spectrometer_mhz'], 'MHz', 'frequency ')}, "
         f"dwell time {_value(entry['dwell_time_s'], 's')}",
         f"{entry['n_points']} points x {_count(entry['n_coils'], 'coil')} x "
         f"{_count(entry['n_transients'], 'transient')}"
@@ -81,5 +82,6 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _value(value: float | None, unit: str) -> str:
-    return "not stated" if value is None else f"{value:.7g} {unit}"
+def _value(value: float | None, unit: str, name: str = "") -> str:
+    """Return a value with its unit; a `name` stands where it has to be said what is missing."""
+    return f"{name}not stated" if value is None else f"{value:.7g} {unit}"

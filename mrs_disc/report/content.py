@@ -185,7 +185,10 @@ def _glossary(results: Results) -> list[tuple[str, str]]:
     return [
         *rows,
         ("SNR", "height of the quality peak / standard deviation of the noise"),
-        ("CRLB", "Cramér-Rao lower bound: the least uncertainty that the noise allows"),
+        (
+            "CRLB",
+            "Cramér-Rao lower bound: the least uncertainty from noise alone, the baseline known",
+        ),
         ("interval", "95 %: of a hundred such intervals, about 95 hold the true value"),
         ("probability", "of a painful disc by the score model, measurement error included"),
         (

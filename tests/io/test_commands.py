@@ -124,6 +124,13 @@ def test_info_tells_samples_and_their_parameters_once(tmp_path, build, spectrum,
     assert alone["problems"]
 
 
+def test_info_says_what_it_is_that_a_text_file_does_not_state(tmp_path):
+    path = tmp_path / "l45.txt"
+    path.write_text("\n".join(f"{np.cos(n / 9):.6f} {np.sin(n / 9):.6f}" for n in range(512)))
+    words = run(info_module.command, path).output
+    assert "nucleus not stated, frequency not stated, dwell time not stated" in words
+
+
 def test_info_refuses_what_cannot_be_read(tmp_path):
     with pytest.raises(ReadError, match="no such file"):
         describe(tmp_path / "absent")
