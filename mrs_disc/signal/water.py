@@ -54,7 +54,7 @@ WAVE_S = 0.2
 STEADY = 1 - 1e-7
 """Largest magnitude of a pole: a line of 0.1 mHz."""
 
-SMALLEST = 1e-6
+SMALLEST = 1e-7
 """Smallest size of a component / largest: what rounding leaves of the squares."""
 
 SLOPES = (1.3, 2.2, 4.0)
