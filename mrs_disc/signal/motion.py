@@ -44,8 +44,8 @@ WATER_JITTER, WATER_WOBBLE = 0.3, np.radians(10)
 """Usual spreads of the residual water: share of its amplitude, and phase from that of the lines."""
 
 UNSTEADY_FACTOR, UNSTEADY_CHANCE = 9.0, (0.1, 0.6)
-"""Variance of the water's amplitude, relative to that in the series, where the water is unsteady;
-and the chance that it is in a sound and in a spoilt transient."""
+"""Variance of the water's amplitude, relative to that in the series, where the water is unsteady,
+and then its phase is as free; and the chance of it in a sound and in a spoilt transient."""
 
 WORTH, WORTH_SHARE = 6.0, 0.1
 """The usual spreads count as so many transients, and at least as this share of the series."""
@@ -112,6 +112,12 @@ class _Told:
 
     amplitude: ComplexArray  # (transient, node)
     energy: float
+    wobble: float = 0.0
+
+    @property
+    def of_phase(self) -> float:
+        """What the band tells of the phase of the lines, as an energy."""
+        return 1 / (1 / self.energy + 2 * self.wobble**2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +196,11 @@ def judge_motion(lines: Band, water: Band | None, alignment: Alignment, index: I
     )
     # the course is where frequencies are looked for first, not where they have to be
     first = np.argmax(log_likelihood - 0.5 * (grid / (RANGE_HZ / 2)) ** 2, axis=1)
-    told = [_usual(found, cap, first) for found, cap in zip(filtered, caps, strict=True)]
+    wobbles = (0.0, float(WATER_WOBBLE))
+    told = [
+        _usual(found, cap, first, wobble)
+        for found, cap, wobble in zip(filtered, caps, wobbles, strict=False)
+    ]
     centre = _phase_course(told, first, alignment.phase_rad[index])
     nodes = _nodes(told, np.asarray(log_likelihood), grid, first, centre)
     return _weighed(nodes, n_transients, sd_hz)
@@ -222,17 +232,17 @@ def _filtered(
     return found
 
 
-def _usual(found: ComplexArray, energy: float, first: IntArray) -> _Told:
+def _usual(found: ComplexArray, energy: float, first: IntArray, wobble: float) -> _Told:
     """Bring amplitudes to the usual one."""
     usual = max(float(np.median(np.abs(found[np.arange(len(found)), first]))), 0.05)
-    return _Told(found / usual, energy * usual**2)
+    return _Told(found / usual, energy * usual**2, wobble)
 
 
 def _phase_course(told: list[_Told], first: IntArray, turned: FloatArray) -> FloatArray:
     """Return the smooth course of the phase, less what was taken off."""
     row = np.arange(len(first))
-    energy = sum(band.energy for band in told)
-    best = np.sum([band.energy * band.amplitude[row, first] for band in told], axis=0)
+    energy = sum(band.of_phase for band in told)
+    best = np.sum([band.of_phase * band.amplitude[row, first] for band in told], axis=0)
     phase = np.angle(best) + turned
     whole_turns = float(np.angle(np.exp(1j * phase).sum()))
     around = np.angle(np.exp(1j * (phase - whole_turns)))
@@ -252,11 +262,11 @@ def _nodes(
     near = likely > NEGLIGIBLE
     near[:, np.argmin(np.abs(grid))] = True  # what speaks for a sound one is always asked
     transient, node = np.nonzero(near)
-    energy = sum(band.energy for band in told)
+    energy = sum(band.of_phase for band in told)
     step = max(STEP / np.sqrt(2 * energy), FINEST_RAD)
     step = min(step, 2 * np.pi / N_PHASES)
     at = [band.amplitude[transient, node] for band in told]
-    best = np.angle(np.sum([t.energy * a for t, a in zip(told, at, strict=True)], axis=0))
+    best = np.angle(np.sum([t.of_phase * a for t, a in zip(told, at, strict=True)], axis=0))
     phase = best[:, None] + step * (np.arange(N_PHASES) - N_PHASES // 2)
     turned = [_turned(a, phase, band.energy) for a, band in zip(at, told, strict=True)]
     away = phase - centre[transient][:, None]
@@ -300,10 +310,12 @@ def _of_water(
     """Return the likelihood of the water in a sound and in a spoilt transient."""
     if nodes.water is None:
         return 1.0, 1.0
-    sideways = _normal(nodes.water.across, spread.wobble * nodes.water_size**2, nodes.water.energy)
-    away = nodes.water.along - 1
-    steady = sideways * _normal(away, spread.jitter, nodes.water.energy)
-    unsteady = sideways * _normal(away, UNSTEADY_FACTOR * spread.jitter, nodes.water.energy)
+    water, energy = nodes.water, nodes.water.energy
+    freer = UNSTEADY_FACTOR * spread.jitter
+    away = water.along - 1
+    steady = _normal(away, spread.jitter, energy)
+    steady = steady * _normal(water.across, spread.wobble * nodes.water_size**2, energy)
+    unsteady = _normal(away, freer, energy) * _normal(water.across, freer, energy)
     sound, spoilt = (steady + chance * (unsteady - steady) for chance in UNSTEADY_CHANCE)
     return sound, spoilt
 

@@ -20,11 +20,15 @@ from mrs_disc.signal.registration import Band, likeness, shape_of, thinned
 from mrs_disc.signal.series import clamped_covariance
 from mrs_disc.typing import ComplexArray, FloatArray
 
-STRONG = 4.0
+STRONG = 2.0
 """Matched-filter energy of the water in a transient above which it is parted from the lines."""
 
-MARGIN = 0.3
+MARGIN = 0.1
 """The water's band is widened by this share to either side."""
+
+SKIRT = 0.4
+"""The lines' window is widened by this share away from the water: what decays fast is broad, and
+cut off it would not tell of the phase. Where there is none of it, the reference gives no weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ def part(
         return thinned(spectra[:, inside].astype(np.complex128), duration_s), None
     margin = round(MARGIN * (band.stop - band.start))
     wide = slice(max(band.start - margin, 0), min(band.stop + margin, spectra.shape[1]))
+    inside = _widened(inside, wide, spectra.shape[1])
     core = spectra[:, wide].astype(np.complex128)
     water = thinned(core, duration_s)
     reference = reference_of(water.signal)
@@ -124,6 +129,17 @@ def part(
     struck: ComplexArray = lines @ tails.conj()
     left = _softened(_without_water(struck, reference.amplitude(water.signal)))
     return thinned(lines + (left - struck) @ tails.T, duration_s), water
+
+
+def _widened(inside: slice, wide: slice, n_points: int) -> slice:
+    """Return the window with a skirt away from the water, and up to near water."""
+    skirt = round(SKIRT * (inside.stop - inside.start))
+    near = wide.stop - wide.start
+    if wide.start >= inside.stop:
+        last = wide.start if wide.start - inside.stop <= near else inside.stop
+        return slice(max(inside.start - skirt, 0), last)
+    first = wide.stop if inside.start - wide.stop <= near else inside.start
+    return slice(first, min(inside.stop + skirt, n_points))
 
 
 def _carried_on(

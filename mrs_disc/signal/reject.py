@@ -33,7 +33,7 @@ from mrs_disc.typing import BoolArray, ComplexArray, FloatArray, IntArray
 FALSE_SHARE = 0.05
 """Expected share of sound transients among those left out by chances."""
 
-SPOILT_CHANCE = 0.3
+SPOILT_CHANCE = 0.22
 """Chance of motion above which a transient is left out. A sound one that is lost costs little: of
 those above, one in ten or twenty is sound."""
 
