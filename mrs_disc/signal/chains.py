@@ -69,14 +69,15 @@ class Chains:
 
     @classmethod
     def empty(cls, count: int, slots: int, gauss2: float, delay: float) -> Chains:
-        """Return so many chains of empty slots, over the upper half of the strengths.
+        """Return so many chains of empty slots, over the upper quarter of the strengths.
 
-        A chain that starts weak would fill its slots with splinters of the strong humps.
+        A chain that starts weak fills its slots with splinters of the strong humps, and takes
+        twenty sweeps to put them together; one that starts strong sheds what is too much in two.
         """
         return cls(
             np.zeros((slots, count), dtype=int),
             np.zeros((slots, count)),
-            _STRENGTHS // 2 + np.arange(count) * (_STRENGTHS // 2) // count,
+            _STRENGTHS - 1 - np.arange(count) * (_STRENGTHS // 4) // count,
             np.full(count, gauss2),
             np.full(count, delay),
         )

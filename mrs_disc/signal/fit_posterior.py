@@ -83,11 +83,16 @@ class Posterior:
 
 @dataclass(frozen=True, slots=True)
 class _Stand:
-    """A place to stand."""
+    """A place to stand; on a `gaussian` one the Lorentzian width stays zero.
+
+    Linear problems know no limits. Where the data ask for a negative width, all is drawn again
+    with none, lest amplitudes belong to one width and the curve to another.
+    """
 
     parameters: FloatArray
     amplitude: FloatArray
     areas: FloatArray
+    gaussian: bool = False
 
 
 def average(problem: Problem, solution: Solution, priors: Priors) -> Posterior:
@@ -112,7 +117,7 @@ def average(problem: Problem, solution: Solution, priors: Priors) -> Posterior:
         tangent = _tangent(problem, stand)
         chains = _chains(stand, CHAINS_PLAIN, 0)
         _, draws = draw_chains(tangent, chains, priors, burn=2, keep=SWEEPS_PLAIN, rng=seeded())
-    stand = _stand(problem, tangent, draws)
+    stand = _stand(problem, tangent, draws, stand)
     moved, within = draws.of(tangent.response[:count])
     within += tangent.covariance[:count, :count]
     centres = tangent.centre[:count] - moved
@@ -135,26 +140,32 @@ def average(problem: Problem, solution: Solution, priors: Priors) -> Posterior:
 def _over_humps(problem: Problem, stand: _Stand, priors: Priors) -> tuple[Tangent, Draws]:
     """Look for a place to stand, and return the linear problem there and draws enough."""
     rng = seeded()
-    count = problem.model.n_components
+    tangent = _tangent(problem, stand)
     chains = _chains(stand, CHAINS, SLOTS)
-    for look in range(_LOOKS):
-        tangent = _tangent(problem, stand)
-        if look == 0:
-            heated = tangent.heated(_HEATED)
-            chains, _ = draw_chains(heated, chains, priors, burn=0, keep=1, rng=rng)
+    chains, _ = draw_chains(tangent.heated(_HEATED), chains, priors, burn=0, keep=1, rng=rng)
+    for _ in range(_LOOKS):
         chains, draws = draw_chains(tangent, chains, priors, burn=0, keep=1, rng=rng)
-        before, stand = stand, _stand(problem, tangent, draws)
-        if _distance(tangent, draws, before, stand) < _NEAR:
-            break
-    else:
+        before, stand = stand, _stand(problem, tangent, draws, stand)
+        if stand.gaussian == before.gaussian and _distance(tangent, draws, before, stand) < _NEAR:
+            chains, draws = _draws(tangent, chains, priors, stand.amplitude.size, rng)
+            stand = _stand(problem, tangent, draws, before)
+            if stand.gaussian == before.gaussian:
+                return tangent, draws
         tangent = _tangent(problem, stand)
+    return tangent, _draws(tangent, chains, priors, stand.amplitude.size, rng)[1]
+
+
+def _draws(
+    tangent: Tangent, chains: Chains, priors: Priors, count: int, rng: np.random.Generator
+) -> tuple[Chains, Draws]:
+    """Draw until more draws would hardly change the first `count` parameters, the amplitudes."""
     chains, draws = draw_chains(tangent, chains, priors, burn=1, keep=1, rng=rng)
     for _ in range(1, BATCHES):
         if _enough(tangent, draws, count):
             break
         chains, more = draw_chains(tangent, chains, priors, burn=0, keep=1, rng=rng)
         draws = Draws.joined([draws, more])
-    return tangent, draws
+    return chains, draws
 
 
 def _chains(stand: _Stand, count: int, slots: int) -> Chains:
@@ -163,8 +174,8 @@ def _chains(stand: _Stand, count: int, slots: int) -> Chains:
     return Chains.empty(count, slots, float(gauss2), float(delay))
 
 
-def _stand(problem: Problem, tangent: Tangent, draws: Draws) -> _Stand:
-    """Return the mean of what was drawn."""
+def _stand(problem: Problem, tangent: Tangent, draws: Draws, before: _Stand) -> _Stand:
+    """Return the mean of what was drawn about the place before."""
     low, high = bounds(problem)
     count = problem.model.n_components
     place = draws.place.mean(axis=0)
@@ -172,7 +183,8 @@ def _stand(problem: Problem, tangent: Tangent, draws: Draws) -> _Stand:
     parameters = np.empty(problem.model.n_nonlinear)
     parameters[_inner(parameters.size)] = inner[count:]
     parameters[list(_DRAWN)] = place[:2]
-    return _Stand(np.clip(parameters, low, high), inner[:count], place[2:])
+    gaussian = before.gaussian or parameters[LORENTZ] < 0
+    return _Stand(np.clip(parameters, low, high), inner[:count], place[2:], bool(gaussian))
 
 
 def _distance(tangent: Tangent, draws: Draws, before: _Stand, after: _Stand) -> float:
@@ -182,7 +194,7 @@ def _distance(tangent: Tangent, draws: Draws, before: _Stand, after: _Stand) -> 
     variance = means.var(axis=0) + np.diag(within.mean(axis=0) + tangent.covariance[count:, count:])
     step = after.parameters - before.parameters
     drawn = np.sqrt(draws.place[:, :2].var(axis=0)) + _RESOLVED
-    inner = np.abs(step[_inner(step.size)]) / np.sqrt(variance)
+    inner = np.abs(step[_inner(step.size)]) / np.sqrt(np.maximum(variance, 1e-300))
     return float(max(inner.max(), np.max(np.abs(step[list(_DRAWN)]) / drawn)))
 
 
@@ -226,6 +238,8 @@ def _tangent(problem: Problem, stand: _Stand) -> Tangent:
         precision[place, place] = problem.precision[index] + weak
         toward[place] = weak * parameters[index]
     covariance = inverse_positive(inside @ inside.T + precision)
+    if stand.gaussian:
+        covariance = _without(covariance, count + inner.index(LORENTZ))
     shared = inside @ drawn.T
     response = covariance @ shared
     pull = inside @ data + toward
@@ -241,6 +255,14 @@ def _tangent(problem: Problem, stand: _Stand) -> Tangent:
         response=response,
         covariance=covariance,
     )
+
+
+def _without(covariance: FloatArray, index: int) -> FloatArray:
+    """Return the covariance given that one parameter is zero."""
+    along = covariance[:, index]
+    given = covariance - np.outer(along, along / along[index])
+    given[index] = given[:, index] = 0.0
+    return np.asarray(given)
 
 
 def _positive(curvature: FloatArray, whole: FloatArray) -> FloatArray:
