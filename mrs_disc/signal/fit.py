@@ -20,6 +20,7 @@ Decisions:
 - The posterior mean, not the best fit: with humps of unknown number the best fit explains noise.
 - Amplitudes may be negative. Cutting each at zero would bias the sums of weak ones upwards.
 - Where the residual exceeds the noise, the model misses something: the uncertainty grows with it.
+  What the solver misses counts as noise from then on, lest the average chase it.
 """
 
 from __future__ import annotations
@@ -257,6 +258,9 @@ def fit_fid(
     solver = replace(problem, humps=humps.of_width(SOLVER_WIDTH_HZ))
     solutions = [solve(solver, _first_guess(model, start, delay_sd_s)) for start in starts]
     start, best = min(zip(starts, solutions, strict=True), key=_lost_and_cost)
+    misfit = max(1.0, best.misfit)
+    problem = replace(problem, data=problem.data / misfit)
+    best = replace(best, amplitude=best.amplitude / misfit)
     priors = Priors(
         reference_area=_reference_area(best.amplitude[: model.n_components], basis),
         delay_sd_s=delay_sd_s,
@@ -266,7 +270,7 @@ def fit_fid(
     posterior = average(problem, best, priors)
     reason = "" if best.converged else "the search for the optimum did not end"
     reason = reason or _doubt(posterior, start)
-    return _result(problem, posterior, whole, noise * largest, reason)
+    return _result(problem, posterior, whole, noise * largest, misfit, reason)
 
 
 def _points_with_signal(slow: ComplexArray, starts: Sequence[Start], dwell_time_s: float) -> int:
@@ -459,6 +463,7 @@ def _result(
     posterior: Posterior,
     whole: MetaboliteModel,
     noise: float,
+    misfit: float,
     reason: str,
 ) -> FitArrays:
     """Return the posterior in the units and on the points of the data."""
@@ -467,7 +472,8 @@ def _result(
     own_shift, own_width = model.own(parameters)
     lorentz, gauss = float(parameters[LORENTZ]), float(np.sqrt(parameters[GAUSS2]))
     shift, delay = float(parameters[SHIFT]), float(parameters[DELAY])
-    to_data = whole.carrier.conj() * noise
+    unit = noise * misfit
+    to_data = whole.carrier.conj() * unit
     turned = np.exp(1j * parameters[PHASE])
     components = whole.fids(parameters)
     n_parameters = posterior.amplitude.size + int(np.count_nonzero(~problem.fixed))
@@ -476,11 +482,11 @@ def _result(
     excess = max(1.0, ratio)
     middle = posterior.amplitude
     return FitArrays(
-        amplitude=middle * noise,
-        covariance=posterior.covariance * (excess * noise) ** 2,
+        amplitude=middle * unit,
+        covariance=posterior.covariance * (excess * unit) ** 2,
         crlb=posterior.crlb * noise,
-        low=(middle + excess * (posterior.low - middle)) * noise,
-        high=(middle + excess * (posterior.high - middle)) * noise,
+        low=(middle + excess * (posterior.low - middle)) * unit,
+        high=(middle + excess * (posterior.high - middle)) * unit,
         shift_hz=shift + own_shift,
         linewidth_hz=voigt_width(np.maximum(lorentz + own_width, 0.0), gauss),
         common_shift_hz=shift,
@@ -491,7 +497,7 @@ def _result(
         noise_sd=noise,
         baseline=problem.humps.fid(posterior.areas, delay, whole.time.size) * turned * to_data,
         components=middle[:, None] * components * to_data,
-        residual_ratio=ratio,
+        residual_ratio=ratio * misfit,
         residual_whiteness_p=whiteness_p(posterior.residual),
         converged=not reason,
         reason=reason,

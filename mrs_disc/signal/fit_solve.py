@@ -112,8 +112,8 @@ class Solution:
         Amplitudes and areas in units of the noise.
     cost : float
         Square sum of residual and priors.
-    free : bool array, shape (nonlinear,)
-        Parameters that are neither fixed nor at a bound.
+    misfit : float
+        Root mean square of the residual.
     converged : bool
         Whether the last step was small enough.
     """
@@ -121,7 +121,7 @@ class Solution:
     parameters: FloatArray
     amplitude: FloatArray
     cost: float
-    free: BoolArray
+    misfit: float
     converged: bool
 
 
@@ -208,7 +208,7 @@ def solve(problem: Problem, parameters: FloatArray) -> Solution:
             break
         damping = 0.1 * damping if damping > 1e-7 else 0.0
         here = _with_ratios(problem, trial)
-    return _upright(problem, here, free, converged)
+    return _upright(problem, here, converged)
 
 
 def _with_ratios(problem: Problem, place: _Place) -> _Place:
@@ -241,9 +241,10 @@ def _normal_equations(problem: Problem, here: _Place) -> tuple[FloatArray, Float
     return normal, force
 
 
-def _upright(problem: Problem, here: _Place, free: BoolArray, converged: bool) -> Solution:
+def _upright(problem: Problem, here: _Place, converged: bool) -> Solution:
     """Return the solution with amplitudes positive as a whole, not the same fit upside down."""
     parameters, amplitude = here.parameters, here.amplitude
+    residual = problem.data - amplitude @ here.design
     size = np.sqrt((here.model.design**2).sum(axis=1))
     if size @ amplitude[: size.size] < 0:
         parameters, amplitude = parameters.copy(), -amplitude
@@ -252,7 +253,7 @@ def _upright(problem: Problem, here: _Place, free: BoolArray, converged: bool) -
         parameters=parameters,
         amplitude=amplitude,
         cost=here.cost,
-        free=free,
+        misfit=sqrt(residual @ residual / residual.size),
         converged=converged,
     )
 
