@@ -59,7 +59,7 @@ from mrs_disc.signal.fit_solve import (
     solve,
     wrapped,
 )
-from mrs_disc.signal.fit_start import Start, StartGrid, decay_length_s, noise_sd
+from mrs_disc.signal.fit_start import MIN_POINTS, Start, StartGrid, noise_sd, points_with_signal
 from mrs_disc.signal.noise import whiteness_p
 from mrs_disc.typing import ComplexArray, FloatArray
 
@@ -68,13 +68,6 @@ DELAY_SD_S = 1e-4
 SHIFT_RANGE_HZ = 30.0
 _STARTS = 2
 _RIVAL = 0.9  # of the best start's gain; less is another peak under the wrong component
-_MIN_POINTS = 64
-_CROP_SAFETY = 0.75
-_CROP_SNR = 15.0
-"""Lines are cut where they have fallen 300-fold, or further below the noise: what lies beyond holds
-a hundred-thousandth of the information, and discs come in six lengths that share their humps."""
-_EIGHTHS = (8, 9, 10, 12, 14, 15, 16)
-"""Lengths in eighths of a power of two: quick to transform."""
 _COLLINEAR = 1e-6
 _INSIDE = 0.01  # of a component's energy: less is the tails of lines elsewhere
 _TOLERANCE = 0.1  # the average takes the last steps
@@ -250,7 +243,7 @@ def fit_fid(
     slow = data * whole.carrier / noise
     starts = _start_grid(basis, n_points=data.size, **scan).search(slow, shift_range_hz, _STARTS)
     starts = [start for start in starts if start.gain > _RIVAL * starts[0].gain]
-    model = _model(basis, n_points=_points_with_signal(slow, starts, dwell_time_s), **scan)
+    model = _model(basis, n_points=points_with_signal(slow, starts, dwell_time_s), **scan)
     _refuse_collinear(model, starts[0])
     humps = _humps(baseline_hz, model)
     reference = _reference_area(starts[0].amplitude, basis)
@@ -271,16 +264,6 @@ def fit_fid(
     reason = "" if best.converged else "the search for the optimum did not end"
     reason = reason or _doubt(posterior, start)
     return _result(problem, posterior, whole, noise * largest, misfit, reason)
-
-
-def _points_with_signal(slow: ComplexArray, starts: Sequence[Start], dwell_time_s: float) -> int:
-    """Return after how many points of the data the lines are far below the noise."""
-    narrowest = _CROP_SAFETY * min(start.width_hz for start in starts)
-    snr = min(float(np.abs(slow).max()), _CROP_SNR)
-    wanted = max(_MIN_POINTS, round(decay_length_s(narrowest, snr) / dwell_time_s))
-    octave = 1 << (wanted.bit_length() - 1)
-    steps = (eighth * octave // 8 for eighth in _EIGHTHS)
-    return min(slow.size, next(step for step in steps if step >= wanted))
 
 
 @lru_cache(maxsize=8)  # one for each width of the start, and one on all points
@@ -401,8 +384,8 @@ def _checked_data(
 ) -> ComplexArray:
     """Return the data as complex128, or say what is wrong with them."""
     data = np.asarray(fid)
-    if data.ndim != 1 or data.size < _MIN_POINTS:
-        raise InputError(f"FID of shape {data.shape}: one dimension, {_MIN_POINTS} points or more")
+    if data.ndim != 1 or data.size < MIN_POINTS:
+        raise InputError(f"FID of shape {data.shape}: one dimension, {MIN_POINTS} points or more")
     if not np.all(np.isfinite(data)):
         bad = int(np.flatnonzero(~np.isfinite(data))[0])
         raise InputError(f"FID: point {bad} is not a finite number")
@@ -414,8 +397,8 @@ def _checked_data(
         raise InputError(f"FID: largest point {largest:g}; rescale to between 1e-100 and 1e100")
     if np.all(data == data[0]):
         raise InputError("FID: every point has the same value")
-    if np.count_nonzero(data) < _MIN_POINTS:
-        raise InputError(f"FID: fewer than {_MIN_POINTS} points are not zero")
+    if np.count_nonzero(data) < MIN_POINTS:
+        raise InputError(f"FID: fewer than {MIN_POINTS} points are not zero")
     if not (np.isfinite(dwell_time_s) and dwell_time_s > 0):
         raise InputError(f"dwell_time_s = {dwell_time_s}: a positive number of seconds expected")
     low, high = window_hz

@@ -361,6 +361,17 @@ ABSURD = {
 }
 
 
+def test_strong_lines_that_the_model_lacks_cost_certainty_and_not_sense():
+    """Two lines of four to seven times PG's height: their misfit is noise to all that follows."""
+    fid = disc(10 * AMPLITUDE) + noise_of(1)
+    for ppm, height in ((2.7, 150.0), (1.7, 80.0)):
+        fid += height * np.exp(2j * np.pi * hz(ppm) * TIME - 6 * np.pi * TIME)
+    result = fit(fid, baseline=HUMPS)
+    assert result.residual_ratio > 10
+    assert result.amplitude[0] == pytest.approx(200, abs=2 * result.sd[0])
+    assert result.sd[0] < 100
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("baseline", [None, HUMPS])
 @pytest.mark.parametrize("name", ABSURD)

@@ -71,3 +71,14 @@ def test_a_cheaper_optimum_under_other_lines_is_not_taken():
     assert abs(fitted.reference_shift_ppm) < 0.2
     error = fitted.amplitude[fitted.index("PG")] - case.truth["PG"]
     assert abs(error) < 3 * fitted.sd[fitted.index("PG")]
+
+
+@pytest.mark.parametrize("index", [11, 84])
+def test_lines_without_lorentzian_width_are_followed_by_the_curve(index):
+    """The linear problem would have the width negative: the curve must not stay behind at zero."""
+    case = in_vivo(903, index)
+    recipe = load_recipe()
+    fitted = fit(preprocess(case.acquisition, recipe), recipe)
+    assert fitted.residual_ratio < 1.2
+    error = fitted.amplitude[fitted.index("PG")] - case.truth["PG"]
+    assert abs(error) < 3 * fitted.sd[fitted.index("PG")]
