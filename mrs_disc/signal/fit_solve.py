@@ -242,11 +242,15 @@ def _normal_equations(problem: Problem, here: _Place) -> tuple[FloatArray, Float
 
 
 def _upright(problem: Problem, here: _Place, converged: bool) -> Solution:
-    """Return the solution with amplitudes positive as a whole, not the same fit upside down."""
+    """Return the solution whose FID begins positive, not the same fit upside down.
+
+    All that an FID consists of is in phase and positive when it begins; a single component may be
+    negative, where another or a hump makes up for it.
+    """
     parameters, amplitude = here.parameters, here.amplitude
     residual = problem.data - amplitude @ here.design
-    size = np.sqrt((here.model.design**2).sum(axis=1))
-    if size @ amplitude[: size.size] < 0:
+    begins = (here.model.fids[:, 0] * np.exp(-1j * parameters[PHASE])).real
+    if begins @ amplitude[: begins.size] + amplitude[begins.size :].sum() < 0:
         parameters, amplitude = parameters.copy(), -amplitude
         parameters[PHASE] += pi
     return Solution(
