@@ -242,15 +242,15 @@ def _normal_equations(problem: Problem, here: _Place) -> tuple[FloatArray, Float
 
 
 def _upright(problem: Problem, here: _Place, converged: bool) -> Solution:
-    """Return the solution whose FID begins positive, not the same fit upside down.
+    """Return the solution whose high lines are positive, not the same fit upside down.
 
-    All that an FID consists of is in phase and positive when it begins; a single component may be
-    negative, where another or a hump makes up for it.
+    Heights count, not areas: a broad component may be negative, or far too large, where humps of
+    the other sign make up for it.
     """
     parameters, amplitude = here.parameters, here.amplitude
     residual = problem.data - amplitude @ here.design
-    begins = (here.model.fids[:, 0] * np.exp(-1j * parameters[PHASE])).real
-    if begins @ amplitude[: begins.size] + amplitude[begins.size :].sum() < 0:
+    height = np.abs(here.model.design).max(axis=1)
+    if height @ amplitude[: height.size] < 0:
         parameters, amplitude = parameters.copy(), -amplitude
         parameters[PHASE] += pi
     return Solution(
