@@ -20,7 +20,7 @@ of the humps' areas c on a grid of places and widths is the small quadratic form
 slots. A slot is empty, or holds one hump anywhere on the grid; given the places of the others, the
 odds of every place and width, and of the empty slot, are closed forms in which the areas of all
 slots are integrated out, so that a slot can be drawn anew from all of them at once (collapsed Gibbs
-sampling, `chains`). Five to ten sweeps suffice, because every draw may jump across the whole
+sampling, `chains`). Seven to twelve sweeps suffice, because every draw may jump across the whole
 spectrum and the neighbours make room. The seed is fixed: same data, same answer.
 
 Decisions:
