@@ -113,12 +113,8 @@ def average(problem: Problem, solution: Solution, priors: Priors) -> Posterior:
     stand = _Stand(
         solution.parameters, solution.amplitude[:count], np.zeros(problem.humps.frequency_hz.size)
     )
-    if problem.humps.frequency_hz.size:
-        tangent, draws = _over_humps(problem, stand, priors)
-    else:
-        tangent = _tangent(problem, stand)
-        chains = _chains(stand, CHAINS_PLAIN, 0)
-        _, draws = draw_chains(tangent, chains, priors, burn=2, keep=SWEEPS_PLAIN, rng=seeded())
+    some = problem.humps.frequency_hz.size > 0
+    tangent, draws = (_over_humps if some else _without_humps)(problem, stand, priors)
     stand = _stand(problem, tangent, draws, stand)
     moved, within = draws.of(tangent.response[:count])
     within += tangent.covariance[:count, :count]
@@ -137,6 +133,18 @@ def average(problem: Problem, solution: Solution, priors: Priors) -> Posterior:
         crlb=_bound(problem, stand, model, gauss=bool(np.mean(draws.place[:, 0] > 0) > 0.5)),
         residual=problem.data - stand.amplitude @ model.design - stand.areas @ design,
     )
+
+
+def _without_humps(problem: Problem, stand: _Stand, priors: Priors) -> tuple[Tangent, Draws]:
+    """Return the linear problem about the solution, and draws of Gaussian width and delay."""
+    chains = _chains(stand, CHAINS_PLAIN, 0)
+    tangent = _tangent(problem, stand)
+    chains, draws = draw_chains(tangent, chains, priors, burn=2, keep=SWEEPS_PLAIN, rng=seeded())
+    after = _stand(problem, tangent, draws, stand)
+    if after.gaussian:
+        tangent = _tangent(problem, after)
+        _, draws = draw_chains(tangent, chains, priors, burn=1, keep=SWEEPS_PLAIN, rng=seeded())
+    return tangent, draws
 
 
 def _over_humps(problem: Problem, stand: _Stand, priors: Priors) -> tuple[Tangent, Draws]:

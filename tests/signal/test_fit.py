@@ -361,6 +361,16 @@ ABSURD = {
 }
 
 
+@pytest.mark.parametrize("baseline", [None, HUMPS])
+def test_gaussian_lines_leave_noise_alone(baseline):
+    """Half of the data would have the Lorentzian width negative; the curve must fit with none."""
+    lines = disc(lorentz=0.0, gauss=20.0)
+    results = [fit(lines + noise_of(seed), baseline=baseline) for seed in range(12)]
+    assert max(result.residual_ratio for result in results) < 1.25
+    errors = [(result.amplitude - AMPLITUDE) / result.sd for result in results]
+    assert np.sqrt(np.mean(np.square(errors))) < 1.3
+
+
 def test_strong_lines_that_the_model_lacks_cost_certainty_and_not_sense():
     """Two lines of four to seven times PG's height: their misfit is noise to all that follows."""
     fid = disc(10 * AMPLITUDE) + noise_of(1)
