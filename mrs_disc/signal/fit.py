@@ -72,7 +72,7 @@ _COLLINEAR = 1e-6
 _INSIDE = 0.01  # of a component's energy: less is the tails of lines elsewhere
 _TOLERANCE = 0.1  # the average takes the last steps
 _SOLVER_AREA = 0.1  # of the metabolites' area: the solver's humps are weak and of free sign
-LORENTZ_SD_HZ = 8.0
+LORENTZ_SD_HZ = 10.0
 """Prior of the Lorentzian width that all components share: T2 of 60 to 300 ms is 1 to 5 Hz, and a
 shim may add some. Without it the wings of broad lines take a smooth background for their own: on
 whole simulated discs PG came out 3.5 bounds too large and its intervals covered 72 %, with it 2.7
