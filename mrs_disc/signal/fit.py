@@ -262,7 +262,7 @@ def fit_fid(
     )
     posterior = average(problem, best, priors)
     reason = "" if best.converged else "the search for the optimum did not end"
-    reason = reason or _doubt(posterior, start)
+    reason = reason or _doubt(best.parameters, start) or _doubt(posterior.parameters, start)
     return _result(problem, posterior, whole, noise * largest, misfit, reason)
 
 
@@ -329,9 +329,9 @@ def _lost_and_cost(pair: tuple[Start, Solution]) -> tuple[bool, float]:
     return start.lost(solution.parameters[SHIFT]), solution.cost
 
 
-def _doubt(posterior: Posterior, start: Start) -> str:
-    """Return why the answer cannot be trusted, or nothing."""
-    shift, lorentz, gauss2 = posterior.parameters[[SHIFT, LORENTZ, GAUSS2]]
+def _doubt(parameters: FloatArray, start: Start) -> str:
+    """Return why parameters cannot be trusted, or nothing."""
+    shift, lorentz, gauss2 = parameters[[SHIFT, LORENTZ, GAUSS2]]
     if voigt_width(lorentz, sqrt(gauss2)) >= MAX_WIDTH_HZ:
         return f"the lines are as broad as is allowed, {MAX_WIDTH_HZ:.0f} Hz"
     if start.lost(shift):
