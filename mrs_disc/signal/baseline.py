@@ -38,8 +38,8 @@ Decisions:
 - Many humps expected: a prior of few merges strong neighbours, and ALA between two of them came out
   2.7 bounds too large where it is 2.0 now. Over weak ones it makes no difference.
 - Widths from 45 to 200 Hz: five up to 73 Hz (three cost ALA over strong humps a tenth), and wide
-  ones for a broad background that is no hump. On whole simulated discs PG's intervals cover 80 %
-  without any above 90 Hz; with odds of a half for 200 Hz 87 %, with odds of three 92 %.
+  ones for a broad background that is no hump. On whole simulated discs PG's intervals covered 80 %
+  without any above 90 Hz, 87 % with odds of a half for 200 Hz, 92 % with odds of three.
 - Places stand a quarter of the width apart: more for narrow humps, which the data place better.
 - Strengths go down to where the humps together are far below the noise: those stand for no hump at
   all. Where they ended at 0.5 % of the metabolites, five humps took half a bound from PG in discs

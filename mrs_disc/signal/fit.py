@@ -75,7 +75,7 @@ _SOLVER_AREA = 0.1  # of the metabolites' area: the solver's humps are weak and 
 LORENTZ_SD_HZ = 10.0
 """Prior of the Lorentzian width that all components share: T2 of 60 to 300 ms is 1 to 5 Hz, and a
 shim may add some. Without it the wings of broad lines take a smooth background for their own: on
-whole simulated discs PG came out 3.5 bounds too large and its intervals covered 72 %, with it 2.7
+whole simulated discs PG came out 3.5 bounds too large and its intervals covered 72 %, with it 1.4
 bounds and 95 %. Lines of 13 Hz at an SNR of 5 to 8 pay with half a bound."""
 GAUSS2_MEAN = 300.0
 """Prior mean of the square of the Gaussian width, where there is one: 10 to 28 Hz in discs."""
