@@ -21,8 +21,11 @@ from mrs_disc.typing import BoolArray, FloatArray
 MAX_DELAY_S = 4e-4
 MAX_WIDTH_HZ = 80.0
 _ITERATIONS = 40
-_STRIDE = (4.0, 15.0, 400.0, 0.7, 1e-4)
-"""Longest steps of shift, widths, phase and delay: the model is linear no further."""
+_STRIDE = (4.0, 15.0, 400.0, 0.7, 1.1e-4)
+"""Longest steps of shift, widths, phase and delay: the model is linear no further.
+
+No number of them leads from a start of the grid onto a bound, where rounding would decide whether
+the parameter is free."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,3 +82,14 @@ def test_lines_without_lorentzian_width_are_followed_by_the_curve(index):
     assert fitted.residual_ratio < 1.2
     error = fitted.amplitude[fitted.index("PG")] - case.truth["PG"]
     assert abs(error) < 3 * fitted.sd[fitted.index("PG")]
+
+
+@pytest.mark.parametrize("index", [44, 93])
+def test_rounding_decides_nothing(index):
+    """Here the solver's steps led exactly onto a bound, and the last digit chose the way."""
+    recipe = load_recipe()
+    clean = preprocess(in_vivo(903, index).acquisition, recipe)
+    rounded = 1 + 1e-14 * np.random.default_rng(index).standard_normal(clean.fid.n_points)
+    touched = replace(clean, fid=replace(clean.fid, signal=clean.fid.signal * rounded))
+    one, other = fit(clean, recipe), fit(touched, recipe)
+    assert np.all(np.abs(one.amplitude - other.amplitude) < 1e-6 * one.sd)
