@@ -41,7 +41,7 @@ INK, RED, BLUE = "#1c1c1c", "#b3261e", "#1b4f8f"
 regime = REGIMES["matched"]
 case = regime.make(2, 5)
 matched_tools = load_tools(case.model)
-first, _ = through(case, matched_tools, regime)
+first, _ = through(case, matched_tools)
 rng = np.random.default_rng(1)
 clean = first.fit * np.exp(1j * first.phase_rad)  # the fitted curve is the truth of this experiment
 
@@ -51,7 +51,7 @@ def measured_again(noise_sd):
     noise = rng.standard_normal(clean.size) + 1j * rng.standard_normal(clean.size)
     fid = Fid(signal=clean + noise_sd * noise, sampling=case.acquisition.metabolite.sampling)
     again = replace(case, acquisition=replace(case.acquisition, metabolite=fid))
-    return through(again, matched_tools, REGIMES["matched"])[0]
+    return through(again, matched_tools)[0]
 
 
 draws = [measured_again(first.noise_sd) for _ in range(150)]
@@ -82,7 +82,7 @@ plt.show()
 regime = REGIMES["ensemble"]
 discs = [regime.make(11, index) for index in range(80)]
 tools = load_tools(discs[0].model)
-fits = [through(disc, tools, regime)[0] for disc in discs]
+fits = [through(disc, tools)[0] for disc in discs]
 figure, axes = plt.subplots(1, 4, figsize=(12, 3.2), layout="constrained")
 for panel, name in zip(axes, ("LAC", "ALA", "PA", "CHO"), strict=True):
     at = fits[0].index(name)
