@@ -139,7 +139,7 @@ def _without_humps(problem: Problem, stand: _Stand, priors: Priors) -> tuple[Tan
     """Return the linear problem about the solution, and draws of Gaussian width and delay."""
     chains = _chains(stand, CHAINS_PLAIN, 0)
     tangent = _tangent(problem, stand)
-    chains, draws = draw_chains(tangent, chains, priors, burn=2, keep=SWEEPS_PLAIN, rng=seeded())
+    chains, draws = draw_chains(tangent, chains, priors, burn=1, keep=SWEEPS_PLAIN, rng=seeded())
     after = _stand(problem, tangent, draws, stand)
     if after.gaussian:
         tangent = _tangent(problem, after)
