@@ -114,8 +114,7 @@ def average(problem: Problem, solution: Solution, priors: Priors) -> Posterior:
         solution.parameters, solution.amplitude[:count], np.zeros(problem.humps.frequency_hz.size)
     )
     some = problem.humps.frequency_hz.size > 0
-    tangent, draws = (_over_humps if some else _without_humps)(problem, stand, priors)
-    stand = _stand(problem, tangent, draws, stand)
+    tangent, draws, stand = (_over_humps if some else _without_humps)(problem, stand, priors)
     moved, within = draws.of(tangent.response[:count])
     within += tangent.covariance[:count, :count]
     centres = tangent.centre[:count] - moved
@@ -135,8 +134,10 @@ def average(problem: Problem, solution: Solution, priors: Priors) -> Posterior:
     )
 
 
-def _without_humps(problem: Problem, stand: _Stand, priors: Priors) -> tuple[Tangent, Draws]:
-    """Return the linear problem about the solution, and draws of Gaussian width and delay."""
+def _without_humps(
+    problem: Problem, stand: _Stand, priors: Priors
+) -> tuple[Tangent, Draws, _Stand]:
+    """Return the linear problem about the solution, draws of width and delay, and their mean."""
     chains = _chains(stand, CHAINS_PLAIN, 0)
     tangent = _tangent(problem, stand)
     chains, draws = draw_chains(tangent, chains, priors, burn=1, keep=SWEEPS_PLAIN, rng=seeded())
@@ -144,11 +145,12 @@ def _without_humps(problem: Problem, stand: _Stand, priors: Priors) -> tuple[Tan
     if after.gaussian:
         tangent = _tangent(problem, after)
         _, draws = draw_chains(tangent, chains, priors, burn=1, keep=SWEEPS_PLAIN, rng=seeded())
-    return tangent, draws
+        after = _stand(problem, tangent, draws, after)
+    return tangent, draws, after
 
 
-def _over_humps(problem: Problem, stand: _Stand, priors: Priors) -> tuple[Tangent, Draws]:
-    """Look for a place to stand, and return the linear problem there and draws enough."""
+def _over_humps(problem: Problem, stand: _Stand, priors: Priors) -> tuple[Tangent, Draws, _Stand]:
+    """Look for a place to stand; return the linear problem there, draws enough, and their mean."""
     rng = seeded()
     tangent = _tangent(problem, stand)
     chains = _chains(stand, CHAINS, SLOTS)
@@ -160,9 +162,10 @@ def _over_humps(problem: Problem, stand: _Stand, priors: Priors) -> tuple[Tangen
             chains, draws = _draws(tangent, chains, priors, stand.amplitude.size, rng)
             stand = _stand(problem, tangent, draws, before)
             if stand.gaussian == before.gaussian:
-                return tangent, draws
+                return tangent, draws, stand
         tangent = _tangent(problem, stand)
-    return tangent, _draws(tangent, chains, priors, stand.amplitude.size, rng)[1]
+    _, draws = _draws(tangent, chains, priors, stand.amplitude.size, rng)
+    return tangent, draws, _stand(problem, tangent, draws, stand)
 
 
 def _draws(
