@@ -29,7 +29,7 @@ from mrs_disc.calibrate.population import (
 )
 from mrs_disc.calibrate.table import Cohort, read_cohort
 from mrs_disc.models.scores import ScoreModel, load_score_model, score_model
-from mrs_disc.shares import area_under_curve
+from mrs_disc.statistics import area_under_curve
 from mrs_disc.typing import FloatArray
 
 __all__ = ["Calibration", "calibrate", "calibrate_cohort"]
@@ -285,11 +285,11 @@ def performance(figures: Assessment, folds: int) -> dict[str, Any]:
         ),
         "calibration": [
             {
-                "predicted": _rounded(b.mean),
-                "observed": _rounded(b.observed),
-                "low": _rounded(b.low),
-                "high": _rounded(b.high),
-                "n": b.count,
+                "predicted": _rounded(b.mean_probability),
+                "observed": _rounded(b.share_painful),
+                "low": _rounded(b.low_95),
+                "high": _rounded(b.high_95),
+                "n": b.n,
             }
             for b in figures.bins
         ],

@@ -89,10 +89,10 @@ def card_html(calibration: Calibration) -> str:
         roc=" ".join(f"{40 + 200 * x:.1f},{220 - 200 * y:.1f}" for x, y in figures.curve),
         bins=[
             {
-                "x": 40 + 200 * b.mean,
-                "y": 220 - 200 * b.observed,
-                "low": 220 - 200 * b.low,
-                "high": 220 - 200 * b.high,
+                "x": 40 + 200 * b.mean_probability,
+                "y": 220 - 200 * b.share_painful,
+                "low": 220 - 200 * b.low_95,
+                "high": 220 - 200 * b.high_95,
             }
             for b in figures.bins
         ],

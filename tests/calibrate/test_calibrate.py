@@ -20,7 +20,7 @@ from mrs_disc.models.scores import load_score_model
 from mrs_disc.recipe import ScoreOptions
 from mrs_disc.score import score_discs
 from mrs_disc.score.disc import Disc
-from mrs_disc.shares import area_under_curve, wilson_interval
+from mrs_disc.statistics import area_under_curve, wilson_interval
 
 MEAN, SD, SHARE, PATIENT_SD = (-2.9, -1.9, -0.9), (0.45, 0.45, 0.45), (0.35, 0.35, 0.3), 0.3
 SUMS = ("acidity", "structure", "log(acidity/structure)", "acidity/structure")
