@@ -28,12 +28,12 @@ from mrs_disc.data import (
 )
 from mrs_disc.errors import OutputError
 from mrs_disc.io.write_nifti_mrs import gzipped, sidecar, write_nifti_mrs, write_whole
-from mrs_disc.io.write_philips import write_sdat
-from mrs_disc.io.write_siemens import write_dicom, write_rda
 from mrs_disc.recipe import PhaseOptions, Recipe, WaterOptions
 from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.noise import noise_covariance
 from mrs_disc.simulate.study import Truth
+from mrs_disc.simulate.write_philips import write_sdat
+from mrs_disc.simulate.write_siemens import write_dicom, write_rda
 from mrs_disc.steps.preprocessing import preprocess, water_average
 from mrs_disc.threads import one_blas_thread
 from mrs_disc.typing import ComplexArray

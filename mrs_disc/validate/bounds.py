@@ -12,7 +12,6 @@ from math import pi
 
 import numpy as np
 
-from mrs_disc.constants import WATER_PPM
 from mrs_disc.models import MetaboliteModel
 from mrs_disc.simulate.lines import GAUSS, unit_fids
 from mrs_disc.simulate.scanner import Scan
@@ -113,7 +112,6 @@ def acidity_bound(m: Measured, scan: Scan, model: MetaboliteModel) -> tuple[Floa
         model,
         time,
         spectrometer_mhz=mhz,
-        reference_ppm=WATER_PPM,
         echo_time_s=scan.echo_time_s,
         lorentz_hz={c: 1 / (pi * disc.t2_s[c]) + disc.width_hz.get(c, 0.0) for c in names},
         gauss_hz=disc.b0_width_hz,

@@ -139,12 +139,20 @@ class Discrimination:
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON types."""
-        return asdict(self) | {
-            "measured": self.measured.as_json(),
-            "attainable": self.attainable.as_json(),
-            "misses": list(self.misses),
-            "out_of_reach": list(self.out_of_reach),
-        }
+        head = {"cohort": self.cohort, "prevalence": self.prevalence, "seed": self.seed}
+        return (
+            head
+            | asdict(self.counts)
+            | self.measured.as_json()
+            | {
+                "auc": self.auc.score,
+                "auc_attainable": self.auc.attainable,
+                "auc_truth": self.auc.truth,
+                "attainable": self.attainable.as_json(),
+                "misses": list(self.misses),
+                "out_of_reach": list(self.out_of_reach),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,6 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from mrs_disc.constants import WATER_PPM
 from mrs_disc.data import AnySignal, DiscAcquisition, Fid, Protocol, RawSignal, Sampling
 from mrs_disc.errors import did_you_mean
 from mrs_disc.models import MetaboliteModel, Status, load_metabolite_model
@@ -201,7 +200,6 @@ def _draw_disc(rng: np.random.Generator, row: DiscRow, time_s: FloatArray) -> tu
         model,
         time_s,
         spectrometer_mhz=MHZ,
-        reference_ppm=WATER_PPM,
         echo_time_s=ECHO_TIME_S,
         lorentz_hz={c.name: width + c.extra_width_hz for c in model.component},
         shift_hz=shift,
@@ -231,6 +229,7 @@ def _disc_case(rng: np.random.Generator, row: DiscRow, judged: str) -> Case:
         metabolite = turn * (signal + row.water.left(rng, disc.water, line, time))
         water = turn * (disc.water * line + signal)
     sent = [metabolite] if water is None else [metabolite, water]
+    signals: Sequence[AnySignal]
     if row.coils is None:
         signals = [_received(rng, fid, noise_sd) for fid in sent]
     else:

@@ -89,8 +89,9 @@ for found, colour in ((population, RED), (logistic, BLUE)):
         color=colour,
         label=f"{found.model.kind}, AUC {figures.auc:.2f}",
     )
-    mean, observed = (np.array([getattr(b, k) for b in figures.bins]) for k in ("mean", "observed"))
-    low, high = (np.array([getattr(b, k) for b in figures.bins]) for k in ("low", "high"))
+    mean = np.array([b.mean_probability for b in figures.bins])
+    observed = np.array([b.share_painful for b in figures.bins])
+    low, high = (np.array([getattr(b, k) for b in figures.bins]) for k in ("low_95", "high_95"))
     right.vlines(mean, low, high, color=colour, lw=1.5, alpha=0.4)
     right.plot(mean, observed, "o-", ms=4, lw=0.8, color=colour)
 for axes in (left, right):

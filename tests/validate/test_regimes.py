@@ -40,7 +40,6 @@ def test_matched_disc_is_its_model():
         model,
         TIME,
         spectrometer_mhz=127.7,
-        reference_ppm=4.65,
         echo_time_s=0.028,
         lorentz_hz={c.name: 9.0 + c.extra_width_hz for c in model.component},
     )
