@@ -14,7 +14,7 @@ from mrs_disc.calibrate import calibrate
 from mrs_disc.calibrate.assess import assess
 from mrs_disc.calibrate.population import fit_population
 from mrs_disc.calibrate.table import read_cohort
-from mrs_disc.calibrate.write import card_html, model_toml, toml_text
+from mrs_disc.calibrate.write import card_html, model_toml
 from mrs_disc.errors import InputError
 from mrs_disc.models.scores import load_score_model
 from mrs_disc.recipe import ScoreOptions
@@ -351,17 +351,6 @@ def test_labels_are_counted(tmp_path):
     figures = assess(perfect, cohort, resamples=50)
     assert (figures.labelled, figures.labels_wrong, figures.auc) == (1.0, 0.0, 1.0)
     assert assess(np.full(perfect.size, 0.5), cohort, resamples=50).labels_wrong is None
-
-
-def test_toml_text_reads_back():
-    content = {
-        "name": 'a "quoted" name',
-        "limits": ["one", "two"],
-        "r_range": [-5.0, 1.0],
-        "scope": {"field_t": [3.0], "sources": {"a b": {"source": "s", "status": "D"}}},
-        "class": [{"name": "x", "painful": True, "n": 3}, {"name": "y", "painful": False, "n": 4}],
-    }
-    assert tomllib.loads(toml_text(content)) == content
 
 
 def test_the_name_of_the_table_stands_in_no_output(tmp_path):
