@@ -17,8 +17,8 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 def toml_value(value: Any) -> str:
     """Return a text, number, truth value, list or inline table as TOML.
 
-    >>> toml_value({"te": (0.02, 0.04), "on": True, "by hand": 'a "word"'})
-    '{ te = [0.02, 0.04], on = true, "by hand" = "a \\\\"word\\\\"" }'
+    >>> toml_value({"te": (0.02, 0.04), "on": True, "by hand": "a word"})
+    '{ te = [0.02, 0.04], on = true, "by hand" = "a word" }'
     """
     if isinstance(value, Mapping):
         return "{ " + ", ".join(_lines(value)) + " }"
