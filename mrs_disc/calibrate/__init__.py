@@ -139,7 +139,8 @@ def _logistic(quantities: Sequence[str]) -> Callable[[Cohort], Callable[[Cohort]
 
 def _warnings(own: FloatArray, cohort: Cohort, figures: Assessment) -> tuple[str, ...]:
     known = np.isfinite(own)
-    found = []
+    left_out = ", ".join(f"{count} {why}" for why, count in cohort.skipped.items())
+    found = [f"left out: {left_out}"] if left_out else []
     if area_under_curve(own[known], cohort.painful[known]) > 1 - 1e-9:
         found.append(
             "the outcomes are completely separated: coefficients and spreads are not reliable"
@@ -166,7 +167,6 @@ def _head(
     scope["exploratory_field_t"] = []
     if kind == "logistic":
         scope["components"] = ["PG", "LAC"]
-    left_out = [f"{count} {why}" for why, count in cohort.skipped.items()]
     return {
         "schema_version": 1,
         "name": name,
@@ -179,7 +179,6 @@ def _head(
             "not validated: figures are cross-validated within its own cohort",
             "the prevalence is that of the cohort",
             "check [scope]: it was taken over from acidity_structure and not from the cohort",
-            *(["left out: " + ", ".join(left_out)] if left_out else []),
             *warnings,
         ],
         "scope": scope | {"source": "taken over from acidity_structure", "status": "P"},
