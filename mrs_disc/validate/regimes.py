@@ -131,7 +131,7 @@ class _Regimes(StrictModel):
         common, sets = content.get("disc", {}), content.get("humps", {})
         rows = []
         for row in content.get("regime", ()):
-            if "scan" in row:
+            if "scan" in row and "disc" not in row:
                 rows.append(row)
                 continue
             disc = {**common, **row.get("disc", {})}
