@@ -234,7 +234,7 @@ def _disc_case(rng: np.random.Generator, row: DiscRow, judged: str) -> Case:
         signals = [_received(rng, fid, noise_sd) for fid in sent]
     else:
         signals, unspoilt = _received_by_coils(rng, row.coils, sent, noise_sd)
-        noise_sd *= float(np.sqrt(row.coils.n_transients / unspoilt))
+        noise_sd *= float(np.sqrt(row.coils.n_transients / max(unspoilt, 1)))
     return _case(disc, noise_sd, signals, judged)
 
 
