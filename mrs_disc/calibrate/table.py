@@ -11,7 +11,6 @@ count (failed, poor, without an outcome, measured again) are left out and counte
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite, nan
@@ -21,13 +20,13 @@ import numpy as np
 
 from mrs_disc.data import parse_level
 from mrs_disc.errors import InputError, ReadError, did_you_mean
+from mrs_disc.files import read_table
 from mrs_disc.typing import BoolArray, FloatArray
 
 MIN_DISCS, MIN_OF_EACH, MIN_PATIENTS = 20, 8, 6
 POSITIVE = ("positive", "painful", "yes", "true", "1")
 NEGATIVE = ("negative", "painless", "no", "false", "0")
 MISSING = ("", "n/a", "nan")
-MAX_TABLE_BYTES = 200_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,12 +88,18 @@ def read_cohort(path: Path, outcome: str = "provocation") -> Cohort:
         If the table cannot be read, lacks a column, says something that no disc can have, or holds
         too few discs of either outcome.
     """
-    lines = _lines(path)
-    header = lines[0][1]
-    _check_header(path, header, outcome)
-    rows = [
-        _Row(path, number, dict(zip(header, cells, strict=True))) for number, cells in lines[1:]
-    ]
+    if path.is_dir():
+        raise ReadError(path, "is a folder; name the table in it, as a batch's levels.tsv")
+    rows = [_Row(path, row.line, row.cells) for row in read_table(path)]
+    if not rows:
+        raise ReadError(path, "has no rows")
+    header = list(rows[0].cells)
+    for needed in ("participant_id", "level", outcome):
+        if needed not in header:
+            raise InputError(
+                f"{path.name}: no column '{needed}'.{did_you_mean(needed, header)} "
+                f"Columns: {', '.join(header[:12])}{' …' if len(header) > 12 else ''}"
+            )
     kept, painful, skipped = _with_outcome(rows, outcome, path)
     cohort = Cohort(
         patients=tuple(row.cells["participant_id"] for row in kept),
@@ -128,55 +133,6 @@ def check_size(cohort: Cohort, outcome: str = "provocation") -> None:
             f"{cohort.name}: {cohort.n_patients} patients; at least {MIN_PATIENTS} are needed, "
             "because cross-validation leaves out whole patients"
         )
-
-
-def _lines(path: Path) -> list[tuple[int, list[str]]]:
-    """Return the cells of each line that holds any, with its number; the first is the header."""
-    try:
-        if path.is_dir():
-            raise ReadError(path, "is a folder; name the table in it, as a batch's levels.tsv")
-        if not path.is_file() and path.exists():
-            raise ReadError(path, "is no regular file")  # a pipe or a device would never end
-        if path.stat().st_size > MAX_TABLE_BYTES:
-            raise ReadError(path, "is too large for a table of discs")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
-    except UnicodeDecodeError as error:
-        raise ReadError(path, "is not UTF-8 text; save it as UTF-8") from error
-    first = text.partition("\n")[0]
-    reader = csv.reader(text.splitlines(), delimiter="\t" if "\t" in first else ",", strict=True)
-    lines: list[tuple[int, list[str]]] = []
-    try:
-        for row in reader:
-            cells = [cell.strip() for cell in row]
-            if lines and any(cells) and len(cells) != len(lines[0][1]):
-                raise ReadError(
-                    path,
-                    f"line {reader.line_num} has {len(cells)} cells, the header "
-                    f"{len(lines[0][1])}; write n/a where nothing is known",
-                )
-            if any(cells):
-                lines.append((reader.line_num, cells))
-    except csv.Error as error:
-        raise ReadError(path, f"is not a table: line {reader.line_num}: {error}") from error
-    if not lines:
-        raise ReadError(path, "is empty")
-    return lines
-
-
-def _check_header(path: Path, header: Sequence[str], outcome: str) -> None:
-    for needed in ("participant_id", "level", outcome):
-        if needed not in header:
-            raise InputError(
-                f"{path.name}: no column '{needed}'.{did_you_mean(needed, header)} "
-                f"Columns: {', '.join(header[:12])}{' …' if len(header) > 12 else ''}"
-            )
-    for name in header:
-        if not name:
-            raise InputError(f"{path.name}: column {header.index(name) + 1} has no name")
-        if header.count(name) > 1:
-            raise InputError(f"{path.name}: two columns are named '{name}'; keep one of them")
 
 
 @dataclass(frozen=True, slots=True)
