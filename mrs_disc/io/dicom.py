@@ -24,6 +24,7 @@ from mrs_disc.errors import ReadError
 from mrs_disc.io import vendor
 from mrs_disc.io.names import level_in
 from mrs_disc.io.scan import (
+    HIGHEST_FIELD_T,
     Identity,
     Scan,
     digest,
@@ -340,7 +341,7 @@ def _common(dataset: Any) -> dict[str, Any]:
     return {
         "scanner": known_model(dataset.get("ManufacturerModelName")),
         "software": known_software(software),
-        "field_strength_t": seconds(dataset.get("MagneticFieldStrength"), 1.0, 20.0),
+        "field_strength_t": seconds(dataset.get("MagneticFieldStrength"), 1.0, HIGHEST_FIELD_T),
         "order": (
             int(positive(dataset.get("SeriesNumber")) or 0),
             int(positive(dataset.get("InstanceNumber")) or 0),

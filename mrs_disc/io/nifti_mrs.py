@@ -18,7 +18,7 @@ import math
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -29,7 +29,9 @@ from mrs_disc.constants import WATER_PPM
 from mrs_disc.errors import ReadError
 from mrs_disc.io.names import level_in
 from mrs_disc.io.scan import (
+    HIGHEST_FIELD_T,
     MAX_SIGNAL_BYTES,
+    PARTS_OF_ECHO,
     Identity,
     Scan,
     conjugate_in_place,
@@ -37,6 +39,7 @@ from mrs_disc.io.scan import (
     head,
     known_manufacturer,
     known_model,
+    known_processing,
     known_sequence,
     known_software,
     megahertz,
@@ -50,6 +53,34 @@ from mrs_disc.typing import ComplexArray, FloatArray
 FORMAT = "nifti-mrs"
 MRS_EXTENSION = 44
 _LONGEST_S = {"EchoTime": 1.0, "RepetitionTime": 60.0}
+_ONE_NUMBER = (
+    *_LONGEST_S,
+    "AcquisitionStartTime",
+    "DwellTime",
+    "InversionTime",
+    "MagneticFieldStrength",
+    "MixingTime",
+    "SpecFreqChemShift",
+    "SpectralWidth",
+)
+"""Entries that are one number each, for all transients."""
+_OF_THE_PROTOCOL = (
+    "EchoTime",
+    "RepetitionTime",
+    "InversionTime",
+    "MixingTime",
+    "ExcitationFlipAngle",
+    "TxOffset",
+    "AcquisitionStartTime",
+    "EditCondition",
+    "EditPulse",
+)
+"""Entries that may not change along transients that are averaged."""
+_CARRIER_PPM = (-5.0, 15.0)
+"""Carriers of 1H spectroscopy stand between 0 and 5 ppm; wider, for nobody measures elsewhere."""
+_PARTS_KNOWN_S = {0.008: 0.030}
+"""First part and sum of a split echo time, s: 8 + 12 + 10 ms, CMRR's protocol at 3 T, which public
+data with both the protocol and the NIfTI-MRS files of it show. Only a guess that the user confirms."""
 _MAX_HEADER_BYTES = 8_000_000
 _TRANSIENT_TAGS = ("DIM_DYN", "DIM_MEAS")
 _GZIP = b"\x1f\x8b"
@@ -107,9 +138,40 @@ def read_with_sidecar(path: Path, sidecar: Mapping[str, Any] | None) -> Scan:
                     "sidecar speaks for it, or convert the scanner's files.",
                 )
         samples = _samples(path, stream, header)
-    facts = {**(sidecar or {}), **(extension or {})}
-    scan = _scan(path, header, samples, facts, extension is not None)
-    return scan.noted(*_contradictions(extension or {}, sidecar or {}))
+    own, beside_it = _plain(path, extension or {}), _plain(path, sidecar or {})
+    scan = _scan(path, header, samples, {**beside_it, **own}, extension is not None)
+    return scan.noted(*_contradictions(own, beside_it))
+
+
+def _plain(path: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries with a list of one number as that number.
+
+    Raises
+    ------
+    ReadError
+        If an entry that is one number holds a list of several, or of none.
+    """
+    found = dict(facts)
+    for key in _ONE_NUMBER:
+        value = found.get(key)
+        if isinstance(value, dict):  # as user-defined entries are written, with a description
+            value = value.get("Value", value)
+        while isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        if isinstance(value, list):
+            shown = json.dumps(value) if all(_is_number(v) for v in value) else "no numbers"
+            raise ReadError(
+                path,
+                f"its {key} is a list of {len(value)}, {shown[:80]}: one number expected. Correct "
+                "the header or sidecar, and split a series that was measured with several.",
+            )
+        if value is not None:
+            found[key] = value
+    return found
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _contradictions(extension: Mapping[str, Any], sidecar: Mapping[str, Any]) -> list[str]:
@@ -331,12 +393,33 @@ def _scan(
         dwell_time_s=_dwell_time(header, facts),
         affine=header.affine,
     )
+    scan = _with_asked_echo(scan, facts)
     if not standard:
         return scan.noted("no MRS header extension: frequency and dimensions are the sidecar's")
     if scan.spectrometer_mhz is None or scan.nucleus is None:
         lacks = "SpectrometerFrequency" if scan.spectrometer_mhz is None else "ResonantNucleus"
         raise ReadError(path, f"its MRS header extension lacks a valid {lacks}, which is required")
     return scan
+
+
+def _with_asked_echo(scan: Scan, facts: Mapping[str, Any]) -> Scan:
+    """Return the scan with its echo time in doubt where the header can hold its first part only.
+
+    spec2nii 0.8.15 and older write the first of three parts for CMRR's ``svs_slaser_dkd``.
+    """
+    names = [facts.get(k) for k in ("PulseSequenceFile", "SequenceName", "ProtocolName")]
+    program = " ".join(str(n.get("Value", "") if isinstance(n, dict) else n) for n in names)
+    if scan.echo_time_s is None or not PARTS_OF_ECHO.search(program):
+        return scan
+    known = next((s for p, s in _PARTS_KNOWN_S.items() if math.isclose(p, scan.echo_time_s)), None)
+    note = (
+        f"its EchoTime of {scan.echo_time_s * 1e3:g} ms can be the first of three parts "
+        "(svs_slaser_dkd)"
+    )
+    if known is not None:
+        note += f"; where this part is met, the echo time is {known * 1e3:g} ms"
+    scan = replace(scan, echo_time_s=known or scan.echo_time_s, echo_is_part=True)
+    return scan.noted(note + ": give echo_time_s")
 
 
 def scan_from_parts(
@@ -363,6 +446,7 @@ def scan_from_parts(
     )
     nucleus = _first(facts.get("ResonantNucleus"))
     signal, coil_axis, extra, more = _axes(samples, facts)
+    facts, varying = _along_transients(samples, facts)
     return Scan(
         format=form,
         reader=reader,
@@ -371,7 +455,7 @@ def scan_from_parts(
         nucleus=nucleus if isinstance(nucleus, str) and nucleus else None,
         spectrometer_mhz=mhz,
         dwell_time_s=dwell_time_s,
-        reference_ppm=_ppm(facts.get("SpecFreqChemShift")),
+        reference_ppm=_carrier_ppm(facts),
         start_time_s=number(facts.get("AcquisitionStartTime")) or 0.0,
         echo_time_s=seconds(facts.get("EchoTime"), 1.0, _LONGEST_S["EchoTime"]),
         repetition_time_s=seconds(facts.get("RepetitionTime"), 1.0, _LONGEST_S["RepetitionTime"]),
@@ -383,22 +467,71 @@ def scan_from_parts(
         manufacturer=known_manufacturer(facts.get("Manufacturer")),
         scanner=known_model(facts.get("ManufacturersModelName")),
         software=known_software(_first(facts.get("SoftwareVersions"))),
-        field_strength_t=seconds(facts.get("MagneticFieldStrength"), 1.0, 20.0),
+        field_strength_t=seconds(facts.get("MagneticFieldStrength"), 1.0, HIGHEST_FIELD_T),
         voxel_affine=_placed(affine),
         water_suppressed=_flag(facts.get("WaterSuppressed", facts.get("WaterSuppression"))),
         extra_axes=extra,
+        varying=varying,
+        processed=_processed(facts),
         n_voxels=int(np.prod(samples.shape[:3])),
         identity=Identity(
             subject=digest(facts.get("PatientID")) or digest(facts.get("PatientName")),
             date=digest(facts.get("StudyDate")),
         ),
         level_hint=level_in(facts.get("ProtocolName")),
-        notes=(*notes, *more, *_no_times(facts)),
+        notes=(*notes, *more, *_no_numbers(facts)),
     )
 
 
-def _no_times(facts: Mapping[str, Any]) -> list[str]:
-    """Return which times of a header are no times; what stands there in words is not repeated."""
+def _along_transients(
+    samples: ComplexArray, facts: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, tuple[float, ...]]]:
+    """Return the entries with those that all transients share, and those that change along them.
+
+    An entry is a list, or ``{"start": …, "increment": …}``, either of them also under ``Value``.
+    """
+    found, varying = dict(facts), dict[str, tuple[float, ...]]()
+    for n in (5, 6, 7):
+        header = facts.get(f"dim_{n}_header")
+        if facts.get(f"dim_{n}") not in _TRANSIENT_TAGS or not isinstance(header, dict):
+            continue
+        size = samples.shape[n - 2] if samples.ndim > n - 2 else 1
+        for key in _OF_THE_PROTOCOL:
+            values = _values(header.get(key), size)
+            numbers = sorted({float(v) for v in values if _is_number(v)})
+            steps = np.diff(numbers) > 1e-3 * np.abs(numbers[1:])
+            if len(numbers) > 0 and all(_is_number(v) for v in values):
+                if steps.any():
+                    varying[key] = tuple(numbers)
+                else:
+                    found.setdefault(key, numbers[0])
+            elif len({json.dumps(v, sort_keys=True) for v in values}) > 1:
+                varying[key] = ()
+    return found, varying
+
+
+def _values(entry: Any, size: int) -> list[Any]:
+    """Return what a header says of each index of a dimension; nothing where it is silent."""
+    if isinstance(entry, dict):
+        if "Value" in entry:
+            return _values(entry["Value"], size)
+        start, step = number(entry.get("start")), number(entry.get("increment"))
+        if start is None or step is None:
+            return []
+        return [start + step * i for i in range(min(size, MAX_SIGNAL_BYTES // 2048))]
+    return entry if isinstance(entry, list) else []
+
+
+def _processed(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the codes of the steps that the header's provenance lists."""
+    steps = facts.get("ProcessingApplied")
+    if not isinstance(steps, list):
+        return ()
+    return known_processing(*(step.get("Method") for step in steps if isinstance(step, dict)))
+
+
+def _no_numbers(facts: Mapping[str, Any]) -> list[str]:
+    """Return which numbers of a header are none; what stands there in words is not repeated."""
     found = []
     for key, longest in _LONGEST_S.items():
         if facts.get(key) is None or seconds(facts[key], 1.0, longest) is not None:
@@ -406,6 +539,13 @@ def _no_times(facts: Mapping[str, Any]) -> list[str]:
         value = number(_first(facts[key]))
         came = "no number" if value is None else f"{value:g}"
         found.append(f"its {key} is {came}: seconds expected, above 0 and below {longest:g}")
+    shift = facts.get("SpecFreqChemShift")
+    if shift is not None and _ppm(shift) is None:
+        came = "no number" if (value := number(shift)) is None else f"{value:g}"
+        found.append(
+            f"its SpecFreqChemShift is {came}: ppm expected, between {_CARRIER_PPM[0]:g} and "
+            f"{_CARRIER_PPM[1]:g}; {WATER_PPM:g} ppm is taken"
+        )
     return found
 
 
@@ -456,9 +596,15 @@ def _placed(affine: FloatArray) -> FloatArray | None:
     return affine if np.all(np.isfinite(affine)) and 0 < sizes.min() <= sizes.max() < 1000 else None
 
 
-def _ppm(value: Any) -> float:
+def _carrier_ppm(facts: Mapping[str, Any]) -> float:
+    """Return the shift at zero frequency: the header's, 0 among them, else that of water."""
+    found = _ppm(facts.get("SpecFreqChemShift"))
+    return WATER_PPM if found is None else found
+
+
+def _ppm(value: Any) -> float | None:
     found = number(value)
-    return found if found is not None and -10 < found < 20 else WATER_PPM
+    return found if found is not None and _CARRIER_PPM[0] <= found <= _CARRIER_PPM[1] else None
 
 
 def _flag(value: Any) -> bool | None:

@@ -14,6 +14,7 @@ import numpy as np
 from mrs_disc.errors import ReadError
 from mrs_disc.io.names import level_in
 from mrs_disc.io.scan import (
+    HIGHEST_FIELD_T,
     Identity,
     Scan,
     digest,
@@ -86,7 +87,7 @@ def read(path: Path) -> Scan:
         manufacturer="Siemens",
         scanner=known_model(values.get("ModelName")),
         software=known_software(values.get("SoftwareVersion[0]")),
-        field_strength_t=seconds(values.get("MagneticFieldStrength"), 1.0, 20.0),
+        field_strength_t=seconds(values.get("MagneticFieldStrength"), 1.0, HIGHEST_FIELD_T),
         n_averages=int(positive(values.get("NumberOfAverages")) or 0) or None,
         voxel_affine=_affine(values),
         n_voxels=voxels,
