@@ -79,8 +79,8 @@ _OF_THE_PROTOCOL = (
 _CARRIER_PPM = (-5.0, 15.0)
 """Carriers of 1H spectroscopy stand between 0 and 5 ppm; wider, for nobody measures elsewhere."""
 _PARTS_KNOWN_S = {0.008: 0.030}
-"""First part and sum of a split echo time, s: 8 + 12 + 10 ms, CMRR's protocol at 3 T, which public
-data with both the protocol and the NIfTI-MRS files of it show. Only a guess that the user confirms."""
+"""First part and sum of a split echo time, s: 8 + 12 + 10 ms, CMRR's protocol at 3 T, of which both
+the protocol and NIfTI-MRS files are public. A guess: the user has to confirm it."""
 _MAX_HEADER_BYTES = 8_000_000
 _TRANSIENT_TAGS = ("DIM_DYN", "DIM_MEAS")
 _GZIP = b"\x1f\x8b"

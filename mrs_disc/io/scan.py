@@ -66,7 +66,7 @@ class Scan:
         Where the file stands in a series of one file per transient.
     start_time_s : float
         Time of the first stored sample after the echo's top; negative where the file holds samples
-        before it (group delay of a digital filter, columns before the echo). `from_echo` drops them.
+        before it (group delay of a digital filter, columns before the echo): see `from_echo`.
     echo_is_part : bool
         Whether the echo time in the header is known to be the first of several parts only.
     varying : mapping

@@ -139,8 +139,9 @@ def columns_before_echo(header: Any, measured: Any) -> int:
     limit = int(measured.NCol) // _LARGEST_SHARE
     for field, place in (("centerCol", None), ("cutOff", 0), *own):
         values = np.atleast_1d(np.asarray(getattr(measured, field, 0), dtype=float))
-        if place is not None:
-            values = values[:, place] if values.ndim == 2 and values.shape[1] > place else values[:0]
+        if place is not None:  # one row to a readout
+            there = values.ndim == 2 and values.shape[1] > place
+            values = values[:, place] if there else values[:0]
         columns = int(values.flat[0]) if values.size and np.ptp(values) == 0 else 0
         if 0 < columns <= limit:
             return columns
