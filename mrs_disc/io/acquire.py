@@ -96,6 +96,7 @@ def to_acquisition(
         with the water reference or the user.
     """
     scan, by_user = given.fill(metabolite, names[0])
+    scan, water = scan.from_echo(), water.from_echo() if water is not None else None
     scan, findings = judged(scan, names[0])
     for sentence in gate.missing(scan):
         raise InputError(f"{names[0]}: {sentence}")

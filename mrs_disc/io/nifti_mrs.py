@@ -456,7 +456,7 @@ def scan_from_parts(
         spectrometer_mhz=mhz,
         dwell_time_s=dwell_time_s,
         reference_ppm=_carrier_ppm(facts),
-        start_time_s=number(facts.get("AcquisitionStartTime")) or 0.0,
+        start_time_s=_start_time(facts.get("AcquisitionStartTime")) or 0.0,
         echo_time_s=seconds(facts.get("EchoTime"), 1.0, _LONGEST_S["EchoTime"]),
         repetition_time_s=seconds(facts.get("RepetitionTime"), 1.0, _LONGEST_S["RepetitionTime"]),
         sequence="edited"
@@ -539,6 +539,10 @@ def _no_numbers(facts: Mapping[str, Any]) -> list[str]:
         value = number(_first(facts[key]))
         came = "no number" if value is None else f"{value:g}"
         found.append(f"its {key} is {came}: seconds expected, above 0 and below {longest:g}")
+    start = facts.get("AcquisitionStartTime")
+    if start is not None and _start_time(start) is None:
+        came = "no number" if (value := number(start)) is None else f"{value:g}"
+        found.append(f"its AcquisitionStartTime is {came}: seconds from the echo; 0 is taken")
     shift = facts.get("SpecFreqChemShift")
     if shift is not None and _ppm(shift) is None:
         came = "no number" if (value := number(shift)) is None else f"{value:g}"
@@ -594,6 +598,11 @@ def _placed(affine: FloatArray) -> FloatArray | None:
     """Return the affine, or `None` for the placeholder of unlocalised data (10 m voxels)."""
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
     return affine if np.all(np.isfinite(affine)) and 0 < sizes.min() <= sizes.max() < 1000 else None
+
+
+def _start_time(value: Any) -> float | None:
+    found = number(value)
+    return found if found is not None and abs(found) < _LONGEST_S["EchoTime"] else None
 
 
 def _carrier_ppm(facts: Mapping[str, Any]) -> float:

@@ -12,7 +12,7 @@
 Own reader: spec2nii 0.8.15 opens a file that was cut short without a word, and stops at headers
 with LF line ends or without geometry. The samples have the sign of NIfTI-MRS and are conjugated.
 Releases from XA on give the voxel as three slabs, as the DICOM standard does, in place of the field
-of view: ``SlabThickness[0]`` and, where they are there, ``SlabOrientation`` and ``MidSlabPosition``.
+of view: ``SlabThickness[0]`` and, where there are, ``SlabOrientation`` and ``MidSlabPosition``.
 """
 
 from __future__ import annotations

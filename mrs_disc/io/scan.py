@@ -135,7 +135,7 @@ class Scan:
         if not self.dwell_time_s or not math.isfinite(self.start_time_s):
             return 0
         early = math.ceil(-self.start_time_s / self.dwell_time_s - 0.5 - 1e-9)
-        return min(max(early, 0), self.n_points)
+        return early if 0 < early < self.n_points else 0  # all of them: no start that is meant
 
     @property
     def echo_time_doubt(self) -> str | None:
@@ -162,8 +162,7 @@ class Scan:
     def from_echo(self) -> Scan:
         """Return the scan without the samples before the echo's top, its water likewise."""
         water = self.water.from_echo() if self.water is not None else None
-        early = self.n_early
-        if early in (0, self.n_points):  # all of them: no start that can be meant
+        if not (early := self.n_early):
             return self if water is self.water else replace(self, water=water)
         start = self.start_time_s + early * (self.dwell_time_s or 0.0)
         signal = read_only(self.signal[..., early:])
@@ -315,7 +314,7 @@ _MODEL = re.compile(
 )
 _SOFTWARE = re.compile(
     r"(syngo MR [A-Z]{1,2}\d{2}\w{0,2}|syngo MR \d{4}[A-Z](?: \w{7,8})?|spec2nii[ v\d.]*|"
-    r"mrs_disc [\d.]+|\d{1,2}\.\d{1,2}(?:\.\d{1,2})?)"
+    r"mrs_disc [\d.]+|PV[- ]\d[\d.]*|\d{1,2}\.\d{1,2}(?:\.\d{1,2})?)"
 )
 
 

@@ -197,12 +197,11 @@ def ge_pfile(path: Path) -> Scan:
 
 
 def bruker(path: Path) -> Scan:
-    """Read a Bruker ParaVision file (fid, 2dseq, rawdata.job0) with the parameters beside it."""
+    """Read a complex 2dseq file of Bruker ParaVision with the parameters around it."""
     _limit(path)
-    mode = "2DSEQ" if path.name == "2dseq" else "RAWDATA" if "rawdata" in path.name else "FID"
     options: dict[str, Any] = {
         "file": str(path),
-        "mode": mode,
+        "mode": "2DSEQ",
         "query": [],
         "fileout": None,
         "zeropad": False,
