@@ -139,6 +139,7 @@ def read(path: Path) -> Scan:
         n_averages=None if fids.shape[1] > 1 else values.count("PVM_NAverages"),
         voxel_affine=_affine(values),
         water_suppressed={"on": True, "off": False}.get(values.text("PVM_WsOnOff").lower()),
+        processed=_processed(path, values),
         n_voxels=_n_voxels(values),
         order=(int(values.folder.name),) if values.folder.name.isdecimal() else (),
         identity=_identity(values),
@@ -320,6 +321,13 @@ def _with_reference(path: Path, values: _Parameters, scan: Scan) -> Scan:
 
 
 # --------------------------------------------------------------------------- the rest
+
+
+def _processed(path: Path, values: _Parameters) -> tuple[str, ...]:
+    if path.name != "fid_proc.64":
+        return ()
+    eddy = ("eddy_corrected",) if values.text("PVM_RefScanPCYN") == "Yes" else ()
+    return ("averaged", *eddy, "coils_combined")
 
 
 def _n_voxels(values: _Parameters) -> int:

@@ -495,7 +495,7 @@ def _along_transients(
         header = facts.get(f"dim_{n}_header")
         if facts.get(f"dim_{n}") not in _TRANSIENT_TAGS or not isinstance(header, dict):
             continue
-        size = samples.shape[n - 2] if samples.ndim > n - 2 else 1
+        size = samples.shape[n - 1] if samples.ndim >= n else 1
         for key in _OF_THE_PROTOCOL:
             values = _values(header.get(key), size)
             numbers = sorted({float(v) for v in values if _is_number(v)})
