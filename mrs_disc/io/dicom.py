@@ -1,9 +1,18 @@
 """DICOM spectroscopy: the standard's MR Spectroscopy Storage and Siemens' private CSA objects.
 
+Five elements of the standard's class, and where CSA keeps the same::
+
+    (0018,9052) SpectralWidth 2000              CSA image header: RealDwellTime 500000 (ns)
+    (0018,9098) TransmitterFrequency 297.1545   CSA image header: ImagingFrequency
+    (0018,9082) EffectiveEchoTime 30            CSA image header: EchoTime; protocol: alTE[0]
+    (0018,9126) VolumeLocalizationSequence      CSA: VoiPosition …; protocol: sSpecPara.sVoI
+    (5600,0020) SpectroscopyData, complex64     (7FE1,1010)
+
 Sources: DICOM PS3.3 section A.36.3 (MR Spectroscopy IOD) and C.8.14; Siemens' CSA header as
 nibabel reads it. Own reader: spec2nii 0.8.15 stops where an optional attribute is absent (coil
 names, three localisation slabs, `NumberOfFrames` of VA21), and takes the sum of the whole `alTE`
-list for the echo time. Philips' private class of older releases goes through spec2nii.
+list for the echo time. Philips' private class of older releases goes through spec2nii. VA25 keeps
+the voxel in the text of the protocol only.
 
 Sign, checked on real files: Siemens XA, Philips: as here. CSA, UIH: as NIfTI-MRS, conjugated.
 `ChemicalShiftReference` (4.7) is the makers' name for the water line, not a measured shift, and

@@ -1,5 +1,13 @@
 """NIfTI-MRS: single-voxel spectroscopy in NIfTI with a JSON header extension of code 44.
 
+The samples lie as (x, y, z, point, dimension 5 to 7); what the extension says of them::
+
+    {"SpectrometerFrequency": [123.224418], "ResonantNucleus": ["1H"],
+     "EchoTime": 0.03, "RepetitionTime": 5.0, "SpecFreqChemShift": 4.65,
+     "dim_5": "DIM_COIL", "dim_6": "DIM_DYN",
+     "dim_6_header": {"EchoTime": {"start": 0.03, "increment": 0.01}},
+     "PulseSequenceFile": {"Value": "svs_slaser_dkd", "Description": "…"}}
+
 Source: Clarke et al., Magn Reson Med 2022;88:2358-2370, doi:10.1002/mrm.29418, and the standard,
 https://github.com/wtclarke/mrs_nifti_standard (dimension tags, units, sign).
 

@@ -167,6 +167,17 @@ def test_a_start_is_rounded_to_the_nearest_sample_and_the_rest_is_kept(nifti):
         assert scan.from_echo().start_time_s == pytest.approx(rest * DWELL)
 
 
+@pytest.mark.parametrize(("begin", "start"), [("-2E0", -0.002), ("1.5E0", 0.0015), ("9E9", 0.0)])
+def test_jmrui_says_when_a_signal_begins_in_milliseconds(
+    begin, start, build, tmp_path, spectrum, protocol
+):
+    path = build("jmrui")(tmp_path, spectrum(1), protocol)
+    path.write_text(path.read_text().replace("TypeOf", f"BeginTime: {begin}\nTypeOf"))
+    scan = read_scan(path)
+    assert scan.start_time_s == pytest.approx(start)
+    assert scan.n_early == (4 if start < 0 else 0)
+
+
 @pytest.mark.parametrize("start", [-10.0, "soon", float("nan")])
 def test_a_start_that_is_none_is_said(start, nifti):
     scan = read_scan(nifti(AcquisitionStartTime=start))
