@@ -576,6 +576,9 @@ def _axes(
             coil = axis
         elif tag in _TRANSIENT_TAGS:
             transients.append(axis)
+        elif tag == "DIM_USER_0" and size > 1 and facts.get("Manufacturer") == "Bruker":
+            transients.append(axis)  # spec2nii 0.8.15 knows no other name for ParaVision's averages
+            notes.append(f"dimension {axis + 4}, DIM_USER_0 of Bruker, is taken as transients")
         elif tag is None and size > 1 and not transients:
             transients.append(axis)
             notes.append(f"dimension {axis + 4} of size {size} has no tag: taken as transients")

@@ -424,3 +424,25 @@ def test_columns_before_the_echo_of_twix(real_data):
     ):
         scan = read_scan(real_data / name)
         assert (scan.n_early, scan.water.n_early) == (early, early)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("name", "mode"), [("pv6_9/fid", "FID"), ("pv360_57/rawdata.job0", "RAWDATA")]
+)
+def test_paravision_as_spec2nii_converts_it(name, mode, found, tmp_path):
+    """Where it reads at all: the samples from the echo on, averages as a dimension of the user."""
+    from types import SimpleNamespace
+
+    from spec2nii.bruker import read_bruker
+
+    options = {"query": [], "fileout": None, "zeropad": False, "nospectrum": False}
+    path = found / "comp_mrs" / name
+    made = read_bruker(SimpleNamespace(file=str(path), mode=mode, dump_headers=False, **options))
+    made[0][0].save(str(tmp_path / "made.nii.gz"))
+    theirs, ours = read_scan(tmp_path / "made.nii.gz"), read_scan(path).from_echo()
+    assert not theirs.extra_axes
+    np.testing.assert_allclose(theirs.signal, ours.signal, rtol=1e-6)
+    np.testing.assert_allclose(theirs.voxel_affine, ours.voxel_affine, atol=1e-5)
+    assert theirs.spectrometer_mhz == pytest.approx(ours.spectrometer_mhz)
+    assert theirs.echo_time_s == pytest.approx(ours.echo_time_s)
