@@ -64,7 +64,7 @@ class Given:
             mine, theirs = getattr(self, key), getattr(scan, key)
             if mine is None:
                 continue
-            if theirs is None:
+            if theirs is None or (key == "echo_time_s" and scan.echo_time_doubt is not None):
                 filled[key] = mine
             elif abs(mine - theirs) > tolerance * abs(theirs):
                 raise InputError(

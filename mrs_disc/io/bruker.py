@@ -230,7 +230,7 @@ def _fids(path: Path, values: _Parameters, points: int) -> tuple[ComplexArray, l
     block = one * coils
     if values.text("GO_block_size") == "Standard_KBlock_Format" and path.name == "fid":
         block += -block % _BLOCK
-    if len(raw) % block and len(raw) % one == 0 and len(raw) // one <= _repetitions(values):
+    if coils > 1 and path.name == "fid" and len(raw) == one * _repetitions(values):
         coils, block = 1, one  # a FID for each repetition: the coils are combined
     n, rest = divmod(len(raw), block)
     if rest or not n:

@@ -189,7 +189,8 @@ def read_series(paths: Sequence[Path]) -> Scan:
     signal = np.concatenate([scans[i].signal for i in order], axis=1)
     water = [w for i in order if (w := scans[i].water) is not None]
     notes = dict.fromkeys(note for i in order for note in scans[i].notes)
-    merged = replace(first, signal=read_only(signal), notes=tuple(notes))
+    varying = {key: values for i in order for key, values in scans[i].varying.items()}
+    merged = replace(first, signal=read_only(signal), varying=varying, notes=tuple(notes))
     if not water:
         return merged
     stacked = read_only(np.concatenate([w.signal for w in water], axis=1))

@@ -100,6 +100,15 @@ def test_a_reference_of_several_coils_is_not_used_with_combined_ones(tmp_path, r
     assert any("name rawdata.job0" in note for note in scan.notes)
 
 
+def test_a_fid_for_each_repetition_has_its_coils_combined(tmp_path, spectrum, protocol):
+    """ParaVision 360 may combine what four receivers heard; four repetitions are no coils."""
+    combined = {"PVM_NRepetitions": 4, "PVM_EncNReceivers": 4}
+    path = bruker(tmp_path, spectrum(4), protocol, **combined)
+    assert read_scan(path).signal.shape == (1, 4, 512)
+    path = bruker(tmp_path, spectrum(4), protocol, coils=4, PVM_NRepetitions=4)
+    assert read_scan(path).signal.shape == (4, 4, 512)
+
+
 def test_a_folder_with_both_files_of_one_scan_counts_it_once(tmp_path, rows, protocol):
     paths = [bruker(tmp_path, rows, protocol, name=n) for n in ("fid", "rawdata.job0")]
     assert read_series(paths).n_transients == 3

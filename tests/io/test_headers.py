@@ -111,6 +111,21 @@ def test_an_echo_time_that_can_be_a_part_is_in_doubt(nifti):
     assert (other.echo_time_doubt, other.echo_time_s) == ("first_part", 0.0071)
 
 
+def test_what_the_user_says_ends_the_doubt_and_nothing_is_converted_with_it(nifti, tmp_path):
+    path = nifti(EchoTime=0.008, SequenceName="svs_slaser_dkd")
+    with pytest.raises(InputError, match="first of three parts"):
+        convert([path], tmp_path / "no.nii.gz")
+    (made,) = convert([path], tmp_path / "yes.nii.gz", Given(echo_time_s=0.028))
+    again = read_scan(made)
+    assert (again.echo_time_s, again.echo_time_doubt) == (0.028, None)
+
+
+def test_a_series_of_echo_times_is_not_converted_as_one(nifti, tmp_path):
+    path = nifti(dim_5_header={"EchoTime": [0.03, 0.06, 0.09, 0.12]})
+    with pytest.raises(InputError, match="EchoTime changes along the transients"):
+        convert([path], tmp_path / "no.nii.gz")
+
+
 @pytest.mark.parametrize(
     ("name", "echo", "doubt"),
     [
