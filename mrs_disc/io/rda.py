@@ -75,24 +75,14 @@ def read(path: Path) -> Scan:
     for name, value in (("VectorSize", points), ("DwellTime", dwell), ("MRFrequency", mhz)):
         if not value:
             raise ReadError(path, f"its header has no valid {name}, which is required")
-    n_fids, rest = divmod(len(raw) - start, points * voxels * 16)
-    if rest or not n_fids or (voxels > 1 and n_fids > 1):
-        why = "longer than its header says; export it again" if n_fids else "cut off"
-        raise ReadError(
-            path,
-            f"has {len(raw) - start} bytes of samples, but VectorSize {points} x {voxels} voxel "
-            f"needs {points * voxels * 16}: {why}" + ("" if n_fids else "; export it again"),
-        )
     mhz, notes = megahertz(mhz)
     affine = _affine(values)
     if affine is None:
         notes = (*notes, "its header holds no place and size of the voxel that can be read")
-    samples = np.frombuffer(raw, "<c16", points * n_fids, start)
-    signal: ComplexArray = samples.conj().reshape(1, n_fids, points)
     return Scan(
         format=FORMAT,
         reader="rda",
-        signal=read_only(signal),
+        signal=read_only(_samples(path, raw[start:], points, voxels)),
         nucleus=values.get("Nucleus"),
         spectrometer_mhz=mhz,
         dwell_time_s=dwell,
@@ -113,6 +103,21 @@ def read(path: Path) -> Scan:
         level_hint=level_in(values.get("ProtocolName"), values.get("SeriesDescription")),
         notes=notes,
     )
+
+
+def _samples(path: Path, raw: bytes, points: int, voxels: int) -> ComplexArray:
+    """Return the samples, shape (1, FID, point); of spectroscopic imaging the first voxel's."""
+    n_fids, rest = divmod(len(raw), points * voxels * 16)
+    if rest or not n_fids or (voxels > 1 and n_fids > 1):
+        why = "longer than its header says" if n_fids else "cut off"
+        raise ReadError(
+            path,
+            f"has {len(raw)} bytes of samples, but VectorSize {points} x {voxels} voxel needs "
+            f"{points * voxels * 16}: {why}; export it again",
+        )
+    samples = np.frombuffer(raw, "<c16", points * n_fids)
+    signal: ComplexArray = samples.conj().reshape(1, n_fids, points)
+    return signal
 
 
 def _header(block: bytes) -> dict[str, str]:
