@@ -1,13 +1,12 @@
 """Siemens RDA: a text header and one averaged FID as pairs of 64-bit floats.
 
-::
+Between a line with ``Begin of header`` and one with ``End of header`` stand::
 
-    >>> Begin of header <<<
     SequenceName: svs_se
     TE: 30.000000
     DwellTime: 500
+    VectorSize: 2048
     VOIPositionSag: 0.000000
-    >>> End of header <<<
 
 Own reader: spec2nii 0.8.15 opens a file that was cut short without a word, and stops at headers
 with LF line ends or without geometry. The samples have the sign of NIfTI-MRS and are conjugated.
