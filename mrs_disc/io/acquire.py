@@ -64,7 +64,7 @@ class Given:
             mine, theirs = getattr(self, key), getattr(scan, key)
             if mine is None:
                 continue
-            if theirs is None:
+            if theirs is None or (key == "echo_time_s" and scan.echo_time_doubt is not None):
                 filled[key] = mine
             elif abs(mine - theirs) > tolerance * abs(theirs):
                 raise InputError(
@@ -96,6 +96,7 @@ def to_acquisition(
         with the water reference or the user.
     """
     scan, by_user = given.fill(metabolite, names[0])
+    scan, water = scan.from_echo(), water.from_echo() if water is not None else None
     scan, findings = judged(scan, names[0])
     for sentence in gate.missing(scan):
         raise InputError(f"{names[0]}: {sentence}")

@@ -42,7 +42,7 @@ def convert(
     paths = [p for f in files for p in resolve(f.parent, [f.name])]
     name = files[0].name
     scan, by_user = given.fill(read_series(paths), name)
-    _check(scan, name)
+    _check(scan, name, by_user)
     if scan.water is None:
         scan, water, _ = split_water(scan)
         scan = replace(scan, water=water)
@@ -60,7 +60,16 @@ def convert(
     ]
 
 
-def _check(scan: Scan, name: str) -> None:
+def _check(scan: Scan, name: str, by_user: Sequence[str]) -> None:
+    if scan.echo_is_part and "echo_time_s" not in by_user:
+        note = next((n for n in scan.notes if "first of three parts" in n), "echo time in doubt")
+        raise InputError(f"{name}: {note} with --echo-time-s")
+    if scan.varying:
+        keys = ", ".join(scan.varying)
+        raise InputError(
+            f"{name}: {keys} changes along the transients, which one NIfTI-MRS file of a disc does "
+            "not hold; split the series first"
+        )
     if scan.n_voxels > 1 or scan.extra_axes:
         raise InputError(f"{name}: {gate.examine(scan).first}")
     for what, value, option in (

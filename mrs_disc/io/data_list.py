@@ -1,4 +1,14 @@
-"""Philips data/list pairs, through spec2nii."""
+"""Philips data/list pairs, through spec2nii.
+
+Lines of a list file: values of the scan begin with a point, each vector in the data file has a line
+of its own (here the first columns and the last two, bytes and place)::
+
+    # === DATA DESCRIPTION FILE ===
+    .    0    0    0  number_of_mixes                    :     1
+    # typ mix   dyn   card  echo  loca  chan  extr1 extr2 ... size   offset
+      STD     0     0     0     0     0     0     0     0 ... 16384       0
+      STD     0     0     0     0     0     1     0     0 ... 16384   16384
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any
 from mrs_disc.errors import InputError, NoSuchPathError, ReadError
 from mrs_disc.io import gate
 from mrs_disc.io.names import COMPANIONS, names_water
-from mrs_disc.io.readers import is_spectroscopy, read_scan
+from mrs_disc.io.readers import is_spectroscopy, not_read, read_scan
 from mrs_disc.io.scan import Scan
 
 KEYS = (
@@ -216,5 +216,7 @@ def _describe_folder(path: Path) -> dict[str, Any]:
         except ReadError as error:
             files.append({"path": file.name, **dict.fromkeys(KEYS), "problems": [str(error)]})
     if not files:
-        raise ReadError(path, "holds no study and no spectroscopy file that is read")
+        raise ReadError(
+            path, not_read(path) or "holds no study and no spectroscopy file that is read"
+        )
     return {"folder": path.resolve().name, "files": files}

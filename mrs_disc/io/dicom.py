@@ -1,9 +1,18 @@
 """DICOM spectroscopy: the standard's MR Spectroscopy Storage and Siemens' private CSA objects.
 
+Five elements of the standard's class, and where CSA keeps the same::
+
+    (0018,9052) SpectralWidth 2000              CSA image header: RealDwellTime 500000 (ns)
+    (0018,9098) TransmitterFrequency 297.1545   CSA image header: ImagingFrequency
+    (0018,9082) EffectiveEchoTime 30            CSA image header: EchoTime; protocol: alTE[0]
+    (0018,9126) VolumeLocalizationSequence      CSA: VoiPosition …; protocol: sSpecPara.sVoI
+    (5600,0020) SpectroscopyData, complex64     (7FE1,1010)
+
 Sources: DICOM PS3.3 section A.36.3 (MR Spectroscopy IOD) and C.8.14; Siemens' CSA header as
 nibabel reads it. Own reader: spec2nii 0.8.15 stops where an optional attribute is absent (coil
 names, three localisation slabs, `NumberOfFrames` of VA21), and takes the sum of the whole `alTE`
-list for the echo time. Philips' private class of older releases goes through spec2nii.
+list for the echo time. Philips' private class of older releases goes through spec2nii. VA25 keeps
+the voxel in the text of the protocol only.
 
 Sign, checked on real files: Siemens XA, Philips: as here. CSA, UIH: as NIfTI-MRS, conjugated.
 `ChemicalShiftReference` (4.7) is the makers' name for the water line, not a measured shift, and
@@ -14,6 +23,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +34,8 @@ from mrs_disc.errors import ReadError
 from mrs_disc.io import vendor
 from mrs_disc.io.names import level_in
 from mrs_disc.io.scan import (
+    HIGHEST_FIELD_T,
+    PARTS_OF_ECHO,
     Identity,
     Scan,
     digest,
@@ -34,9 +46,11 @@ from mrs_disc.io.scan import (
     known_software,
     lps_affine,
     megahertz,
+    number,
     positive,
     read_only,
     seconds,
+    sum_of_parts,
 )
 from mrs_disc.typing import ComplexArray, FloatArray
 
@@ -274,7 +288,7 @@ def _csa(path: Path, dataset: Any) -> Scan:
         raise ReadError(
             path, f"has {samples.size} samples, {points} x {voxels} are needed: cut off"
         )
-    protocol = str(_item(_csa_tags(dataset, "series"), "MrPhoenixProtocol") or "")
+    protocol = _protocol_text(dataset)
     program = re.search(r'tSequenceFileName\s*=\s*"*([^"\n]*)', protocol)
     name = (program.group(1) if program else "").lower()
     return Scan(
@@ -291,7 +305,7 @@ def _csa(path: Path, dataset: Any) -> Scan:
         ),
         manufacturer="Siemens",
         n_averages=int(positive(_item(tags, "NumberOfAverages")) or 0) or None,
-        voxel_affine=_csa_affine(tags),
+        voxel_affine=_csa_affine(tags, protocol),
         n_voxels=voxels,
         notes=notes,
         **_common(dataset),
@@ -306,27 +320,63 @@ def _csa_tags(dataset: Any, kind: Literal["image", "series"]) -> dict[str, Any]:
     return {k: v["items"] for k, v in header["tags"].items() if v["n_items"] and v["items"]}
 
 
-def _csa_affine(tags: dict[str, Any]) -> FloatArray | None:
-    position = tags.get("VoiPosition") or tags.get("ImagePositionPatient")
+def _protocol_text(dataset: Any) -> str:
+    """Return the protocol as the scanner's own text; VA releases call it otherwise."""
+    tags = _csa_tags(dataset, "series")
+    return str(_item(tags, "MrPhoenixProtocol") or _item(tags, "MrProtocol") or "")
+
+
+def _csa_affine(tags: dict[str, Any], protocol: str) -> FloatArray | None:
+    """Return the voxel's affine from the tags, or where VA25 leaves them out from the protocol."""
+    position = tags.get("VoiPosition")
+    size = [positive(_item(tags, k)) for k in ("VoiReadoutFoV", "VoiPhaseFoV", "VoiThickness")]
     row, column = np.reshape(np.array(tags.get("ImageOrientationPatient", [0] * 6), float), (2, 3))
-    a, b, c = (positive(_item(tags, k)) for k in ("VoiReadoutFoV", "VoiPhaseFoV", "VoiThickness"))
-    if not (a and b and c and position):
+    if position is None or None in size:
+        voxel = _voxel_of_protocol(protocol)
+        position = position or voxel.get("sPosition") or tags.get("ImagePositionPatient")
+        size = [s or voxel.get(k) for s, k in zip(size, _VOXEL_SIDES, strict=True)]
+        if not (row.any() and column.any()) and voxel:
+            row, column = _turned_in_plane(voxel["sNormal"], voxel["dInPlaneRot"])
+    if position is None or None in size:
         return None
+    a, b, c = (float(s or 0) for s in size)
     return lps_affine(row, column, position, (a, b, c))
 
 
-def _csa_echo_time(tags: dict[str, Any], protocol: str, program: str) -> float | None:
-    """Return the echo time: the header's, the sum of its parts for the one sequence that has them.
+_VOXEL_SIDES = ("dReadoutFOV", "dPhaseFOV", "dThickness")
 
-    CMRR's ``svs_slaser_dkd`` writes three parts; others fill the rest of the list with leftovers.
-    """
-    if re.search(r"slaser(voi)?_dkd", program):
-        parts = [float(v) for v in re.findall(r"alTE\[\d+\]\s*=\s*(\d+)", protocol)]
-        if (total := seconds(sum(parts), 1e-6, 0.5)) is not None:
+
+def _voxel_of_protocol(protocol: str) -> dict[str, Any]:
+    """Return ``sSpecPara.sVoI`` of a protocol's text, in which what is 0 is left out."""
+    found = dict(re.findall(r"sSpecPara\.sVoI\.([\w.]+)\s*=\s*([-+.\deE]+)", protocol))
+    sides = {k: positive(found.get(k)) for k in _VOXEL_SIDES}
+    if None in sides.values():
+        return {}
+    axes = ("dSag", "dCor", "dTra")
+    vectors = {
+        name: [number(found.get(f"{name}.{axis}")) or 0.0 for axis in axes]
+        for name in ("sPosition", "sNormal")
+    }
+    return {**sides, **vectors, "dInPlaneRot": number(found.get("dInPlaneRot")) or 0.0}
+
+
+def _turned_in_plane(normal: Sequence[float], turn: float) -> tuple[FloatArray, FloatArray]:
+    """Return row and column of a voxel by its normal and rotation, as the scanner turns them."""
+    from spec2nii.GSL.gslfunctions import calc_prs
+
+    column, row = calc_prs(np.asarray(normal, dtype=float), turn, False)
+    return np.asarray(row, dtype=float), np.asarray(column, dtype=float)
+
+
+def _csa_echo_time(tags: dict[str, Any], protocol: str, program: str) -> float | None:
+    """Return the echo time: the header's, or the sum of its parts where a sequence splits it."""
+    alte = dict(re.findall(r"alTE\[(\d+)\]\s*=\s*(\d+)", protocol))
+    if PARTS_OF_ECHO.search(program):
+        parts = [number(alte.get(str(i))) for i in range(3)]
+        if (total := sum_of_parts(parts)) is not None:
             return total
     stated = seconds(_item(tags, "EchoTime"), 1e-3, 1.0)
-    first = re.search(r"alTE\[0\]\s*=\s*(\d+)", protocol)
-    return stated or (seconds(first.group(1), 1e-6, 1.0) if first else None)
+    return stated or seconds(alte.get("0"), 1e-6, 1.0)
 
 
 # --------------------------------------------------------------------------- helpers
@@ -340,7 +390,7 @@ def _common(dataset: Any) -> dict[str, Any]:
     return {
         "scanner": known_model(dataset.get("ManufacturerModelName")),
         "software": known_software(software),
-        "field_strength_t": seconds(dataset.get("MagneticFieldStrength"), 1.0, 20.0),
+        "field_strength_t": seconds(dataset.get("MagneticFieldStrength"), 1.0, HIGHEST_FIELD_T),
         "order": (
             int(positive(dataset.get("SeriesNumber")) or 0),
             int(positive(dataset.get("InstanceNumber")) or 0),

@@ -19,7 +19,7 @@ from mrs_disc.typing import ComplexArray, FloatArray
 
 MIN_POINTS = 256
 DWELL_TIME_S = (50e-6, 2e-3)
-SPECTROMETER_MHZ = (10.0, 500.0)
+SPECTROMETER_MHZ = (10.0, 1000.0)
 WATER_RATIO = 60.0
 """Height of the water against the highest peak of 1.9 to 3.5 ppm, above which a spectrum counts as
 not suppressed. Real files: suppressed 0.1 to 47; unsuppressed 66 to 5,000."""
@@ -81,6 +81,7 @@ def check_samples(path: Path, signal: ComplexArray, what: str = "samples") -> No
 
 def examine(scan: Scan) -> Findings:
     """Judge a scan; what the user may still add (frequency, echo time) is not judged here."""
+    scan = scan.from_echo()
     forbids: list[str] = []
     if scan.nucleus not in (None, "1H"):
         forbids.append(f"nucleus {scan.nucleus}: only 1H spectra are analysed")
@@ -109,7 +110,7 @@ def examine(scan: Scan) -> Findings:
         )
     mhz = scan.spectrometer_mhz
     if mhz is not None and not SPECTROMETER_MHZ[0] < mhz < SPECTROMETER_MHZ[1]:
-        forbids.append(f"spectrometer frequency {mhz:.6g} MHz: between 10 and 500 expected")
+        forbids.append(f"spectrometer frequency {mhz:.6g} MHz: between 10 and 1000 expected")
     is_water = _verdict(water_ratio(scan))
     return Findings(
         forbids=tuple(forbids),

@@ -1,5 +1,13 @@
 """GE P-files, through spec2nii where it knows revision and pulse sequence, else by their frames.
 
+Fields of the header by spec2nii's names, of a real file of revision 9::
+
+    rhr_rh_rdbm_rev       9.0         float at byte 0, tells where the others lie
+    rhr_rh_frame_size     2048        points of a frame
+    rhr_rh_raw_pass_size  409600      bytes of all coils
+    rhr_rh_ps_mps_freq    638726220   tenths of a hertz
+    rhr_rh_user19         8.0         water frames, which come first
+
 spec2nii 0.8.15 stops at revisions before 12 (LX 11 and older) and at pulse sequences it has no
 mapping for; its table of header fields serves all the same. Layout, read off real files of
 revision 9 with their SAGE headers beside them: after the header, per coil one baseline frame and

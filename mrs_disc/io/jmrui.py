@@ -1,5 +1,15 @@
 """jMRUI text (.txt) and binary (.mrui).
 
+Five lines of the text; the binary form begins with 64 big-endian doubles, of which the second is
+the number of points, the third the interval and the fourth the begin of the signal in ms, the sixth
+the frequency in Hz::
+
+    jMRUI Data Textfile
+    PointsInDataset: 2048
+    SamplingInterval: 2.5E-1
+    TransmitterFrequency: 1.23253E8
+    Signal 1 out of 1 in file
+
 Own reader: spec2nii 0.8.15 takes the frequency of the binary form in hertz for megahertz, and goes
 by the suffix of the name. The samples have this package's sign as they are stored.
 """
@@ -20,6 +30,8 @@ FORMAT = "jmrui"
 _NUCLEI = {1: "1H", 2: "31P", 3: "13C", 4: "19F", 5: "23Na"}
 _TITLE = b"jMRUI Data Textfile"
 _SIGNAL = re.compile(r"^Signal\s+(?:number:\s*)?\d+\s+out of\s+\d+.*$", re.MULTILINE)
+_LATEST_MS = 100.0
+"""A begin further from the echo than this is taken for none."""
 _MAX_BYTES = 40_000_000
 
 
@@ -65,6 +77,7 @@ def _text(path: Path) -> Scan:
         path,
         np.stack(rows)[None],
         interval_ms=values.get("SamplingInterval"),
+        begin_ms=values.get("BeginTime"),
         frequency=values.get("TransmitterFrequency"),
         field_t=values.get("MagneticField"),
         nucleus=values.get("TypeOfNucleus"),
@@ -102,6 +115,7 @@ def _binary(path: Path, start: bytes) -> Scan:
         path,
         samples,
         interval_ms=header[2],
+        begin_ms=header[3],
         frequency=header[5],
         field_t=header[6],
         nucleus=header[7],
@@ -113,6 +127,7 @@ def _scan(
     samples: ComplexArray,
     *,
     interval_ms: object,
+    begin_ms: object,
     frequency: object,
     field_t: object,
     nucleus: object,
@@ -122,6 +137,9 @@ def _scan(
     if mhz is None or dwell is None:
         lacks = "TransmitterFrequency" if mhz is None else "SamplingInterval"
         raise ReadError(path, f"its header has no valid {lacks}, which is required")
+    begin = number(begin_ms)
+    if begin is not None and abs(begin) > _LATEST_MS:
+        begin = None
     n = samples.shape[1]
     notes = (f"{n} signals in the file: taken as transients of one acquisition",) if n > 1 else ()
     return Scan(
@@ -131,6 +149,7 @@ def _scan(
         nucleus=_nucleus(nucleus, mhz, positive(field_t)),
         spectrometer_mhz=mhz,
         dwell_time_s=dwell,
+        start_time_s=(begin or 0.0) * 1e-3,
         field_strength_t=positive(field_t),
         notes=notes,
     )

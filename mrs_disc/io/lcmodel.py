@@ -1,5 +1,13 @@
 """LCModel RAW and H2O: Fortran namelists, then pairs of numbers.
 
+Five lines, of many::
+
+     $SEQPAR
+     ECHOT= 50.0
+     $END
+     $NMID id='metab', fmtdat='(2E15.6)', volume=1.0, tramp=1.0 $END
+        1.234560E-02   -3.456780E-03
+
 The values lie as in a NIfTI-MRS file, found on real files of three sources; spec2nii 0.8.15
 conjugates them (its result is mirrored), and drops the echo time.
 """

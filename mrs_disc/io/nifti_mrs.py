@@ -1,42 +1,46 @@
 """NIfTI-MRS: single-voxel spectroscopy in NIfTI with a JSON header extension of code 44.
 
+The samples lie as (x, y, z, point, dimension 5 to 7); what the extension says of them::
+
+    {"SpectrometerFrequency": [123.224418], "ResonantNucleus": ["1H"],
+     "EchoTime": 0.03, "RepetitionTime": 5.0, "SpecFreqChemShift": 4.65,
+     "dim_5": "DIM_COIL", "dim_6": "DIM_DYN",
+     "dim_6_header": {"EchoTime": {"start": 0.03, "increment": 0.01}},
+     "PulseSequenceFile": {"Value": "svs_slaser_dkd", "Description": "…"}}
+
 Source: Clarke et al., Magn Reson Med 2022;88:2358-2370, doi:10.1002/mrm.29418, and the standard,
 https://github.com/wtclarke/mrs_nifti_standard (dimension tags, units, sign).
 
-The samples are read here and not through nibabel's data proxy: a stream that is cut is noticed, a
-declared size is compared with the bytes that are there before any memory is taken, and the sign
-changes in place. The standard stores ``exp(-i 2 pi f t)`` for a resonance above the carrier, so
-samples are conjugated. Trailing axes of size 1, which NIfTI drops, come back from the tags.
+The standard stores ``exp(-i 2 pi f t)`` for a resonance above the carrier, so samples are
+conjugated. Trailing axes of size 1, which NIfTI drops, come back from the tags. What a list of one
+number, a value that changes along the transients or an echo time in parts means is decided here.
 """
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 import math
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from mrs_disc.constants import WATER_PPM
 from mrs_disc.errors import ReadError
 from mrs_disc.io.names import level_in
+from mrs_disc.io.nifti import Header, is_nifti, opened, read_header, read_samples
 from mrs_disc.io.scan import (
+    HIGHEST_FIELD_T,
     MAX_SIGNAL_BYTES,
+    PARTS_OF_ECHO,
     Identity,
     Scan,
-    conjugate_in_place,
     digest,
-    head,
     known_manufacturer,
     known_model,
+    known_processing,
     known_sequence,
     known_software,
     megahertz,
@@ -48,25 +52,41 @@ from mrs_disc.io.sidecar import own_sidecar, read_sidecar
 from mrs_disc.typing import ComplexArray, FloatArray
 
 FORMAT = "nifti-mrs"
-MRS_EXTENSION = 44
 _LONGEST_S = {"EchoTime": 1.0, "RepetitionTime": 60.0}
-_MAX_HEADER_BYTES = 8_000_000
+_ONE_NUMBER = (
+    *_LONGEST_S,
+    "AcquisitionStartTime",
+    "DwellTime",
+    "InversionTime",
+    "MagneticFieldStrength",
+    "MixingTime",
+    "SpecFreqChemShift",
+    "SpectralWidth",
+)
+"""Entries that are one number each, for all transients."""
+_OF_THE_PROTOCOL = (
+    "EchoTime",
+    "RepetitionTime",
+    "InversionTime",
+    "MixingTime",
+    "ExcitationFlipAngle",
+    "TxOffset",
+    "AcquisitionStartTime",
+    "EditCondition",
+    "EditPulse",
+)
+"""Entries that may not change along transients that are averaged."""
+_CARRIER_PPM = (-5.0, 15.0)
+"""Carriers of 1H spectroscopy stand between 0 and 5 ppm; wider, for nobody measures elsewhere."""
+_PARTS_KNOWN_S = {0.008: 0.030}
+"""First part and sum of a split echo time, s: 8 + 12 + 10 ms, CMRR's protocol at 3 T, of which both
+the protocol and NIfTI-MRS files are public. A guess: the user has to confirm it."""
 _TRANSIENT_TAGS = ("DIM_DYN", "DIM_MEAS")
-_GZIP = b"\x1f\x8b"
 
 
 def sniff(path: Path) -> bool:
     """Say whether the content is NIfTI, plain or in a gzip stream."""
-    start = head(path, 512)
-    if start[:2] == _GZIP:
-        try:
-            start = zlib.decompressobj(31).decompress(start, 352)
-        except zlib.error:
-            return path.name.lower().endswith((".nii.gz", ".nii"))
-    size = {int.from_bytes(start[:4], order) for order in ("little", "big")}
-    return (348 in size and start[344:347] in (b"n+1", b"ni1")) or (
-        540 in size and start[4:7] in (b"n+2", b"ni2")
-    )
+    return is_nifti(path)
 
 
 def read(path: Path) -> Scan:
@@ -86,8 +106,8 @@ def read_with_sidecar(path: Path, sidecar: Mapping[str, Any] | None) -> Scan:
     Without an extension (early drafts; what dcm2niix writes) the sidecar has to speak for it, by
     default the JSON file of the same name, which is trusted with one FID: its name is no proof.
     """
-    with _opened(path) as stream:
-        header, extension = _header(path, stream)
+    with opened(path) as stream:
+        header, extension = read_header(path, stream)
         if header.dtype.kind != "c":
             raise ReadError(path, "is an image, not spectroscopy (its samples are not complex)")
         if extension is None and sidecar is None:
@@ -106,10 +126,41 @@ def read_with_sidecar(path: Path, sidecar: Mapping[str, Any] | None) -> Scan:
                     "they are. Name the file in a study (study.toml, BIDS), where its JSON "
                     "sidecar speaks for it, or convert the scanner's files.",
                 )
-        samples = _samples(path, stream, header)
-    facts = {**(sidecar or {}), **(extension or {})}
-    scan = _scan(path, header, samples, facts, extension is not None)
-    return scan.noted(*_contradictions(extension or {}, sidecar or {}))
+        samples = read_samples(path, stream, header)
+    own, beside_it = _plain(path, extension or {}), _plain(path, sidecar or {})
+    scan = _scan(path, header, samples, {**beside_it, **own}, extension is not None)
+    return scan.noted(*_contradictions(own, beside_it))
+
+
+def _plain(path: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries with a list of one number as that number.
+
+    Raises
+    ------
+    ReadError
+        If an entry that is one number holds a list of several, or of none.
+    """
+    found = dict(facts)
+    for key in _ONE_NUMBER:
+        value = found.get(key)
+        if isinstance(value, dict):  # as user-defined entries are written, with a description
+            value = value.get("Value", value)
+        while isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        if isinstance(value, list):
+            shown = json.dumps(value) if all(_is_number(v) for v in value) else "no numbers"
+            raise ReadError(
+                path,
+                f"its {key} is a list of {len(value)}, {shown[:80]}: one number expected. Correct "
+                "the header or sidecar, and split a series that was measured with several.",
+            )
+        if value is not None:
+            found[key] = value
+    return found
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _contradictions(extension: Mapping[str, Any], sidecar: Mapping[str, Any]) -> list[str]:
@@ -123,197 +174,6 @@ def _contradictions(extension: Mapping[str, Any], sidecar: Mapping[str, Any]) ->
                 "the header counts; correct one of them"
             )
     return notes
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[io.BufferedIOBase]:
-    """Open plain or gzip content by its first bytes; errors of the stream name the file."""
-    with path.open("rb") as raw:
-        packed = raw.peek(2)[:2] == _GZIP
-        try:
-            yield gzip.GzipFile(fileobj=raw) if packed else raw
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise ReadError(
-                path, "the gzip stream is cut or broken; copy the file again"
-            ) from error
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
-    """What is needed of a NIfTI header."""
-
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
-    dwell_time_s: float
-    affine: FloatArray
-    slope: float
-    offset: float
-    start: int
-
-
-_FIELDS: dict[int, dict[str, tuple[str, int]]] = {
-    348: {
-        "dim": ("8i2", 40),
-        "datatype": ("i2", 70),
-        "pixdim": ("8f4", 76),
-        "vox_offset": ("f4", 108),
-        "scl_slope": ("f4", 112),
-        "scl_inter": ("f4", 116),
-        "xyzt_units": ("u1", 123),
-        "sform_code": ("i2", 254),
-        "srow": ("(3,4)f4", 280),
-    },
-    540: {
-        "dim": ("8i8", 16),
-        "datatype": ("i2", 12),
-        "pixdim": ("8f8", 104),
-        "vox_offset": ("i8", 168),
-        "scl_slope": ("f8", 176),
-        "scl_inter": ("f8", 184),
-        "xyzt_units": ("i4", 500),
-        "sform_code": ("i4", 348),
-        "srow": ("(3,4)f8", 400),
-    },
-}
-"""Type and place of the fields that are read, by the size of the header (nifti1.h, nifti2.h)."""
-_COMPLEX = {32: "c8", 1792: "c16"}
-_TIME_UNITS = {0: 1.0, 8: 1.0, 16: 1e-3, 24: 1e-6}
-
-
-def _plain_header(block: bytes, order: Literal["<", ">"]) -> Header | None:
-    """Return the header of a complex signal that an affine places, or None for any other.
-
-    What spec2nii and this package write is read without importing nibabel, which takes as long as
-    the whole analysis of a disc.
-    """
-    layout = _layout(len(block), order)
-    raw = np.frombuffer(block[: layout.itemsize], layout)[0]
-    n_axes = int(raw["dim"][0])
-    shape = tuple(int(n) for n in raw["dim"][1 : 1 + n_axes])
-    code = _COMPLEX.get(int(raw["datatype"]))
-    unit = _TIME_UNITS.get(int(raw["xyzt_units"]) & 0x38)
-    start = float(raw["vox_offset"])
-    if not 4 <= n_axes <= 7 or min(shape) < 1 or code is None or unit is None:
-        return None
-    if raw["sform_code"] <= 0 or not math.isfinite(start):
-        return None
-    return Header(
-        dtype=np.dtype(order + code),
-        shape=shape,
-        dwell_time_s=unit * _shortest(raw["pixdim"][4]),
-        affine=np.vstack([raw["srow"].astype(float), [0.0, 0.0, 0.0, 1.0]]),
-        slope=float(raw["scl_slope"]),
-        offset=float(raw["scl_inter"]),
-        start=int(start) or len(block) + 4,
-    )
-
-
-@cache
-def _layout(size: int, order: Literal["<", ">"]) -> np.dtype[Any]:
-    fields = _FIELDS[size]
-    formats, places = zip(*fields.values(), strict=True)
-    described = np.dtype({"names": list(fields), "formats": formats, "offsets": places})
-    return described.newbyteorder(order)
-
-
-def _shortest(value: np.floating[Any]) -> float:
-    """Return the shortest decimal that is this number in its own precision."""
-    return float(np.format_float_positional(value, unique=True))
-
-
-def _any_header(block: bytes) -> Header:
-    """Return the header, by nibabel."""
-    from nibabel.nifti1 import Nifti1Header
-    from nibabel.nifti2 import Nifti2Header
-
-    raw = (Nifti2Header if len(block) == 540 else Nifti1Header)(block, check=False)
-    unit = {"msec": 1e-3, "usec": 1e-6}.get(raw.get_xyzt_units()[1], 1.0)
-    return Header(
-        dtype=np.dtype(raw.get_data_dtype()),
-        shape=tuple(int(n) for n in raw.get_data_shape()),
-        dwell_time_s=unit * _shortest(raw["pixdim"][4]),
-        affine=np.asarray(raw.get_best_affine(), dtype=float),
-        slope=float(raw["scl_slope"]),
-        offset=float(raw["scl_inter"]),
-        start=int(raw["vox_offset"]) or len(block) + 4,
-    )
-
-
-def _header(path: Path, stream: io.BufferedIOBase) -> tuple[Header, dict[str, Any] | None]:
-    """Return the header and the MRS extension, parsed."""
-    first = stream.read(4)
-    order: Literal["<", ">"] = "<" if int.from_bytes(first, "little") in (348, 540) else ">"
-    size = int.from_bytes(first, "little" if order == "<" else "big")
-    if size not in (348, 540):
-        raise ReadError(path, "is not a NIfTI file")
-    block = first + stream.read(size - 4)
-    if len(block) < size:
-        raise ReadError(path, "ends inside its NIfTI header")
-    try:
-        header = _plain_header(block, order) or _any_header(block)
-    except Exception as error:  # nibabel raises many kinds on codes that it does not know
-        raise ReadError(path, f"its NIfTI header is broken ({type(error).__name__})") from error
-    if not size <= header.start <= _MAX_HEADER_BYTES:
-        raise ReadError(path, f"its header says that the data start at byte {header.start}")
-    rest = stream.read(header.start - size)
-    if len(rest) < header.start - size:
-        raise ReadError(path, "ends inside its header extension")
-    return header, _extension(path, rest, order)
-
-
-def _extension(path: Path, block: bytes, order: str) -> dict[str, Any] | None:
-    """Return the JSON of the extension with code 44, or `None` where there is none."""
-    if len(block) < 4 or block[0] == 0:
-        return None
-    at = 4
-    while at + 8 <= len(block):
-        size, code = (int(v) for v in np.frombuffer(block, order + "i4", 2, at))
-        if size < 8 or at + size > len(block):
-            raise ReadError(path, "its header extension is broken (size field)")
-        if code == MRS_EXTENSION:
-            text = block[at + 8 : at + size].rstrip(b"\x00 ")
-            try:
-                found = json.loads(text.decode("utf-8"))
-            except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-                raise ReadError(path, f"its MRS header extension is not JSON ({error})") from error
-            if not isinstance(found, dict):
-                raise ReadError(path, "its MRS header extension is not a JSON object")
-            return found
-        at += size
-    return None
-
-
-def _samples(path: Path, stream: io.BufferedIOBase, header: Header) -> ComplexArray:
-    """Return the samples as complex64, Fortran order as stored; sizes are checked first."""
-    dtype, shape = header.dtype, header.shape
-    if len(shape) < 4 or min(shape) < 1:
-        raise ReadError(path, f"has the shape {shape}; spectroscopy has (x, y, z, time, …)")
-    wanted = int(np.prod([float(n) for n in shape])) * dtype.itemsize
-    if wanted > MAX_SIGNAL_BYTES:
-        raise ReadError(
-            path,
-            f"declares {wanted / 1e6:.0f} MB of samples, shape {shape}; at most "
-            f"{MAX_SIGNAL_BYTES / 1e6:.0f} MB are read. Average transients or crop it first.",
-        )
-    if isinstance(stream, (io.BufferedReader, io.FileIO)):
-        there = path.stat().st_size - stream.tell()
-        if there < wanted:
-            raise ReadError(path, f"ends after {there} of {wanted} bytes of samples")
-    flat = np.empty(wanted // dtype.itemsize, dtype)
-    filled = 0
-    view = memoryview(flat.view(np.uint8).data)
-    while filled < wanted:
-        n_read = stream.readinto(view[filled : filled + (1 << 24)])
-        if not n_read:
-            raise ReadError(path, f"ends after {filled} of {wanted} bytes of samples")
-        filled += n_read
-    slope, offset = header.slope, header.offset
-    samples: ComplexArray = flat.astype(np.complex64, copy=False)
-    if np.isfinite([slope, offset]).all() and slope != 0.0 and (slope, offset) != (1.0, 0.0):
-        with np.errstate(all="ignore"):  # what is beyond range is refused as not finite
-            samples *= np.float32(slope)
-            samples += np.complex64(offset)
-    return conjugate_in_place(samples).reshape(shape, order="F")
 
 
 def _first(value: Any) -> Any:
@@ -331,12 +191,33 @@ def _scan(
         dwell_time_s=_dwell_time(header, facts),
         affine=header.affine,
     )
+    scan = _with_asked_echo(scan, facts)
     if not standard:
         return scan.noted("no MRS header extension: frequency and dimensions are the sidecar's")
     if scan.spectrometer_mhz is None or scan.nucleus is None:
         lacks = "SpectrometerFrequency" if scan.spectrometer_mhz is None else "ResonantNucleus"
         raise ReadError(path, f"its MRS header extension lacks a valid {lacks}, which is required")
     return scan
+
+
+def _with_asked_echo(scan: Scan, facts: Mapping[str, Any]) -> Scan:
+    """Return the scan with its echo time in doubt where the header can hold its first part only.
+
+    spec2nii 0.8.15 and older write the first of three parts for CMRR's ``svs_slaser_dkd``.
+    """
+    names = [facts.get(k) for k in ("PulseSequenceFile", "SequenceName", "ProtocolName")]
+    program = " ".join(str(n.get("Value", "") if isinstance(n, dict) else n) for n in names)
+    if scan.echo_time_s is None or not PARTS_OF_ECHO.search(program):
+        return scan
+    known = next((s for p, s in _PARTS_KNOWN_S.items() if math.isclose(p, scan.echo_time_s)), None)
+    note = (
+        f"its EchoTime of {scan.echo_time_s * 1e3:g} ms can be the first of three parts "
+        "(svs_slaser_dkd)"
+    )
+    if known is not None:
+        note += f"; where this part is met, the echo time is {known * 1e3:g} ms"
+    scan = replace(scan, echo_time_s=known or scan.echo_time_s, echo_is_part=True)
+    return scan.noted(note + ": give echo_time_s")
 
 
 def scan_from_parts(
@@ -363,6 +244,7 @@ def scan_from_parts(
     )
     nucleus = _first(facts.get("ResonantNucleus"))
     signal, coil_axis, extra, more = _axes(samples, facts)
+    facts, varying = _along_transients(samples, facts)
     return Scan(
         format=form,
         reader=reader,
@@ -371,34 +253,87 @@ def scan_from_parts(
         nucleus=nucleus if isinstance(nucleus, str) and nucleus else None,
         spectrometer_mhz=mhz,
         dwell_time_s=dwell_time_s,
-        reference_ppm=_ppm(facts.get("SpecFreqChemShift")),
-        start_time_s=number(facts.get("AcquisitionStartTime")) or 0.0,
+        reference_ppm=_carrier_ppm(facts),
+        start_time_s=_start_time(facts.get("AcquisitionStartTime")) or 0.0,
         echo_time_s=seconds(facts.get("EchoTime"), 1.0, _LONGEST_S["EchoTime"]),
         repetition_time_s=seconds(facts.get("RepetitionTime"), 1.0, _LONGEST_S["RepetitionTime"]),
-        sequence="edited"
-        if "EditPulse" in facts or "EditCondition" in facts
-        else known_sequence(
-            facts.get("SequenceName"), facts.get("PulseSequenceType"), facts.get("ProtocolName")
-        ),
+        sequence=_sequence(facts),
         manufacturer=known_manufacturer(facts.get("Manufacturer")),
         scanner=known_model(facts.get("ManufacturersModelName")),
         software=known_software(_first(facts.get("SoftwareVersions"))),
-        field_strength_t=seconds(facts.get("MagneticFieldStrength"), 1.0, 20.0),
+        field_strength_t=seconds(facts.get("MagneticFieldStrength"), 1.0, HIGHEST_FIELD_T),
         voxel_affine=_placed(affine),
         water_suppressed=_flag(facts.get("WaterSuppressed", facts.get("WaterSuppression"))),
         extra_axes=extra,
+        varying=varying,
+        processed=_processed(facts),
         n_voxels=int(np.prod(samples.shape[:3])),
         identity=Identity(
             subject=digest(facts.get("PatientID")) or digest(facts.get("PatientName")),
             date=digest(facts.get("StudyDate")),
         ),
         level_hint=level_in(facts.get("ProtocolName")),
-        notes=(*notes, *more, *_no_times(facts)),
+        notes=(*notes, *more, *_no_numbers(facts)),
     )
 
 
-def _no_times(facts: Mapping[str, Any]) -> list[str]:
-    """Return which times of a header are no times; what stands there in words is not repeated."""
+def _sequence(facts: Mapping[str, Any]) -> str | None:
+    if "EditPulse" in facts or "EditCondition" in facts:
+        return "edited"
+    return known_sequence(
+        *(facts.get(key) for key in ("SequenceName", "PulseSequenceType", "ProtocolName"))
+    )
+
+
+def _along_transients(
+    samples: ComplexArray, facts: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, tuple[float, ...]]]:
+    """Return the entries with those that all transients share, and those that change along them.
+
+    An entry is a list, or ``{"start": …, "increment": …}``, either of them also under ``Value``.
+    """
+    found, varying = dict(facts), dict[str, tuple[float, ...]]()
+    for n in (5, 6, 7):
+        header = facts.get(f"dim_{n}_header")
+        if facts.get(f"dim_{n}") not in _TRANSIENT_TAGS or not isinstance(header, dict):
+            continue
+        size = samples.shape[n - 1] if samples.ndim >= n else 1
+        for key in _OF_THE_PROTOCOL:
+            values = _values(header.get(key), size)
+            numbers = sorted({float(v) for v in values if _is_number(v)})
+            steps = np.diff(numbers) > 1e-3 * np.abs(numbers[1:])
+            if len(numbers) > 0 and all(_is_number(v) for v in values):
+                if steps.any():
+                    varying[key] = tuple(numbers)
+                else:
+                    found.setdefault(key, numbers[0])
+            elif len({json.dumps(v, sort_keys=True) for v in values}) > 1:
+                varying[key] = ()
+    return found, varying
+
+
+def _values(entry: Any, size: int) -> list[Any]:
+    """Return what a header says of each index of a dimension; nothing where it is silent."""
+    if isinstance(entry, dict):
+        if "Value" in entry:
+            return _values(entry["Value"], size)
+        start, step = number(entry.get("start")), number(entry.get("increment"))
+        if start is None or step is None:
+            return []
+        return [start + step * i for i in range(min(size, MAX_SIGNAL_BYTES // 2048))]
+    return entry if isinstance(entry, list) else []
+
+
+def _processed(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the codes of the steps that the header's provenance lists."""
+    steps = facts.get("ProcessingApplied")
+    if not isinstance(steps, list):
+        return ()
+    return known_processing(*(step.get("Method") for step in steps if isinstance(step, dict)))
+
+
+def _no_numbers(facts: Mapping[str, Any]) -> list[str]:
+    """Return which numbers of a header are none; what stands there in words is not repeated."""
     found = []
     for key, longest in _LONGEST_S.items():
         if facts.get(key) is None or seconds(facts[key], 1.0, longest) is not None:
@@ -406,6 +341,17 @@ def _no_times(facts: Mapping[str, Any]) -> list[str]:
         value = number(_first(facts[key]))
         came = "no number" if value is None else f"{value:g}"
         found.append(f"its {key} is {came}: seconds expected, above 0 and below {longest:g}")
+    start = facts.get("AcquisitionStartTime")
+    if start is not None and _start_time(start) is None:
+        came = "no number" if (value := number(start)) is None else f"{value:g}"
+        found.append(f"its AcquisitionStartTime is {came}: seconds from the echo; 0 is taken")
+    shift = facts.get("SpecFreqChemShift")
+    if shift is not None and _ppm(shift) is None:
+        came = "no number" if (value := number(shift)) is None else f"{value:g}"
+        found.append(
+            f"its SpecFreqChemShift is {came}: ppm expected, between {_CARRIER_PPM[0]:g} and "
+            f"{_CARRIER_PPM[1]:g}; {WATER_PPM:g} ppm is taken"
+        )
     return found
 
 
@@ -424,6 +370,9 @@ def _axes(
             coil = axis
         elif tag in _TRANSIENT_TAGS:
             transients.append(axis)
+        elif tag == "DIM_USER_0" and size > 1 and facts.get("Manufacturer") == "Bruker":
+            transients.append(axis)  # spec2nii 0.8.15 knows no other name for ParaVision's averages
+            notes.append(f"dimension {axis + 4}, DIM_USER_0 of Bruker, is taken as transients")
         elif tag is None and size > 1 and not transients:
             transients.append(axis)
             notes.append(f"dimension {axis + 4} of size {size} has no tag: taken as transients")
@@ -456,9 +405,20 @@ def _placed(affine: FloatArray) -> FloatArray | None:
     return affine if np.all(np.isfinite(affine)) and 0 < sizes.min() <= sizes.max() < 1000 else None
 
 
-def _ppm(value: Any) -> float:
+def _start_time(value: Any) -> float | None:
     found = number(value)
-    return found if found is not None and -10 < found < 20 else WATER_PPM
+    return found if found is not None and abs(found) < _LONGEST_S["EchoTime"] else None
+
+
+def _carrier_ppm(facts: Mapping[str, Any]) -> float:
+    """Return the shift at zero frequency: the header's, 0 among them, else that of water."""
+    found = _ppm(facts.get("SpecFreqChemShift"))
+    return WATER_PPM if found is None else found
+
+
+def _ppm(value: Any) -> float | None:
+    found = number(value)
+    return found if found is not None and _CARRIER_PPM[0] <= found <= _CARRIER_PPM[1] else None
 
 
 def _flag(value: Any) -> bool | None:

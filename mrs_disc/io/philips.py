@@ -1,5 +1,13 @@
 """Philips SDAT/SPAR: text parameters in .SPAR, samples as VAX floats in .SDAT.
 
+Five lines of a SPAR file::
+
+    samples : 2048
+    rows : 1
+    synthesizer_frequency : 127788256
+    sample_frequency : 2000
+    echo_time : 35
+
 Own reader: spec2nii 0.8.15 stops at SPAR files of older releases (no `spectrum_inversion_time`)
 and converts each sample in a Python loop. Geometry, units and sign are the same, which a test on
 real files checks. The samples have this package's sign as they are stored.

@@ -70,7 +70,7 @@ def find_reader(path: Path) -> Reader:
         If the file is absent, empty, or of a kind that no reader knows.
     """
     if path.is_dir():
-        raise ReadError(path, "is a folder, not a file")
+        raise ReadError(path, not_read(path) or "is a folder, not a file")
     if not path.exists():
         raise ReadError(path, "there is no such file")
     if not path.is_file():
@@ -84,8 +84,27 @@ def find_reader(path: Path) -> Reader:
     raise ReadError(path, _what_it_is(path, start))
 
 
+_NOT_READ = {
+    "procpar": "Varian/Agilent (VnmrJ): 'spec2nii varian' converts it to NIfTI-MRS, which is read",
+    "acqus": "Bruker TopSpin, not of ParaVision: export jMRUI text or NIfTI-MRS from it, which are "
+    "read",
+}
+"""File of parameters that lies beside the samples, and what its folder is of."""
+
+
+def not_read(path: Path) -> str | None:
+    """Return a sentence where a file or folder is of a kind known by name only; else `None`."""
+    folder = path if path.is_dir() else path.parent
+    for name, what in _NOT_READ.items():
+        if (folder / name).is_file() and (path == folder or path.name in ("fid", "ser", name)):
+            return f"is {'a folder' if path == folder else 'of a folder'} of {what}"
+    return None
+
+
 def _what_it_is(path: Path, start: bytes) -> str:
     """Return a sentence on a file that no reader knows."""
+    if (known := not_read(path)) is not None:
+        return known
     if start[:1] in b"{[" and path.suffix.lower() == ".json":
         return "is a JSON sidecar; name the data file beside it"
     if not start.strip(b"\x00"):
@@ -137,6 +156,8 @@ def read_scan(path: Path, sidecar: Mapping[str, Any] | None = None) -> Scan:
         raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
     except MemoryError as error:
         raise ReadError(path, "declares more data than fits into memory") from error
+    if (early := scan.n_early) > 0:
+        scan = scan.noted(f"the first {early} samples lie before the echo and are left out")
     gate.check_samples(path, scan.signal)
     if scan.water is not None:
         gate.check_samples(path, scan.water.signal, "samples of its water reference")
@@ -153,6 +174,7 @@ def read_series(paths: Sequence[Path]) -> Scan:
     """
     if not paths:
         raise InputError("no file is named")
+    paths = bruker.one_per_scan(paths)
     scans = [read_scan(path) for path in paths]
     if len(scans) == 1:
         return scans[0]
@@ -167,7 +189,8 @@ def read_series(paths: Sequence[Path]) -> Scan:
     signal = np.concatenate([scans[i].signal for i in order], axis=1)
     water = [w for i in order if (w := scans[i].water) is not None]
     notes = dict.fromkeys(note for i in order for note in scans[i].notes)
-    merged = replace(first, signal=read_only(signal), notes=tuple(notes))
+    varying = {key: values for i in order for key, values in scans[i].varying.items()}
+    merged = replace(first, signal=read_only(signal), varying=varying, notes=tuple(notes))
     if not water:
         return merged
     stacked = read_only(np.concatenate([w.signal for w in water], axis=1))
@@ -184,9 +207,12 @@ def _differs(a: Scan, b: Scan) -> str | None:
         ("dwell time", a.dwell_time_s, b.dwell_time_s, 1e-4),
         ("frequency", a.spectrometer_mhz, b.spectrometer_mhz, 1e-5),
         ("echo time", a.echo_time_s, b.echo_time_s, 1e-3),
+        ("repetition time", a.repetition_time_s, b.repetition_time_s, 1e-2),
     ):
         if x is not None and y is not None and abs(x - y) > tolerance * abs(x):
             return f"{what} {x:.8g} and {y:.8g}"
+    if abs(a.start_time_s - b.start_time_s) > 0.5 * (a.dwell_time_s or 0.0):
+        return f"start after the echo {a.start_time_s:.6g} s and {b.start_time_s:.6g} s"
     if a.identity.subject and b.identity.subject and a.identity.subject != b.identity.subject:
         return "their headers name different subjects"
     if a.series and b.series and a.series != b.series:

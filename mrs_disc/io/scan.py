@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from mrs_disc.constants import WATER_PPM
 from mrs_disc.errors import ReadError
 from mrs_disc.typing import ComplexArray, FloatArray
 
+HIGHEST_FIELD_T = 30.0
+"""Above the 23.5 T of a spectrometer of 1 GHz, on which animal and cadaver discs are measured."""
 MAX_SIGNAL_BYTES = 400_000_000
 """Largest signal that is read, as stored: 64 coils x 190 transients x 4,096 points of complex64.
 Twice this and the interpreter stay below 1 GiB."""
@@ -62,6 +64,16 @@ class Scan:
         Unsuppressed reference that the file holds beside the metabolites.
     order : tuple of int
         Where the file stands in a series of one file per transient.
+    start_time_s : float
+        Time of the first stored sample after the echo's top; negative where the file holds samples
+        before it (group delay of a digital filter, columns before the echo): see `from_echo`.
+    echo_is_part : bool
+        Whether the echo time in the header is known to be the first of several parts only.
+    varying : mapping
+        Header values that change along the transients, and the numbers they take (none where they
+        are no numbers): transients of several protocols, which may not be averaged.
+    processed : tuple of str
+        Codes of what the file says was done to the samples, of `PROCESSING`.
     level_hint : str or None
         The disc level that a protocol or series name holds, all that is kept of it.
     notes : tuple of str
@@ -78,6 +90,7 @@ class Scan:
     reference_ppm: float = WATER_PPM
     start_time_s: float = 0.0
     echo_time_s: float | None = None
+    echo_is_part: bool = False
     repetition_time_s: float | None = None
     sequence: str | None = None
     manufacturer: str | None = None
@@ -88,6 +101,8 @@ class Scan:
     voxel_affine: FloatArray | None = None
     water_suppressed: bool | None = None
     extra_axes: Mapping[str, int] = field(default_factory=dict)
+    varying: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    processed: tuple[str, ...] = ()
     n_voxels: int = 1
     water: Scan | None = None
     order: tuple[int, ...] = ()
@@ -115,6 +130,27 @@ class Scan:
         return int(self.signal.shape[2])
 
     @property
+    def n_early(self) -> int:
+        """Number of stored samples before the echo's top, to the nearest sample."""
+        if not self.dwell_time_s or not math.isfinite(self.start_time_s):
+            return 0
+        early = math.ceil(-self.start_time_s / self.dwell_time_s - 0.5 - 1e-9)
+        return early if 0 < early < self.n_points else 0  # all of them: no start that is meant
+
+    @property
+    def echo_time_doubt(self) -> str | None:
+        """Code for an echo time that the user has to confirm; `None` where there is no doubt.
+
+        ``first_part``: the header gives the first of several parts of the echo time.
+        ``short_semi_laser``: two pairs of adiabatic pulses do not fit into so short an echo.
+        """
+        if self.echo_is_part:
+            return "first_part"
+        if self.sequence == "sLASER" and (self.echo_time_s or 1.0) < SHORTEST_SEMI_LASER_S:
+            return "short_semi_laser"
+        return None
+
+    @property
     def voxel_size_mm(self) -> tuple[float, float, float] | None:
         """Edge lengths from the affine, mm; `None` for the placeholders of unlocalised data."""
         if self.voxel_affine is None:
@@ -123,9 +159,57 @@ class Scan:
             a, b, c = (float(v) for v in np.linalg.norm(self.voxel_affine[:3, :3], axis=0))
         return (a, b, c) if min(a, b, c) > 0 and max(a, b, c) < 1000 else None
 
+    def from_echo(self) -> Scan:
+        """Return the scan without the samples before the echo's top, its water likewise."""
+        water = self.water.from_echo() if self.water is not None else None
+        if not (early := self.n_early):
+            return self if water is self.water else replace(self, water=water)
+        start = self.start_time_s + early * (self.dwell_time_s or 0.0)
+        signal = read_only(self.signal[..., early:])
+        return replace(self, signal=signal, start_time_s=start, water=water)
+
     def noted(self, *notes: str) -> Scan:
         """Return the same scan with more notes."""
         return replace(self, notes=(*self.notes, *notes)) if notes else self
+
+
+SHORTEST_SEMI_LASER_S = 0.015
+"""Four adiabatic pulses of 3 ms and their gradients; published protocols begin at 20 ms."""
+PARTS_OF_ECHO = re.compile(r"slaser(voi)?_dkd", re.IGNORECASE)
+"""The one sequence (CMRR) that splits its echo time over the first three entries of `alTE`."""
+
+
+def sum_of_parts(alte_us: Sequence[float | None]) -> float | None:
+    """Return the echo time of a sequence that splits it over the first three entries, s.
+
+    Others fill the rest of the list with leftovers, so that only these three count.
+
+    >>> sum_of_parts([8000.0, 12000.0, 10000.0, 0.0])
+    0.03
+    """
+    return seconds(sum(part or 0.0 for part in alte_us[:3]), 1e-6, 0.5)
+
+
+PROCESSING: tuple[tuple[str, str], ...] = (
+    (r"apodi[sz]|line ?broaden|filter", "apodised"),
+    (r"zero[- ]?(fill|pad)", "zero_filled"),
+    (r"nuisance|water removal|hlsvd|residual water", "water_removed"),
+    (r"subtract", "subtracted"),
+    (r"averag", "averaged"),
+    (r"eddy", "eddy_corrected"),
+    (r"coil", "coils_combined"),
+)
+"""What a description of a processing step contains, and the code that is kept of it."""
+
+
+def known_processing(*words: object) -> tuple[str, ...]:
+    """Return the codes of the processing steps that these descriptions stand for.
+
+    >>> known_processing("RF coil combination", "Apodization", "Phasing")
+    ('apodised', 'coils_combined')
+    """
+    text = " | ".join(str(word or "").lower() for word in words)
+    return tuple(code for pattern, code in PROCESSING if re.search(pattern, text))
 
 
 def read_only(signal: ComplexArray) -> ComplexArray:
@@ -230,7 +314,7 @@ _MODEL = re.compile(
 )
 _SOFTWARE = re.compile(
     r"(syngo MR [A-Z]{1,2}\d{2}\w{0,2}|syngo MR \d{4}[A-Z](?: \w{7,8})?|spec2nii[ v\d.]*|"
-    r"mrs_disc [\d.]+|\d{1,2}\.\d{1,2}(?:\.\d{1,2})?)"
+    r"mrs_disc [\d.]+|PV[- ]\d[\d.]*|\d{1,2}\.\d{1,2}(?:\.\d{1,2})?)"
 )
 
 

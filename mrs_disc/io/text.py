@@ -1,5 +1,11 @@
 """Plain text: two columns, real and imaginary part, one row per point.
 
+Three lines, separated by blanks, tabs, commas or semicolons::
+
+    # what begins with # or % is left out
+    1.2345600e-02   -3.4567800e-03
+    1.1111100e-02,  -2.2222200e-03
+
 The form has no convention of sign and holds neither frequency nor dwell time; both have to be given
 in study.toml. The values are taken in this package's sign, and turned over with a note where
 the spectrum then lies mirrored.

@@ -1,4 +1,17 @@
-"""Siemens twix (.dat) of VB, VD, VE and XA, through spec2nii and pymapVBVD."""
+"""Siemens twix (.dat) of VB, VD, VE and XA, through spec2nii and pymapVBVD.
+
+A header of texts, then a chain of records, each a readout of all coils behind its own short header
+(loop counters, column of the echo's centre, columns to cut off). Five lines of the texts::
+
+    tSequenceFileName = "%CustomerSeq%/svs_slaser_dkd"
+    sTXSPEC.asNucleusInfo[0].lFrequency = 297205946
+    alTE[0] = 19960
+    sRXSPEC.alDwellTime[0] = 100000
+    sSpecPara.lVectorSize = 4096
+
+All columns are kept as stored; those before the echo give `start_time_s`. spec2nii 0.8.15 takes no
+note of them, and for ``svs_slaser_dkd`` takes the first part of the echo time (see `twix_header`).
+"""
 
 from __future__ import annotations
 

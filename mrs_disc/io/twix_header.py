@@ -12,8 +12,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mrs_disc.errors import ReadError
-from mrs_disc.io.scan import positive
+from mrs_disc.io.scan import PARTS_OF_ECHO, positive, sum_of_parts
 
 _TEXTS = {
     "Dicom": (
@@ -77,7 +79,8 @@ def mend(path: Path, header: Any) -> str:
     yaps[_DWELL] = dwell
     yaps[_NUCLEUS] = str(yaps.get(_NUCLEUS) or meas["ResonantNucleus"])
     meas["ResonantNucleus"] = meas["ResonantNucleus"] or yaps[_NUCLEUS].strip('"')
-    header["Phoenix"]["alTE", "0"] = _anywhere(header, ("alTE", "0"), "alTE") or _NOWHERE
+    header["Phoenix"]["alTE", "0"] = _echo_time_us(header) or _NOWHERE
+    yaps.setdefault(("sSpecPara", "lAutoRefScanMode"), 1.0)  # absent: no reference scans
     repetition = _anywhere(header, ("alTR", "0"), "TR_Time", "TR", "alTR") or _NOWHERE
     meas["TR_Time"] = yaps["alTR", "0"] = repetition
     flip = _anywhere(header, ("adFlipAngleDegree", "0"), "FlipAngle") or _NOWHERE
@@ -86,6 +89,63 @@ def mend(path: Path, header: Any) -> str:
     meas["PatientSex"] = 3.0
     yaps.setdefault(("sSpecPara", "sVoI", "dPhaseFOV"), 10000.0)
     return _release(header["Dicom"])
+
+
+def _echo_time_us(header: Any) -> float | None:
+    """Return the echo time, us; the sum of its parts for the one sequence that splits it."""
+    if PARTS_OF_ECHO.search(program(header)):
+        parts = [_anywhere(header, ("alTE", str(i))) for i in range(3)]
+        if (total := sum_of_parts(parts)) is not None:
+            return total * 1e6
+    return _anywhere(header, ("alTE", "0"), "alTE")
+
+
+def program(header: Any) -> str:
+    """Return the name of the sequence's program, in lower case, with the path before it."""
+    names = header["Meas"].get("tSequenceFileName"), header["Config"].get("SequenceFileName")
+    return next((str(name).lower() for name in names if name), "")
+
+
+_LARGEST_SHARE = 8
+"""Samples before the echo are no more than an eighth of a readout."""
+
+
+def columns_before_echo(header: Any, measured: Any) -> int:
+    """Return the number of columns before the echo's top, 0 where the file does not say.
+
+    The column of the echo's centre stands in each readout's header, and so does how many columns
+    are to be cut off before; where both are 0, the sequences keep it in places of their own.
+
+    Parameters
+    ----------
+    header, measured
+        Header and readouts of one kind, as pymapVBVD holds them.
+
+    Notes
+    -----
+    Own places as published readers (FID-A, Osprey, suspect) know them: CMRR's sequences and the
+    maker's of VE in the fifth of `iceParam`, the maker's of VB and VD, and SPECIAL, in the first of
+    `freeParam`. In the readouts of others these hold anything, and are not taken.
+    """
+    name = program(header).replace("\\", "/").rsplit("/", 1)[-1]
+    own: list[tuple[str, int]] = []
+    if name.startswith(("eja_svs", "svs_slaser_dkd", "svs_slaservoi_dkd")):
+        own = [("iceParam", 4)]
+    elif name.startswith(("svs_se", "svs_st")):
+        is_ve = "syngo MR E" in str(header["Dicom"].get("SoftwareVersions", ""))
+        own = [("iceParam", 4)] if is_ve else [("freeParam", 0)]
+    elif "special" in name:
+        own = [("freeParam", 0)]
+    limit = int(measured.NCol) // _LARGEST_SHARE
+    for field, place in (("centerCol", None), ("cutOff", 0), *own):
+        values = np.atleast_1d(np.asarray(getattr(measured, field, 0), dtype=float))
+        if place is not None:  # one row to a readout
+            there = values.ndim == 2 and values.shape[1] > place
+            values = values[:, place] if there else values[:0]
+        columns = int(values.flat[0]) if values.size and np.ptp(values) == 0 else 0
+        if 0 < columns <= limit:
+            return columns
+    return 0
 
 
 def _anywhere(header: Any, *names: Any) -> float | None:

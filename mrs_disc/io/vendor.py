@@ -24,10 +24,21 @@ import numpy as np
 
 from mrs_disc.errors import ReadError
 from mrs_disc.io.scan import MAX_SIGNAL_BYTES, Scan, known_software, read_only, sibling
-from mrs_disc.io.twix_header import mend
+from mrs_disc.io.twix_header import columns_before_echo, mend
 from mrs_disc.typing import ComplexArray
 
-_WATER_NAMES = ("_ref", "_wref", "_quant", "_rf_grads_ovs_off", "_rf_off", "_ecc", "std_1", "water")
+_WATER_NAMES = (
+    "_ref",
+    "_wref",
+    "_quant",
+    "_rf_grads_ovs_off",
+    "_rf_off",
+    "rfoff",
+    "_ecc",
+    "std_1",
+    "water",
+)
+"""Words in the names that spec2nii gives a scan's references, the better for amounts first."""
 _IGNORED_STARTS = ("_empty", "noi", "nav_", "rej_", "phc_", "frc_")
 
 
@@ -86,6 +97,7 @@ def twix(path: Path) -> Scan:
 
         release = mend(path, measured["hdr"])
         image = measured["image"]
+        _count_references(measured["hdr"], image)
         overrides = {"dims": (None,) * 3, "tags": _loop_tags(image)}
         try:
             made = process_twix(
@@ -97,9 +109,11 @@ def twix(path: Path) -> Scan:
                     path, "is a twix file of an imaging sequence, not of spectroscopy"
                 ) from error
             raise
-        scan = replace(
-            _choose(path, "siemens-twix", _pairs(made)), software=known_software(release)
-        )
+        scan = _choose(path, "siemens-twix", _pairs(made))
+        early = columns_before_echo(measured["hdr"], image)
+        start = -early * (scan.dwell_time_s or 0.0)
+        water = replace(scan.water, start_time_s=start) if scan.water is not None else None
+        scan = replace(scan, software=known_software(release), start_time_s=start, water=water)
         if scan.water is not None:
             return scan
         for key in measured.keys():  # noqa: SIM118 - not a dictionary
@@ -110,6 +124,17 @@ def twix(path: Path) -> Scan:
                 water = replace(scan, signal=read_only(found), water_suppressed=False)
                 return replace(scan, water=water)
         return scan
+
+
+def _count_references(header: Any, image: Any) -> None:
+    """Give spec2nii the counts that it splits the readouts of ``svs_slaser_dkd`` by, where absent.
+
+    References stand before and behind the metabolites, as many of each kind before as behind.
+    """
+    yaps = header["MeasYaps"]
+    kinds = {2.0: 2, 8.0: 4}.get(yaps["sSpecPara", "lAutoRefScanMode"], 0)
+    references = yaps.setdefault(("sSpecPara", "lAutoRefScanNo"), 1.0) * kinds
+    yaps.setdefault(("lAverages",), max(1.0, int(image.NAcq) - references))
 
 
 def _loop_tags(measured: Any) -> tuple[str | None, ...]:
@@ -172,12 +197,11 @@ def ge_pfile(path: Path) -> Scan:
 
 
 def bruker(path: Path) -> Scan:
-    """Read a Bruker ParaVision file (fid, 2dseq, rawdata.job0) with the parameters beside it."""
+    """Read a complex 2dseq file of Bruker ParaVision with the parameters around it."""
     _limit(path)
-    mode = "2DSEQ" if path.name == "2dseq" else "RAWDATA" if "rawdata" in path.name else "FID"
     options: dict[str, Any] = {
         "file": str(path),
-        "mode": mode,
+        "mode": "2DSEQ",
         "query": [],
         "fileout": None,
         "zeropad": False,

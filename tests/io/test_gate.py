@@ -58,7 +58,7 @@ def test_samples_that_single_precision_cannot_square_are_refused(spectrum, peak,
         ({"sequence": "edited"}, "edited"),
         ({"extra_axes": {"DIM_ISIS": 8}}, "DIM_ISIS of 8"),
         ({"dwell_time_s": 0.01}, "dwell time"),
-        ({"spectrometer_mhz": 900.0}, "900 MHz"),
+        ({"spectrometer_mhz": 1100.0}, "1100 MHz"),
     ],
 )
 def test_what_forbids_analysis(change, says, scan):

@@ -12,7 +12,6 @@ from mrs_disc.io.readers import READERS, find_reader, read_scan
 
 NOT_BUILT = {
     "siemens-twix": "its binary header cannot be written honestly; tested on real files",
-    "bruker": "a ParaVision study cannot be written honestly; not verified",
 }
 SILENT_ON_ECHO = {"jmrui", "jmrui:binary", "plain-text"}
 
