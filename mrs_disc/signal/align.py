@@ -76,9 +76,9 @@ class Alignment:
     reason: str
 
     @property
-    def drift_hz(self) -> float:
-        """Range of the smooth course, Hz."""
-        return float(np.ptp(self.smooth_hz))
+    def drift_hz(self) -> float | None:
+        """Range of the smooth course; `None` where no frequency was measured, which is not zero."""
+        return None if self.method == "none" else float(np.ptp(self.smooth_hz))
 
 
 def align(

@@ -197,21 +197,9 @@ def window_hz(
     spectrometer_mhz: float,
     reference_ppm: float,
 ) -> tuple[float, float]:
-    """Return a window of chemical shifts in Hz from the carrier, low first.
+    """Return a window of chemical shifts in Hz from the carrier, low first; ends in any order.
 
-    Parameters
-    ----------
-    window_ppm : tuple of float
-        Its two ends, ppm, in any order.
-    dwell_time_s : float
-        Time from point to point, s.
-    spectrometer_mhz, reference_ppm : float
-        As in `ppm_axis`.
-
-    Returns
-    -------
-    tuple of float
-        Cut at `BAND_EDGE` of the spectral width, where that is narrow.
+    It is cut at `BAND_EDGE` of the spectral width; the other parameters are those of `ppm_axis`.
 
     >>> window_hz((4.2, 0.2), 1 / 2000, 100.0, 4.7)
     (-450.0, -50.0)
@@ -227,23 +215,10 @@ def window_hz(
 def exponential_tables(
     rate: ComplexArray, n_points: int, start: ComplexArray | float = 0.0
 ) -> tuple[ComplexArray, ComplexArray]:
-    """Return two short tables whose products are ``exp(start + rate * k)`` for all points k.
+    """Return two tables, (row, block) and (row, point of a block), of `exponentials`.
 
-    Parameters
-    ----------
-    rate : complex array, shape (row,)
-        Change of the exponent from point to point.
-    n_points : int
-        Points of each row.
-    start : complex array, shape (row,), or float
-        Exponent at point 0.
-
-    Returns
-    -------
-    coarse : complex array, shape (row, block)
-    fine : complex array, shape (row, point of a block)
-        Point ``k = block * n_fine + j`` is ``coarse[:, block] * fine[:, j]``: about
-        ``2 * sqrt(n_points)`` exponentials a row. The last block reaches beyond `n_points`.
+    Point ``k = block * n_fine + j`` is ``coarse[:, block] * fine[:, j]``: so a row costs about
+    ``2 * sqrt(n_points)`` exponentials. The last block reaches beyond `n_points`.
     """
     n_fine = max(int(np.sqrt(n_points)), 1)
     n_blocks = -(-n_points // n_fine)
@@ -261,8 +236,12 @@ def exponentials(
 
     Parameters
     ----------
-    rate, n_points, start
-        As in `exponential_tables`.
+    rate : complex array, shape (row,)
+        Change of the exponent from point to point.
+    n_points : int
+        Points of each row.
+    start : complex array, shape (row,), or float
+        Exponent at point 0.
     dtype : dtype
         Precision of the result; the exponentials are always computed in double precision.
     """
@@ -280,16 +259,7 @@ def phasors(
 ) -> ComplexArray:
     """Return ``exp(1j * (phase + 2 * pi * frequency * t))``, shape (transient, point).
 
-    Parameters
-    ----------
-    frequency_hz, phase_rad : float arrays, shape (transient,)
-        Frequency in Hz and phase at the first point in rad.
-    n_points : int
-        Points of each.
-    dwell_time_s : float
-        Time from point to point, s.
-    dtype : dtype
-        As in `exponentials`.
+    Frequencies and phases have the shape (transient,); `dtype` is that of the result.
     """
     rate = 2j * np.pi * dwell_time_s * np.atleast_1d(frequency_hz)
     return exponentials(rate, n_points, 1j * np.atleast_1d(phase_rad), dtype)

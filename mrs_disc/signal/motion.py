@@ -47,7 +47,7 @@ Dempster et al., J R Stat Soc B 1977;39:1-22, doi:10.1111/j.2517-6161.1977.tb016
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -164,10 +164,10 @@ class _Grid:
 class _Sound:
     """Variances of the sound transients, and their mean amplitude."""
 
-    variance: FloatArray = field(default_factory=lambda: prior.SOUND_SD**2)  # Hz**2, rad**2, 1
-    amplitude: float = 1.0
-    jitter: float = prior.WATER_AMPLITUDE_SD**2
-    wobble: float = prior.WATER_PHASE_SD**2
+    variance: FloatArray  # (3,): Hz**2, rad**2, amplitude**2
+    amplitude: float
+    jitter: float  # variance of the water's amplitude
+    wobble: float  # variance of the water's phase against that of the lines, rad**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,7 +379,8 @@ def likelihood(departure: FloatArray, variance: float | FloatArray, energy: floa
 
 def _judged(grid: _Grid, sd_hz: float) -> Motion:
     """Weigh the two hypotheses, and learn the variances of the sound transients on the way."""
-    sound, share = _Sound(), prior.SPOILT_SHARE
+    water = prior.WATER_AMPLITUDE_SD**2, prior.WATER_PHASE_SD**2
+    sound, share = _Sound(prior.SOUND_SD**2, 1.0, *water), prior.SPOILT_SHARE
     expectation = _expected(grid, sound, share)
     for _ in range(ROUNDS - 1):
         chance = expit(expectation.log_odds)
@@ -465,7 +466,7 @@ def _maximised(grid: _Grid, sound: _Sound, weight: FloatArray) -> _Sound:
     )
     amplitude = sound.amplitude + float(np.sum(weight * mean)) / max(total, TINY)
     if grid.water is None:
-        return _Sound(variance, amplitude)
+        return replace(sound, variance=variance, amplitude=amplitude)
     water, size = grid.water, grid.water_size
     _, jitter = posterior(water.in_phase - 1, sound.jitter, water.energy)
     # a wobble is an angle: the quadrature over the size, seen with the energy of that size

@@ -39,12 +39,14 @@ from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
 
 _WATER_SEARCH_PPM = 1.0
 """How far from `WATER_PPM` the water line of a reference is looked for."""
+
 _DWELL_TOLERANCE = 1e-3
+"""Relative difference of two dwell times that headers round alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Averaged:
-    """The average with what was found in the transients."""
+    """The average, and what its transients showed; as it is where there was one average."""
 
     fid: Fid
     frequency_hz: FloatArray = field(default_factory=lambda: np.empty(0))
@@ -122,39 +124,34 @@ def _combined(
 ) -> tuple[Transients | Fid, Transients | Fid | None]:
     """Combine the coils of metabolites and water with the same weights."""
     metabolite, water = acquisition.metabolite, acquisition.water
-    if isinstance(metabolite, RawSignal):
-        same_coils = (
-            isinstance(water, RawSignal) and water.signal.shape[0] == metabolite.signal.shape[0]
-        )
-        if isinstance(water, RawSignal) and not same_coils:
-            notes.append(
-                f"water reference not used: it has {water.signal.shape[0]} coils, "
-                f"the metabolite data {metabolite.signal.shape[0]}"
-            )
-            water = None
-        covariance = _coil_noise(metabolite)
-        origin = water if same_coils and water is not None else metabolite
-        coils = coil_weights(origin.signal, covariance)
-        measured = {
-            "n_coils": metabolite.signal.shape[0],
-            "strongest": coils.strongest,
-            "dropped": [index for index, _ in coils.dropped],
-            "snr_gain_over_best_coil": coils.snr_gain,
-        }
-        notes.extend(f"coil {index} left out: {reason}" for index, reason in coils.dropped)
-        options = {"weights_from": "water reference" if origin is water else "metabolite data"}
-        combined = _with_weights(metabolite, coils.weights, options, measured)
+    if not isinstance(metabolite, RawSignal):
         if isinstance(water, RawSignal):
-            return combined, _with_weights(water, coils.weights, options, measured)
-        return combined, water
-    combined_water = water
+            notes.append("the scanner combined the metabolite data, but not the water reference")
+            weights = coil_weights(water.signal, _coil_noise(water)).weights
+            water = _with_weights(water, weights, {"weights_from": "itself"}, {})
+        return metabolite.skipped("combine coils", "the file holds one combined channel"), water
+    n_coils = metabolite.signal.shape[0]
+    if isinstance(water, RawSignal) and water.signal.shape[0] != n_coils:
+        notes.append(
+            f"water reference not used: it has {water.signal.shape[0]} coils, "
+            f"the metabolite data {n_coils}"
+        )
+        water = None
+    # the water is the stronger signal, but its transients are few: noise is told by the others
+    origin = water if isinstance(water, RawSignal) else metabolite
+    coils = coil_weights(origin.signal, _coil_noise(metabolite))
+    notes.extend(f"coil {index} left out: {reason}" for index, reason in coils.dropped)
+    options = {"weights_from": "water reference" if origin is water else "metabolite data"}
+    measured = {
+        "n_coils": n_coils,
+        "strongest": coils.strongest,
+        "dropped": [index for index, _ in coils.dropped],
+        "snr_gain_over_best_coil": coils.snr_gain,
+    }
+    combined = _with_weights(metabolite, coils.weights, options, measured)
     if isinstance(water, RawSignal):
-        coils = coil_weights(water.signal, _coil_noise(water))
-        combined_water = _with_weights(water, coils.weights, {"weights_from": "itself"}, {})
-        notes.append("the scanner combined the metabolite data, but not the water reference")
-    metabolite = metabolite.skipped("combine coils", "the file holds one combined channel")
-    assert not isinstance(combined_water, RawSignal)
-    return metabolite, combined_water
+        water = _with_weights(water, coils.weights, options, measured)
+    return combined, water
 
 
 def _coil_noise(raw: RawSignal) -> ComplexArray:
@@ -233,7 +230,7 @@ def _averaged(metabolite: Transients | Fid, clipped: BoolArray | None, recipe: R
         phase_rad=alignment.measured.rad,
         rejected=rejected,
         n_transients=n_transients,
-        drift_hz=_drift_hz(alignment),
+        drift_hz=alignment.drift_hz,
     )
 
 
@@ -261,7 +258,7 @@ def _aligned(metabolite: Transients, recipe: Recipe) -> tuple[Alignment, Transie
             untouched,
             "align",
             method="none",
-            measured={"drift_hz": _drift_hz(alignment)},
+            measured={"drift_hz": alignment.drift_hz},
         )
     aligned = metabolite.become(
         Transients,
@@ -269,14 +266,9 @@ def _aligned(metabolite: Transients, recipe: Recipe) -> tuple[Alignment, Transie
         "align",
         method=f"spectral registration by {alignment.method}",
         options={"window_ppm": list(recipe.align.window_ppm)},
-        measured={"drift_hz": _drift_hz(alignment), "reason": alignment.reason},
+        measured={"drift_hz": alignment.drift_hz, "reason": alignment.reason},
     )
     return alignment, aligned
-
-
-def _drift_hz(alignment: Alignment) -> float | None:
-    """Return the drift; `None` where no frequency was measured, which is not a drift of zero."""
-    return None if alignment.method == "none" else alignment.drift_hz
 
 
 def _rejected(

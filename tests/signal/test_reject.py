@@ -1,4 +1,4 @@
-"""Rejection against transients that were spoilt on purpose."""
+"""Rejection against transients that were spoilt on purpose; transients of water among them."""
 
 import numpy as np
 import pytest
