@@ -245,8 +245,8 @@ def _from_transients(series: Series, registration: Registration, used: str) -> A
     """Align each transient by what it says itself, drawn to the course of the series."""
     measured = registration.course
     reason = (
-        f"one transient tells {np.median(measured.sd_hz):.2g} Hz and "
-        f"{np.degrees(np.median(measured.sd_rad)):.2g} degrees, from {used}"
+        f"one transient tells {median(measured.sd_hz):.2g} Hz and "
+        f"{np.degrees(median(measured.sd_rad)):.2g} degrees, from {used}"
     )
     measured = measured.centred()
     smooth_hz = smooth_course(measured.hz, measured.sd_hz)

@@ -21,7 +21,7 @@ from scipy.linalg import lapack
 
 from mrs_disc.errors import InputError
 from mrs_disc.signal.axes import complex_array
-from mrs_disc.signal.robust import power_above_noise
+from mrs_disc.signal.robust import TINY, power_above_noise
 from mrs_disc.typing import ComplexArray, FloatArray, IntArray
 
 SINGULAR = 1e-5
@@ -191,7 +191,7 @@ def _independent_coils(noise: ComplexArray) -> tuple[IntArray, tuple[tuple[int, 
 def _as_seen(mean: ComplexArray, combined: ComplexArray) -> ComplexArray:
     """Regress each coil's signal on the combined one, for coils that were left out."""
     energy = float(np.vdot(combined, combined).real)
-    return np.asarray(mean @ combined.conj() / max(energy, 1e-300))
+    return np.asarray(mean @ combined.conj() / max(energy, TINY))
 
 
 def _strongest_direction(

@@ -156,16 +156,21 @@ def _without_water(along: ComplexArray, water: ComplexArray) -> ComplexArray:
 
     The departures from the medians show what follows it: the medians themselves hold lines too.
     """
-    departure = water - (np.median(water.real) + 1j * np.median(water.imag))
+    departure = water - _median(water)
     squares = np.abs(departure) ** 2
     weight = clamped(squares)
     information = max(float(weight @ squares), TINY)
-    typical = np.median(along.real, axis=0) + 1j * np.median(along.imag, axis=0)
+    typical = _median(along)
     slope = (weight * departure.conj()) @ (along - typical) / information
     # shrunk by James and Stein: what noise alone would make of the slope counts for nothing
     slope *= np.maximum(1 - 1 / (information * np.abs(slope) ** 2 + TINY), 0)
     rest: ComplexArray = along - water[:, None] * slope
     return rest
+
+
+def _median(values: ComplexArray) -> ComplexArray:
+    """Return the median over transients, of real and imaginary parts."""
+    return np.asarray(np.median(values.real, axis=0) + 1j * np.median(values.imag, axis=0))
 
 
 def _softened(rows: ComplexArray) -> ComplexArray:

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 
+from mrs_disc.signal import transient_priors as prior
 from mrs_disc.signal.noise import median
 from mrs_disc.signal.robust import TINY, deviation, power_above_noise
-from mrs_disc.signal.transient_priors import JITTER_HZ
 from mrs_disc.typing import ComplexArray, FloatArray, IntArray
 
 MIN_ENERGY = 14.0
@@ -65,9 +65,9 @@ class Course:
 
     def centred(self) -> Course:
         """Return the course about its medians, phases within half a cycle of their direction."""
-        hz = self.hz - np.median(self.hz)
+        hz = self.hz - median(self.hz)
         rad = wrapped(self.rad - np.angle(np.exp(1j * self.rad).sum()))
-        return Course(hz=hz, rad=rad - np.median(rad), sd_hz=self.sd_hz, sd_rad=self.sd_rad)
+        return Course(hz=hz, rad=rad - median(rad), sd_hz=self.sd_hz, sd_rad=self.sd_rad)
 
     def at(self, index: IntArray) -> Course:
         """Return the course of the transients of these numbers."""
@@ -244,7 +244,7 @@ def _highest_points(
     grid_hz = np.arange(-max_shift_hz, max_shift_hz + step / 2, step)
     height = np.abs(product @ np.exp(-2j * np.pi * np.outer(time, grid_hz)))
     # twice the height is the log likelihood with the amplitude fixed at the reference's
-    penalty = 0.5 * (grid_hz / JITTER_HZ) ** 2
+    penalty = 0.5 * (grid_hz / prior.JITTER_HZ) ** 2
     hz = grid_hz[np.argmax(2 * height - penalty, axis=1)]
     lever = 2j * np.pi * time
     for _ in range(4):
@@ -254,11 +254,11 @@ def _highest_points(
         c1 = -(demodulated @ lever)
         c2 = demodulated @ lever**2
         size = np.maximum(np.abs(c0), TINY)
-        slope = 2 * np.real(np.conj(c0) * c1) / size - hz / JITTER_HZ**2
+        slope = 2 * np.real(np.conj(c0) * c1) / size - hz / prior.JITTER_HZ**2
         curvature = (
             2 * (np.abs(c1) ** 2 + np.real(np.conj(c0) * c2)) / size
             - 2 * np.real(np.conj(c0) * c1) ** 2 / size**3
-            - 1 / JITTER_HZ**2
+            - 1 / prior.JITTER_HZ**2
         )
         # where the flank is not concave, Newton would run away from the peak: stay there
         move = np.where(curvature < 0, -slope / np.where(curvature < 0, curvature, -1.0), 0.0)

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_ndtr
 
+from mrs_disc.signal import transient_priors as prior
 from mrs_disc.signal.align import Alignment
 from mrs_disc.signal.axes import complex_array
 from mrs_disc.signal.motion import Motion, judge_motion
@@ -30,7 +31,6 @@ from mrs_disc.signal.motion_bands import part
 from mrs_disc.signal.noise import median
 from mrs_disc.signal.robust import TINY, deviation, robust_mean
 from mrs_disc.signal.series import Spectra
-from mrs_disc.signal.transient_priors import FALSE_SHARE, SPOILT_CHANCE
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
 
 MIN_TRANSIENTS = 4
@@ -164,7 +164,7 @@ def clipped_transients(raw: ComplexArray) -> BoolArray:
 def by_motion(motion: Motion) -> Judgement:
     """Judge by the odds that motion has spoilt a transient, where both hypotheses have a law."""
     # the chance to be sound is 1 / (1 + odds): its logarithm over that of the threshold
-    square = np.logaddexp(0.0, motion.log_odds) / -np.log1p(-SPOILT_CHANCE)
+    square = np.logaddexp(0.0, motion.log_odds) / -np.log1p(-prior.SPOILT_CHANCE)
 
     def reason(row: int) -> str:
         largest = int(np.argmax(motion.deviations[:, row]))
@@ -236,7 +236,7 @@ def by_distribution(
 def _benjamini_hochberg(log_chance: FloatArray) -> float:
     """Return the log chance below which transients are outliers."""
     ranked = np.sort(log_chance)
-    limits = np.log(FALSE_SHARE * np.arange(1, len(ranked) + 1) / len(ranked))
+    limits = np.log(prior.FALSE_SHARE * np.arange(1, len(ranked) + 1) / len(ranked))
     under = np.flatnonzero(ranked <= limits)
     return float(limits[under[-1] if len(under) else 0])
 

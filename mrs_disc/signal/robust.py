@@ -15,13 +15,16 @@ TINY = 1e-300
 """Keeps quotients finite where a series is zero throughout; nothing measured is so small."""
 
 
-def deviation(values: FloatArray) -> float:
+def deviation(values: FloatArray, centre: float | None = None) -> float:
     """Return the standard deviation of normal values with this median absolute deviation.
+
+    It is taken about the median, unless a centre is given.
 
     >>> round(deviation(np.array([1.0, 2.0, 3.0, 4.0, 1e6])), 4)
     1.4826
     """
-    return 1.4826 * float(median(np.abs(values - median(values))))
+    about = median(values) if centre is None else centre
+    return 1.4826 * float(median(np.abs(values - about)))
 
 
 def clamped(squares: FloatArray) -> FloatArray:
@@ -65,7 +68,7 @@ def robust_variance(values: FloatArray) -> float:
     """Return the variance, with values beyond three deviations drawn in."""
     departure = values - median(values)
     for _ in range(3):
-        limit = 3 * (1.4826 * float(median(np.abs(departure))))
+        limit = 3 * deviation(departure, 0.0)
         departure = np.clip(departure, -limit, limit)
         departure = departure - departure.mean()
     # normal values lose 1.4 % of their variance by the clipping
@@ -113,7 +116,7 @@ def smooth_course(values: FloatArray, sd: FloatArray, bandwidth: float | None = 
         ridge = 1e-9 * s0 * width**2 + TINY
         course = (v0 * (s2 + ridge) - v1 * s1) / (s0 * (s2 + ridge) - s1**2 + TINY)
         residual = values - course
-        spread = 1.4826 * float(median(np.abs(residual[known])))
+        spread = deviation(residual[known], 0.0)
         if spread == 0:
             break
         biweight = np.maximum(1 - (residual / (4.7 * spread)) ** 2, 0) ** 2
