@@ -206,7 +206,7 @@ def split_water(scan: Scan) -> tuple[Scan, Scan | None, str | None]:
     """Return the scan without its unsuppressed transients, these, and a note."""
     if scan.n_transients < 2:
         return scan, None, None
-    from mrs_disc.signal.reject import water_transients
+    from mrs_disc.signal.water_scan import water_transients
 
     mask: BoolArray = np.asarray(water_transients(scan.signal))
     if not mask.any() or mask.all():

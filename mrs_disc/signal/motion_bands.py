@@ -1,10 +1,10 @@
 """Lines and residual water of transients, parted so that the water's jitter leaves the lines alone.
 
 Strong residual water has a reference of its own. Its tails reach into the lines' window, where
-`water_tails` spans them; how much of each a transient holds follows from the water in its own
-band, by a regression over the series, and is taken off. What still varies there beyond the noise
-(water of another shape) is weighted down to the variance of the noise. Weak water is one line more:
-the window is carried on over it, with what varies along it weighted down likewise.
+`Spectra.water_tails` spans them; how much of each a transient holds follows from the water in its
+own band, by a regression over the series, and is taken off. What still varies there beyond the
+noise (water of another shape) is weighted down to the variance of the noise. Weak water is one line
+more: the window is carried on over it, with what varies along it weighted down likewise.
 
 Source: Mikkelsen et al., NMR Biomed 2020;33:e4368, doi:10.1002/nbm.4368 (unstable water).
 """
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrs_disc.signal.align import water_tails
-from mrs_disc.signal.registration import Band, likeness, shape_of, thinned
-from mrs_disc.signal.series import clamped_covariance
+from mrs_disc.signal.registration import Band, decimated, likeness, shape_of
+from mrs_disc.signal.robust import TINY, clamped, clamped_covariance
+from mrs_disc.signal.series import Spectra
 from mrs_disc.typing import ComplexArray, FloatArray
 
 STRONG = 2.0
@@ -39,23 +39,23 @@ class Reference:
     ----------
     others : complex array, shape (transient, sample)
         Mean of the other transients, weighted in time by its own signal-to-noise ratio.
-    whole : float
+    norm : float
         ``sum(signal * conj(others))`` of a transient like the others.
     energy : float
-        Matched-filter energy: inverse variance of the complex amplitude that is so found.
-    lever : float array, shape (sample,)
-        Share of the samples in it.
+        Matched-filter energy: inverse variance of the complex amplitude that the filter gives.
+    share : float array, shape (sample,)
+        Share of each sample in it.
     """
 
     others: ComplexArray
-    whole: float
+    norm: float
     energy: float
-    lever: FloatArray
+    share: FloatArray
 
     def amplitude(self, signal: ComplexArray) -> ComplexArray:
         """Return the complex amplitude of each transient, 1 for one like the others."""
-        found: ComplexArray = np.sum(signal * self.others.conj(), axis=1) / self.whole
-        return found
+        amplitude: ComplexArray = np.sum(signal * self.others.conj(), axis=1) / self.norm
+        return amplitude
 
 
 def reference_of(signal: ComplexArray) -> Reference | None:
@@ -78,35 +78,27 @@ def reference_of(signal: ComplexArray) -> Reference | None:
     total = weight @ signal
     noise = float(np.sum(weight**2) / weight.sum() ** 2)
     shape, power = shape_of(total / weight.sum(), noise)
-    lever = power * shape
-    whole = float(lever.sum())
-    if not (shape > 1e-3).any() or whole <= 0:
+    filtered = power * shape
+    norm = float(filtered.sum())
+    if not (shape > 1e-3).any() or norm <= 0:
         return None
+    # leaving the transient out: its own noise would else look like agreement
     others = (total - weight[:, None] * signal) / (weight.sum() - weight)[:, None]
-    energy = whole**2 / float((power + noise) @ shape**2)
-    return Reference(others * shape, whole, energy, lever / whole)
+    # of the filter's output, squared mean over variance; the reference has noise of its own
+    energy = norm**2 / float((power + noise) @ shape**2)
+    return Reference(others * shape, norm, energy, filtered / norm)
 
 
-def part(
-    spectra: ComplexArray,
-    frequencies: FloatArray,
-    inside: slice,
-    band: slice | None,
-    duration_s: float,
-) -> tuple[Band, Band | None]:
+def part(spectra: Spectra, inside: slice, band: slice | None) -> tuple[Band, Band | None]:
     """Return lines and water of aligned transients.
 
     Parameters
     ----------
-    spectra : complex array, shape (transient, point)
-        Unitary spectra in units of their complex noise, in the order of `frequencies`.
-    frequencies : float array, shape (point,)
-        Hz from the carrier.
+    spectra : Spectra
+        In units of their complex noise.
     inside, band : slice
         Window of the lines, and band of the residual water, apart from it; None: no water is
         expected.
-    duration_s : float
-        Number of points times dwell time, s.
 
     Returns
     -------
@@ -114,21 +106,22 @@ def part(
     water : Band or None
         None where the water is weak and counts among the lines.
     """
+    bins, duration_s = spectra.bins, spectra.duration_s
     if band is None:
-        return thinned(spectra[:, inside].astype(np.complex128), duration_s), None
+        return decimated(bins[:, inside].astype(np.complex128), duration_s), None
     margin = round(MARGIN * (band.stop - band.start))
-    wide = slice(max(band.start - margin, 0), min(band.stop + margin, spectra.shape[1]))
-    inside = _widened(inside, wide, spectra.shape[1])
-    core = spectra[:, wide].astype(np.complex128)
-    water = thinned(core, duration_s)
+    wide = slice(max(band.start - margin, 0), min(band.stop + margin, bins.shape[1]))
+    inside = _widened(inside, wide, bins.shape[1])
+    water = decimated(bins[:, wide].astype(np.complex128), duration_s)
     reference = reference_of(water.signal)
     if reference is None or reference.energy < STRONG:
-        return thinned(_carried_on(spectra, core, inside, wide), duration_s), None
-    lines = spectra[:, inside].astype(np.complex128)
-    tails = water_tails(spectra, frequencies, inside, band, duration_s)
-    struck: ComplexArray = lines @ tails.conj()
-    left = _softened(_without_water(struck, reference.amplitude(water.signal)))
-    return thinned(lines + (left - struck) @ tails.T, duration_s), water
+        return decimated(_carried_on(bins, inside, wide), duration_s), None
+    # only the components along the tails are exchanged: what is orthogonal to them stays as it is
+    lines = bins[:, inside].astype(np.complex128)
+    tails = spectra.water_tails(inside, band)
+    along: ComplexArray = lines @ tails.conj()
+    kept = _softened(_without_water(along, reference.amplitude(water.signal)))
+    return decimated(lines + (kept - along) @ tails.T, duration_s), water
 
 
 def _widened(inside: slice, wide: slice, n_points: int) -> slice:
@@ -142,42 +135,47 @@ def _widened(inside: slice, wide: slice, n_points: int) -> slice:
     return slice(first, min(inside.stop + skirt, n_points))
 
 
-def _carried_on(
-    spectra: ComplexArray, core: ComplexArray, inside: slice, wide: slice
-) -> ComplexArray:
+def _carried_on(bins: ComplexArray, inside: slice, wide: slice) -> ComplexArray:
     """Return the window with weak water in it, where they are neighbours."""
-    between = max(wide.start - inside.stop, inside.start - wide.stop)
-    if between > core.shape[1]:
-        return spectra[:, inside].astype(np.complex128)
+    water = bins[:, wide].astype(np.complex128)
+    gap = max(wide.start - inside.stop, inside.start - wide.stop)
+    if gap > water.shape[1]:
+        return bins[:, inside].astype(np.complex128)
     first, last = min(inside.start, wide.start), max(inside.stop, wide.stop)
-    carried = spectra[:, first:last].astype(np.complex128)
-    along: ComplexArray = core.mean(axis=0)[:, None]
-    along = along / max(float(np.linalg.norm(along)), 1e-300)
-    held: ComplexArray = core @ along.conj()
-    carried[:, wide.start - first : wide.stop - first] += (_softened(held) - held) @ along.T
+    carried = bins[:, first:last].astype(np.complex128)
+    # the water's size may vary from transient to transient; its shape is that of its mean
+    shape: ComplexArray = water.mean(axis=0)[:, None]
+    shape = shape / max(float(np.linalg.norm(shape)), TINY)
+    along: ComplexArray = water @ shape.conj()
+    carried[:, wide.start - first : wide.stop - first] += (_softened(along) - along) @ shape.T
     return carried
 
 
-def _without_water(struck: ComplexArray, water: ComplexArray) -> ComplexArray:
+def _without_water(along: ComplexArray, water: ComplexArray) -> ComplexArray:
     """Take off what follows the water in its band, transient by transient.
 
-    The departures from the middle show what follows it: the middle itself holds lines too.
+    The departures from the medians show what follows it: the medians themselves hold lines too.
     """
-    away = water - (np.median(water.real) + 1j * np.median(water.imag))
-    size = np.abs(away) ** 2
-    clamp = np.minimum(1.0, 3 * np.median(size) / np.maximum(size, 1e-300))
-    told = max(float(clamp @ size), 1e-300)
-    middle = np.median(struck.real, axis=0) + 1j * np.median(struck.imag, axis=0)
-    follows = (clamp * away.conj()) @ (struck - middle) / told
-    # what noise alone would make of it counts for nothing
-    follows *= np.maximum(1 - 1 / (told * np.abs(follows) ** 2 + 1e-300), 0)
-    rest: ComplexArray = struck - water[:, None] * follows
+    departure = water - _median(water)
+    squares = np.abs(departure) ** 2
+    weight = clamped(squares)
+    information = max(float(weight @ squares), TINY)
+    typical = _median(along)
+    slope = (weight * departure.conj()) @ (along - typical) / information
+    # shrunk by James and Stein: what noise alone would make of the slope counts for nothing
+    slope *= np.maximum(1 - 1 / (information * np.abs(slope) ** 2 + TINY), 0)
+    rest: ComplexArray = along - water[:, None] * slope
     return rest
+
+
+def _median(values: ComplexArray) -> ComplexArray:
+    """Return the median over transients, of real and imaginary parts."""
+    return np.asarray(np.median(values.real, axis=0) + 1j * np.median(values.imag, axis=0))
 
 
 def _softened(rows: ComplexArray) -> ComplexArray:
     """Weight down what varies beyond the noise, whose variance is 1."""
-    variance, turn = np.linalg.eigh(clamped_covariance(rows)[1])
-    soft = 1 / np.sqrt(np.maximum(variance, 1.0))
-    softened: ComplexArray = ((rows @ turn.conj()) * soft) @ turn.T
+    variance, directions = np.linalg.eigh(clamped_covariance(rows))
+    weight = 1 / np.sqrt(np.maximum(variance, 1.0))
+    softened: ComplexArray = ((rows @ directions.conj()) * weight) @ directions.T
     return softened

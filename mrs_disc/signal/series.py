@@ -1,99 +1,170 @@
-"""Robust statistics of values in series: a mean, a variance, a smooth course.
+"""A series of transients, checked once, and its spectra, made once.
 
-Source of the local lines: Cleveland, J Am Stat Assoc 1979;74:829-836,
-doi:10.1080/01621459.1979.10481038.
+What a kernel of the transients needs of them: which are usable, how large their noise is, and their
+spectra with the axis. Tails of the water (of any line shape near its frequency) in another window
+are sums of the first powers of ``1 / (1 - exp(-2j*pi*(f - f_water)*dwell))``.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, Self
+
 import numpy as np
+import scipy.fft
+from numpy.typing import ArrayLike
 
-from mrs_disc.typing import ComplexArray, FloatArray
+from mrs_disc.errors import InputError
+from mrs_disc.signal.axes import check_dwell_time, complex_array, frequency_axis, window
+from mrs_disc.signal.noise import noise_sd as measure_noise
+from mrs_disc.signal.robust import TINY
+from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
 
-
-def robust_mean(rows: ComplexArray) -> ComplexArray:
-    """Return the mean of rows with distant ones drawn in, shape (column,).
-
-    Unlike a median of real and imaginary parts, it turns with the phase of the rows.
-    """
-    weight = np.ones(len(rows))
-    middle: ComplexArray = rows.mean(axis=0)
-    for _ in range(4):
-        distance = np.sqrt(np.sum(np.abs(rows - middle) ** 2, axis=1))
-        weight = np.minimum(1.0, np.median(distance) / np.maximum(distance, 1e-300)) ** 2
-        middle = (weight @ rows) / max(float(weight.sum()), 1e-300)
-    return middle
+N_TAILS = 3
+"""Powers of the water's tail in the metabolite window; the third is below noise up to a water of
+100 times the noise of a transient."""
 
 
-def clamped_covariance(rows: ComplexArray) -> tuple[ComplexArray, ComplexArray]:
-    """Return the middle of rows and their covariance about it, distant rows drawn in.
+class Spectra(NamedTuple):
+    """Unitary spectra (no halving of the first point) in the order of their axis.
 
-    Parameters
+    Attributes
     ----------
-    rows : complex array, shape (row, column)
-        Values that scatter about a middle.
-
-    Returns
-    -------
-    middle : complex array, shape (column,)
-    covariance : complex array, shape (column, column)
-        ``E[a a^H]`` of the departures ``a``; one row counts for three median squares at most.
+    bins : complex array, shape (transient, point)
+    frequency_hz : float array, shape (point,)
+        Hz from the carrier, ascending.
+    duration_s : float
+        Number of points times dwell time, s.
     """
-    middle = robust_mean(rows)
-    away = rows - middle
-    size = np.sum(np.abs(away) ** 2, axis=1)
-    clamp = np.minimum(1.0, 3 * np.median(size) / np.maximum(size, 1e-300))
-    return middle, (away.T * clamp) @ away.conj() / max(float(clamp.sum()), 1e-300)
+
+    bins: ComplexArray
+    frequency_hz: FloatArray
+    duration_s: float
+
+    def scaled(self, factor: float) -> Spectra:
+        """Return the spectra times a factor."""
+        return self._replace(bins=self.bins * factor)
+
+    def water_tails(self, inside: slice, water: slice) -> ComplexArray:
+        """Return orthonormal tails of the water in a window.
+
+        Parameters
+        ----------
+        inside, water : slice
+            The window, and the band of the water; they must not overlap.
+
+        Returns
+        -------
+        complex128 array, shape (bin, `N_TAILS`)
+            Orthonormal columns: what a line of any shape near the water adds to the window.
+        """
+        # the fourth power of the median magnitude: the highest points alone tell the frequency
+        power = np.median(np.abs(self.bins[:, water]), axis=0).astype(float) ** 4
+        centre = float(self.frequency_hz[water] @ power / max(power.sum(), TINY))
+        dwell_s = self.duration_s / len(self.frequency_hz)
+        tail = 1 / (1 - np.exp(-2j * np.pi * dwell_s * (self.frequency_hz[inside] - centre)))
+        powers = np.stack([tail**k for k in range(1, N_TAILS + 1)], axis=1)
+        return np.asarray(np.linalg.qr(powers)[0])
+
+    def without_tails(self, inside: slice, water: slice | None) -> ComplexArray:
+        """Return a window of the spectra, the tails of the water projected out."""
+        lines: ComplexArray = self.bins[:, inside]
+        return lines if water is None else projected_out(lines, self.water_tails(inside, water))
 
 
-def smooth_course(values: FloatArray, sd: FloatArray, bandwidth: float | None = None) -> FloatArray:
-    """Return a smooth course through values in series: local lines, robust against outliers.
+def projected_out(rows: ComplexArray, basis: ComplexArray) -> ComplexArray:
+    """Return rows without their share in orthonormal columns of a basis."""
+    rest: ComplexArray = rows - (rows @ basis.conj()) @ basis.T
+    return rest
 
-    Parameters
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """Transients of one acquisition, coils combined; `of` checks them.
+
+    Attributes
     ----------
-    values : float array, shape (transient,)
-        Measured values, equally spaced.
-    sd : float array, shape (transient,)
-        Their standard deviations; infinite where nothing is known.
-    bandwidth : float, optional
-        Standard deviation of the Gaussian kernel in transients; default a quarter of the series,
-        at least 2.
-
-    Returns
-    -------
-    float array, shape (transient,)
+    signal : complex array, shape (transient, point)
+    dwell_s : float
+        Time from point to point, s.
+    usable : bool array, shape (transient,)
+        False where a transient is zero throughout or has points that are not finite.
+    noise_sd : float
+        Standard deviation of one real channel of a transient.
     """
-    n = len(values)
-    if n < 3:
-        return np.full(n, float(np.median(values)) if n else 0.0)
-    place = np.arange(n, dtype=float)
-    width = max(n / 4, 2.0) if bandwidth is None else bandwidth
-    distance = place[None, :] - place[:, None]
-    kernel = np.exp(-0.5 * (distance / width) ** 2)
-    known = np.isfinite(sd)
-    floor = float(np.median(sd[known])) if known.any() else 1.0
-    trust = np.where(known, 1 / (np.where(known, sd, 1.0) ** 2 + floor**2 + 1e-30), 0.0)
-    robust = np.ones(n)
-    course = np.full(n, float(np.median(values[known])) if known.any() else 0.0)
-    for _ in range(4):
-        weight = kernel * (trust * robust)
-        s0, s1, s2 = weight.sum(1), (weight * distance).sum(1), (weight * distance**2).sum(1)
-        v0, v1 = weight @ values, (weight * distance) @ values
-        ridge = 1e-9 * s0 * width**2 + 1e-300
-        course = (v0 * (s2 + ridge) - v1 * s1) / (s0 * (s2 + ridge) - s1**2 + 1e-300)
-        residual = values - course
-        spread = 1.4826 * float(np.median(np.abs(residual[known]))) if known.any() else 0.0
-        if spread == 0:
-            break
-        robust = np.maximum(1 - (residual / (4.7 * spread)) ** 2, 0) ** 2
-    return course
+
+    signal: ComplexArray
+    dwell_s: float
+    usable: BoolArray
+    noise_sd: float
+
+    @classmethod
+    def of(cls, transients: ArrayLike, dwell_s: float, *, noise_sd: float | None = None) -> Self:
+        """Check transients and measure their noise, unless it is given.
+
+        Raises
+        ------
+        InputError
+            If no transient is usable, or the dwell time or the noise is not a positive number.
+        """
+        signal = complex_array(transients, "transients", 2, finite=False)
+        check_dwell_time(dwell_s)
+        usable = usable_transients(signal)
+        if not usable.any():
+            raise InputError(
+                "no transient is usable: each is zero or has points that are not finite"
+            )
+        chosen = signal if usable.all() else signal[usable]
+        sd = measure_noise(chosen) if noise_sd is None else float(noise_sd)
+        if not (np.isfinite(sd) and sd > 0):
+            raise InputError(f"noise_sd = {sd}: positive number expected")
+        return cls(signal=signal, dwell_s=dwell_s, usable=usable, noise_sd=sd)
+
+    @cached_property
+    def chosen(self) -> ComplexArray:
+        """The usable transients."""
+        return self.signal if self.usable.all() else self.signal[self.usable]
+
+    @cached_property
+    def frequency_hz(self) -> FloatArray:
+        """Axis of the spectra, Hz from the carrier, ascending."""
+        return frequency_axis(self.signal.shape[1], self.dwell_s)
+
+    @cached_property
+    def spectra(self) -> Spectra:
+        """Spectra of the usable transients, in the units of the signal."""
+        bins = scipy.fft.fftshift(scipy.fft.fft(self.chosen, axis=-1, norm="ortho"), axes=-1)
+        return Spectra(bins, self.frequency_hz, self.signal.shape[1] * self.dwell_s)
+
+    def window(self, limits_hz: tuple[float, float]) -> slice:
+        """Return the bins of the spectra between two frequencies, or raise `InputError`."""
+        return window(self.frequency_hz, *limits_hz)
+
+    def water_band(
+        self, window_hz: tuple[float, float], water_hz: tuple[float, float] | None
+    ) -> slice | None:
+        """Return the bins of the water, None where none is expected or the window overlaps it."""
+        if water_hz is None or (window_hz[0] <= water_hz[1] and water_hz[0] <= window_hz[1]):
+            return None
+        return self.window(water_hz)
+
+    def in_noise(self) -> Series:
+        """Return the usable transients alone, in units of their noise."""
+        sd, signal = self.noise_sd, self.chosen
+        if signal.dtype == np.complex64 and 1e-30 < sd < 1e30:  # else single precision overflows
+            signal = signal * np.float32(1 / sd)
+        else:
+            signal = np.asarray(signal / sd, dtype=np.complex128)
+        usable = np.ones(len(signal), dtype=bool)
+        return Series(signal=signal, dwell_s=self.dwell_s, usable=usable, noise_sd=1.0)
 
 
-def robust_variance(values: FloatArray) -> float:
-    """Return the variance, with values beyond three deviations drawn in."""
-    away = values - np.median(values)
-    for _ in range(3):
-        spread = 1.4826 * float(np.median(np.abs(away)))
-        away = np.clip(away, -3 * spread, 3 * spread)
-        away = away - away.mean()
-    return float(np.mean(away**2)) / 0.986
+def usable_transients(transients: ComplexArray) -> BoolArray:
+    """Return which transients are finite and not zero throughout, shape (transient,)."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        # the sum of a transient is finite if it is; a mask of all points is only made where not
+        finite = np.isfinite(transients.sum(axis=-1))
+        if not finite.all():
+            finite = np.isfinite(transients).all(axis=-1)
+    return np.asarray(finite & transients.any(axis=-1), dtype=bool)

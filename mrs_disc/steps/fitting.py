@@ -26,12 +26,13 @@ from mrs_disc.models import RatioPrior as ModelRatioPrior
 from mrs_disc.models import Resonance as ModelResonance
 from mrs_disc.models.basis import basis_fid
 from mrs_disc.recipe import Recipe
-from mrs_disc.signal.axes import phasors
+from mrs_disc.signal.axes import phasors, window_hz
 from mrs_disc.signal.basis import Resonance, component_fid, resample_basis
 from mrs_disc.signal.fit import FitArrays, FitBasis, fit_fid
 from mrs_disc.signal.fit_solve import RatioPrior
+from mrs_disc.signal.phase import full_width
 from mrs_disc.threads import one_blas_thread
-from mrs_disc.typing import ComplexArray, FloatArray
+from mrs_disc.typing import ComplexArray
 
 _ZERO_FILL = 4
 
@@ -93,9 +94,8 @@ def _named(message: str, model: MetaboliteModel) -> str:
 
 def _window_hz(sampling: Sampling, window_ppm: tuple[float, float]) -> tuple[float, float]:
     """Return the fitted range in Hz, cut where a narrow spectral width ends."""
-    edge = 0.49 * sampling.spectral_width_hz
-    low, high = (sampling.hz(ppm) for ppm in window_ppm)
-    return max(low, -edge), min(high, edge)
+    axis = (sampling.dwell_time_s, sampling.spectrometer_mhz, sampling.reference_ppm)
+    return window_hz(window_ppm, *axis)
 
 
 def basis_of(
@@ -306,17 +306,5 @@ def _peak(
     turn = phasors(np.array([-delay_s]), np.array([first_rad]), n, bin_hz)[0]
     real = (scipy.fft.fftshift(scipy.fft.fft(fid, n)) * turn).real
     top = int(np.argmax(real))
-    half = real[top] / 2
-    left = _crossing(real[top::-1], half)
-    right = _crossing(real[top:], half)
-    return float(real[top]), (left + right) / (n * sampling.dwell_time_s)
-
-
-def _crossing(falling: FloatArray, level: float) -> float:
-    """Return how many bins from its start a curve first falls below `level`, interpolated."""
-    below = np.flatnonzero(falling < level)
-    if below.size == 0:
-        return float(falling.size - 1)
-    after = int(below[0])
-    before, here = falling[after - 1], falling[after]
-    return after - 1 + float((before - level) / (before - here))
+    width = full_width(real, top)
+    return float(real[top]), None if width is None else width / (n * sampling.dwell_time_s)
