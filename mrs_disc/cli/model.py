@@ -163,7 +163,6 @@ def _checked(name: str) -> tuple[Any, str]:
         metabolite_model_digest,
         model_path,
     )
-    from mrs_disc.models.basis import basis_fid
     from mrs_disc.models.relaxation import load_relaxation_model
     from mrs_disc.models.scores import load_score_model
     from mrs_disc.schema import read_toml
@@ -175,10 +174,7 @@ def _checked(name: str) -> tuple[Any, str]:
         )
     if "component" in content:
         model = load_metabolite_model(name)
-        for component in model.component:
-            if component.basis is not None:
-                basis_fid(model, name, component)
-        return model, metabolite_model_digest(name, model)
+        return model, metabolite_model_digest(model)
     if "water" in content:
         relaxation = load_relaxation_model(name)
         return relaxation, content_digest(relaxation)

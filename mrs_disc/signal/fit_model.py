@@ -54,6 +54,23 @@ class Spectrum:
     modulation: ComplexArray
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """How an FID is sampled, and the window of its spectrum that is fitted.
+
+    Parameters
+    ----------
+    dwell_time_s, start_time_s : float
+        Dwell time, and the time of the first point after the echo.
+    window_hz : tuple of float
+        Lower and upper end of the window, from the reference frequency.
+    """
+
+    dwell_time_s: float
+    window_hz: tuple[float, float]
+    start_time_s: float = 0.0
+
+
 class MetaboliteModel:
     """Basis FIDs about the centre of a window, and the spectra they give.
 
@@ -61,10 +78,8 @@ class MetaboliteModel:
     ----------
     fids : complex array, shape (component, point)
         Basis FIDs at amplitude one, from the first recorded point on.
-    dwell_time_s, start_time_s : float
-        Dwell time, and the time of the first point after the echo.
-    window_hz : tuple of float
-        Lower and upper end of the window.
+    scan : Scan
+        Sampling and window.
     moves, widens : int array
         Indices of the components with a shift or a width of their own.
     """
@@ -72,19 +87,20 @@ class MetaboliteModel:
     def __init__(
         self,
         fids: ComplexArray,
+        scan: Scan,
         *,
-        dwell_time_s: float,
-        start_time_s: float,
-        window_hz: tuple[float, float],
         moves: IntArray,
         widens: IntArray,
     ) -> None:
-        n_points = fids.shape[1]
+        n_points, dwell_time_s = fids.shape[1], scan.dwell_time_s
+        low, high = scan.window_hz
         self.dwell_time_s = dwell_time_s
-        self.centre_hz = 0.5 * (window_hz[0] + window_hz[1])
-        self.time: FloatArray = start_time_s + dwell_time_s * np.arange(n_points, dtype=np.float64)
+        self.centre_hz = 0.5 * (low + high)
+        self.time: FloatArray = scan.start_time_s + dwell_time_s * np.arange(
+            n_points, dtype=np.float64
+        )
         self.carrier = np.exp(-2j * pi * self.centre_hz * self.time)
-        self.half_width_hz = 0.5 * (window_hz[1] - window_hz[0])
+        self.half_width_hz = 0.5 * (high - low)
         self.bins = window_bins(n_points, dwell_time_s, self.half_width_hz)
         self.moves = moves
         self.widens = widens

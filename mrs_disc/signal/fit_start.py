@@ -1,4 +1,4 @@
-"""What a fit needs to know before it starts: the noise, and a place near the global optimum.
+"""Where a fit starts: a point near the global optimum, and how many points hold signal.
 
 The start is a search on a grid that no local minimum can trap: for each common width, shift and
 delay the best amplitudes and the best phase have a closed form. With c the correlations of the data
@@ -36,7 +36,7 @@ _LOST_HZ = 15.0  # less than the distance of LAC and ALA at 3 T, 19 Hz
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A place on the grid.
+    """A point of the grid.
 
     `gain` is the part of the data's square sum that it explains, `amplitude` its amplitudes.
     """
@@ -51,43 +51,6 @@ class Start:
     def lost(self, shift_hz: float) -> bool:
         """Return whether a fit that began here and ended there is under other lines."""
         return bool(abs(shift_hz - self.shift_hz) > max(_LOST_HZ, self.width_hz))
-
-
-def noise_sd(fid: ComplexArray) -> float:
-    """Return the standard deviation of the noise of one real channel.
-
-    Parameters
-    ----------
-    fid : complex array, shape (point,)
-        A free induction decay whose second half holds little signal.
-
-    Returns
-    -------
-    float
-        Never below a millionth of the largest point: no scanner resolves more, and priors need
-        a noise to be compared with.
-
-    Notes
-    -----
-    The spectrum of the second half of the FID, tapered: neither broad lines nor the tails of the
-    first point reach it, and what long-lived lines leave occupies few bins. The noise is the mean
-    square of the bins that remain after all beyond three medians are cut, which is made good for
-    white noise. Samples that are exactly zero at the end (zero-filling) do not count; the outer
-    tenth of the spectrum, which receiver filters may damp, does not either.
-    """
-    largest = float(np.abs(fid).max())
-    recorded = fid[: int(np.flatnonzero(fid)[-1]) + 1]
-    tail = recorded[recorded.size // 2 :]
-    taper = np.sin(pi * (np.arange(tail.size) + 0.5) / tail.size)
-    power = np.abs(np.fft.fft(tail * taper)) ** 2 / np.sum(taper**2)
-    power = power[np.abs(np.fft.fftfreq(tail.size)) < 0.4]
-    cut = 3.0
-    limit = cut * np.median(power) / np.log(2)  # three means of the exponential distribution
-    kept = power[power <= limit]
-    # A clipped exponential keeps this part of its mean.
-    share = 1 - cut * np.exp(-cut) / (1 - np.exp(-cut))
-    variance = 0.5 * float(kept.mean()) / share
-    return float(max(variance**0.5, 1e-6 * largest))
 
 
 class StartGrid:

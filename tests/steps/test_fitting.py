@@ -28,11 +28,11 @@ OTHERS = {
 
 
 def basis(model=MODEL, sampling=SAMPLING, protocol=PROTOCOL, n_points=512):
-    return fitting.basis_of(model, "disc_1h", protocol, sampling, n_points).fids
+    return fitting.basis_of(model, protocol, sampling, n_points).fids
 
 
 def anew(*case):
-    fitting._basis_of_lines.cache_clear()
+    fitting._basis.cache_clear()
     return basis(MODEL, *case)
 
 
