@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from mrs_disc.errors import ReadError
 from mrs_disc.lcmodel_raw import MAX_RAW_BYTES, is_lcmodel_raw, parse_lcmodel_raw
 from mrs_disc.typing import ComplexArray
 
-_GZIP, _NIFTI_1 = b"\x1f\x8b", (b"\x5c\x01\0\0", b"\0\0\x01\x5c")  # 348, either end first
+_GZIP = b"\x1f\x8b"
+_NIFTI_1, _NIFTI_2 = 348, 540
+"""Bytes of the header, with which a file begins: 32 bits, in either order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +75,19 @@ def _parse_nifti(path: Path, content: bytes) -> tuple[ComplexArray, float | None
     """Return the one FID of a NIfTI-MRS file, and its dwell time in s."""
     import nibabel
     from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
 
     try:
         if content.startswith(_GZIP):
             with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
                 content = packed.read(MAX_RAW_BYTES)
-        kind = nibabel.Nifti1Image if content[:4] in _NIFTI_1 else nibabel.Nifti2Image
+        sizes = {int.from_bytes(content[:4], "little"), int.from_bytes(content[:4], "big")}
+        if not sizes & {_NIFTI_1, _NIFTI_2}:
+            raise ValueError("no NIfTI")
+        kind = nibabel.Nifti1Image if _NIFTI_1 in sizes else nibabel.Nifti2Image
         image = kind.from_bytes(content)
         data = np.asanyarray(image.dataobj)
-    except (ImageFileError, OSError, EOFError, ValueError) as error:
+    except (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, zlib.error) as error:
         raise ReadError(
             path, "is neither LCModel RAW nor NIfTI-MRS, the two forms of a basis FID"
         ) from error
