@@ -79,16 +79,16 @@ class HumpGrid:
 
     def design(self, phase_rad: float, delay_s: float) -> FloatArray:
         """Return the humps' spectra as they lie in the data, shape (hump, datum)."""
-        turn = np.exp(1j * (phase_rad + 2 * pi * self.frequency_hz * delay_s))
-        turned = turn[:, None] * self.bins
-        return np.concatenate([turned.real, turned.imag], axis=1)
+        phasor = np.exp(1j * (phase_rad + 2 * pi * self.frequency_hz * delay_s))
+        rotated = phasor[:, None] * self.bins
+        return np.concatenate([rotated.real, rotated.imag], axis=1)
 
     def gram(self, delay_s: float) -> FloatArray:
         """Return the scalar products of `design`, shape (hump, hump): no phase is in them."""
         if delay_s == 0:
             return np.asarray(self.products.real)
-        turn = np.exp(2j * pi * self.frequency_hz * delay_s)
-        return np.asarray((turn[:, None] * turn.conj() * self.products).real)
+        phasor = np.exp(2j * pi * self.frequency_hz * delay_s)
+        return np.asarray((phasor[:, None] * phasor.conj() * self.products).real)
 
     def of_width(self, width_hz: float) -> HumpGrid:
         """Return the humps of one width."""
@@ -105,8 +105,8 @@ class HumpGrid:
     def fid(self, area: FloatArray, delay_s: float, n_points: int) -> ComplexArray:
         """Return the FID of humps of given areas about the window's centre, shape (point,)."""
         total = np.zeros(n_points, dtype=complex)
-        turned = area * np.exp(2j * pi * self.frequency_hz * delay_s)
-        total[: self.fids.shape[1]] = turned @ self.fids
+        rotated = area * np.exp(2j * pi * self.frequency_hz * delay_s)
+        total[: self.fids.shape[1]] = rotated @ self.fids
         return total
 
 
@@ -143,15 +143,15 @@ def hump_grid(
     low, high = range_hz
     widths_hz = priors.HUMP_WIDTHS_HZ
     counts = [max(2, round((high - low) / (priors.HUMP_SPACING * width))) for width in widths_hz]
-    places = [low + (high - low) * (np.arange(n) + 0.5) / n for n in counts]
-    frequency_hz = np.concatenate(places)
+    centres = [low + (high - low) * (np.arange(n) + 0.5) / n for n in counts]
+    frequency_hz = np.concatenate(centres)
     width_hz = np.repeat(widths_hz, counts)
     live = time_s[: max(1, int(np.searchsorted(time_s, _HUMP_S)))]
     decay = np.exp(-GAUSS_RATE * np.multiply.outer(widths_hz, live) ** 2)
     fids = np.exp(2j * pi * frequency_hz[:, None] * live) * np.repeat(decay, counts, axis=0)
     # The transform at some bins of points that are mostly zero: a small matrix beats the FFT.
-    turns = np.exp(-2j * pi / time_s.size * np.arange(time_s.size)) / np.sqrt(time_s.size)
-    spectra = fids @ turns[np.multiply.outer(np.arange(live.size), bins) % time_s.size]
+    fourier = np.exp(-2j * pi / time_s.size * np.arange(time_s.size)) / np.sqrt(time_s.size)
+    spectra = fids @ fourier[np.multiply.outer(np.arange(live.size), bins) % time_s.size]
     odds = np.repeat(np.divide(priors.HUMP_WIDTH_ODDS, counts), counts)
     arrays = (frequency_hz, width_hz, odds, fids, spectra, spectra @ spectra.conj().T)
     for array in arrays:

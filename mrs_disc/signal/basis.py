@@ -238,10 +238,10 @@ def band_weights(
     """
     nodes = 3 * taps
     omega = 2 * pi * half_band * ((np.arange(nodes) + 0.5) * (2 / nodes) - 1)
-    middle = 0.5 * (taps - 1)
-    sample = np.exp(1j * np.outer(omega, np.arange(taps) - middle))
-    wanted = np.exp(1j * np.outer(omega, np.asarray(position) - middle))
-    orders = [(1j * omega[:, None]) ** order * wanted for order in derivatives]
+    centre_tap = 0.5 * (taps - 1)
+    sample = np.exp(1j * np.outer(omega, np.arange(taps) - centre_tap))
+    target = np.exp(1j * np.outer(omega, np.asarray(position) - centre_tap))
+    orders = [(1j * omega[:, None]) ** order * target for order in derivatives]
     right = np.concatenate(orders, axis=1)
     # The cut keeps the weights small where the band makes neighbouring samples redundant.
     inverse = np.linalg.pinv(np.concatenate([sample.real, sample.imag]), rcond=1e-9)

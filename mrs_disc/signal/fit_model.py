@@ -227,8 +227,8 @@ def _delay_series(fids: ComplexArray, dwell_time_s: float, half_band: float) -> 
 @cache
 def _differentiators(taps: int, half_band: float) -> FloatArray:
     """Return the filters of all derivatives at the first points and in the middle of the taps."""
-    places = np.arange(taps // 2 + 1, dtype=np.float64)
-    weights = band_weights(places, taps, half_band, range(1, _ORDER + 1))
+    positions = np.arange(taps // 2 + 1, dtype=np.float64)
+    weights = band_weights(positions, taps, half_band, range(1, _ORDER + 1))
     weights.flags.writeable = False
     return weights
 

@@ -151,24 +151,24 @@ def solve(problem: Problem, parameters: FloatArray) -> Solution:
     low, high = bounds(problem)
     n_components = problem.model.n_components
     unknown_ratios = np.zeros((n_components, n_components))
-    here = _with_ratios(problem, _at(problem, np.clip(parameters, low, high), unknown_ratios))
+    current = _with_ratios(problem, _at(problem, np.clip(parameters, low, high), unknown_ratios))
     rounding = 1e-14 * float(problem.data @ problem.data)
     damping = _FIRST_DAMPING
     for _ in range(_ITERATIONS):
-        equations = _normal_equations(problem, here)
-        trial = _step(problem, here, equations, damping)
+        equations = _normal_equations(problem, current)
+        trial = _step(problem, current, equations, damping)
         # A step that does not lead down is tried again, shorter and more along the gradient.
-        while trial is not None and trial.cost > here.cost + rounding:
+        while trial is not None and trial.cost > current.cost + rounding:
             damping = max(10 * damping, _FIRST_DAMPING)
             if damping >= _MOST_DAMPING:
-                return _upright(problem, here, converged=False)
-            trial = _step(problem, here, equations, damping)
+                return _upright(problem, current, converged=False)
+            trial = _step(problem, current, equations, damping)
         if trial is None:
-            return _upright(problem, here, converged=True)
+            return _upright(problem, current, converged=True)
         # One that does is trusted more: the next is nearer to Gauss and Newton's own.
         damping = 0.1 * damping if damping > _LEAST_DAMPING else 0.0
-        here = _with_ratios(problem, trial)
-    return _upright(problem, here, converged=False)
+        current = _with_ratios(problem, trial)
+    return _upright(problem, current, converged=False)
 
 
 def _at(problem: Problem, parameters: FloatArray, ratios: FloatArray) -> _Trial:
@@ -196,35 +196,35 @@ def _solved(
     return _Trial(parameters, model, design, prior, amplitude, float(cost))
 
 
-def _with_ratios(problem: Problem, here: _Trial) -> _Trial:
+def _with_ratios(problem: Problem, current: _Trial) -> _Trial:
     """Return a point with the ratio priors taken at its amplitudes."""
     if not problem.ratios:
-        return here
-    ratios = ratio_precision(problem.ratios, here.model.design, here.amplitude)
-    return _solved(problem, here.parameters, here.model, here.design, ratios)
+        return current
+    ratios = ratio_precision(problem.ratios, current.model.design, current.amplitude)
+    return _solved(problem, current.parameters, current.model, current.design, ratios)
 
 
-def _normal_equations(problem: Problem, here: _Trial) -> _Equations:
+def _normal_equations(problem: Problem, current: _Trial) -> _Equations:
     """Return the normal equations of the Gauss-Newton step from a point."""
-    n_components, n_linear = problem.model.n_components, here.amplitude.size
+    n_components, n_linear = problem.model.n_components, current.amplitude.size
     slopes = slope_columns(
         problem,
-        here.parameters,
-        model=here.model,
-        amplitude=here.amplitude[:n_components],
-        humps=here.design[n_components:],
-        areas=here.amplitude[n_components:],
+        current.parameters,
+        model=current.model,
+        amplitude=current.amplitude[:n_components],
+        humps=current.design[n_components:],
+        areas=current.amplitude[n_components:],
     )
-    columns = np.vstack([here.design, slopes])
+    columns = np.vstack([current.design, slopes])
     matrix = columns @ columns.T
-    right = columns @ (problem.data - here.amplitude @ here.design)
+    right = columns @ (problem.data - current.amplitude @ current.design)
     # Priors: quadratic forms about zero, so that they pull by their precision times the distance.
-    matrix[:n_linear, :n_linear] += here.prior
-    right[:n_linear] -= here.prior @ here.amplitude
+    matrix[:n_linear, :n_linear] += current.prior
+    right[:n_linear] -= current.prior @ current.amplitude
     diagonal = np.arange(n_linear, matrix.shape[0])
     matrix[diagonal, diagonal] += problem.precision
-    right[n_linear:] -= problem.precision * here.parameters
-    return _Equations(matrix, right, _free(problem, here.parameters, right[n_linear:]))
+    right[n_linear:] -= problem.precision * current.parameters
+    return _Equations(matrix, right, _free(problem, current.parameters, right[n_linear:]))
 
 
 def _free(problem: Problem, parameters: FloatArray, force: FloatArray) -> IntArray:
@@ -234,9 +234,11 @@ def _free(problem: Problem, parameters: FloatArray, force: FloatArray) -> IntArr
     return np.flatnonzero(~problem.fixed & ~held_low & ~held_high)
 
 
-def _step(problem: Problem, here: _Trial, equations: _Equations, damping: float) -> _Trial | None:
+def _step(
+    problem: Problem, current: _Trial, equations: _Equations, damping: float
+) -> _Trial | None:
     """Return where a damped step leads; None where no step is worth taking: converged."""
-    n_linear, n_components = here.amplitude.size, problem.model.n_components
+    n_linear, n_components = current.amplitude.size, problem.model.n_components
     used = np.concatenate([np.arange(n_linear), n_linear + equations.free])
     damped = equations.matrix[np.ix_(used, used)]
     # Marquardt: on the diagonal, so that the damping knows no units; amplitudes need none.
@@ -248,31 +250,31 @@ def _step(problem: Problem, here: _Trial, equations: _Equations, damping: float)
     promised = float(equations.right @ step)
     if promised < problem.tolerance + 1e-14 * float(problem.data @ problem.data):
         return None
-    stride = np.full(here.parameters.size, np.inf)
+    stride = np.full(current.parameters.size, np.inf)
     stride[: len(_STRIDE)] = _STRIDE
     move = step[n_linear:]
     move /= max(1.0, float(np.max(np.abs(move) / stride)))
     # The ratio priors stay as they are until the step is taken, or costs could not be compared.
-    ratios = here.prior[:n_components, :n_components]
-    return _at(problem, np.clip(here.parameters + move, *bounds(problem)), ratios)
+    ratios = current.prior[:n_components, :n_components]
+    return _at(problem, np.clip(current.parameters + move, *bounds(problem)), ratios)
 
 
-def _upright(problem: Problem, here: _Trial, *, converged: bool) -> Solution:
+def _upright(problem: Problem, current: _Trial, *, converged: bool) -> Solution:
     """Return the solution whose high lines are positive, not the same fit upside down.
 
     Heights count, not areas: a broad component may be negative, or far too large, where humps of
     the other sign make up for it.
     """
-    parameters, amplitude = here.parameters, here.amplitude
-    residual = problem.data - amplitude @ here.design
-    height = np.abs(here.model.design).max(axis=1)
+    parameters, amplitude = current.parameters, current.amplitude
+    residual = problem.data - amplitude @ current.design
+    height = np.abs(current.model.design).max(axis=1)
     if height @ amplitude[: height.size] < 0:
         parameters, amplitude = parameters.copy(), -amplitude
         parameters[PHASE] += pi
     return Solution(
         parameters=parameters,
         amplitude=amplitude,
-        cost=here.cost,
+        cost=current.cost,
         misfit=sqrt(residual @ residual / residual.size),
         converged=converged,
     )
@@ -292,7 +294,7 @@ def slope_columns(
     Parameters
     ----------
     problem : Problem
-        Its humps turn with phase and delay.
+        Its humps rotate with phase and delay.
     parameters : float array, shape (nonlinear,)
         Where.
     model, humps : Spectrum and float array, shape (hump, datum)
@@ -301,8 +303,8 @@ def slope_columns(
         Their amplitudes and areas.
     """
     slopes = problem.model.jacobian(parameters, amplitude, model)
-    turning = np.stack([areas, 2 * pi * areas * problem.humps.frequency_hz]) @ humps
-    real, imag = np.split(turning, 2, axis=1)
+    rotated = np.stack([areas, 2 * pi * areas * problem.humps.frequency_hz]) @ humps
+    real, imag = np.split(rotated, 2, axis=1)
     slopes[[PHASE, DELAY]] += np.concatenate([-imag, real], axis=1)  # times i
     return slopes
 

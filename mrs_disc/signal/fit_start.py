@@ -71,8 +71,8 @@ class StartGrid:
         self._fids = fids[:, self._used].conj()
         n_fft = max(n_points, round(1 / (_RESOLUTION_HZ * dwell_time_s)))
         self._frequency = np.fft.fftfreq(int(scipy.fft.next_fast_len(n_fft)), dwell_time_s)
-        turn = np.sum(fids[:, 1:] * fids[:, :-1].conj(), axis=1)  # by where the energy lies
-        self._late = np.exp(-1j * np.outer(DELAYS_S, np.angle(turn) / dwell_time_s))
+        rotation = np.sum(fids[:, 1:] * fids[:, :-1].conj(), axis=1)  # by where the energy lies
+        self._late = np.exp(-1j * np.outer(DELAYS_S, np.angle(rotation) / dwell_time_s))
         time = start_time_s + dwell_time_s * np.arange(n_points)[self._used]
         self._decays = np.exp(-pi * np.outer(WIDTHS_HZ, time))
         products = self._fids[:, None].conj() * self._fids
@@ -82,7 +82,7 @@ class StartGrid:
         self._whitening = np.linalg.inv(np.linalg.cholesky(grams + ridge * np.eye(len(fids))))
 
     def search(self, data: ComplexArray, shift_range_hz: float, count: int) -> list[Start]:
-        """Return the best places of the grid, the best one first.
+        """Return the best points of the grid, the best one first.
 
         Parameters
         ----------
@@ -91,11 +91,11 @@ class StartGrid:
         shift_range_hz : float
             Largest common shift that is searched, either way.
         count : int
-            How many places, no two of them within 6 Hz.
+            How many points, no two of them within 6 Hz.
         """
         shifts = np.flatnonzero(np.abs(self._frequency) <= shift_range_hz)
         products = self._fids * data[self._used]
-        found: list[Start] = []
+        candidates: list[Start] = []
         for width, decay, whitening, size in zip(
             WIDTHS_HZ, self._decays, self._whitening, self._size, strict=True
         ):
@@ -104,11 +104,11 @@ class StartGrid:
             gain, phase = _best_phase(whitened)
             for late, shift in _peaks(gain, count):
                 angle = float(phase[late, shift])
-                turned = (whitened[late, :, shift] * np.exp(-1j * angle)).real
-                amplitude = turned @ whitening
+                in_phase = (whitened[late, :, shift] * np.exp(-1j * angle)).real
+                amplitude = in_phase @ whitening
                 if amplitude @ size < 0:
                     angle, amplitude = angle + pi, -amplitude
-                found.append(
+                candidates.append(
                     Start(
                         float(gain[late, shift]),
                         float(self._frequency[shifts[shift]]),
@@ -118,9 +118,9 @@ class StartGrid:
                         amplitude,
                     )
                 )
-        found.sort(key=lambda start: -start.gain)
+        candidates.sort(key=lambda start: -start.gain)
         chosen: list[Start] = []
-        for start in found:
+        for start in candidates:
             if all(abs(start.shift_hz - other.shift_hz) > 6 for other in chosen):
                 chosen.append(start)
         return chosen[:count]
@@ -142,9 +142,9 @@ def _peaks(gain: FloatArray, count: int) -> list[tuple[int, int]]:
     ascending = profile[order]
     padded = np.concatenate([[-np.inf], ascending, [-np.inf]])
     is_peak = (ascending >= padded[:-2]) & (ascending >= padded[2:])
-    places = order[np.flatnonzero(is_peak)]
-    places = places[np.argsort(-profile[places])][:count]
-    return [(int(best_delay[place]), int(place)) for place in places]
+    peaks = order[np.flatnonzero(is_peak)]
+    peaks = peaks[np.argsort(-profile[peaks])][:count]
+    return [(int(best_delay[peak]), int(peak)) for peak in peaks]
 
 
 def points_with_signal(slow: ComplexArray, starts: Sequence[Start], dwell_time_s: float) -> int:
@@ -162,7 +162,7 @@ def points_with_signal(slow: ComplexArray, starts: Sequence[Start], dwell_time_s
     narrowest = _CROP_SAFETY * min(start.width_hz for start in starts)
     snr = min(max(float(np.abs(slow).max()), 3.0), _CROP_SNR)
     length_s = float(np.log(snr / 0.05) / (pi * narrowest))
-    wanted = max(MIN_POINTS, round(length_s / dwell_time_s))
-    octave = 1 << (wanted.bit_length() - 1)
+    needed = max(MIN_POINTS, round(length_s / dwell_time_s))
+    octave = 1 << (needed.bit_length() - 1)
     steps = (eighth * octave // 8 for eighth in _EIGHTHS)
-    return min(slow.size, next(step for step in steps if step >= wanted))
+    return min(slow.size, next(step for step in steps if step >= needed))
