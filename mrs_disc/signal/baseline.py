@@ -146,6 +146,7 @@ def hump_grid(
     centres = [low + (high - low) * (np.arange(n) + 0.5) / n for n in counts]
     frequency_hz = np.concatenate(centres)
     width_hz = np.repeat(widths_hz, counts)
+    # After _HUMP_S nothing is left of any hump: the rest of the points need no exponentials.
     live = time_s[: max(1, int(np.searchsorted(time_s, _HUMP_S)))]
     decay = np.exp(-GAUSS_RATE * np.multiply.outer(widths_hz, live) ** 2)
     fids = np.exp(2j * pi * frequency_hz[:, None] * live) * np.repeat(decay, counts, axis=0)

@@ -69,15 +69,11 @@ class Lines:
         Shift from where the basis has it; full width at half maximum beyond the basis.
     common_shift_hz : float
         The part of the shifts that all components share: where the axis is off.
-    lorentz_hz, gauss_hz : float
-        Widths that all components share.
     """
 
     shift_hz: FloatArray
     linewidth_hz: FloatArray
     common_shift_hz: float
-    lorentz_hz: float
-    gauss_hz: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +195,8 @@ def fit_fid(
         the window, components that cannot be told apart.
     """
     data = checked_data(fid, basis, scan)
-    # Units: of the largest point against overflow, then of the noise, in which all kernels think.
+    # 1. Noise and start. Units: of the largest point against overflow, then of the noise, in which
+    #    all kernels work. The model is as long as there is signal.
     largest = float(np.abs(data).max())
     data = data / largest
     noise = tail_noise_sd(data)
@@ -209,15 +206,18 @@ def fit_fid(
     starts = [start for start in starts if start.gain > _RIVAL * starts[0].gain]
     model = _model(basis, scan, points_with_signal(slow, starts, scan.dwell_time_s))
     refuse_collinear(basis.names, model.evaluate(_first_guess(model, starts[0], 0.0)))
+
+    # 2. Solve from each start, with weak humps for the baseline.
     humps = _humps(baseline_hz, model)
     reference_area = _reference_area(starts[0].amplitude, basis)
     problem = _problem(model, slow[: model.time.size], basis, delay_sd_s, humps, reference_area)
     solver = replace(problem, humps=humps.of_width(priors.SOLVER_HUMP_WIDTH_HZ))
     solutions = [solve(solver, _first_guess(model, start, delay_sd_s)) for start in starts]
     start, best = min(zip(starts, solutions, strict=True), key=_lost_and_cost)
-    # What the solver's residual has beyond the noise, the model misses. It counts as noise from
-    # here on: in its unit data and amplitudes are smaller, so that every prior and every draw sees
-    # the larger noise. `_result` multiplies by the same unit.
+
+    # 3. Average. What the solver's residual has beyond the noise, the model misses. It counts as
+    #    noise from here on: in that unit data and amplitudes are smaller, so that every prior and
+    #    every draw sees the larger noise. `_result` multiplies by the same unit.
     misfit = max(1.0, best.misfit)
     problem = replace(problem, data=problem.data / misfit)
     amplitude = best.amplitude[: model.n_components] / misfit
@@ -229,6 +229,8 @@ def fit_fid(
     )
     optimum = Point(best.parameters, amplitude, np.zeros(humps.frequency_hz.size))
     posterior = average(problem, optimum, scales)
+
+    # 4. The posterior in the units of the data.
     doubt = None if best.converged else Doubt("unsettled")
     doubt = doubt or _doubt(best.parameters, start) or _doubt(posterior.mean.parameters, start)
     return _result(problem, posterior, whole, noise * largest, misfit, doubt)
@@ -328,6 +330,7 @@ def _reference_area(amplitude: FloatArray, basis: FitBasis) -> float:
     Their geometric mean is PG's area within a factor where PG leads, and lipid that outshines
     everything raises it by its square root alone.
     """
+    # The first point of a basis FID is its area at amplitude one: humps are compared as signal.
     areas = np.sort(np.abs(amplitude) * np.abs(basis.fids[:, 0]))[::-1]
     second = areas[1] if areas.size > 1 else areas[0]
     return max(float(np.sqrt(areas[0] * second)), 1.0)
@@ -337,6 +340,7 @@ def _first_guess(model: MetaboliteModel, start: Start, delay_sd_s: float) -> Flo
     """Return non-linear parameters from a point of the grid."""
     parameters = np.zeros(model.n_nonlinear)
     parameters[SHIFT] = start.shift_hz
+    # Between the shapes: both parts are free to move, and neither begins on its bound of zero.
     parameters[LORENTZ] = 0.6 * start.width_hz
     parameters[GAUSS2] = (0.5 * start.width_hz) ** 2
     parameters[PHASE] = start.phase_rad
@@ -381,8 +385,6 @@ def _result(
             shift_hz=shift + own_shift,
             linewidth_hz=voigt_width(np.maximum(lorentz + own_width, 0.0), gauss),
             common_shift_hz=shift,
-            lorentz_hz=lorentz,
-            gauss_hz=gauss,
         ),
         phase=Phase(
             # The model's phase is that at the centre of the window, where its axis has its zero.

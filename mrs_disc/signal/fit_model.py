@@ -105,8 +105,8 @@ class MetaboliteModel:
         self.moves = moves
         self.widens = widens
         self.n_components = fids.shape[0]
-        self.half_band = min(0.45, 1.2 * self.half_width_hz * dwell_time_s)
-        self._series = _delay_series(fids * self.carrier, dwell_time_s, self.half_band)
+        half_band = min(0.45, 1.2 * self.half_width_hz * dwell_time_s)
+        self._series = _delay_series(fids * self.carrier, dwell_time_s, half_band)
 
     @property
     def n_nonlinear(self) -> int:
@@ -132,6 +132,7 @@ class MetaboliteModel:
         self, parameters: FloatArray, amplitude: FloatArray, model: Spectrum
     ) -> FloatArray:
         """Return the derivatives by the non-linear parameters, shape (parameter, datum)."""
+        # What all components share acts on their sum: one product each instead of one a component.
         time = self.time + parameters[DELAY]
         total = amplitude @ model.fids
         later = time * total
@@ -156,6 +157,8 @@ class MetaboliteModel:
         total: ComplexArray,
     ) -> ComplexArray:
         """Return the derivative of the whole model by the delay."""
+        # The delay moves the basis and the time in the exponents, in which it is the derivative of
+        # the whole exponent by t; the own shifts and widths of components add theirs.
         slope = amplitude @ (self._basis_at(parameters[DELAY], 1) * model.modulation)
         rate = 2j * pi * parameters[SHIFT] - pi * parameters[LORENTZ]
         column = slope + (rate - 2 * GAUSS_RATE * parameters[GAUSS2] * time) * total
@@ -188,6 +191,7 @@ class MetaboliteModel:
             + (2j * pi * parameters[SHIFT] - pi * parameters[LORENTZ]) * time
             - GAUSS_RATE * parameters[GAUSS2] * time**2
         )
+        # Few components have anything of their own: the common part is one row for all of them.
         common = np.exp(exponent)
         own_shift, own_width = self.own(parameters)
         rate = 2j * pi * own_shift - pi * own_width
@@ -201,6 +205,7 @@ def _powers(rate: ComplexArray, count: int) -> ComplexArray:
     """Return exp(rate k) for k = 0, 1, ... count - 1, shape (rate, count).
 
     The product of a coarse and a fine table: two square roots of `count` exponentials a row.
+    `axes.phasors` does so for frequencies alone; here the rates decay, too.
     """
     fine = 1 << (count.bit_length() // 2)
     coarse = -(-count // fine)
@@ -259,6 +264,8 @@ def _filtered(fids: ComplexArray, weights: FloatArray, odd: BoolArray) -> Comple
     parts[:, :, half : half + count] = (weights[:, -1] @ slid.reshape(-1, taps).T).reshape(
         -1, rows.shape[0], count
     )
+    # The first points have no taps before them: each has a filter of its own. The last points have
+    # the same, mirrored in time, which changes the sign of odd derivatives.
     parts[:, :, :half] = rows[:, :taps] @ weights[:, :half].transpose(0, 2, 1)
     mirrored = weights[:, :half][:, ::-1, ::-1] * np.where(odd, -1.0, 1.0)[:, None, None]
     parts[:, :, n_points - half :] = rows[:, n_points - taps :] @ mirrored.transpose(0, 2, 1)

@@ -202,6 +202,7 @@ def _over_humps(problem: Problem, point: Point, scales: Scales) -> _Expansion:
     once = partial(draw_chains, scales=scales, burn_in=0, keep=1, rng=rng)
     enough = partial(_sample_enough, scales=scales, n_components=point.amplitude.size, rng=rng)
     chains = _empty_chains(point, _CHAINS, priors.SLOTS)
+    # One sweep tells where the next point is; only about the last one many are worth their time.
     for sample in (warm, *repeat(once, _EXPANSIONS - 1)):
         expansion = _expand(problem, point, chains, sample)
         if expansion.moved_sd() < _NEAR:
@@ -267,6 +268,7 @@ def _sample_enough(
 
 def _enough(linear: LinearProblem, draws: Draws, n_components: int) -> bool:
     """Return whether more draws would hardly change the amplitudes."""
+    # The law of total variance; of draws in number n the mean of means is off by between / n.
     means, within = draws.of(linear.response[:n_components])
     between = means.var(axis=0)
     covariance = linear.covariance[:n_components, :n_components]
@@ -371,6 +373,7 @@ def _weak_precision(index: int) -> float:
 
 def _without(covariance: FloatArray, index: int) -> FloatArray:
     """Return the covariance given that one parameter is zero."""
+    # A rank-one downdate again: conditioning on a value takes out what the parameter explains.
     along = covariance[:, index]
     given = covariance - np.outer(along, along / along[index])
     given[index] = given[:, index] = 0.0

@@ -91,6 +91,11 @@ class Problem:
     hump_precision: float
     tolerance: float
 
+    @property
+    def rounding(self) -> float:
+        """What a sum of squares may be off by rounding."""
+        return 1e-14 * float(self.data @ self.data)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solution:
@@ -152,13 +157,12 @@ def solve(problem: Problem, parameters: FloatArray) -> Solution:
     n_components = problem.model.n_components
     unknown_ratios = np.zeros((n_components, n_components))
     current = _with_ratios(problem, _at(problem, np.clip(parameters, low, high), unknown_ratios))
-    rounding = 1e-14 * float(problem.data @ problem.data)
     damping = _FIRST_DAMPING
     for _ in range(_ITERATIONS):
         equations = _normal_equations(problem, current)
         trial = _step(problem, current, equations, damping)
         # A step that does not lead down is tried again, shorter and more along the gradient.
-        while trial is not None and trial.cost > current.cost + rounding:
+        while trial is not None and trial.cost > current.cost + problem.rounding:
             damping = max(10 * damping, _FIRST_DAMPING)
             if damping >= _MOST_DAMPING:
                 return _upright(problem, current, converged=False)
@@ -186,6 +190,7 @@ def _solved(
     ratios: FloatArray,
 ) -> _Trial:
     """Solve for the amplitudes under given priors of their ratios."""
+    # Areas and amplitudes are one linear problem; ratio priors couple the latter.
     prior = np.diag(np.full(design.shape[0], problem.hump_precision))
     n_components = problem.model.n_components
     prior[:n_components, :n_components] = ratios
@@ -248,7 +253,7 @@ def _step(
     step[used] = solve_positive(damped, equations.right[used])
     # The linear problem promises this fall of the sum of squares.
     promised = float(equations.right @ step)
-    if promised < problem.tolerance + 1e-14 * float(problem.data @ problem.data):
+    if promised < problem.tolerance + problem.rounding:
         return None
     stride = np.full(current.parameters.size, np.inf)
     stride[: len(_STRIDE)] = _STRIDE
@@ -304,6 +309,7 @@ def slope_columns(
     """
     slopes = problem.model.jacobian(parameters, amplitude, model)
     rotated = np.stack([areas, 2 * pi * areas * problem.humps.frequency_hz]) @ humps
+    # Phase turns all humps alike, by i; the delay each by 2 pi i times its frequency.
     real, imag = np.split(rotated, 2, axis=1)
     slopes[[PHASE, DELAY]] += np.concatenate([-imag, real], axis=1)  # times i
     return slopes
@@ -326,6 +332,7 @@ def bounds(problem: Problem) -> tuple[FloatArray, FloatArray]:
 
 def solve_positive(matrix: FloatArray, right: FloatArray) -> FloatArray:
     """Solve with a positive matrix whose rows may differ in scale by many orders."""
+    # With ones on the diagonal Cholesky loses no digits to the units: delays are 1e-4, widths 1e2.
     scale = 1 / np.sqrt(np.maximum(np.diag(matrix), TINY))
     scaled = matrix * scale[:, None] * scale
     scaled.ravel()[:: scaled.shape[0] + 1] += 1e-13  # the diagonal
@@ -353,6 +360,7 @@ def ratio_precision(
     count = design.shape[0]
     precision = np.zeros((count, count))
     error = 1 / np.sqrt(np.maximum((design**2).sum(axis=1), TINY))
+    # Each prior is one row r of rank one: (a_1 / s - a_2 mean / s)^2 = a^T r r^T a.
     for ratio in ratios:
         scale = ratio.sd * max(abs(amplitude[ratio.denominator]), error[ratio.denominator])
         row = np.zeros(count)

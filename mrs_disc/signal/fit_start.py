@@ -65,16 +65,21 @@ class StartGrid:
     """
 
     def __init__(self, fids: ComplexArray, *, dwell_time_s: float, start_time_s: float) -> None:
+        # A quarter of a second holds what tells one start from another; the rest costs transforms.
         n_points = min(fids.shape[1], max(64, round(_SEARCH_S / dwell_time_s)))
         skip = min(n_points // 4, round(_SKIP_S / dwell_time_s))
         self._used = slice(skip, n_points)
         self._fids = fids[:, self._used].conj()
         n_fft = max(n_points, round(1 / (_RESOLUTION_HZ * dwell_time_s)))
         self._frequency = np.fft.fftfreq(int(scipy.fft.next_fast_len(n_fft)), dwell_time_s)
-        rotation = np.sum(fids[:, 1:] * fids[:, :-1].conj(), axis=1)  # by where the energy lies
+        # A delay rotates each component by one frequency, the mean of its energy: exact for one
+        # line, and near enough for a grid of delays as coarse as this one.
+        rotation = np.sum(fids[:, 1:] * fids[:, :-1].conj(), axis=1)
         self._late = np.exp(-1j * np.outer(DELAYS_S, np.angle(rotation) / dwell_time_s))
         time = start_time_s + dwell_time_s * np.arange(n_points)[self._used]
         self._decays = np.exp(-pi * np.outer(WIDTHS_HZ, time))
+        # Real(H) of each width, and L^-1 of its Cholesky factor: with it the gain is a square sum.
+        # Components that are nearly one would share a line with huge amplitudes; the ridge forbids.
         products = self._fids[:, None].conj() * self._fids
         grams = (products @ (self._decays**2).T).real.transpose(2, 0, 1)  # (width, ...)
         self._size = np.sqrt(np.diagonal(grams, axis1=1, axis2=2))
@@ -99,6 +104,7 @@ class StartGrid:
         for width, decay, whitening, size in zip(
             WIDTHS_HZ, self._decays, self._whitening, self._size, strict=True
         ):
+            # One transform correlates the data with the components at every shift.
             spectra = scipy.fft.fft(products * decay, self._frequency.size)[:, shifts]
             whitened = whitening @ (self._late[:, :, None] * spectra)  # (delay, component, shift)
             gain, phase = _best_phase(whitened)
@@ -106,6 +112,7 @@ class StartGrid:
                 angle = float(phase[late, shift])
                 in_phase = (whitened[late, :, shift] * np.exp(-1j * angle)).real
                 amplitude = in_phase @ whitening
+                # Phase and phase + pi explain the same: the upright one has more positive area.
                 if amplitude @ size < 0:
                     angle, amplitude = angle + pi, -amplitude
                 candidates.append(
@@ -130,6 +137,7 @@ def _best_phase(whitened: ComplexArray) -> tuple[FloatArray, FloatArray]:
     """Return gain and angle of the best phase of vectors (delay, component, shift)."""
     real, imag = whitened.real, whitened.imag
     rr, ii, ri = (real**2).sum(axis=1), (imag**2).sum(axis=1), (real * imag).sum(axis=1)
+    # The larger eigenvalue of [[rr, ri], [ri, ii]], and half the angle of its eigenvector's double.
     gain = 0.5 * (rr + ii) + np.hypot(0.5 * (rr - ii), ri)
     return gain, 0.5 * np.arctan2(2 * ri, rr - ii)
 
@@ -159,6 +167,7 @@ def points_with_signal(slow: ComplexArray, starts: Sequence[Start], dwell_time_s
     dwell_time_s : float
         Dwell time in seconds.
     """
+    # Of the broadest start the data would be cut too early, were the narrowest the right one.
     narrowest = _CROP_SAFETY * min(start.width_hz for start in starts)
     snr = min(max(float(np.abs(slow).max()), 3.0), _CROP_SNR)
     length_s = float(np.log(snr / 0.05) / (pi * narrowest))

@@ -34,10 +34,6 @@ from mrs_disc.threads import one_blas_thread
 from mrs_disc.typing import ComplexArray, FloatArray
 
 _ZERO_FILL = 4
-_EDGE = 0.49
-"""Part of the spectral width, either way, that the fit's window may reach. In the last hundredth
-receiver filters have taken noise and lines away, and the fit takes the noise of its bins for white.
-Preprocessing, which only has to stay on the axis, goes to 0.499."""
 
 
 @one_blas_thread
@@ -71,23 +67,23 @@ def fit(
     if sampling.nucleus != model.nucleus:
         raise InputError(f"nucleus {sampling.nucleus}: model {model.name} is for {model.nucleus}")
     basis = basis_of(model, preprocessed.protocol, sampling, signal.n_points)
-    window_hz = _window_hz(sampling, recipe.fit.window_ppm)
+    window = _window_hz(sampling, recipe.fit.window_ppm)
     arrays = fit_fid(
         signal.signal,
         basis,
         Scan(
             dwell_time_s=sampling.dwell_time_s,
             start_time_s=sampling.start_time_s,
-            window_hz=window_hz,
+            window_hz=window,
         ),
-        baseline_hz=window_hz if recipe.fit.baseline == "humps" else None,
+        baseline_hz=window if recipe.fit.baseline == "humps" else None,
     )
-    return _result(arrays, model, preprocessed, window_hz)
+    return _result(arrays, model, preprocessed, window)
 
 
 def _window_hz(sampling: Sampling, window_ppm: tuple[float, float]) -> tuple[float, float]:
     """Return the fitted range in Hz, cut where a narrow spectral width ends."""
-    edge = _EDGE * sampling.spectral_width_hz
+    edge = 0.49 * sampling.spectral_width_hz
     low, high = (sampling.hz(ppm) for ppm in window_ppm)
     return max(low, -edge), min(high, edge)
 
@@ -277,8 +273,8 @@ def _peak(
     n = scipy.fft.next_fast_len(_ZERO_FILL * fid.size)
     bin_hz = 1 / (n * sampling.dwell_time_s)
     first_rad = 2 * np.pi * bin_hz * (n // 2) * delay_s
-    undelay = phasors(np.array([-delay_s]), np.array([first_rad]), n, bin_hz)[0]
-    real = (scipy.fft.fftshift(scipy.fft.fft(fid, n)) * undelay).real
+    turn = phasors(np.array([-delay_s]), np.array([first_rad]), n, bin_hz)[0]
+    real = (scipy.fft.fftshift(scipy.fft.fft(fid, n)) * turn).real
     top = int(np.argmax(real))
     half = real[top] / 2
     left = _crossing(real[top::-1], half)

@@ -96,7 +96,7 @@ def main() -> None:
         tools[name] = load_tools(cases[0].model)
         discs[name] = [(case, preprocess(case.acquisition, tools[name].recipe)) for case in cases]
     now = row(discs, tools)
-    print(f"{'now':28s}" + "".join(f"{rmse:6.2f} {c:4.0f} %" for rmse, c in pairs(now)))
+    say(f"{'now':28s}" + "".join(f"{rmse:6.2f} {c:4.0f} %" for rmse, c in pairs(now)))
     for name, both in CHANGES.items():
         for word, change in zip(("half", "double"), both, strict=True):
             kept = {key: getattr(priors, key) for key in change}
@@ -107,7 +107,12 @@ def main() -> None:
                 setattr(priors, key, value)
             cells = zip(pairs(new), pairs(now), strict=True)
             text = "".join(f"{100 * (a / b - 1):+6.0f} % {c - d:+4.0f}" for (a, c), (b, d) in cells)
-            print(f"{name:28s}{word:7s}{text}", flush=True)
+            say(f"{name:28s}{word:7s}{text}")
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def pairs(values: list[float]) -> list[tuple[float, float]]:
