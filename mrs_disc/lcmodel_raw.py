@@ -66,9 +66,15 @@ def read_lcmodel_raw(path: Path) -> RawFile:
     try:
         if path.stat().st_size > MAX_RAW_BYTES:
             raise ReadError(path, "larger than 64 MB, which no LCModel RAW file is")
-        text = path.read_bytes().decode("latin-1")
+        content = path.read_bytes()
     except OSError as error:
         raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
+    return parse_lcmodel_raw(path, content)
+
+
+def parse_lcmodel_raw(path: Path, content: bytes) -> RawFile:
+    """Return what the content of a LCModel RAW file says; `path` names it in a `ReadError`."""
+    text = content.decode("latin-1")
     header: dict[str, str] = {}
     end = 0
     for namelist in _NAMELIST.finditer(text):

@@ -80,7 +80,7 @@ def load_models(recipe: Recipe) -> Models:
     with _named_by("[score] model", recipe):
         score = load_score_model(recipe.score.model)
     digests = {
-        "fit.model": metabolite_model_digest(recipe.fit.model, fit_model),
+        "fit.model": metabolite_model_digest(fit_model),
         "quantify.relaxation": content_digest(relaxation),
         "score.model": content_digest(score),
     }

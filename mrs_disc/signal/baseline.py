@@ -5,7 +5,7 @@ broader than the metabolites, of unknown number, place, width and size. Each is 
 
     c exp(i phase) exp(2 pi i f (t + delay)) exp(-GAUSS_RATE w^2 (t + delay)^2),   c > 0, t >= 0
 
-Physics enters as the prior: the number of humps is binomial about `EXPECTED`, their places are
+Physics enters as the prior: the number of humps is binomial, their places are
 uniform, their widths and the logarithm of their common strength nearly so, and their areas scatter
 about it. The data decide between none and many, weak and strong, and where they cannot decide, the
 amplitudes' uncertainty says so.
@@ -33,17 +33,7 @@ Decisions:
   equivalent ones.
 - Slots, not one switch per place: a switch can only move a hump by two unlikely steps, and needed
   three hundred sweeps over strong humps.
-- Areas scatter normally, with the log-normal's mean and variance, so that they integrate out; one
-  in sixteen may then be slightly negative, which does no harm among positive ones.
-- Many humps expected: a prior of few merges strong neighbours, and ALA between two of them came out
-  2.7 bounds too large where it is 2.0 now. Over weak ones it makes no difference.
-- Widths from 45 to 200 Hz: five up to 73 Hz (three cost ALA over strong humps a tenth), and wide
-  ones for a broad background that is no hump. On whole simulated discs PG's intervals covered 80 %
-  without any above 90 Hz, 87 % with odds of a half for 200 Hz, 92 % with odds of three.
-- Places stand a quarter of the width apart: more for narrow humps, which the data place better.
-- Strengths go down to where the humps together are far below the noise: those stand for no hump at
-  all. Where they ended at 0.5 % of the metabolites, five humps took half a bound from PG in discs
-  that have none. An explicit point of mass at zero did no better.
+- Numbers, widths, areas and strengths of humps: `priors` says where each is from.
 """
 
 from __future__ import annotations
@@ -54,22 +44,11 @@ from math import pi
 
 import numpy as np
 
+from mrs_disc.signal import priors
 from mrs_disc.signal.basis import GAUSS_RATE
 from mrs_disc.signal.fit_model import window_bins
 from mrs_disc.typing import ComplexArray, FloatArray
 
-SLOTS, EXPECTED = 10, 8.0
-"""Largest and expected number of humps; a strength below the noise is the same as no hump."""
-WIDTHS_HZ = (45.0, 51.0, 57.0, 65.0, 73.0, 110.0, 200.0)
-WIDTH_ODDS = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 3.0)
-"""Prior odds of the widths."""
-SOLVER_WIDTH_HZ = WIDTHS_HZ[2]
-"""Width of the weak humps that stand for the baseline before it is averaged over."""
-STRENGTH = (0.0002, 1.0)
-"""Range of the humps' typical area, in units of the metabolites' area; log-uniform."""
-AREA_LOG_SD = 0.6
-SPACING = 0.25
-"""Distance of two places on the grid in units of the width."""
 _HUMP_S = 0.07  # after this a hump of 45 Hz has fallen to 3e-16
 
 
@@ -100,16 +79,16 @@ class HumpGrid:
 
     def design(self, phase_rad: float, delay_s: float) -> FloatArray:
         """Return the humps' spectra as they lie in the data, shape (hump, datum)."""
-        turn = np.exp(1j * (phase_rad + 2 * pi * self.frequency_hz * delay_s))
-        turned = turn[:, None] * self.bins
-        return np.concatenate([turned.real, turned.imag], axis=1)
+        phasor = np.exp(1j * (phase_rad + 2 * pi * self.frequency_hz * delay_s))
+        rotated = phasor[:, None] * self.bins
+        return np.concatenate([rotated.real, rotated.imag], axis=1)
 
     def gram(self, delay_s: float) -> FloatArray:
         """Return the scalar products of `design`, shape (hump, hump): no phase is in them."""
         if delay_s == 0:
             return np.asarray(self.products.real)
-        turn = np.exp(2j * pi * self.frequency_hz * delay_s)
-        return np.asarray((turn[:, None] * turn.conj() * self.products).real)
+        phasor = np.exp(2j * pi * self.frequency_hz * delay_s)
+        return np.asarray((phasor[:, None] * phasor.conj() * self.products).real)
 
     def of_width(self, width_hz: float) -> HumpGrid:
         """Return the humps of one width."""
@@ -126,8 +105,8 @@ class HumpGrid:
     def fid(self, area: FloatArray, delay_s: float, n_points: int) -> ComplexArray:
         """Return the FID of humps of given areas about the window's centre, shape (point,)."""
         total = np.zeros(n_points, dtype=complex)
-        turned = area * np.exp(2j * pi * self.frequency_hz * delay_s)
-        total[: self.fids.shape[1]] = turned @ self.fids
+        rotated = area * np.exp(2j * pi * self.frequency_hz * delay_s)
+        total[: self.fids.shape[1]] = rotated @ self.fids
         return total
 
 
@@ -162,17 +141,19 @@ def hump_grid(
     time_s = start_time_s + dwell_time_s * np.arange(n_points)
     bins = window_bins(n_points, dwell_time_s, half_width_hz)
     low, high = range_hz
-    counts = [max(2, round((high - low) / (SPACING * width))) for width in WIDTHS_HZ]
-    places = [low + (high - low) * (np.arange(n) + 0.5) / n for n in counts]
-    frequency_hz = np.concatenate(places)
-    width_hz = np.repeat(WIDTHS_HZ, counts)
+    widths_hz = priors.HUMP_WIDTHS_HZ
+    counts = [max(2, round((high - low) / (priors.HUMP_SPACING * width))) for width in widths_hz]
+    centres = [low + (high - low) * (np.arange(n) + 0.5) / n for n in counts]
+    frequency_hz = np.concatenate(centres)
+    width_hz = np.repeat(widths_hz, counts)
+    # After _HUMP_S nothing is left of any hump: the rest of the points need no exponentials.
     live = time_s[: max(1, int(np.searchsorted(time_s, _HUMP_S)))]
-    decay = np.exp(-GAUSS_RATE * np.multiply.outer(WIDTHS_HZ, live) ** 2)
+    decay = np.exp(-GAUSS_RATE * np.multiply.outer(widths_hz, live) ** 2)
     fids = np.exp(2j * pi * frequency_hz[:, None] * live) * np.repeat(decay, counts, axis=0)
     # The transform at some bins of points that are mostly zero: a small matrix beats the FFT.
-    turns = np.exp(-2j * pi / time_s.size * np.arange(time_s.size)) / np.sqrt(time_s.size)
-    spectra = fids @ turns[np.multiply.outer(np.arange(live.size), bins) % time_s.size]
-    odds = np.repeat(np.divide(WIDTH_ODDS, counts), counts)
+    fourier = np.exp(-2j * pi / time_s.size * np.arange(time_s.size)) / np.sqrt(time_s.size)
+    spectra = fids @ fourier[np.multiply.outer(np.arange(live.size), bins) % time_s.size]
+    odds = np.repeat(np.divide(priors.HUMP_WIDTH_ODDS, counts), counts)
     arrays = (frequency_hz, width_hz, odds, fids, spectra, spectra @ spectra.conj().T)
     for array in arrays:
         array.flags.writeable = False  # discs of one protocol share them

@@ -14,8 +14,8 @@ Sign: ``exp(+2j pi f t)``, larger ppm is larger frequency.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import comb, log, pi
+from typing import Protocol
 
 import numpy as np
 
@@ -26,47 +26,40 @@ GAUSS_RATE = pi**2 / (4 * log(2))
 """A Gaussian line of FWHM w Hz decays as ``exp(-GAUSS_RATE w^2 t^2)``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resonance:
-    """A group of equivalent spins: one line, or a first-order multiplet.
+class Resonance(Protocol):
+    """A group of equivalent spins: one line, or a first-order multiplet, as `models.Resonance`."""
 
-    Parameters
-    ----------
-    ppm : float
-        Chemical shift of the group.
-    weight : float
-        Relative area, as a rule the number of protons.
-    j_hz : float
-        Coupling to the neighbours in Hz.
-    neighbours : int
-        Number of coupled equivalent spins: 0 singlet, 1 doublet, 2 triplet, 3 quartet.
-    partner_ppm : float, optional
-        Where the coupled spins lie; chemical-shift displacement needs it.
-    in_amplitude : bool
-        Whether the weight counts in the unit that the component's amplitude is given in.
-    extra_width_hz : float
-        Lorentzian FWHM beyond what all components share.
-    gauss_width_ppm : float
-        Gaussian FWHM, for lipid and macromolecules.
-    """
+    @property
+    def ppm(self) -> float:
+        """Chemical shift of the group."""
 
-    ppm: float
-    weight: float
-    j_hz: float = 0.0
-    neighbours: int = 0
-    partner_ppm: float | None = None
-    in_amplitude: bool = True
-    extra_width_hz: float = 0.0
-    gauss_width_ppm: float = 0.0
+    @property
+    def weight(self) -> float:
+        """Relative area, as a rule the number of protons."""
 
-    def __post_init__(self) -> None:
-        numbers = (self.ppm, self.weight, self.j_hz, self.extra_width_hz, self.gauss_width_ppm)
-        if not np.all(np.isfinite(numbers)):
-            raise InputError(f"resonance at {self.ppm} ppm: a value is not a finite number")
-        if self.neighbours < 0:
-            raise InputError(f"resonance at {self.ppm} ppm: neighbours = {self.neighbours} < 0")
-        if self.extra_width_hz < 0 or self.gauss_width_ppm < 0:
-            raise InputError(f"resonance at {self.ppm} ppm: a width is negative")
+    @property
+    def j_hz(self) -> float:
+        """Coupling to the neighbours in Hz."""
+
+    @property
+    def neighbours(self) -> int:
+        """Number of coupled equivalent spins: 0 singlet, 1 doublet, 2 triplet, 3 quartet."""
+
+    @property
+    def partner_ppm(self) -> float | None:
+        """Where the coupled spins lie, if known; chemical-shift displacement needs it."""
+
+    @property
+    def in_amplitude(self) -> bool:
+        """Whether the weight counts in the unit that the component's amplitude is given in."""
+
+    @property
+    def extra_width_hz(self) -> float:
+        """Lorentzian FWHM beyond what all components share."""
+
+    @property
+    def gauss_width_ppm(self) -> float:
+        """Gaussian FWHM, for lipid and macromolecules."""
 
 
 def component_fid(
@@ -77,6 +70,7 @@ def component_fid(
     reference_ppm: float,
     echo_time_s: float,
     refocusing_bandwidth_hz: float | None = None,
+    extra_width_hz: float = 0.0,
 ) -> ComplexArray:
     """Return the FID of a component of amplitude one.
 
@@ -95,6 +89,8 @@ def component_fid(
     refocusing_bandwidth_hz : float, optional
         Bandwidth of the two refocusing pulses; None: ideal refocusing of every spin. Both echoes
         of the sequence are taken to be equally long.
+    extra_width_hz : float
+        Lorentzian FWHM of all groups, beside their own.
 
     Returns
     -------
@@ -124,7 +120,8 @@ def component_fid(
     for resonance in resonances:
         frequency = (resonance.ppm - reference_ppm) * spectrometer_mhz
         gauss_hz = resonance.gauss_width_ppm * spectrometer_mhz
-        decay = -pi * resonance.extra_width_hz * time - GAUSS_RATE * (gauss_hz * time) ** 2
+        lorentz_hz = resonance.extra_width_hz + extra_width_hz
+        decay = -pi * lorentz_hz * time - GAUSS_RATE * (gauss_hz * time) ** 2
         line = np.exp(2j * pi * frequency * time + decay)
         fid += (
             (resonance.weight / unit)
@@ -241,10 +238,10 @@ def band_weights(
     """
     nodes = 3 * taps
     omega = 2 * pi * half_band * ((np.arange(nodes) + 0.5) * (2 / nodes) - 1)
-    middle = 0.5 * (taps - 1)
-    sample = np.exp(1j * np.outer(omega, np.arange(taps) - middle))
-    wanted = np.exp(1j * np.outer(omega, np.asarray(position) - middle))
-    orders = [(1j * omega[:, None]) ** order * wanted for order in derivatives]
+    centre_tap = 0.5 * (taps - 1)
+    sample = np.exp(1j * np.outer(omega, np.arange(taps) - centre_tap))
+    target = np.exp(1j * np.outer(omega, np.asarray(position) - centre_tap))
+    orders = [(1j * omega[:, None]) ** order * target for order in derivatives]
     right = np.concatenate(orders, axis=1)
     # The cut keeps the weights small where the band makes neighbouring samples redundant.
     inverse = np.linalg.pinv(np.concatenate([sample.real, sample.imag]), rcond=1e-9)

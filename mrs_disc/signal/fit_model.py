@@ -54,6 +54,23 @@ class Spectrum:
     modulation: ComplexArray
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """How an FID is sampled, and the window of its spectrum that is fitted.
+
+    Parameters
+    ----------
+    dwell_time_s, start_time_s : float
+        Dwell time, and the time of the first point after the echo.
+    window_hz : tuple of float
+        Lower and upper end of the window, from the reference frequency.
+    """
+
+    dwell_time_s: float
+    window_hz: tuple[float, float]
+    start_time_s: float = 0.0
+
+
 class MetaboliteModel:
     """Basis FIDs about the centre of a window, and the spectra they give.
 
@@ -61,10 +78,8 @@ class MetaboliteModel:
     ----------
     fids : complex array, shape (component, point)
         Basis FIDs at amplitude one, from the first recorded point on.
-    dwell_time_s, start_time_s : float
-        Dwell time, and the time of the first point after the echo.
-    window_hz : tuple of float
-        Lower and upper end of the window.
+    scan : Scan
+        Sampling and window.
     moves, widens : int array
         Indices of the components with a shift or a width of their own.
     """
@@ -72,25 +87,26 @@ class MetaboliteModel:
     def __init__(
         self,
         fids: ComplexArray,
+        scan: Scan,
         *,
-        dwell_time_s: float,
-        start_time_s: float,
-        window_hz: tuple[float, float],
         moves: IntArray,
         widens: IntArray,
     ) -> None:
-        n_points = fids.shape[1]
+        n_points, dwell_time_s = fids.shape[1], scan.dwell_time_s
+        low, high = scan.window_hz
         self.dwell_time_s = dwell_time_s
-        self.centre_hz = 0.5 * (window_hz[0] + window_hz[1])
-        self.time: FloatArray = start_time_s + dwell_time_s * np.arange(n_points, dtype=np.float64)
+        self.centre_hz = 0.5 * (low + high)
+        self.time: FloatArray = scan.start_time_s + dwell_time_s * np.arange(
+            n_points, dtype=np.float64
+        )
         self.carrier = np.exp(-2j * pi * self.centre_hz * self.time)
-        self.half_width_hz = 0.5 * (window_hz[1] - window_hz[0])
+        self.half_width_hz = 0.5 * (high - low)
         self.bins = window_bins(n_points, dwell_time_s, self.half_width_hz)
         self.moves = moves
         self.widens = widens
         self.n_components = fids.shape[0]
-        self.half_band = min(0.45, 1.2 * self.half_width_hz * dwell_time_s)
-        self._series = _delay_series(fids * self.carrier, dwell_time_s, self.half_band)
+        half_band = min(0.45, 1.2 * self.half_width_hz * dwell_time_s)
+        self._series = _delay_series(fids * self.carrier, dwell_time_s, half_band)
 
     @property
     def n_nonlinear(self) -> int:
@@ -116,6 +132,7 @@ class MetaboliteModel:
         self, parameters: FloatArray, amplitude: FloatArray, model: Spectrum
     ) -> FloatArray:
         """Return the derivatives by the non-linear parameters, shape (parameter, datum)."""
+        # What all components share acts on their sum: one product each instead of one a component.
         time = self.time + parameters[DELAY]
         total = amplitude @ model.fids
         later = time * total
@@ -140,6 +157,8 @@ class MetaboliteModel:
         total: ComplexArray,
     ) -> ComplexArray:
         """Return the derivative of the whole model by the delay."""
+        # The delay moves the basis and the time in the exponents, in which it is the derivative of
+        # the whole exponent by t; the own shifts and widths of components add theirs.
         slope = amplitude @ (self._basis_at(parameters[DELAY], 1) * model.modulation)
         rate = 2j * pi * parameters[SHIFT] - pi * parameters[LORENTZ]
         column = slope + (rate - 2 * GAUSS_RATE * parameters[GAUSS2] * time) * total
@@ -172,6 +191,7 @@ class MetaboliteModel:
             + (2j * pi * parameters[SHIFT] - pi * parameters[LORENTZ]) * time
             - GAUSS_RATE * parameters[GAUSS2] * time**2
         )
+        # Few components have anything of their own: the common part is one row for all of them.
         common = np.exp(exponent)
         own_shift, own_width = self.own(parameters)
         rate = 2j * pi * own_shift - pi * own_width
@@ -185,6 +205,7 @@ def _powers(rate: ComplexArray, count: int) -> ComplexArray:
     """Return exp(rate k) for k = 0, 1, ... count - 1, shape (rate, count).
 
     The product of a coarse and a fine table: two square roots of `count` exponentials a row.
+    `axes.phasors` does so for frequencies alone; here the rates decay, too.
     """
     fine = 1 << (count.bit_length() // 2)
     coarse = -(-count // fine)
@@ -211,8 +232,8 @@ def _delay_series(fids: ComplexArray, dwell_time_s: float, half_band: float) -> 
 @cache
 def _differentiators(taps: int, half_band: float) -> FloatArray:
     """Return the filters of all derivatives at the first points and in the middle of the taps."""
-    places = np.arange(taps // 2 + 1, dtype=np.float64)
-    weights = band_weights(places, taps, half_band, range(1, _ORDER + 1))
+    positions = np.arange(taps // 2 + 1, dtype=np.float64)
+    weights = band_weights(positions, taps, half_band, range(1, _ORDER + 1))
     weights.flags.writeable = False
     return weights
 
@@ -243,6 +264,8 @@ def _filtered(fids: ComplexArray, weights: FloatArray, odd: BoolArray) -> Comple
     parts[:, :, half : half + count] = (weights[:, -1] @ slid.reshape(-1, taps).T).reshape(
         -1, rows.shape[0], count
     )
+    # The first points have no taps before them: each has a filter of its own. The last points have
+    # the same, mirrored in time, which changes the sign of odd derivatives.
     parts[:, :, :half] = rows[:, :taps] @ weights[:, :half].transpose(0, 2, 1)
     mirrored = weights[:, :half][:, ::-1, ::-1] * np.where(odd, -1.0, 1.0)[:, None, None]
     parts[:, :, n_points - half :] = rows[:, n_points - taps :] @ mirrored.transpose(0, 2, 1)

@@ -1,7 +1,9 @@
-"""The solver of the separable least-squares problem: Gauss-Newton steps, damped where needed.
+"""The solver of the separable least-squares problem: Levenberg and Marquardt's steps.
 
 Everything is in units of the noise, so that a sum of squares is a log-likelihood times -2 and the
-inverse of the normal matrix is a covariance.
+inverse of the normal matrix is a covariance. Amplitudes are eliminated: at each point of the
+non-linear parameters they are solved for (`_at`), and the step is taken in all parameters together,
+which is Gauss-Newton's step of the reduced problem.
 """
 
 from __future__ import annotations
@@ -13,14 +15,14 @@ from math import exp, pi, sqrt
 import numpy as np
 from scipy.linalg.lapack import dposv
 
-from mrs_disc.errors import InputError
+from mrs_disc.constants import TINY
+from mrs_disc.signal import priors
 from mrs_disc.signal.baseline import HumpGrid
 from mrs_disc.signal.fit_model import DELAY, N_COMMON, PHASE, MetaboliteModel, Spectrum
-from mrs_disc.typing import BoolArray, FloatArray
+from mrs_disc.typing import BoolArray, FloatArray, IntArray
 
-MAX_DELAY_S = 4e-4
-MAX_WIDTH_HZ = 80.0
 _ITERATIONS = 40
+_FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-3, 1e-7, 1e8
 _STRIDE = (4.0, 15.0, 400.0, 0.7, 1.1e-4)
 """Longest steps of shift, widths, phase and delay: the model is linear no further.
 
@@ -28,44 +30,31 @@ No number of them leads from a start of the grid onto a bound, where rounding wo
 the parameter is free."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RatioPrior:
-    """What is known of the ratio of two amplitudes: log-normal.
+@dataclass(frozen=True, slots=True)
+class NormalRatio:
+    """The normal law that stands for a log-normal prior of the ratio of two amplitudes.
+
+    It has the log-normal's mean and variance. It stays quadratic, and an amplitude that the noise
+    pushes below zero is not cut, which would bias sums of amplitudes upwards.
 
     Parameters
     ----------
     numerator, denominator : int
         Indices of the components.
-    median, log_sd : float
-        Median of the ratio and standard deviation of its logarithm.
-
-    Notes
-    -----
-    The fit uses the normal distribution of the same mean and variance at the denominator's present
-    amplitude. It stays quadratic, and an amplitude that the noise pushes below zero is not
-    cut, which would bias sums of amplitudes upwards.
+    mean, sd : float
+        Of the ratio.
     """
 
     numerator: int
     denominator: int
-    median: float
-    log_sd: float
+    mean: float
+    sd: float
 
-    def __post_init__(self) -> None:
-        if not (self.median > 0 and self.log_sd > 0):
-            raise InputError(
-                f"ratio prior: median {self.median} and log_sd {self.log_sd} must be positive"
-            )
-
-    @property
-    def mean(self) -> float:
-        """Mean of the ratio."""
-        return self.median * exp(0.5 * self.log_sd**2)
-
-    @property
-    def sd(self) -> float:
-        """Standard deviation of the ratio."""
-        return self.mean * sqrt(exp(self.log_sd**2) - 1)
+    @classmethod
+    def of(cls, numerator: int, denominator: int, *, median: float, log_sd: float) -> NormalRatio:
+        """Return the law for a median of the ratio and a standard deviation of its logarithm."""
+        mean = median * exp(0.5 * log_sd**2)
+        return cls(numerator, denominator, mean, mean * sqrt(exp(log_sd**2) - 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +71,7 @@ class Problem:
         Prior precision of the non-linear parameters about zero; 0 = free.
     fixed : bool array, shape (nonlinear,)
         Parameters that stay where they are.
-    ratios : sequence of RatioPrior
+    ratios : sequence of NormalRatio
         Priors on ratios of amplitudes.
     humps : HumpGrid
         Humps of the baseline, whose areas join the amplitudes.
@@ -97,10 +86,15 @@ class Problem:
     data: FloatArray
     precision: FloatArray
     fixed: BoolArray
-    ratios: Sequence[RatioPrior]
+    ratios: Sequence[NormalRatio]
     humps: HumpGrid
     hump_precision: float
     tolerance: float
+
+    @property
+    def rounding(self) -> float:
+        """What a sum of squares may be off by rounding."""
+        return 1e-14 * float(self.data @ self.data)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +123,7 @@ class Solution:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Trial:
     """The model at given non-linear parameters, amplitudes solved for."""
 
     parameters: FloatArray
@@ -140,7 +134,48 @@ class _Place:
     cost: float
 
 
-def _at(problem: Problem, parameters: FloatArray, ratios: FloatArray) -> _Place:
+@dataclass(frozen=True, slots=True)
+class _Equations:
+    """The normal equations of a step: amplitudes, then the non-linear parameters that are free."""
+
+    matrix: FloatArray
+    right: FloatArray
+    free: IntArray
+
+
+def solve(problem: Problem, parameters: FloatArray) -> Solution:
+    """Return the optimum next to a point.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data, model and priors.
+    parameters : float array, shape (nonlinear,)
+        Where to start.
+    """
+    low, high = bounds(problem)
+    n_components = problem.model.n_components
+    unknown_ratios = np.zeros((n_components, n_components))
+    current = _with_ratios(problem, _at(problem, np.clip(parameters, low, high), unknown_ratios))
+    damping = _FIRST_DAMPING
+    for _ in range(_ITERATIONS):
+        equations = _normal_equations(problem, current)
+        trial = _step(problem, current, equations, damping)
+        # A step that does not lead down is tried again, shorter and more along the gradient.
+        while trial is not None and trial.cost > current.cost + problem.rounding:
+            damping = max(10 * damping, _FIRST_DAMPING)
+            if damping >= _MOST_DAMPING:
+                return _upright(problem, current, converged=False)
+            trial = _step(problem, current, equations, damping)
+        if trial is None:
+            return _upright(problem, current, converged=True)
+        # One that does is trusted more: the next is nearer to Gauss and Newton's own.
+        damping = 0.1 * damping if damping > _LEAST_DAMPING else 0.0
+        current = _with_ratios(problem, trial)
+    return _upright(problem, current, converged=False)
+
+
+def _at(problem: Problem, parameters: FloatArray, ratios: FloatArray) -> _Trial:
     """Return the model at given non-linear parameters, amplitudes solved for."""
     model = problem.model.evaluate(parameters)
     humps = problem.humps.design(parameters[PHASE], parameters[DELAY])
@@ -153,113 +188,98 @@ def _solved(
     model: Spectrum,
     design: FloatArray,
     ratios: FloatArray,
-) -> _Place:
+) -> _Trial:
     """Solve for the amplitudes under given priors of their ratios."""
+    # Areas and amplitudes are one linear problem; ratio priors couple the latter.
     prior = np.diag(np.full(design.shape[0], problem.hump_precision))
-    count = problem.model.n_components
-    prior[:count, :count] = ratios
+    n_components = problem.model.n_components
+    prior[:n_components, :n_components] = ratios
     amplitude = solve_positive(design @ design.T + prior, design @ problem.data)
     residual = problem.data - amplitude @ design
     cost = residual @ residual + amplitude @ prior @ amplitude
     cost += (problem.precision * parameters) @ parameters
-    return _Place(parameters, model, design, prior, amplitude, float(cost))
+    return _Trial(parameters, model, design, prior, amplitude, float(cost))
 
 
-def solve(problem: Problem, parameters: FloatArray) -> Solution:
-    """Return the optimum next to a place.
-
-    Parameters
-    ----------
-    problem : Problem
-        Data, model and priors.
-    parameters : float array, shape (nonlinear,)
-        Where to start.
-    """
-    low, high = bounds(problem)
-    stride = np.full(parameters.size, np.inf)
-    stride[: len(_STRIDE)] = _STRIDE
-    count = problem.model.n_components
-    here = _at(problem, np.clip(parameters, low, high), np.zeros((count, count)))
-    here = _with_ratios(problem, here)
-    rounding = 1e-14 * float(problem.data @ problem.data)
-    damping = 1e-3
-    converged = False
-    for _ in range(_ITERATIONS):
-        normal, force = _normal_equations(problem, here)
-        linear = here.amplitude.size
-        free = ~problem.fixed & ~((here.parameters <= low) & (force[linear:] < 0))
-        free &= ~((here.parameters >= high) & (force[linear:] > 0))
-        used = np.concatenate([np.arange(linear), linear + np.flatnonzero(free)])
-        tail = np.arange(linear, used.size)
-        accepted = False
-        while damping < 1e8:
-            damped = normal[np.ix_(used, used)]
-            damped[tail, tail] *= 1 + damping
-            step = np.zeros(normal.shape[0])
-            step[used] = solve_positive(damped, force[used])
-            converged = float(force @ step) < problem.tolerance + rounding
-            if converged:
-                break
-            step /= max(1.0, float(np.max(np.abs(step[linear:]) / stride)))
-            moved = np.clip(here.parameters + step[linear:], low, high)
-            trial = _at(problem, moved, here.prior[:count, :count])
-            accepted = trial.cost <= here.cost + rounding
-            if accepted:
-                break
-            damping = max(10 * damping, 1e-3)
-        if not accepted:
-            break
-        damping = 0.1 * damping if damping > 1e-7 else 0.0
-        here = _with_ratios(problem, trial)
-    return _upright(problem, here, converged)
-
-
-def _with_ratios(problem: Problem, place: _Place) -> _Place:
-    """Return the place with the ratio priors taken at its amplitudes."""
+def _with_ratios(problem: Problem, current: _Trial) -> _Trial:
+    """Return a point with the ratio priors taken at its amplitudes."""
     if not problem.ratios:
-        return place
-    ratios = ratio_precision(problem.ratios, place.model.design, place.amplitude)
-    return _solved(problem, place.parameters, place.model, place.design, ratios)
+        return current
+    ratios = ratio_precision(problem.ratios, current.model.design, current.amplitude)
+    return _solved(problem, current.parameters, current.model, current.design, ratios)
 
 
-def _normal_equations(problem: Problem, here: _Place) -> tuple[FloatArray, FloatArray]:
-    """Return matrix and right side of the Gauss-Newton step: amplitudes, then parameters."""
-    count, linear = problem.model.n_components, here.amplitude.size
+def _normal_equations(problem: Problem, current: _Trial) -> _Equations:
+    """Return the normal equations of the Gauss-Newton step from a point."""
+    n_components, n_linear = problem.model.n_components, current.amplitude.size
     slopes = slope_columns(
         problem,
-        here.parameters,
-        model=here.model,
-        amplitude=here.amplitude[:count],
-        humps=here.design[count:],
-        areas=here.amplitude[count:],
+        current.parameters,
+        model=current.model,
+        amplitude=current.amplitude[:n_components],
+        humps=current.design[n_components:],
+        areas=current.amplitude[n_components:],
     )
-    columns = np.vstack([here.design, slopes])
-    normal = columns @ columns.T
-    force = columns @ (problem.data - here.amplitude @ here.design)
-    normal[:linear, :linear] += here.prior
-    force[:linear] -= here.prior @ here.amplitude
-    place = np.arange(linear, normal.shape[0])
-    normal[place, place] += problem.precision
-    force[linear:] -= problem.precision * here.parameters
-    return normal, force
+    columns = np.vstack([current.design, slopes])
+    matrix = columns @ columns.T
+    right = columns @ (problem.data - current.amplitude @ current.design)
+    # Priors: quadratic forms about zero, so that they pull by their precision times the distance.
+    matrix[:n_linear, :n_linear] += current.prior
+    right[:n_linear] -= current.prior @ current.amplitude
+    diagonal = np.arange(n_linear, matrix.shape[0])
+    matrix[diagonal, diagonal] += problem.precision
+    right[n_linear:] -= problem.precision * current.parameters
+    return _Equations(matrix, right, _free(problem, current.parameters, right[n_linear:]))
 
 
-def _upright(problem: Problem, here: _Place, converged: bool) -> Solution:
+def _free(problem: Problem, parameters: FloatArray, force: FloatArray) -> IntArray:
+    """Return the non-linear parameters that may move: not fixed, not pushed beyond a bound."""
+    low, high = bounds(problem)
+    held_low, held_high = (parameters <= low) & (force < 0), (parameters >= high) & (force > 0)
+    return np.flatnonzero(~problem.fixed & ~held_low & ~held_high)
+
+
+def _step(
+    problem: Problem, current: _Trial, equations: _Equations, damping: float
+) -> _Trial | None:
+    """Return where a damped step leads; None where no step is worth taking: converged."""
+    n_linear, n_components = current.amplitude.size, problem.model.n_components
+    used = np.concatenate([np.arange(n_linear), n_linear + equations.free])
+    damped = equations.matrix[np.ix_(used, used)]
+    # Marquardt: on the diagonal, so that the damping knows no units; amplitudes need none.
+    nonlinear = np.arange(n_linear, used.size)
+    damped[nonlinear, nonlinear] *= 1 + damping
+    step = np.zeros(equations.matrix.shape[0])
+    step[used] = solve_positive(damped, equations.right[used])
+    # The linear problem promises this fall of the sum of squares.
+    promised = float(equations.right @ step)
+    if promised < problem.tolerance + problem.rounding:
+        return None
+    stride = np.full(current.parameters.size, np.inf)
+    stride[: len(_STRIDE)] = _STRIDE
+    move = step[n_linear:]
+    move /= max(1.0, float(np.max(np.abs(move) / stride)))
+    # The ratio priors stay as they are until the step is taken, or costs could not be compared.
+    ratios = current.prior[:n_components, :n_components]
+    return _at(problem, np.clip(current.parameters + move, *bounds(problem)), ratios)
+
+
+def _upright(problem: Problem, current: _Trial, *, converged: bool) -> Solution:
     """Return the solution whose high lines are positive, not the same fit upside down.
 
     Heights count, not areas: a broad component may be negative, or far too large, where humps of
     the other sign make up for it.
     """
-    parameters, amplitude = here.parameters, here.amplitude
-    residual = problem.data - amplitude @ here.design
-    height = np.abs(here.model.design).max(axis=1)
+    parameters, amplitude = current.parameters, current.amplitude
+    residual = problem.data - amplitude @ current.design
+    height = np.abs(current.model.design).max(axis=1)
     if height @ amplitude[: height.size] < 0:
         parameters, amplitude = parameters.copy(), -amplitude
         parameters[PHASE] += pi
     return Solution(
         parameters=parameters,
         amplitude=amplitude,
-        cost=here.cost,
+        cost=current.cost,
         misfit=sqrt(residual @ residual / residual.size),
         converged=converged,
     )
@@ -279,7 +299,7 @@ def slope_columns(
     Parameters
     ----------
     problem : Problem
-        Its humps turn with phase and delay.
+        Its humps rotate with phase and delay.
     parameters : float array, shape (nonlinear,)
         Where.
     model, humps : Spectrum and float array, shape (hump, datum)
@@ -288,8 +308,9 @@ def slope_columns(
         Their amplitudes and areas.
     """
     slopes = problem.model.jacobian(parameters, amplitude, model)
-    turning = np.stack([areas, 2 * pi * areas * problem.humps.frequency_hz]) @ humps
-    real, imag = np.split(turning, 2, axis=1)
+    rotated = np.stack([areas, 2 * pi * areas * problem.humps.frequency_hz]) @ humps
+    # Phase turns all humps alike, by i; the delay each by 2 pi i times its frequency.
+    real, imag = np.split(rotated, 2, axis=1)
     slopes[[PHASE, DELAY]] += np.concatenate([-imag, real], axis=1)  # times i
     return slopes
 
@@ -297,27 +318,28 @@ def slope_columns(
 def bounds(problem: Problem) -> tuple[FloatArray, FloatArray]:
     """Return the limits of the non-linear parameters.
 
-    Widths are not negative, and what a component has of its own stays within six standard
-    deviations of its prior; a width less than the model's, within two: lines must not grow.
+    Widths are not negative, and what a component has of its own stays near its prior.
     """
     model = problem.model
     own = 1 / np.sqrt(np.maximum(problem.precision, 1e-12))
-    low, high = -6 * own, 6 * own
-    low[N_COMMON + model.moves.size :] /= 3
-    low[:N_COMMON] = -np.inf, 0.0, 0.0, -np.inf, -MAX_DELAY_S
-    high[:N_COMMON] = np.inf, MAX_WIDTH_HZ, MAX_WIDTH_HZ**2, np.inf, MAX_DELAY_S
+    low, high = -priors.OWN_SD * own, priors.OWN_SD * own
+    low[N_COMMON + model.moves.size :] /= priors.OWN_SD / priors.NARROWER_SD
+    widest, latest = priors.MAX_WIDTH_HZ, priors.MAX_DELAY_S
+    low[:N_COMMON] = -np.inf, 0.0, 0.0, -np.inf, -latest
+    high[:N_COMMON] = np.inf, widest, widest**2, np.inf, latest
     return low, high
 
 
 def solve_positive(matrix: FloatArray, right: FloatArray) -> FloatArray:
     """Solve with a positive matrix whose rows may differ in scale by many orders."""
-    scale = 1 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    # With ones on the diagonal Cholesky loses no digits to the units: delays are 1e-4, widths 1e2.
+    scale = 1 / np.sqrt(np.maximum(np.diag(matrix), TINY))
     scaled = matrix * scale[:, None] * scale
     scaled.ravel()[:: scaled.shape[0] + 1] += 1e-13  # the diagonal
-    turned = (scale * right.T).T
-    _, solved, fault = dposv(scaled, turned)
+    scaled_right = (scale * right.T).T
+    _, solved, fault = dposv(scaled, scaled_right)
     if fault:  # singular up to rounding: the solution of least norm
-        solved = np.linalg.lstsq(scaled, turned, rcond=1e-12)[0]
+        solved = np.linalg.lstsq(scaled, scaled_right, rcond=1e-12)[0]
     return np.asarray((scale * solved.T).T)
 
 
@@ -327,7 +349,7 @@ def inverse_positive(matrix: FloatArray) -> FloatArray:
 
 
 def ratio_precision(
-    ratios: Sequence[RatioPrior], design: FloatArray, amplitude: FloatArray
+    ratios: Sequence[NormalRatio], design: FloatArray, amplitude: FloatArray
 ) -> FloatArray:
     """Return the quadratic form of the ratio priors at the present amplitudes.
 
@@ -337,7 +359,8 @@ def ratio_precision(
     """
     count = design.shape[0]
     precision = np.zeros((count, count))
-    error = 1 / np.sqrt(np.maximum((design**2).sum(axis=1), 1e-300))
+    error = 1 / np.sqrt(np.maximum((design**2).sum(axis=1), TINY))
+    # Each prior is one row r of rank one: (a_1 / s - a_2 mean / s)^2 = a^T r r^T a.
     for ratio in ratios:
         scale = ratio.sd * max(abs(amplitude[ratio.denominator]), error[ratio.denominator])
         row = np.zeros(count)

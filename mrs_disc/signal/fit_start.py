@@ -1,4 +1,4 @@
-"""What a fit needs to know before it starts: the noise, and a place near the global optimum.
+"""Where a fit starts: a point near the global optimum, and how many points hold signal.
 
 The start is a search on a grid that no local minimum can trap: for each common width, shift and
 delay the best amplitudes and the best phase have a closed form. With c the correlations of the data
@@ -36,7 +36,7 @@ _LOST_HZ = 15.0  # less than the distance of LAC and ALA at 3 T, 19 Hz
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A place on the grid.
+    """A point of the grid.
 
     `gain` is the part of the data's square sum that it explains, `amplitude` its amplitudes.
     """
@@ -53,43 +53,6 @@ class Start:
         return bool(abs(shift_hz - self.shift_hz) > max(_LOST_HZ, self.width_hz))
 
 
-def noise_sd(fid: ComplexArray) -> float:
-    """Return the standard deviation of the noise of one real channel.
-
-    Parameters
-    ----------
-    fid : complex array, shape (point,)
-        A free induction decay whose second half holds little signal.
-
-    Returns
-    -------
-    float
-        Never below a millionth of the largest point: no scanner resolves more, and priors need
-        a noise to be compared with.
-
-    Notes
-    -----
-    The spectrum of the second half of the FID, tapered: neither broad lines nor the tails of the
-    first point reach it, and what long-lived lines leave occupies few bins. The noise is the mean
-    square of the bins that remain after all beyond three medians are cut, which is made good for
-    white noise. Samples that are exactly zero at the end (zero-filling) do not count; the outer
-    tenth of the spectrum, which receiver filters may damp, does not either.
-    """
-    largest = float(np.abs(fid).max())
-    recorded = fid[: int(np.flatnonzero(fid)[-1]) + 1]
-    tail = recorded[recorded.size // 2 :]
-    taper = np.sin(pi * (np.arange(tail.size) + 0.5) / tail.size)
-    power = np.abs(np.fft.fft(tail * taper)) ** 2 / np.sum(taper**2)
-    power = power[np.abs(np.fft.fftfreq(tail.size)) < 0.4]
-    cut = 3.0
-    limit = cut * np.median(power) / np.log(2)  # three means of the exponential distribution
-    kept = power[power <= limit]
-    # A clipped exponential keeps this part of its mean.
-    share = 1 - cut * np.exp(-cut) / (1 - np.exp(-cut))
-    variance = 0.5 * float(kept.mean()) / share
-    return float(max(variance**0.5, 1e-6 * largest))
-
-
 class StartGrid:
     """The grid over shift, width and delay for given components, ready for any data.
 
@@ -102,16 +65,21 @@ class StartGrid:
     """
 
     def __init__(self, fids: ComplexArray, *, dwell_time_s: float, start_time_s: float) -> None:
+        # A quarter of a second holds what tells one start from another; the rest costs transforms.
         n_points = min(fids.shape[1], max(64, round(_SEARCH_S / dwell_time_s)))
         skip = min(n_points // 4, round(_SKIP_S / dwell_time_s))
         self._used = slice(skip, n_points)
         self._fids = fids[:, self._used].conj()
         n_fft = max(n_points, round(1 / (_RESOLUTION_HZ * dwell_time_s)))
         self._frequency = np.fft.fftfreq(int(scipy.fft.next_fast_len(n_fft)), dwell_time_s)
-        turn = np.sum(fids[:, 1:] * fids[:, :-1].conj(), axis=1)  # by where the energy lies
-        self._late = np.exp(-1j * np.outer(DELAYS_S, np.angle(turn) / dwell_time_s))
+        # A delay rotates each component by one frequency, the mean of its energy: exact for one
+        # line, and near enough for a grid of delays as coarse as this one.
+        rotation = np.sum(fids[:, 1:] * fids[:, :-1].conj(), axis=1)
+        self._late = np.exp(-1j * np.outer(DELAYS_S, np.angle(rotation) / dwell_time_s))
         time = start_time_s + dwell_time_s * np.arange(n_points)[self._used]
         self._decays = np.exp(-pi * np.outer(WIDTHS_HZ, time))
+        # Real(H) of each width, and L^-1 of its Cholesky factor: with it the gain is a square sum.
+        # Components that are nearly one would share a line with huge amplitudes; the ridge forbids.
         products = self._fids[:, None].conj() * self._fids
         grams = (products @ (self._decays**2).T).real.transpose(2, 0, 1)  # (width, ...)
         self._size = np.sqrt(np.diagonal(grams, axis1=1, axis2=2))
@@ -119,7 +87,7 @@ class StartGrid:
         self._whitening = np.linalg.inv(np.linalg.cholesky(grams + ridge * np.eye(len(fids))))
 
     def search(self, data: ComplexArray, shift_range_hz: float, count: int) -> list[Start]:
-        """Return the best places of the grid, the best one first.
+        """Return the best points of the grid, the best one first.
 
         Parameters
         ----------
@@ -128,24 +96,26 @@ class StartGrid:
         shift_range_hz : float
             Largest common shift that is searched, either way.
         count : int
-            How many places, no two of them within 6 Hz.
+            How many points, no two of them within 6 Hz.
         """
         shifts = np.flatnonzero(np.abs(self._frequency) <= shift_range_hz)
         products = self._fids * data[self._used]
-        found: list[Start] = []
+        candidates: list[Start] = []
         for width, decay, whitening, size in zip(
             WIDTHS_HZ, self._decays, self._whitening, self._size, strict=True
         ):
+            # One transform correlates the data with the components at every shift.
             spectra = scipy.fft.fft(products * decay, self._frequency.size)[:, shifts]
             whitened = whitening @ (self._late[:, :, None] * spectra)  # (delay, component, shift)
             gain, phase = _best_phase(whitened)
             for late, shift in _peaks(gain, count):
                 angle = float(phase[late, shift])
-                turned = (whitened[late, :, shift] * np.exp(-1j * angle)).real
-                amplitude = turned @ whitening
+                in_phase = (whitened[late, :, shift] * np.exp(-1j * angle)).real
+                amplitude = in_phase @ whitening
+                # Phase and phase + pi explain the same: the upright one has more positive area.
                 if amplitude @ size < 0:
                     angle, amplitude = angle + pi, -amplitude
-                found.append(
+                candidates.append(
                     Start(
                         float(gain[late, shift]),
                         float(self._frequency[shifts[shift]]),
@@ -155,9 +125,9 @@ class StartGrid:
                         amplitude,
                     )
                 )
-        found.sort(key=lambda start: -start.gain)
+        candidates.sort(key=lambda start: -start.gain)
         chosen: list[Start] = []
-        for start in found:
+        for start in candidates:
             if all(abs(start.shift_hz - other.shift_hz) > 6 for other in chosen):
                 chosen.append(start)
         return chosen[:count]
@@ -167,6 +137,7 @@ def _best_phase(whitened: ComplexArray) -> tuple[FloatArray, FloatArray]:
     """Return gain and angle of the best phase of vectors (delay, component, shift)."""
     real, imag = whitened.real, whitened.imag
     rr, ii, ri = (real**2).sum(axis=1), (imag**2).sum(axis=1), (real * imag).sum(axis=1)
+    # The larger eigenvalue of [[rr, ri], [ri, ii]], and half the angle of its eigenvector's double.
     gain = 0.5 * (rr + ii) + np.hypot(0.5 * (rr - ii), ri)
     return gain, 0.5 * np.arctan2(2 * ri, rr - ii)
 
@@ -179,9 +150,9 @@ def _peaks(gain: FloatArray, count: int) -> list[tuple[int, int]]:
     ascending = profile[order]
     padded = np.concatenate([[-np.inf], ascending, [-np.inf]])
     is_peak = (ascending >= padded[:-2]) & (ascending >= padded[2:])
-    places = order[np.flatnonzero(is_peak)]
-    places = places[np.argsort(-profile[places])][:count]
-    return [(int(best_delay[place]), int(place)) for place in places]
+    peaks = order[np.flatnonzero(is_peak)]
+    peaks = peaks[np.argsort(-profile[peaks])][:count]
+    return [(int(best_delay[peak]), int(peak)) for peak in peaks]
 
 
 def points_with_signal(slow: ComplexArray, starts: Sequence[Start], dwell_time_s: float) -> int:
@@ -196,10 +167,11 @@ def points_with_signal(slow: ComplexArray, starts: Sequence[Start], dwell_time_s
     dwell_time_s : float
         Dwell time in seconds.
     """
+    # Of the broadest start the data would be cut too early, were the narrowest the right one.
     narrowest = _CROP_SAFETY * min(start.width_hz for start in starts)
     snr = min(max(float(np.abs(slow).max()), 3.0), _CROP_SNR)
     length_s = float(np.log(snr / 0.05) / (pi * narrowest))
-    wanted = max(MIN_POINTS, round(length_s / dwell_time_s))
-    octave = 1 << (wanted.bit_length() - 1)
+    needed = max(MIN_POINTS, round(length_s / dwell_time_s))
+    octave = 1 << (needed.bit_length() - 1)
     steps = (eighth * octave // 8 for eighth in _EIGHTHS)
-    return min(slow.size, next(step for step in steps if step >= wanted))
+    return min(slow.size, next(step for step in steps if step >= needed))
