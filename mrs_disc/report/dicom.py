@@ -1,6 +1,7 @@
 """DICOM objects of a report: Encapsulated PDF, TID 1500 measurement report, page 1 as image.
 
-Patient and study come from a DICOM file that the user names, and from nowhere else. The report is
+Patient and study come from the input where that is DICOM, else from a file that the user names and
+that `patient` has held against the data. The report is
 UNVERIFIED until a person signs it on the review page. Identifiers are made from the record, its
 review, the study and the day of writing: the same report has the same identifiers, and one that
 differs has others.
@@ -15,14 +16,14 @@ import io
 import re
 import warnings
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from mrs_disc import __version__
-from mrs_disc.errors import InputError, ReadError
+from mrs_disc.errors import InputError
 from mrs_disc.report import dicom_codes as codes
 from mrs_disc.report.content import View
+from mrs_disc.report.patient import TYPE_2, read_reference
 from mrs_disc.report.pdf import page_png, pdf_bytes
 from mrs_disc.report.schema import Level, Metabolite, QuantityPart, Results
 from mrs_disc.report.words import harmless
@@ -32,9 +33,8 @@ try:
     from highdicom import sr
     from highdicom.sr.coding import CodedConcept
     from PIL import Image
-    from pydicom import Dataset, dcmread
+    from pydicom import Dataset
     from pydicom.dataset import FileMetaDataset
-    from pydicom.errors import InvalidDicomError
     from pydicom.uid import ExplicitVRLittleEndian
 except ImportError as error:  # pragma: no cover - depends on the installation
     raise InputError(
@@ -46,20 +46,6 @@ MANUFACTURER = "mrs_disc (research software)"
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _SERIES = {"pdf": 9901, "sr": 9902, "capture": 9903}
-
-TYPE_2 = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyDate",
-    "StudyTime",
-    "ReferringPhysicianName",
-    "StudyID",
-    "AccessionNumber",
-)
-"""Attributes of patient and study that have to be there and may be empty."""
-REQUIRED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 
 
 def render(view: View) -> dict[str, bytes]:
@@ -81,33 +67,6 @@ def render(view: View) -> dict[str, bytes]:
     if view.secondary_capture:
         files["dicom/report_page1.dcm"] = _bytes(secondary_capture(view, reference))
     return files
-
-
-def read_reference(path: Path) -> Dataset:
-    """Return patient and study of a DICOM file, in UTF-8, without its pixels.
-
-    Raises
-    ------
-    ReadError
-        If it is not a DICOM file, or lacks what ties an object to a study.
-    """
-    try:
-        found = dcmread(path, stop_before_pixels=True)
-    except InvalidDicomError as error:
-        raise ReadError(path, "is not a DICOM file; name one of this patient's images") from error
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
-    except Exception as error:
-        raise ReadError(path, f"is a damaged DICOM file ({type(error).__name__})") from error
-    for name in REQUIRED:
-        if not found.get(name):
-            raise ReadError(path, f"lacks {name}, so that nothing can be tied to its study")
-    found.decode()
-    found.SpecificCharacterSet = "ISO_IR 192"
-    for name in TYPE_2:  # has to be there, may be empty; research files often lack it
-        if name not in found:
-            setattr(found, name, "")
-    return found
 
 
 def uid(view: View, reference: Dataset, what: str) -> str:
