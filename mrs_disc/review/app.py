@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.errors import InputError, OutputError, ReadError
+from mrs_disc.report.curves import MAX_BROADENING_HZ, spectrum_json
 from mrs_disc.report.html import unbroken
 from mrs_disc.report.review_log import STATUS_SHAPE
 from mrs_disc.report.schema import Level, MorphologyPart
@@ -31,7 +32,6 @@ from mrs_disc.review.acts import MorphologySent, fields_of, level_report, sent
 from mrs_disc.review.catalogue import LABELS, QUALITIES, SORTS, Catalogue, Query, StudyRow
 from mrs_disc.review.journal import StaleError, append_act
 from mrs_disc.review.security import Door, Guard
-from mrs_disc.review.spectra import MAX_BROADENING_HZ, spectrum_json
 from mrs_disc.review.studies import Library, LoadedStudy
 
 HERE = Path(__file__).parent

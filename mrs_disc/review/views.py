@@ -11,6 +11,7 @@ from PIL import Image
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.report.anatomy import AnatomySlice
 from mrs_disc.report.content import sentences
+from mrs_disc.report.curves import in_words
 from mrs_disc.report.level_content import (
     agreement_words,
     amounts,
@@ -33,7 +34,6 @@ from mrs_disc.report.words import (
     true_minus,
 )
 from mrs_disc.review.acts import HEIGHT_LOSSES, HERNIATIONS, REASONS
-from mrs_disc.review.spectra import in_words
 from mrs_disc.review.studies import LoadedStudy
 
 ACT_WORDS = {"level": "decision", "morphology": "morphology", "sign": "signature"}
