@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
 from itertools import islice
 from typing import Any, TextIO
@@ -21,6 +21,7 @@ from mrs_disc import __version__
 from mrs_disc.batch.collect import Collected, LevelCounts
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.data import LEVELS
+from mrs_disc.report.marks import bar, bars
 from mrs_disc.report.words import LABEL_SHAPE, VERDICT_SHAPE, harmless, probability
 
 MAX_ROWS = 20_000
@@ -143,32 +144,20 @@ def _stacked(counts: LevelCounts) -> Markup:
     left, parts = 0.0, []
     for verdict in _VERDICTS:
         width = _BAR * counts.verdicts.get(verdict, 0) / max(counts.total, 1)
-        parts.append(_rectangle(left, 0, width, 14, f"verdict-{verdict}"))
+        parts.append(bar(left, 0, width, 14, f"verdict-{verdict}"))
         left += width
-    return _picture(_BAR, 14, parts)
+    return bars(_BAR, 14, parts)
 
 
 def _key(verdict: str) -> Markup:
-    return _picture(10, 10, [_rectangle(0, 0, 10, 10, f"verdict-{verdict}")])
+    return bars(10, 10, [bar(0, 0, 10, 10, f"verdict-{verdict}")])
 
 
 def _histogram(scores: list[int]) -> Markup:
     highest = max(*scores, 1)
     parts = [
-        _rectangle(_BIN * k, _HEIGHT * (1 - n / highest), _BIN - 1, _HEIGHT * n / highest, "score")
+        bar(_BIN * k, _HEIGHT * (1 - n / highest), _BIN - 1, _HEIGHT * n / highest, "score")
         for k, n in enumerate(scores)
     ]
-    parts.append(_rectangle(0, _HEIGHT, _BIN * len(scores), 1, "axis"))
-    return _picture(_BIN * len(scores), _HEIGHT + 1, parts)
-
-
-def _rectangle(x: float, y: float, width: float, height: float, kind: str) -> Markup:
-    return Markup('<rect x="{}" y="{}" width="{}" height="{}" class="{}"/>').format(
-        *(f"{v:.2f}" for v in (x, y, width, height)), kind
-    )
-
-
-def _picture(width: int, height: int, parts: Iterable[Markup]) -> Markup:
-    head = Markup('<svg width="{0}" height="{1}" viewBox="0 0 {0} {1}" {2}>')
-    rest = Markup('preserveAspectRatio="none" aria-hidden="true" focusable="false"')
-    return head.format(width, height, rest) + Markup("").join(parts) + Markup("</svg>")
+    parts.append(bar(0, _HEIGHT, _BIN * len(scores), 1, "axis"))
+    return bars(_BIN * len(scores), _HEIGHT + 1, parts)

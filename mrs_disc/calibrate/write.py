@@ -9,7 +9,9 @@ from typing import Any
 
 from mrs_disc.calibrate import Calibration
 from mrs_disc.constants import RESEARCH_USE
+from mrs_disc.report.marks import Scale, points
 
+_ACROSS, _UP = Scale(0, 1, 40, 240), Scale(0, 1, 220, 20)
 _BARE = re.compile(r"^[A-Za-z0-9_-]+$")
 
 
@@ -86,14 +88,9 @@ def card_html(calibration: Calibration) -> str:
         warnings=calibration.warnings,
         outcome=calibration.outcome,
         notice=RESEARCH_USE,
-        roc=" ".join(f"{40 + 200 * x:.1f},{220 - 200 * y:.1f}" for x, y in figures.curve),
+        roc=points((_ACROSS(x), _UP(y)) for x, y in figures.curve),
         bins=[
-            {
-                "x": 40 + 200 * b.mean,
-                "y": 220 - 200 * b.observed,
-                "low": 220 - 200 * b.low,
-                "high": 220 - 200 * b.high,
-            }
+            {"x": _ACROSS(b.mean), "y": _UP(b.observed), "low": _UP(b.low), "high": _UP(b.high)}
             for b in figures.bins
         ],
     )

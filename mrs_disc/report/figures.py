@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from mrs_disc.report.curves import PPM_RANGE, Spectra
+from mrs_disc.report.marks import nice
 from mrs_disc.report.schema import Level
 from mrs_disc.report.words import component_word, number
 
@@ -328,15 +329,6 @@ def _spread(
 
 
 # --------------------------------------------------------------------------- files
-
-
-def nice(low: float, high: float, n: int) -> list[float]:
-    """Return about `n` round numbers between two ends."""
-    rough = max((high - low) / n, 1e-12)
-    power = 10.0 ** np.floor(np.log10(rough))
-    step = next(s * power for s in (1, 2, 5, 10) if s * power >= rough)
-    first = np.ceil(low / step)
-    return [float(k * step) for k in np.arange(first, np.floor(high / step) + 1)]
 
 
 def svg(figure: Figure) -> str:

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mrs_disc.report.curves import WATER_RANGE, water_line
-from mrs_disc.report.figures import FIT_COLOUR, GREY, nice, styled
+from mrs_disc.report.figures import FIT_COLOUR, GREY, styled
+from mrs_disc.report.marks import nice
 from mrs_disc.report.schema import Level
 from mrs_disc.report.signals import LevelSignals
 from mrs_disc.report.words import number
