@@ -5,16 +5,12 @@ Self-contained and complete without its script, which only sorts and filters. Wr
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from importlib import resources
 from itertools import islice
 from typing import Any, TextIO
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mrs_disc import __version__
@@ -22,11 +18,13 @@ from mrs_disc.batch.collect import Collected, LevelCounts
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.data import LEVELS
 from mrs_disc.report.marks import bar, bars
+from mrs_disc.report.page import environment, policy, resource
 from mrs_disc.report.words import LABEL_SHAPE, VERDICT_SHAPE, harmless, probability
 
 MAX_ROWS = 20_000
 """A page with more rows opens slowly; the table holds them all."""
 MAX_FAILURES = 2_000
+_HERE = "mrs_disc.batch"
 _VERDICTS = ("good", "acceptable", "poor", "failed")
 _LABELS = tuple(LABEL_SHAPE)
 _BAR, _HEIGHT, _BIN = 120, 28, 10
@@ -51,48 +49,29 @@ def write_index(
     found : Collected
         The counts.
     """
-    environment = Environment(
-        loader=PackageLoader("mrs_disc.batch", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style, script = _text("index.css"), _text("index.js")
+    style, script = resource(_HERE, "index.css"), resource(_HERE, "index.js")
     levels = sorted(found.by_level, key=LEVELS.index)
-    parts = environment.get_template("index.html.j2").generate(
-        style=Markup(style),
-        script=Markup(script),
-        policy=_policy(style, script),
-        found=found,
-        version=__version__,
-        research_use=RESEARCH_USE,
-        distributions=[_distribution(level, found.by_level[level]) for level in levels],
-        rows=(_shown(row) for row in islice(rows(), MAX_ROWS)),
-        max_rows=MAX_ROWS,
-        failures=islice(failures, MAX_FAILURES),
-        n_failures=found.n_studies_failed + found.n_levels_failed,
-        max_failures=MAX_FAILURES,
-        shapes=LABEL_SHAPE,
-        key={verdict: _key(verdict) for verdict in _VERDICTS},
+    parts = (
+        environment(_HERE)
+        .get_template("index.html.j2")
+        .generate(
+            style=style,
+            script=script,
+            policy=policy(style, script),
+            found=found,
+            version=__version__,
+            research_use=RESEARCH_USE,
+            distributions=[_distribution(level, found.by_level[level]) for level in levels],
+            rows=(_shown(row) for row in islice(rows(), MAX_ROWS)),
+            max_rows=MAX_ROWS,
+            failures=islice(failures, MAX_FAILURES),
+            n_failures=found.n_studies_failed + found.n_levels_failed,
+            max_failures=MAX_FAILURES,
+            shapes=LABEL_SHAPE,
+            key={verdict: _key(verdict) for verdict in _VERDICTS},
+        )
     )
     file.writelines(parts)
-
-
-def _text(name: str) -> str:
-    return resources.files("mrs_disc.batch").joinpath("templates", name).read_text("utf-8")
-
-
-def _policy(style: str, script: str) -> str:
-    """Return a content security policy that lets this style and this script run, nothing else."""
-
-    def digest(text: str) -> str:
-        return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest(style)}'; "
-        f"script-src 'sha256-{digest(script)}'; base-uri 'none'; form-action 'none'"
-    )
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,24 +73,23 @@ def model_toml(calibration: Calibration) -> str:
 
 def card_html(calibration: Calibration) -> str:
     """Return the figures of a calibration as one self-contained page."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from mrs_disc.report.page import environment  # here, so that the command's help stays quick
 
-    environment = Environment(
-        loader=PackageLoader("mrs_disc.calibrate", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-    )
     figures = calibration.assessment
-    return environment.get_template("card.html.j2").render(
-        model=calibration.model,
-        content=calibration.content,
-        figures=figures,
-        warnings=calibration.warnings,
-        outcome=calibration.outcome,
-        notice=RESEARCH_USE,
-        roc=points((_ACROSS(x), _UP(y)) for x, y in figures.curve),
-        bins=[
-            {"x": _ACROSS(b.mean), "y": _UP(b.observed), "low": _UP(b.low), "high": _UP(b.high)}
-            for b in figures.bins
-        ],
+    return (
+        environment("mrs_disc.calibrate")
+        .get_template("card.html.j2")
+        .render(
+            model=calibration.model,
+            content=calibration.content,
+            figures=figures,
+            warnings=calibration.warnings,
+            outcome=calibration.outcome,
+            notice=RESEARCH_USE,
+            roc=points((_ACROSS(x), _UP(y)) for x, y in figures.curve),
+            bins=[
+                {"x": _ACROSS(b.mean), "y": _UP(b.observed), "low": _UP(b.low), "high": _UP(b.high)}
+                for b in figures.bins
+            ],
+        )
     )
