@@ -224,10 +224,10 @@ def _quality(results: Results) -> list[Row]:
 def paragraph(results: Results) -> str:
     """Return a methods paragraph that can be cited."""
     levels = [level for level in results.levels if level.measured]
-    names = {p.why: n for n, p in enumerate(references(results), 1)}
+    numbers = {paper.key: n for n, paper in enumerate(references(results), 1)}
 
-    def cite(why: str) -> str:
-        return f" [{names[why]}]" if why in names else ""
+    def cite(key: str) -> str:
+        return f" [{numbers[key]}]" if key in numbers else ""
 
     if not levels:
         return f"No disc could be analysed by {results.software.name} {results.software.version}."
@@ -238,9 +238,9 @@ def paragraph(results: Results) -> str:
         levels, "voxel_size_mm", lambda v: " × ".join(exact(x) for x in v) + " mm"
     )
     steps = _steps_in_words(results, cite)
-    mark = cite("J evolution under displaced refocusing")
+    mark = cite("Slotboom1994")
     displaced = f", the refocusing pulses' displacement included{mark}" if mark else ""
-    mark = cite("form of the water reference; order of processing")
+    mark = cite("Near2021")
     water = f"Amounts per tissue water were corrected for relaxation{mark}. " if mark else ""
     window = levels[0].fit.window_ppm if levels[0].fit else (0.5, 4.2)
     return harmless(
@@ -251,14 +251,14 @@ def paragraph(results: Results) -> str:
         f"{results.recipe_sha256[:12]}). {steps}"
         f"Metabolites of the model {results.models.get('fit', ABSENT)} were fitted to the complex "
         f"spectrum from {exact(window[0])} to {exact(window[1])} ppm by separable least "
-        f"squares{cite('separable least squares of the fit')}, with J evolution at the echo time"
-        f"{cite('chemical shifts and couplings')}{displaced}; amounts are posterior means"
+        f"squares{cite('Golub1973')}, with J evolution at the echo time"
+        f"{cite('Govindaraju2000')}{displaced}; amounts are posterior means"
         f"{_averaged(results)}, intervals the central 95 %. {water}"
         f"The score is that of the model {results.models.get('score', ABSENT)}"
         f"{_made_from(results)}. "
         "Reported after MRSinMRS"
-        f"{cite('the table of methods')}, in the terms of the experts' consensus"
-        f"{cite('terms and definitions')}.",
+        f"{cite('Lin2021')}, in the terms of the experts' consensus"
+        f"{cite('Kreis2021')}.",
         4000,
     )
 
@@ -272,23 +272,8 @@ def _made_from(results: Results) -> str:
 
 
 def _steps_in_words(results: Results, cite: Callable[[str], str]) -> str:
-    used = steps_taken(results)
-    words = {
-        "coil": "coils were combined by noise-whitened singular-value decomposition"
-        + cite("coil combination"),
-        "align": "transients were aligned in frequency and phase"
-        + cite("alignment of the transients"),
-        "reject": "outlying transients were left out",
-        "eddy": "eddy currents were corrected by the water reference"
-        + cite("eddy-current correction"),
-        "water": "residual water was removed by a low-rank model"
-        + cite("removal of residual water"),
-    }
-    said = [text for word, text in words.items() if word in used]
-    if not said:
-        return ""
-    text = "; ".join(said)
-    return text[0].upper() + text[1:] + ". "
+    text = "; ".join(step.words + cite(step.paper) for step in steps_taken(results))
+    return text[:1].upper() + text[1:] + ". " if text else ""
 
 
 def model_card(results: Results) -> list[Row]:
