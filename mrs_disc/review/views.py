@@ -26,6 +26,7 @@ from mrs_disc.report.review_log import DECISION_SHAPE, STATUS_SHAPE, Act, LevelR
 from mrs_disc.report.schema import Level, Results
 from mrs_disc.report.signals import LevelSignals, Signals
 from mrs_disc.report.words import (
+    LABEL_KIND,
     LABEL_SHAPE,
     VERDICT_SHAPE,
     clean,
@@ -270,7 +271,7 @@ def anatomy(results: Results, signals: Signals) -> dict[str, Any] | None:
             {
                 "key": level.key,
                 "title": level.level,
-                "kind": level.score.label.split()[0] if level.score else "failed",
+                "kind": LABEL_KIND[level.score.label] if level.score else "failed",
                 "rejected": level.review is not None and level.review.decision == "reject",
                 "label": level.score.label if level.score else "not measured",
                 "shape": LABEL_SHAPE[level.score.label] if level.score else VERDICT_SHAPE["failed"],
