@@ -199,6 +199,7 @@ def _scored(
             morphology=entry.morphology,
             provocation=entry.provocation,
             inputs=entry.inputs(),
+            origin=entry.origin,
         )
         for entry, result in zip(entries, measured, strict=True)
     ]

@@ -44,7 +44,8 @@ def cpu_count() -> int:
 )
 @shared.levels
 @shared.formats(
-    "html, csv, pdf, png, nifti, or json alone; may be repeated. Default: json and html."
+    "html, csv, pdf, png, nifti, dicom (of DICOM input), or json alone; may be repeated. "
+    "Default: json and html."
 )
 @click.option(
     "--time-limit",

@@ -53,6 +53,7 @@ from mrs_disc.data.study import (
     Herniation,
     InputFile,
     Morphology,
+    Origin,
     Provocation,
     Study,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "LevelReport",
     "Limit",
     "Morphology",
+    "Origin",
     "Preprocessed",
     "Protocol",
     "Provocation",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from mrs_disc.data.levels import parse_level
 from mrs_disc.data.signals import Fid, Protocol, Sampling
-from mrs_disc.data.study import Anatomy, InputFile, Morphology, Provocation
+from mrs_disc.data.study import Anatomy, InputFile, Morphology, Origin, Provocation
 from mrs_disc.errors import InputError
 from mrs_disc.typing import ComplexArray, FloatArray
 
@@ -255,6 +255,7 @@ class LevelReport:
     provocation: Provocation | None = None
     concordance: str = ""
     inputs: tuple[InputFile, ...] = ()
+    origin: Callable[[], Origin] = field(default=Origin, repr=False)
 
     @property
     def usable(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from numpy.typing import NDArray
@@ -49,6 +50,18 @@ class InputFile:
     role: Literal["metabolite", "water"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Origin:
+    """What ties a disc's spectrum to one examination; in memory alone, never shown or written.
+
+    `dicom` are its files where these are DICOM, `day` a digest of the date of the examination
+    where another format states it.
+    """
+
+    dicom: tuple[Path, ...] = ()
+    day: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Anatomy:
     """A morphologic image to draw the voxels on: voxels (i, j, k) and their affine (mm, RAS)."""
@@ -81,13 +94,14 @@ class DiscEntry:
     """One disc of a study before its signal is read.
 
     `load` reads the files and raises `InputError` where they cannot be used; `inputs` names and
-    hashes them without reading them as spectra.
+    hashes them without reading them as spectra; `origin` looks up whose they are.
     """
 
     level: str
     run: int = 1
     load: Callable[[], DiscAcquisition]
     inputs: Callable[[], tuple[InputFile, ...]]
+    origin: Callable[[], Origin] = Origin
     morphology: Morphology | None = None
     provocation: Provocation | None = None
 

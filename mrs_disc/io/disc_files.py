@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from mrs_disc.data import DiscAcquisition, DiscEntry, InputFile, Morphology, Provocation
+from mrs_disc.data import DiscAcquisition, DiscEntry, InputFile, Morphology, Origin, Provocation
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.io.acquire import Given, to_acquisition
+from mrs_disc.io.dicom import sop_class
 from mrs_disc.io.readers import find_reader, is_spectroscopy, read_scan, read_series
 from mrs_disc.io.scan import Scan, head, sibling
 from mrs_disc.io.sidecar import own_sidecar, read_sidecar
@@ -54,6 +55,7 @@ class DiscFiles:
             run=self.run,
             load=self.load,
             inputs=self.inputs,
+            origin=self.origin,
             morphology=self.morphology,
             provocation=self.provocation,
         )
@@ -145,6 +147,16 @@ class DiscFiles:
                     found.append(self._input(partner, role, tail, _reader_name(path)))
             found += [self._input(p, role, "", "sidecar") for p in self.sidecars.get(role, ())]
         return tuple(found)
+
+    def origin(self) -> Origin:
+        """Look up whose the spectrum is; nothing where its files cannot be read."""
+        try:
+            files = self.files("metabolite")
+            dicom = tuple(path for path in files if sop_class(path) is not None)
+            scan = None if dicom else self.scan("metabolite")
+        except InputError:
+            return Origin()
+        return Origin(dicom=dicom, day=scan.identity.date if scan is not None else None)
 
     def _input(self, path: Path, role: Role, tail: str, reader: str | None) -> InputFile:
         label = self._label(path, role, tail)

@@ -11,7 +11,7 @@ A new format is one module with ``render(view)``, and one line in `RENDERERS`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from importlib import import_module
 from os import environ
@@ -23,7 +23,7 @@ from mrs_disc.report.files import check_folder, write_files
 from mrs_disc.report.results import RESULTS_NAME, SIGNALS_NAME, canonical_json, results_from
 
 if TYPE_CHECKING:
-    from mrs_disc.data import StudyReport
+    from mrs_disc.data import Study, StudyReport
 
 RENDERERS: dict[str, str] = {
     "html": "mrs_disc.report.html",
@@ -49,6 +49,8 @@ def check_output(
     dicom_reference: str | Path | None = None,
     *,
     overwrite: bool = False,
+    study: Study | None = None,
+    levels: Sequence[str] = (),
 ) -> None:
     """Refuse before any work what cannot be written.
 
@@ -59,30 +61,32 @@ def check_output(
     formats : sequence of str
         Of `FORMATS`.
     dicom_reference : str or Path, optional
-        A DICOM file of the patient, which DICOM output needs.
+        A DICOM file of the patient, or a folder with some: DICOM output needs it, unless the
+        input is DICOM itself.
     overwrite : bool
         Whether an earlier report may be replaced.
+    study : Study, optional
+        What is going to be analysed, and of it `levels` (all where empty).
 
     Raises
     ------
     InputError
-        If a format is unknown, DICOM has no reference, or the folder holds a report already.
+        If a format is unknown, the folder holds a report already, or DICOM has no reference or one
+        of another patient.
     """
+    _check(out, formats, overwrite)
+    if "dicom" in formats:
+        from mrs_disc.report.patient import check_patient
+
+        check_patient(study, levels, dicom_reference)
+
+
+def _check(out: str | Path, formats: Sequence[str], overwrite: bool) -> None:
     for name in formats:
         if name not in FORMATS:
             raise InputError(
                 f"there is no format '{name}'.{did_you_mean(name, FORMATS)} "
                 f"Formats: {', '.join(FORMATS)}."
-            )
-    if "dicom" in formats:
-        if dicom_reference is None:
-            raise InputError(
-                "--format dicom needs --dicom-reference FILE: a DICOM file of this patient's "
-                "examination, whose patient and study fields the objects take over"
-            )
-        if not Path(dicom_reference).is_file():
-            raise InputError(
-                f"--dicom-reference {Path(dicom_reference).name}: there is no such file"
             )
     check_folder(Path(out), formats, overwrite)
 
@@ -96,6 +100,7 @@ def write_report(
     *,
     paper: Literal["a4", "letter"] = "a4",
     secondary_capture: bool = False,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
     """Write a report.
 
@@ -112,11 +117,14 @@ def write_report(
     overwrite : bool
         Replace an earlier report in the folder, with all its formats.
     dicom_reference : str or Path, optional
-        A DICOM file of the patient, which DICOM output needs.
+        A DICOM file of the patient, or a folder with some: DICOM output needs it, unless the
+        input is DICOM itself. One that contradicts the input is refused.
     paper : {"a4", "letter"}
         Page of the PDF.
     secondary_capture : bool
         Whether DICOM output holds the first page as an image too.
+    say : callable
+        Takes a line on which reference was chosen, and what could not be compared.
 
     Returns
     -------
@@ -132,7 +140,7 @@ def write_report(
     """
     from mrs_disc.report.signals import npz_bytes, sha256, signals_from
 
-    check_output(out, formats, dicom_reference, overwrite=overwrite)
+    _check(out, formats, overwrite)
     arrays = signals_from(report)
     packed = npz_bytes(arrays)
     record = results_from(report, sha256(packed))
@@ -144,11 +152,18 @@ def write_report(
         from mrs_disc.report.schema import results_of
         from mrs_disc.report.signals import signals_of
 
+        results = results_of(record, Path(out) / RESULTS_NAME)
+        signals = signals_of(arrays, Path(out) / SIGNALS_NAME)
+        patient = None
+        if "dicom" in wanted:
+            from mrs_disc.report.patient import patient_of
+
+            patient = patient_of(results, signals, dicom_reference, report, say)
         view = View(
-            results=results_of(record, Path(out) / RESULTS_NAME),
-            signals=signals_of(arrays, Path(out) / SIGNALS_NAME),
+            results=results,
+            signals=signals,
             written=today(),
-            dicom_reference=None if dicom_reference is None else Path(dicom_reference),
+            dicom_reference=patient,
             paper=paper,
             record_sha256=sha256(content),
             secondary_capture=secondary_capture,
@@ -167,6 +182,7 @@ def render_results(
     *,
     paper: Literal["a4", "letter"] = "a4",
     secondary_capture: bool = False,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
     """Render ``results.json`` again, without the raw data, as its reviewer left it.
 
@@ -174,8 +190,9 @@ def render_results(
     ----------
     results : str or Path
         ``results.json``, with ``signals.npz`` beside it; or their folder.
-    out, formats, overwrite, dicom_reference, paper, secondary_capture
-        As in `write_report`; json copies the record.
+    out, formats, overwrite, dicom_reference, paper, secondary_capture, say
+        As in `write_report`; json copies the record, which holds no patient: DICOM output needs
+        the reference.
 
     Raises
     ------
@@ -202,11 +219,16 @@ def render_results(
         content = reviewed(content, review)
     record = results_of(content, path)
     signals = read_signals(beside, record.signals.sha256) if needs_signals else None
+    patient = None
+    if "dicom" in formats:
+        from mrs_disc.report.patient import patient_of
+
+        patient = patient_of(record, signals, dicom_reference, None, say)
     view = View(
         results=record,
         signals=signals,
         written=today(),
-        dicom_reference=None if dicom_reference is None else Path(dicom_reference),
+        dicom_reference=patient,
         paper=paper,
         record_sha256=digest,
         secondary_capture=secondary_capture,

@@ -9,6 +9,7 @@ from typing import Any
 
 from mrs_disc.constants import ROMAN
 from mrs_disc.report import figures, quality_strip
+from mrs_disc.report.curves import Spectra
 from mrs_disc.report.schema import Level, Metabolite, MorphologyPart, QuantityPart, Results
 from mrs_disc.report.signals import Signals
 from mrs_disc.report.words import (
@@ -146,7 +147,7 @@ def level_content(
     level: Level,
     results: Results,
     signals: Signals | None,
-    curves: figures.Spectra | None,
+    curves: Spectra | None,
     top: float,
 ) -> dict[str, Any]:
     """Return the section of one level."""
@@ -188,7 +189,7 @@ def level_content(
 
 
 def _pictures(
-    level: Level, signals: Signals | None, curves: figures.Spectra | None, top: float
+    level: Level, signals: Signals | None, curves: Spectra | None, top: float
 ) -> dict[str, str]:
     """Return the figures of a level with their words; empty ones where nothing can be drawn."""
     if curves is None or signals is None:

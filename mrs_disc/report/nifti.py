@@ -8,7 +8,7 @@ from __future__ import annotations
 from mrs_disc.data import Fid, Protocol, StepRecord
 from mrs_disc.io.write_nifti_mrs import gzipped, nifti_mrs_bytes
 from mrs_disc.report.content import View
-from mrs_disc.report.figures import has_signals
+from mrs_disc.report.curves import has_signals
 from mrs_disc.report.schema import Level
 from mrs_disc.report.signals import LevelSignals
 from mrs_disc.typing import ComplexArray

@@ -9,6 +9,7 @@ from __future__ import annotations
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.report import figures
 from mrs_disc.report.content import View, status_words
+from mrs_disc.report.curves import study_spectra
 from mrs_disc.report.level_content import score_words
 from mrs_disc.report.overview import overview_alt, overview_figure
 from mrs_disc.report.schema import Level, Results
@@ -25,12 +26,7 @@ def render(view: View) -> dict[str, bytes]:
     files = {"figures/overview.png": figures.png(overview, words=words)}
     if signals is None:
         return files
-    drawn = {
-        level.key: figures.spectra(level, signals.levels[level.key])
-        for level in results.levels
-        if figures.has_signals(level, signals)
-    }
-    top = figures.common_top(results.levels, drawn)
+    drawn, top = study_spectra(results, signals)
     for level in results.levels:
         if level.key not in drawn:
             continue

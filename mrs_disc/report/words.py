@@ -30,6 +30,12 @@ SUMS = {"acidity": "LAC + ALA + 3/5 PA", "structure": "PG + COL"}
 """What is added up in the sums of the disc model."""
 
 LABEL_SHAPE = {"likely painful": "◆", "indeterminate": "○", "unlikely painful": "■"}
+LABEL_KIND = {
+    "likely painful": "likely",
+    "indeterminate": "indeterminate",
+    "unlikely painful": "unlikely",
+}
+"""How a page's style sheet names the labels."""
 VERDICT_SHAPE = {"good": "●", "acceptable": "◐", "poor": "○", "failed": "✕"}
 
 CODES = (

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mrs_disc.errors import InputError
+from mrs_disc.report.curves import common_height
 from mrs_disc.report.results import RESULTS_NAME, SIGNALS_NAME
 from mrs_disc.report.review_log import (
     LOG_NAME,
@@ -26,7 +27,6 @@ from mrs_disc.report.review_log import (
 from mrs_disc.report.schema import Level, Results, read_record, results_of
 from mrs_disc.report.signals import Signals, read_signals
 from mrs_disc.review.catalogue import StudyRow
-from mrs_disc.review.spectra import common_height
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from PIL import Image
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.report.anatomy import AnatomySlice
 from mrs_disc.report.content import sentences
+from mrs_disc.report.curves import in_words
 from mrs_disc.report.level_content import (
     agreement_words,
     amounts,
@@ -20,10 +21,12 @@ from mrs_disc.report.level_content import (
     summary_row,
     unscored,
 )
+from mrs_disc.report.marks import Scale, points
 from mrs_disc.report.review_log import DECISION_SHAPE, STATUS_SHAPE, Act, LevelReview, Review
 from mrs_disc.report.schema import Level, Results
 from mrs_disc.report.signals import LevelSignals, Signals
 from mrs_disc.report.words import (
+    LABEL_KIND,
     LABEL_SHAPE,
     VERDICT_SHAPE,
     clean,
@@ -33,7 +36,6 @@ from mrs_disc.report.words import (
     true_minus,
 )
 from mrs_disc.review.acts import HEIGHT_LOSSES, HERNIATIONS, REASONS
-from mrs_disc.review.spectra import in_words
 from mrs_disc.review.studies import LoadedStudy
 
 ACT_WORDS = {"level": "decision", "morphology": "morphology", "sign": "signature"}
@@ -136,7 +138,8 @@ def _score_axis(level: Level) -> dict[str, float] | None:
         return None
     low = score.value if score.low is None else score.low
     high = score.value if score.high is None else score.high
-    return {"value": 4 + 100 * score.value, "low": 4 + 100 * low, "high": 4 + 100 * high}
+    place = Scale(0, 1, 4, 104)
+    return {"value": place(score.value), "low": place(low), "high": place(high)}
 
 
 def _act(act: Act, results_sha256: str) -> dict[str, Any]:
@@ -224,19 +227,18 @@ def transient_strip(arrays: LevelSignals, rejected: tuple[int, ...]) -> dict[str
     if values.size < 2:
         return None
     low, high = float(values.min()), float(values.max())
-    span = max(high - low, 1.0)
-    x = 40 + 368 * np.arange(values.size) / (values.size - 1)
-    y = 66 - 52 * (values - (low + high) / 2 + span / 2) / span
-    points = [
-        {"x": round(float(a), 1), "y": round(float(b), 1), "rejected": n in rejected}
-        for n, (a, b) in enumerate(zip(x, y, strict=True))
+    half, middle = max(high - low, 1.0) / 2, (low + high) / 2
+    x, y = Scale(0, values.size - 1, 40, 408), Scale(middle - half, middle + half, 66, 14)
+    marks = [
+        {"x": round(x(n), 1), "y": round(y(float(hz)), 1), "rejected": n in rejected}
+        for n, hz in enumerate(values)
     ]
     words = f"{values.size} transients, frequencies from {low:.1f} to {high:.1f} Hz"
     if rejected:
         numbers = ", ".join(str(n + 1) for n in rejected[:20])
         words += f"; rejected: {numbers}" + (" and more" if len(rejected) > 20 else "")
     return {
-        "points": points,
+        "points": marks,
         "words": words.replace("-", "\u2212"),
         "low": rounded(low, 1),
         "high": rounded(high, 1),
@@ -269,11 +271,11 @@ def anatomy(results: Results, signals: Signals) -> dict[str, Any] | None:
             {
                 "key": level.key,
                 "title": level.level,
-                "kind": level.score.label.split()[0] if level.score else "failed",
+                "kind": LABEL_KIND[level.score.label] if level.score else "failed",
                 "rejected": level.review is not None and level.review.decision == "reject",
                 "label": level.score.label if level.score else "not measured",
                 "shape": LABEL_SHAPE[level.score.label] if level.score else VERDICT_SHAPE["failed"],
-                "points": " ".join(f"{a:.1f},{b:.1f}" for a, b in corners),
+                "points": points((float(a), float(b)) for a, b in corners),
                 "x": round(float(corners[:, 0].max()) + 3, 1),
                 "y": round(float(corners[:, 1].mean()) + 3, 1),
             }

@@ -14,13 +14,14 @@ import pytest
 from click.testing import CliRunner
 
 from mrs_disc.errors import InputError
+from mrs_disc.report.curves import GRID_PPM, common_height, noise_sd
+from mrs_disc.report.curves import on_grid as curves
 from mrs_disc.report.results import canonical_json
 from mrs_disc.report.review_log import read_log, read_review
 from mrs_disc.report.schema import read_results
 from mrs_disc.report.signals import read_signals
 from mrs_disc.review import catalogue
 from mrs_disc.review.catalogue import PAGE_SIZE, Catalogue, Query
-from mrs_disc.review.spectra import GRID_PPM, common_height, curves, noise_sd
 from mrs_disc.review.studies import Library
 
 
