@@ -1,4 +1,4 @@
-"""The log of a review: what a reader decided about a result, read and laid over the record.
+"""The log of a review: what a reader decided about a result, read and continued.
 
 ``review.jsonl`` lies beside ``results.json``, which a review never changes. Each line is one act
 (a decision on a level, its morphology, a signature) with the SHA-256 of the line before it and of
@@ -13,20 +13,18 @@ reports print the head of the log. Refused: a database (a second format to keep 
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
-from mrs_disc.data import Verdict
-from mrs_disc.report.results import RESULTS_NAME, level_key
-from mrs_disc.report.schema import Digest, MorphologyPart
-from mrs_disc.report.words import harmless
+from mrs_disc.record.parts import Digest, Morphology, Verdict
+from mrs_disc.words import harmless
 
 LOG_NAME = "review.jsonl"
 LOG_VERSION: Literal["1"] = "1"
@@ -57,17 +55,34 @@ STATUS_SHAPE: dict[Status, str] = {
 DECIDED = {"accept": "accepted", "reject": "rejected", "unsure": "unsure"}
 
 
-class Act(BaseModel):
-    """One line of the log; what a newer version adds is passed over."""
+def level_key(level: str, run: int) -> str:
+    """Return the name of a level's files and arrays.
 
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+    >>> level_key("L4-L5", 1), level_key("L4-L5", 2)
+    ('L4-L5', 'L4-L5_run-2')
+    """
+    return level if run == 1 else f"{level}_run-{run}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chained:
+    """Where a line of the log stands, and who wrote it."""
 
     schema_version: Literal["1"] = LOG_VERSION
     n: int
+    """Number of the line, from 1."""
     previous: Digest
-    time: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")
+    """SHA-256 of the line before it."""
+    time: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")]
     results_sha256: Digest
-    reviewer: str = Field(min_length=1, max_length=200)
+    """Of the results that it speaks of."""
+    reviewer: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act(Chained):
+    """One line of the log; what a newer version adds is passed over."""
+
     act: Literal["level", "morphology", "sign"]
     level: str | None = None
     run: int | None = None
@@ -75,9 +90,9 @@ class Act(BaseModel):
     verdict: Verdict | None = None
     reason: str = ""
     comment: str = ""
-    morphology: MorphologyPart | None = None
+    morphology: Morphology | None = None
     concordance: str | None = None
-    other_runs: dict[str, str] = Field(default_factory=dict)
+    other_runs: Mapping[str, str] = field(default_factory=dict)
     """Of morphology, which belongs to the disc: its other runs, each with its concordance."""
     impression: str = ""
 
@@ -126,7 +141,7 @@ class LevelReview:
     comment: str = ""
     reviewer: str = ""
     time: str = ""
-    morphology: Mapping[str, Any] | None = None
+    morphology: Morphology | None = None
     concordance: str | None = None
 
     @property
@@ -170,6 +185,16 @@ class Review:
 # --------------------------------------------------------------------------- reading
 
 
+@lru_cache(maxsize=1)
+def _acts() -> TypeAdapter[Act]:
+    return TypeAdapter(Act)
+
+
+def act_of(fields: Mapping[str, Any]) -> Act:
+    """Return an act from the fields of its line, checked."""
+    return _acts().validate_python(fields)
+
+
 def line_digest(line: bytes) -> str:
     """Return the SHA-256 of a line without its line feed."""
     return hashlib.sha256(line).hexdigest()
@@ -194,7 +219,7 @@ def parse_log(content: bytes) -> ReviewLog:
     head, n_bytes, problem = START, 0, ""
     for number, line in enumerate(lines, 1):
         try:
-            act = Act.model_validate_json(line)
+            act = _acts().validate_json(line)
         except ValidationError:
             problem = "it is not an act of a review"
             break
@@ -222,26 +247,8 @@ def read_log(folder: Path) -> ReviewLog:
         return ReviewLog(problem=f"review log broken: it cannot be read ({error.strerror})")
 
 
-def read_review(folder: Path, results_sha256: str | None = None) -> Review:
-    """Return the state of the review of the result in a folder.
-
-    Parameters
-    ----------
-    folder : Path
-        Where ``results.json`` and the log lie.
-    results_sha256 : str, optional
-        SHA-256 of the bytes of ``results.json``; computed where it is not given.
-    """
-    log = read_log(folder)
-    if results_sha256 is None:
-        if not log.acts and not log.problem:
-            return Review()
-        results_sha256 = hashlib.sha256((folder / RESULTS_NAME).read_bytes()).hexdigest()
-    return review_of(log, results_sha256)
-
-
 def review_of(log: ReviewLog, results_sha256: str) -> Review:
-    """Return what a log says of one result."""
+    """Return what a log says of the result with this digest of its ``results.json``."""
     current = [act for act in log.acts if act.results_sha256 == results_sha256]
     levels: dict[str, LevelReview] = {}
     for act in current:
@@ -249,7 +256,7 @@ def review_of(log: ReviewLog, results_sha256: str) -> Review:
             continue
         levels[act.key] = _after(levels.get(act.key, LevelReview()), act)
         for key, words in act.other_runs.items():
-            same = act.model_copy(update={"concordance": words})
+            same = replace(act, concordance=words)
             levels[key] = _after(levels.get(key, LevelReview()), same)
     status, words, signature = _status(log, current)
     return Review(
@@ -268,19 +275,22 @@ def review_of(log: ReviewLog, results_sha256: str) -> Review:
 
 def _after(before: LevelReview, act: Act) -> LevelReview:
     """Return a level's review after one more act on it; a decision and morphology stand apart."""
-    decided = act if act.act == "level" else None
-    speaker = act if decided or before.decision is None else before  # who decided, not who edited
-    morphology = act.morphology.model_dump() if act.morphology else before.morphology
-    return LevelReview(
-        decision=decided.decision if decided else before.decision,
-        verdict=decided.verdict if decided else before.verdict,
-        reason=harmless(decided.reason) if decided else before.reason,
-        comment=harmless(decided.comment) if decided else before.comment,
-        reviewer=harmless(speaker.reviewer),
-        time=speaker.time,
-        morphology=morphology,
+    after = replace(
+        before,
+        morphology=act.morphology or before.morphology,
         concordance=act.concordance if act.concordance is not None else before.concordance,
     )
+    if act.act == "level":
+        after = replace(
+            after,
+            decision=act.decision,
+            verdict=act.verdict,
+            reason=harmless(act.reason),
+            comment=harmless(act.comment),
+        )
+    elif before.decision is not None:  # who decided, not who edited
+        return after
+    return replace(after, reviewer=harmless(act.reviewer), time=act.time)
 
 
 def _status(log: ReviewLog, current: Sequence[Act]) -> tuple[Status, str, Act | None]:
@@ -309,156 +319,3 @@ def _status(log: ReviewLog, current: Sequence[Act]) -> tuple[Status, str, Act | 
         return "in review", f"not reviewed: in review by {name}, not signed", None
     words = "reviewed for an earlier result, not signed; this result is not reviewed"
     return "reviewed for an earlier result", words, None
-
-
-# --------------------------------------------------------------------------- over the record
-
-
-def reviewed(record: Mapping[str, Any], review: Review) -> dict[str, Any]:
-    """Return the record of ``results.json`` as the reviewer left it.
-
-    A rejected level is indeterminate without a value, and does not count as usable; a verdict and
-    morphology take the place of the automatic and the given ones; the impression and the words of
-    concordance are those that stood on the page. ``review`` stands at the top and in each level.
-
-    Parameters
-    ----------
-    record : mapping
-        The content of ``results.json``; it is not changed.
-    review : Review
-        From `read_review`.
-    """
-    result: dict[str, Any] = copy.deepcopy(dict(record))
-    result["review"] = {
-        "status": review.status,
-        "words": review.words,
-        "signed_by": review.signed_by,
-        "signed_at": review.signed_at,
-        "head": review.head if review.n_acts else None,
-        "n_acts": review.n_acts,
-        "problem": review.problem or None,
-    }
-    rejected = []
-    for level in result["levels"]:
-        decided = review.level(level["level"], level["run"])
-        level["review"] = None if decided == LevelReview() else _level_review(decided)
-        _lay_over(level, decided)
-        if decided.decision == "reject":
-            rejected.append((level["level"], level["run"]))
-    if review.levels:
-        result["completeness"] = _completeness(result)
-    if review.impression is not None:
-        result["impression"] = review.impression
-    if note := _computed_with(record, rejected):
-        result["notices"] = [*result["notices"], note]
-    return result
-
-
-def _computed_with(record: Mapping[str, Any], rejected: Sequence[tuple[str, int]]) -> str:
-    """Return what rests on rejected spectra still: a review computes nothing anew."""
-    names = [level for level, run in rejected if run == _best_run(record, level)]
-    references = (record.get("comparison") or {}).get("references") or ()
-    compared = {name for reference in references for name in reference["levels"]}
-    beside = [
-        level["level"]
-        for level in record["levels"]
-        if level["level"] not in names
-        and set(names) & set(((level["score"] or {}).get("inputs") or {}).get("with_levels", ()))
-    ]
-    parts = ["the comparison of discs"] if compared & set(names) else []
-    if beside:
-        scores = "score" if len(set(beside)) == 1 else "scores"
-        parts.append(f"the {scores} of {', '.join(dict.fromkeys(beside))}")
-    if not parts:
-        return ""
-    return f"{', '.join(names)}: rejected on review, yet part of {' and of '.join(parts)}."
-
-
-def _best_run(record: Mapping[str, Any], level: str) -> int:
-    """Return the run that spoke for a level in the analysis, which was before any review."""
-
-    def rank(entry: Mapping[str, Any]) -> tuple[int, float, int]:
-        quality = entry["quality"] or {"verdict": "failed", "snr": None}
-        verdict = ("failed", "poor", "acceptable", "good").index(quality["verdict"])
-        return verdict, quality["snr"] or 0.0, -entry["run"]
-
-    return int(max((e for e in record["levels"] if e["level"] == level), key=rank)["run"])
-
-
-def _level_review(decided: LevelReview) -> dict[str, Any]:
-    return {
-        "decision": decided.decision,
-        "verdict": decided.verdict,
-        "reason": decided.reason,
-        "comment": decided.comment,
-        "reviewer": decided.reviewer,
-        "time": decided.time,
-        "words": decided.words,
-    }
-
-
-def _lay_over(level: dict[str, Any], decided: LevelReview) -> None:
-    """Change one level of a record as its review says."""
-    if decided.morphology is not None:
-        level["morphology"] = dict(decided.morphology)
-    if decided.concordance is not None:
-        level["concordance"] = decided.concordance
-    quality, score = level.get("quality"), level.get("score")
-    if decided.verdict and quality and decided.verdict != quality["verdict"]:
-        note = f"set to {decided.verdict} by the reviewer (automatic: {quality['verdict']})"
-        level["quality"] = quality | {
-            "verdict": decided.verdict,
-            "reasons": [note, *quality["reasons"]],
-        }
-        if decided.verdict == "poor" and score:
-            level["score"] = _indeterminate(score, "the reviewer found the spectrum poor")
-        elif quality["verdict"] == "poor" and score:
-            reason = "scored while its quality counted as poor; the reviewer overruled that"
-            level["score"] = _indeterminate(score, reason)
-    if decided.decision == "reject" and score:
-        why = f": {decided.reason}" if decided.reason else ""
-        level["score"] = _indeterminate(score, f"rejected by the reviewer{why}")
-
-
-def _indeterminate(score: Mapping[str, Any], reason: str) -> dict[str, Any]:
-    nothing = {"value": None, "low": None, "high": None, "label": "indeterminate"}
-    return {**score, **nothing, "reasons": [reason, *score["reasons"]]}
-
-
-def _completeness(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Count the usable levels again: measured, not poor and not rejected in some run."""
-    usable: dict[str, bool] = {}
-    for level in record["levels"]:
-        decision = (level.get("review") or {}).get("decision")
-        good = level["status"] == "ok" and decision != "reject"
-        good = good and (level["quality"] or {}).get("verdict") != "poor"
-        usable[level["level"]] = usable.get(level["level"], False) or good
-    n_levels, needed = sum(usable.values()), record["completeness"]["min_levels"]
-    return {
-        "n_levels": n_levels,
-        "min_levels": needed,
-        "met": n_levels >= needed,
-        "missing": [level for level, good in usable.items() if not good],
-    }
-
-
-def review_columns(review: Review, level: str, run: int) -> dict[str, str]:
-    """Return the columns that a table has for the review of one level."""
-    decided = review.level(level, run)
-    return {
-        "review": DECIDED[decided.decision] if decided.decision else "",
-        "review_reason": decided.reason,
-        "review_status": review.status,
-        "reviewed_by": review.signed_by or "",
-        "reviewed_at": review.signed_at or "",
-    }
-
-
-REVIEW_COLUMNS: dict[str, str] = {
-    "review": "decision of the reviewer on this level: accepted, rejected, unsure, or empty",
-    "review_reason": "reason that the reviewer gave",
-    "review_status": "state of the study's review for this result",
-    "reviewed_by": "name or initials of who signed this result",
-    "reviewed_at": "time of the signature, UTC",
-}
-"""The data dictionary of `review_columns`."""
