@@ -205,7 +205,9 @@ inside = (ppm > low) & (ppm < high)
 top = data[inside].max()
 axes.plot(ppm, np.where(data < 1.1 * top, data, np.nan), color="0.45", lw=0.7, label="data")
 axes.plot(ppm[inside], upright(fit.curves.fit)[1][inside], color=RED, lw=1.5, label="fit")
-axes.plot(ppm[inside], upright(fit.curves.baseline)[1][inside], "--", color=INK, lw=1, label="baseline")
+axes.plot(
+    ppm[inside], upright(fit.curves.baseline)[1][inside], "--", color=INK, lw=1, label="baseline"
+)
 residual = (data - upright(fit.curves.fit)[1])[inside]
 noise = 2 * fit.noise.spectrum_sd
 axes.axhspan(1.25 * top - noise, 1.25 * top + noise, color="0.92", lw=0)
