@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from mrs_disc.errors import NoSuchPathError, OutputError, ReadError, did_you_mean
 
@@ -80,7 +80,7 @@ def reading(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def opened(path: Path, kind: str = "signal") -> Iterator[BinaryIO]:
+def opened(path: Path, kind: str = "signal") -> Iterator[io.BufferedReader]:
     """Open a regular file for reading; what goes wrong with it in between is a `ReadError`.
 
     Parameters

@@ -6,7 +6,8 @@ The fit and the residual are in the phase of the fitted data, so that data = fit
 from __future__ import annotations
 
 from mrs_disc.data import Fid, Protocol, StepRecord
-from mrs_disc.io.write_nifti_mrs import gzipped, nifti_mrs_bytes
+from mrs_disc.files import gzipped
+from mrs_disc.io.write_nifti_mrs import nifti_mrs_bytes
 from mrs_disc.report.content import View
 from mrs_disc.report.figures import has_signals
 from mrs_disc.report.schema import Level
