@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mrs_disc import __version__
-from mrs_disc.batch.collect import Collected, LevelCounts
+from mrs_disc.batch.counts import Collected, LevelCounts
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.data import LEVELS
 from mrs_disc.report.words import LABEL_SHAPE, VERDICT_SHAPE, harmless, probability

@@ -15,7 +15,8 @@ from types import FrameType
 from typing import Any
 
 from mrs_disc.analysis import load_models
-from mrs_disc.batch.collect import SOURCE, Collected, collect_results
+from mrs_disc.batch.collect import SOURCE, collect_results
+from mrs_disc.batch.counts import Collected
 from mrs_disc.batch.lock import STATE_FOLDER, Claim, ShardLock, put
 from mrs_disc.batch.plan import Task, find_tasks, participant_ids
 from mrs_disc.batch.pool import Lost, Pool

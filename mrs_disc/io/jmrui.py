@@ -20,7 +20,6 @@ FORMAT = "jmrui"
 _NUCLEI = {1: "1H", 2: "31P", 3: "13C", 4: "19F", 5: "23Na"}
 _TITLE = b"jMRUI Data Textfile"
 _SIGNAL = re.compile(r"^Signal\s+(?:number:\s*)?\d+\s+out of\s+\d+.*$", re.MULTILINE)
-_MAX_BYTES = 40_000_000
 
 
 def sniff(path: Path) -> bool:
@@ -42,7 +41,7 @@ def read(path: Path) -> Scan:
 
 
 def _text(path: Path) -> Scan:
-    text = whole(path, _MAX_BYTES).decode("latin-1")
+    text = whole(path, "jMRUI text").decode("latin-1")
     blocks = _SIGNAL.split(text)
     values = {
         key: value.strip() for key, value in re.findall(r"^(\w+):[ \t]*(.*)$", blocks[0], re.M)
@@ -92,7 +91,7 @@ def _binary(path: Path, start: bytes) -> Scan:
     header = _binary_header(start)
     if header is None:
         raise ReadError(path, "is no jMRUI file")
-    raw = whole(path, _MAX_BYTES)
+    raw = whole(path, "jMRUI text")
     points = int(header[1])
     frames = (len(raw) - 512) // (16 * points)
     if frames < 1:

@@ -27,6 +27,7 @@ import numpy as np
 
 from mrs_disc.constants import WATER_PPM
 from mrs_disc.errors import ReadError
+from mrs_disc.files import opened
 from mrs_disc.io.names import level_in
 from mrs_disc.io.scan import (
     MAX_SIGNAL_BYTES,
@@ -128,8 +129,8 @@ def _contradictions(extension: Mapping[str, Any], sidecar: Mapping[str, Any]) ->
 @contextmanager
 def _opened(path: Path) -> Iterator[io.BufferedIOBase]:
     """Open plain or gzip content by its first bytes; errors of the stream name the file."""
-    with path.open("rb") as raw:
-        packed = raw.peek(2)[:2] == _GZIP
+    packed = head(path, 2) == _GZIP
+    with opened(path) as raw:
         try:
             yield gzip.GzipFile(fileobj=raw) if packed else raw
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:

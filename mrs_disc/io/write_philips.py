@@ -13,7 +13,7 @@ import numpy as np
 
 from mrs_disc.data import Fid, Protocol, Transients
 from mrs_disc.errors import InputError
-from mrs_disc.io.write_nifti_mrs import write_whole
+from mrs_disc.files import write_whole
 from mrs_disc.typing import ComplexArray, FloatArray
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from mrs_disc.data import Fid, Protocol, Transients
-from mrs_disc.io.write_nifti_mrs import write_whole
+from mrs_disc.files import write_whole
 from mrs_disc.typing import ComplexArray, FloatArray
 
 _SPECTROSCOPY = "1.2.840.10008.5.1.4.1.1.4.2"

@@ -16,8 +16,9 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
-from mrs_disc.errors import ModelError, ReadError, did_you_mean
-from mrs_disc.schema import StrictModel, parse_toml, read_text, validate
+from mrs_disc.errors import ModelError, NoSuchPathError, ReadError, did_you_mean
+from mrs_disc.files import read_text, sha256_of
+from mrs_disc.schema import TOML, StrictModel, parse_toml, validate
 
 Status: TypeAlias = Literal["V", "R", "D", "P"]
 """V read in the source, R recalled, D derived, P proposed."""
@@ -174,7 +175,7 @@ def _metabolite_model(content: dict[str, Any], source: str) -> MetaboliteModel:
 def load_model(name: str, check: Callable[[dict[str, Any], str], ModelT]) -> ModelT:
     """Return what `check` makes of a model's parsed content and its file's name."""
     path = model_path(name)
-    model: ModelT = _checked(read_text(path), path, check)
+    model: ModelT = _checked(read_text(path, TOML), path, check)
     return model
 
 
@@ -196,9 +197,9 @@ def content_digest(model: BaseModel, files: tuple[Path, ...] = ()) -> str:
     total = hashlib.sha256(canonical.encode())
     for path in files:
         try:
-            total.update(hashlib.sha256(path.read_bytes()).digest())
-        except OSError as error:
-            raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
+            total.update(bytes.fromhex(sha256_of(path, "basis")))
+        except NoSuchPathError as error:
+            raise ReadError(path, "cannot be read (there is no such basis file)") from error
     return total.hexdigest()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mrs_disc.errors import ModelError, ReadError
+from mrs_disc.files import check_file, read_head
 from mrs_disc.lcmodel_raw import is_lcmodel_raw, read_lcmodel_raw
 from mrs_disc.models import Component, MetaboliteModel, basis_path
 from mrs_disc.typing import ComplexArray
@@ -30,12 +31,8 @@ def read_basis_fid(path: Path) -> tuple[ComplexArray, float | None]:
     float or None
         Dwell time, s.
     """
-    try:
-        with path.open("rb") as file:
-            head = file.read(4096)
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
-    if is_lcmodel_raw(head):
+    check_file(path, "basis")
+    if is_lcmodel_raw(read_head(path, 4096)):
         raw = read_lcmodel_raw(path)
         scale = (raw.number("tramp") or 1.0) / (raw.number("volume") or 1.0)
         with np.errstate(over="ignore", invalid="ignore"):  # refused below as not finite

@@ -26,6 +26,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from mrs_disc.errors import NoSuchPathError, ReadError
+from mrs_disc.files import read_bytes
 from mrs_disc.record import findings, level, parts
 from mrs_disc.record.level import Level, Measured, Results
 from mrs_disc.record.parts import NOT_SCORED, Quantities, Quantity
@@ -34,7 +35,6 @@ from mrs_disc.schema import explain
 
 SCHEMA_VERSION: Literal["1"] = "1"
 RESULTS_NAME = "results.json"
-MAX_JSON_BYTES = 64_000_000
 
 # --------------------------------------------------------------------------- writing
 
@@ -246,18 +246,14 @@ def _known_findings(part: Mapping[str, Any]) -> dict[str, Any]:
 def read_record(path: Path) -> dict[str, Any]:
     """Read a JSON object of bounded size, without NaN or infinity."""
     try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise ReadError(
-                path, f"larger than {MAX_JSON_BYTES // 1_000_000} MB, not a results.json"
-            )
-        record = parsed(path.read_bytes())
-    except FileNotFoundError as error:
+        content = read_bytes(path, RESULTS_NAME)
+    except NoSuchPathError as error:
         if path.suffix != ".json":  # a name as it was typed, not one that was put together
-            raise NoSuchPathError(path) from error
+            raise
         where = path.parent.name or "this folder"
         raise ReadError(path, f"is not in {where}; 'mrs-disc analyze' writes it") from error
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
+    try:
+        record = parsed(content)
     except (ValueError, RecursionError) as error:
         raise ReadError(path, f"is not a valid results.json ({str(error)[:100]})") from None
     if not isinstance(record, dict):

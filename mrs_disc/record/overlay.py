@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mrs_disc.files import sha256_of
 from mrs_disc.record.file import RESULTS_NAME
 from mrs_disc.record.level import Level, Measured, Results, completeness_of
 from mrs_disc.record.parts import DiscScore
 from mrs_disc.record.review import LevelReview, Review, read_log, review_of
-from mrs_disc.record.signals import sha256
 
 
 def read_review(folder: Path, results_sha256: str | None = None) -> Review:
@@ -27,7 +27,7 @@ def read_review(folder: Path, results_sha256: str | None = None) -> Review:
     if results_sha256 is None:
         if not log.acts and not log.problem:
             return Review()
-        results_sha256 = sha256((folder / RESULTS_NAME).read_bytes())
+        results_sha256 = sha256_of(folder / RESULTS_NAME, RESULTS_NAME)
     return review_of(log, results_sha256)
 
 

@@ -23,6 +23,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from mrs_disc.errors import NoSuchPathError, ReadError
+from mrs_disc.files import read_bytes
 from mrs_disc.record.parts import Digest, Morphology, Verdict
 from mrs_disc.words import harmless
 
@@ -30,7 +32,6 @@ LOG_NAME = "review.jsonl"
 LOG_VERSION: Literal["1"] = "1"
 START = "0" * 64
 """What the first line names as the line before it."""
-MAX_LOG_BYTES = 32_000_000
 
 Decision: TypeAlias = Literal["accept", "reject", "unsure"]
 Status: TypeAlias = Literal[
@@ -236,15 +237,12 @@ def parse_log(content: bytes) -> ReviewLog:
 
 def read_log(folder: Path) -> ReviewLog:
     """Read the log beside a result; a log that is not there is empty, a bad one says so."""
-    path = folder / LOG_NAME
     try:
-        if path.stat().st_size > MAX_LOG_BYTES:
-            return ReviewLog(problem=f"review log broken: {LOG_NAME} is larger than 32 MB")
-        return parse_log(path.read_bytes())
-    except FileNotFoundError:
+        return parse_log(read_bytes(folder / LOG_NAME, "review log"))
+    except NoSuchPathError:
         return ReviewLog()
-    except OSError as error:
-        return ReviewLog(problem=f"review log broken: it cannot be read ({error.strerror})")
+    except ReadError as error:
+        return ReviewLog(problem=f"review log broken: it {error.problem}")
 
 
 def review_of(log: ReviewLog, results_sha256: str) -> Review:

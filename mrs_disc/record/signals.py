@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mrs_disc.errors import InputError, ReadError
+from mrs_disc.files import read_bytes
 from mrs_disc.record.sampling import Sampling
 from mrs_disc.typing import ComplexArray, FloatArray
 
@@ -200,14 +201,7 @@ def read_signals(path: Path, expected_sha256: str | None) -> Signals:
     ReadError
         If it is absent, was changed, or holds anything but the arrays of a report.
     """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ReadError(
-                path, f"larger than {MAX_BYTES // 1_000_000} MB, not a report's signals"
-            )
-        content = path.read_bytes()
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
+    content = read_bytes(path, SIGNALS_NAME)
     if expected_sha256 is not None and sha256(content) != expected_sha256:
         raise ReadError(
             path, "does not belong to this results.json (other SHA-256); analyse the study again"

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import fields
 
 from mrs_disc.data import Fid, Protocol, StepRecord
-from mrs_disc.io.write_nifti_mrs import gzipped, nifti_mrs_bytes
+from mrs_disc.files import gzipped
+from mrs_disc.io.write_nifti_mrs import nifti_mrs_bytes
 from mrs_disc.record.level import Level
 from mrs_disc.record.signals import LevelSignals
 from mrs_disc.report.content import View

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from mrs_disc.errors import InputError
+from mrs_disc.errors import InputError, ReadError
+from mrs_disc.files import sha256_of
 from mrs_disc.record.file import RESULTS_NAME, read_results
 from mrs_disc.record.level import Level, Results
 from mrs_disc.record.overlay import read_review, reviewed
 from mrs_disc.record.review import LOG_NAME, Decision, Review, ReviewLog, read_log, review_of
-from mrs_disc.record.signals import SIGNALS_NAME, Signals, read_signals, sha256
+from mrs_disc.record.signals import SIGNALS_NAME, Signals, read_signals
 from mrs_disc.review.catalogue import StudyRow
 from mrs_disc.review.spectra import common_height
 
@@ -127,7 +128,7 @@ class Library:
             if kept and kept[0] == stamp:
                 self._studies.move_to_end(row.folder)
                 return kept[1]
-        study = LoadedStudy(row, read_results(path), sha256(path.read_bytes()))
+        study = LoadedStudy(row, read_results(path), sha256_of(path, RESULTS_NAME))
         with self._lock:
             self._studies[row.folder] = (stamp, study)
             while len(self._studies) > KEPT:
@@ -148,7 +149,7 @@ class Library:
             if kept is not None and kept[0] == stamp:
                 return kept[1]
             review = read_review(row.folder)
-        except OSError:
+        except (OSError, ReadError):
             return Reviewed()
         decided = {k: r.decision for k, r in review.levels.items() if r.decision is not None}
         reviewed = Reviewed(review.status, decided)

@@ -27,7 +27,8 @@ from mrs_disc.data import (
     Transients,
 )
 from mrs_disc.errors import OutputError
-from mrs_disc.io.write_nifti_mrs import gzipped, sidecar, write_nifti_mrs, write_whole
+from mrs_disc.files import gzipped, write_whole
+from mrs_disc.io.write_nifti_mrs import sidecar, write_nifti_mrs
 from mrs_disc.io.write_philips import write_sdat
 from mrs_disc.io.write_siemens import write_dicom, write_rda
 from mrs_disc.recipe import PhaseOptions, Recipe, WaterOptions

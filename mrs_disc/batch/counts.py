@@ -1,0 +1,60 @@
+"""What the tables of a dataset hold, in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True, kw_only=True)
+class LevelCounts:
+    """How the discs of one level came out: verdicts, labels and scores in tenths."""
+
+    verdicts: dict[str, int] = field(default_factory=dict)
+    labels: dict[str, int] = field(default_factory=dict)
+    scores: list[int] = field(default_factory=lambda: [0] * 10)
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Count one disc."""
+        verdict = row["verdict"] or "failed"
+        self.verdicts[verdict] = self.verdicts.get(verdict, 0) + 1
+        if row["label"]:
+            self.labels[row["label"]] = self.labels.get(row["label"], 0) + 1
+        if row["score"] is not None:
+            self.scores[min(9, int(10 * row["score"]))] += 1
+
+    @property
+    def total(self) -> int:
+        """Number of discs."""
+        return sum(self.verdicts.values())
+
+
+@dataclass(slots=True, kw_only=True)
+class Collected:
+    """What the tables hold, in numbers."""
+
+    n_studies: int = 0
+    n_studies_failed: int = 0
+    n_levels: int = 0
+    n_levels_failed: int = 0
+    n_reviewed: int = 0
+    units: dict[str, str] = field(default_factory=dict)
+    by_level: dict[str, LevelCounts] = field(default_factory=dict)
+    recipes: set[str] = field(default_factory=set)
+    versions: set[str] = field(default_factory=set)
+    broken_reviews: list[str] = field(default_factory=list)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the tables has to know."""
+        notes = []
+        if len(self.recipes) > 1:
+            notes.append(f"the results come from {len(self.recipes)} different recipes")
+        if len(self.versions) > 1:
+            notes.append(f"the results come from versions {', '.join(sorted(self.versions))}")
+        if self.broken_reviews:
+            named = ", ".join(self.broken_reviews[:5])
+            more = " and others" if len(self.broken_reviews) > 5 else ""
+            notes.append(f"the review log of {named}{more} is broken; mrs-disc review says where")
+        return tuple(notes)
