@@ -1,8 +1,13 @@
 """The one door to files: read guarded and bounded, written whole or not at all.
 
-What is read is a regular file of a size that its kind can have. A pipe or a device would hang or
-never end, so a file is opened without waiting and its kind is asked of the open handle, not of the
-path, which may be exchanged in between. What is written appears under its name when it is whole.
+What is read is a regular file of a size that its kind can have: a pipe would be waited for, a
+device would never end or do something. So a path is asked before it is opened, it is opened without
+waiting, and the open handle is asked again, since the path may be exchanged in between.
+What is written appears under its name when it is whole, and a run that is killed leaves no more
+than a hidden file, which the next run of a batch takes away.
+
+Refused: `fsync` before a file gets its name. It costs more than an analysis on some disks, and what
+a power cut tears is noticed by its digest and made again.
 """
 
 from __future__ import annotations
@@ -10,45 +15,72 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import io
+import itertools
 import json
 import os
+import socket
 import stat
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any
 
-from mrs_disc.errors import NoSuchPathError, OutputError, ReadError
+from mrs_disc.errors import NoSuchPathError, OutputError, ReadError, did_you_mean
 
 MOST_BYTES: dict[str, float] = {
-    "any": inf,  # where only the first bytes are read
+    "any": inf,  # where only the first bytes are read, or block by block
     "signal": 400_000_000,  # 64 coils x 190 transients x 4,096 points of complex64
-    "signals.npz": 400_000_000,
+    "GE P-file": 200_000_000,
+    "DICOM spectrum": 150_000_000,
+    "Philips SDAT": 100_000_000,
+    "Siemens RDA": 64_000_000,
+    "LCModel RAW": 64_000_000,
+    "jMRUI text": 40_000_000,
+    "text of a spectrum": 20_000_000,
     "image": 400_000_000,
-    "results.json": 64_000_000,
-    "batch's record": 64_000_000,
-    "review log": 32_000_000,
-    "table": 64_000_000,
     "basis": 64_000_000,
-    "sidecar": 4_000_000,
+    "JSON sidecar": 4_000_000,
     "recipe, model or study file": 4_000_000,
-    "claim": 100_000,
+    "table": 200_000_000,
+    "table of a batch": 1_000_000_000,  # 100 columns for some 500,000 discs
+    "results.json": 64_000_000,
+    "signals.npz": 512_000_000,
+    "review log": 32_000_000,
+    "record of a batch": 64_000_000,
+    "claim of a batch": 4_000_000,  # may name every participant
 }
-"""Kind of a file to the largest size that is read, bytes."""
+"""Kind of a file, in the words of a message, to the largest size that is read, bytes."""
 
 _CELL = 100_000
 """Longest cell of a table, characters; a longer one is a quotation mark that was never closed."""
 _BLOCK = 1 << 20
+_WITHOUT_WAITING = (
+    getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+)
 
 
 # --------------------------------------------------------------------------- reading
 
 
 @contextmanager
-def opened(path: Path, kind: str = "signal") -> Iterator[BinaryIO]:
+def reading(path: Path) -> Iterator[None]:
+    """Turn what the system says of a file or folder in between into a `ReadError`."""
+    try:
+        yield
+    except (ReadError, OutputError):
+        raise
+    except FileNotFoundError as error:
+        raise NoSuchPathError(path) from error
+    except OSError as error:
+        raise ReadError(path, f"cannot be read ({_reason(error)})") from error
+
+
+@contextmanager
+def opened(path: Path, kind: str = "signal") -> Iterator[io.BufferedReader]:
     """Open a regular file for reading; what goes wrong with it in between is a `ReadError`.
 
     Parameters
@@ -63,56 +95,75 @@ def opened(path: Path, kind: str = "signal") -> Iterator[BinaryIO]:
     ReadError
         If it is absent, a folder, pipe or device, too large, or cannot be read.
     """
-    try:
+    check_file(path, kind)
+    with reading(path):
         handle = os.open(path, os.O_RDONLY | _WITHOUT_WAITING)
         try:
-            _refuse_irregular(path, os.fstat(handle), kind)
+            _check_status(path, kind, os.fstat(handle))
         except BaseException:
             os.close(handle)
             raise
         with os.fdopen(handle, "rb") as file:
             yield file
-    except ReadError:
-        raise
-    except FileNotFoundError as error:
-        raise NoSuchPathError(path) from error
-    except (OSError, ValueError) as error:  # a NUL in a name is a ValueError
-        raise ReadError(path, f"cannot be read ({_reason(error)})") from error
 
 
-_WITHOUT_WAITING = (
-    getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-)
+def check_file(path: Path, kind: str = "any") -> int:
+    """Return the size of a file in bytes; for libraries that open it themselves.
+
+    Raises
+    ------
+    ReadError
+        If it is absent, no regular file, or too large for its kind.
+    """
+    with reading(path):
+        try:
+            status = path.stat()
+        except ValueError as error:  # a NUL in the name
+            raise ReadError(path, f"cannot be read ({error})") from error
+        return _check_status(path, kind, status)
 
 
-def _refuse_irregular(path: Path, status: os.stat_result, kind: str) -> None:
+def is_regular(path: Path) -> bool:
+    """Say whether a path is a regular file, also through links; no name is too odd to ask."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _check_status(path: Path, kind: str, status: os.stat_result) -> int:
     mode = status.st_mode
     if stat.S_ISDIR(mode):
         raise ReadError(path, "is a folder, a file is expected")
     if not stat.S_ISREG(mode):
-        what = "a pipe" if stat.S_ISFIFO(mode) else "a device or socket"
-        raise ReadError(path, f"is {what}, a regular file is expected: save its content to a file")
+        what = (
+            "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
+        )
+        raise ReadError(path, f"is no regular file but {what}: save its content to a file")
     if status.st_size > MOST_BYTES[kind]:
         raise _too_large(path, kind, status.st_size)
+    return status.st_size
 
 
 def _too_large(path: Path, kind: str, size: int) -> ReadError:
+    most = MOST_BYTES[kind] / 1e6
     return ReadError(
         path,
-        f"has {size / 1e6:.0f} MB or more; a {kind} is read up to "
-        f"{MOST_BYTES[kind] / 1e6:g} MB: is it the right file?",
+        f"is too large: {size / 1e6:.0f} MB, where at most {most:g} MB are read ({kind}); "
+        "is it the right file?",
     )
 
 
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__
 
 
 def read_bytes(path: Path, kind: str = "signal") -> bytes:
     """Return the content of a regular file of bounded size (errors as of `opened`)."""
     with opened(path, kind) as file:
-        content = file.read(int(MOST_BYTES[kind]) + 1)  # a file of the system tells no size
-    if len(content) > MOST_BYTES[kind]:
+        most = int(MOST_BYTES[kind])
+        content = file.read(most + 1) or b""  # a file of the system tells no size
+    if len(content) > most:
         raise _too_large(path, kind, len(content))
     return content
 
@@ -139,29 +190,31 @@ def read_text(path: Path, kind: str) -> str:
         ) from error
 
 
-def read_json(path: Path, kind: str) -> dict[str, Any]:
+def read_json(path: Path, kind: str, *, nan: bool = False) -> dict[str, Any]:
     """Return the object that a JSON file holds.
 
     Raises
     ------
     ReadError
-        As of `opened`, or if it is not JSON, holds NaN, or is no object at its top.
+        As of `opened`, or if it is not JSON, holds NaN (unless allowed), or no object at its top.
     """
 
     def refuse(constant: str) -> float:
         raise ValueError(f"it holds {constant}")
 
-    text = read_text(path, kind)
     try:
-        found = json.loads(text, parse_constant=refuse)
-    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is a ValueError too
-        raise ReadError(path, f"is not valid JSON ({str(error)[:100]})") from None
+        text = read_bytes(path, kind).decode("utf-8-sig")
+        found = json.loads(text, parse_constant=None if nan else refuse)
+    except (ValueError, RecursionError) as error:  # of UTF-8, JSON, a number of 5,000 digits
+        if isinstance(error, ReadError):
+            raise
+        raise ReadError(path, f"is not a {kind} ({str(error)[:100]})") from None
     if not isinstance(found, dict):
-        raise ReadError(path, "holds no JSON object at its top")
+        raise ReadError(path, f"is not a {kind}: a JSON object is expected at its top")
     return found
 
 
-def sha256_of(path: Path, kind: str = "signal") -> str:
+def sha256_of(path: Path, kind: str = "any") -> str:
     """Return the SHA-256 of a file (errors as of `opened`)."""
     total = hashlib.sha256()
     with opened(path, kind) as file:
@@ -184,7 +237,8 @@ class Row:
 def read_table(path: Path, *, needed: tuple[str, ...] = ()) -> list[Row]:
     """Return the rows of a table separated by tabs (``.tsv``), commas or semicolons.
 
-    Nothing is passed over: what does not fit the header is an error that names the line.
+    Nothing is passed over: what does not fit the header is an error that names the line. A table
+    that did not change since it was read is not read again, as every study of a dataset asks.
 
     Parameters
     ----------
@@ -199,24 +253,50 @@ def read_table(path: Path, *, needed: tuple[str, ...] = ()) -> list[Row]:
         As of `read_text`, or if a column is missing, nameless or there twice, a row is longer or
         shorter than the header, or a quotation mark is never closed.
     """
-    lines = read_text(path, "table").splitlines()
-    if not lines or not lines[0].strip():
-        raise ReadError(path, "is empty; its first line has to name the columns")
-    mark = _separator(path, lines[0])
-    names = _checked_names(path, _split(path, 1, lines[0], mark), needed)
-    rows = []
-    for number, line in enumerate(lines[1:], start=2):
+    check_file(path, "table")
+    with reading(path):
+        status = path.stat()
+    rows = _rows(path, needed, (status.st_ino, status.st_mtime_ns, status.st_size))
+    return list(rows)
+
+
+@lru_cache(maxsize=8)
+def _rows(path: Path, needed: tuple[str, ...], _stamp: tuple[int, int, int]) -> tuple[Row, ...]:
+    lines = table_lines(path)
+    _, names = next(lines)
+    _check_needed(path, names, needed)
+    return tuple(
+        Row(line=number, cells=dict(zip(names, cells, strict=True))) for number, cells in lines
+    )
+
+
+def table_lines(path: Path, kind: str = "table") -> Iterator[tuple[int, list[str]]]:
+    """Yield number and cells of each line that holds any, the header first (rules of `read_table`).
+
+    For tables of which few columns are wanted: nothing is kept.
+    """
+    text = io.StringIO(read_text(path, kind), newline=None)  # lines end as in any system, no else
+    names: list[str] = []
+    mark = ","
+    for number, line in enumerate(text, start=1):
         if not line.strip():
+            continue
+        if not names:
+            mark = _separator(path, line)
+            names = _checked_names(path, _split(path, number, line, mark))
+            yield number, names
             continue
         cells = _split(path, number, line, mark)
         if len(cells) != len(names):
             raise ReadError(
                 path,
-                f"line {number} has {len(cells)} cells, the first line names {len(names)} columns; "
+                f"line {number} has {len(cells)} cells, but {len(names)} columns are named; "
                 "write 'n/a' for what is not known",
             )
-        rows.append(Row(line=number, cells=dict(zip(names, cells, strict=True))))
-    return rows
+        if any(cells):
+            yield number, cells
+    if not names:
+        raise ReadError(path, "is empty; its first line has to name the columns")
 
 
 def _separator(path: Path, header: str) -> str:
@@ -227,46 +307,81 @@ def _separator(path: Path, header: str) -> str:
 
 def _split(path: Path, number: int, line: str, mark: str) -> list[str]:
     """Return the cells of a line; with tabs a quotation mark is a letter like any other (BIDS)."""
+    line = line.rstrip("\n")
     if mark == "\t":
-        cells = line.split(mark)
+        cells = [cell.strip() for cell in line.split(mark)]
+        if '"' in line:  # a spreadsheet quotes whole cells all the same
+            cells = [_unquoted(cell) for cell in cells]
     else:
         try:
             (cells,) = csv.reader([line], delimiter=mark, strict=True)
         except (csv.Error, ValueError) as error:
             raise ReadError(path, f"line {number} cannot be taken apart ({error})") from None
-    cells = [cell.strip() for cell in cells]
-    if mark == "\t":  # a spreadsheet quotes whole cells all the same
-        cells = [c[1:-1] if len(c) > 1 and c[0] == c[-1] == '"' else c for c in cells]
-    if any(len(cell) > _CELL for cell in cells):
+        cells = [cell.strip() for cell in cells]
+    if len(line) > _CELL and any(len(cell) > _CELL for cell in cells):
         raise ReadError(path, f"line {number} holds a cell of over {_CELL:,} characters")
     return cells
 
 
-def _checked_names(path: Path, names: list[str], needed: tuple[str, ...]) -> list[str]:
-    for name in names:
+def _unquoted(cell: str) -> str:
+    whole = len(cell) > 1 and cell[0] == cell[-1] == '"'
+    return cell[1:-1].replace('""', '"').strip() if whole else cell
+
+
+def _checked_names(path: Path, names: list[str]) -> list[str]:
+    for number, name in enumerate(names, start=1):
         if not name:
-            raise ReadError(path, "a column has no name in the first line")
+            raise ReadError(path, f"column {number} has no name in the first line")
         if names.count(name) > 1:
-            raise ReadError(path, f"the column '{name}' is there twice; take one out")
-    absent = [name for name in needed if name not in names]
-    if absent:
-        raise ReadError(path, f"has no column '{absent[0]}'; it has: {', '.join(names)[:200]}")
+            raise ReadError(path, f"the column '{name[:60]}' is there twice; take one out")
     return names
+
+
+def _check_needed(path: Path, names: list[str], needed: Iterable[str]) -> None:
+    for name in needed:
+        if name not in names:
+            raise ReadError(
+                path,
+                f"has no column '{name}'.{did_you_mean(name, names)} "
+                f"Columns: {', '.join(names)[:200]}",
+            )
 
 
 # --------------------------------------------------------------------------- writing
 
 
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Turn what the system says of writing in between into an `OutputError` that names `place`."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{place} cannot be written to ({_reason(error)})") from error
+
+
 def gzipped(content: bytes, level: int = 6) -> bytes:
     """Return content compressed without name and time: same content, same bytes."""
-    return gzip.compress(content, level, mtime=0)
+    packed = io.BytesIO()
+    with gzip.GzipFile(
+        filename="", mode="wb", compresslevel=level, fileobj=packed, mtime=0
+    ) as stream:
+        stream.write(content)
+    return packed.getvalue()
+
+
+def json_bytes(record: Mapping[str, Any]) -> bytes:
+    """Return a record as JSON of letters that every encoding has."""
+    return (json.dumps(record, indent=1, ensure_ascii=True, allow_nan=False) + "\n").encode()
 
 
 def write_whole(
     path: Path,
-    content: bytes | Callable[[IO[bytes]], object],
+    content: bytes | Iterator[str],
     *,
     overwrite: bool = False,
+    scratch_folder: Path | None = None,
 ) -> Path:
     """Write a file that appears under its name when it is whole; return its path.
 
@@ -274,50 +389,102 @@ def write_whole(
     ----------
     path : Path
         The file; its folder is made where it does not exist.
-    content : bytes, or a function that writes to an open file
-        A function for what is too large to be held.
+    content : bytes, or pieces of text
+        Pieces for what is too large to be held; they become UTF-8.
     overwrite : bool
         Whether a file that is there may be replaced.
+    scratch_folder : Path, optional
+        Where it lies while it is not whole: on the same file system, by default beside it.
 
     Raises
     ------
     OutputError
         If it is there already and may not be replaced, or cannot be written; nothing is left.
     """
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} is there already; choose another name or take it away")
-    try:
+    with writing(path):
+        if not overwrite and os.path.lexists(path):
+            raise OutputError(f"{path} is there already; choose another name or take it away")
         path.parent.mkdir(parents=True, exist_ok=True)
-        waiting = written_beside(path, content)
+        waiting = written_beside(path, content, scratch_folder)
         try:
             waiting.replace(path)
         except BaseException:
             waiting.unlink(missing_ok=True)
             raise
-    except (OSError, ValueError) as error:
-        if isinstance(error, OutputError):
-            raise
-        raise OutputError(f"{path} cannot be written ({_reason(error)})") from error
     return path
 
 
-def written_beside(path: Path, content: bytes | Callable[[IO[bytes]], object]) -> Path:
-    """Write content beside its target under a name that nobody reads; return that name.
+def write_together(
+    out: Path, files: Mapping[Path, bytes], *, stale: Iterable[Path] = ()
+) -> list[Path]:
+    """Write files that belong together; the first gets its name when all are written.
 
-    Several files that have to appear together are written so first, then each gets its own name.
+    Parameters
+    ----------
+    out : Path
+        The folder that an error names.
+    files : mapping
+        Path to content; one that is there is replaced.
+    stale : paths
+        What goes as soon as all are written.
+
+    Raises
+    ------
+    OutputError
+        If one cannot be written; then none of them stays.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=".tmp")
+    waiting: dict[Path, Path] = {}
     try:
-        with os.fdopen(handle, "wb") as file:
+        with writing(out):
+            for path, content in files.items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                waiting[path] = written_beside(path, content)
+            for path in stale:
+                path.unlink()
+            for path, temporary in waiting.items():
+                temporary.replace(path)
+    except BaseException:
+        for temporary in waiting.values():
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        raise
+    return list(files)
+
+
+def written_beside(
+    path: Path, content: bytes | Iterator[str], scratch_folder: Path | None = None
+) -> Path:
+    """Write content under a name that nobody reads, on its target's file system; return it."""
+    waiting = scratch(scratch_folder or path.parent, path.name)
+    waiting.unlink(missing_ok=True)  # of a killed process that had the same number
+    try:
+        with waiting.open("xb") as file:
             if isinstance(content, bytes):
                 file.write(content)
             else:
-                content(file)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)  # a temporary file is the writer's alone
+                file.writelines(piece.encode() for piece in content)
     except BaseException:
         with suppress(OSError):
-            Path(name).unlink(missing_ok=True)
+            waiting.unlink(missing_ok=True)
         raise
-    return Path(name)
+    return waiting
+
+
+_COUNT = itertools.count()
+
+
+def scratch(folder: Path, name: str) -> Path:
+    """Return a new path for a file of this process that is not whole yet."""
+    return folder / f".{name[:40]}.{next(_COUNT)}.{_host_mark()}.{os.getpid()}"
+
+
+def clear_scratch(folder: Path) -> None:
+    """Take away such files of processes of this host that are gone."""
+    for path in folder.glob(f".*.{_host_mark()}.*"):
+        pid = path.name.rpartition(".")[2]
+        if pid.isdecimal() and not Path(f"/proc/{pid}").exists() and Path("/proc/self").exists():
+            path.unlink(missing_ok=True)
+
+
+def _host_mark() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from mrs_disc.errors import ReadError
+from mrs_disc.files import read_bytes
 from mrs_disc.typing import ComplexArray
 
 _NAMELIST = re.compile(r"[$&](\w+)(.*?)(?:[$&]END\b|(?<!\S)/\s*$)", re.DOTALL | re.I | re.M)
 _ENTRY = re.compile(r"(\w+)\s*=\s*('[^']*'|[^,\s]+)")
 _FORMAT = re.compile(r"\(?\s*(\d+)\s*[EFGD]\s*(\d+)", re.IGNORECASE)
-MAX_RAW_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -63,13 +63,7 @@ def read_lcmodel_raw(path: Path) -> RawFile:
     ReadError
         If the file is not of that form, or holds something else than pairs of finite numbers.
     """
-    try:
-        if path.stat().st_size > MAX_RAW_BYTES:
-            raise ReadError(path, "larger than 64 MB, which no LCModel RAW file is")
-        content = path.read_bytes()
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
-    return parse_lcmodel_raw(path, content)
+    return parse_lcmodel_raw(path, read_bytes(path, "LCModel RAW"))
 
 
 def parse_lcmodel_raw(path: Path, content: bytes) -> RawFile:

@@ -7,7 +7,7 @@ the same everywhere. Refused: pydantic's own messages, which name classes and ty
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mrs_disc.errors import InputError, ReadError, did_you_mean
+from mrs_disc.files import read_text
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-MAX_TOML_BYTES = 4_000_000
-"""A file that a person writes is far smaller; anything larger is not one."""
+TOML = "recipe, model or study file"
+"""The kind of all files that pass through here."""
 
 
 class StrictModel(BaseModel):
@@ -43,28 +44,14 @@ def read_toml(path: Path) -> dict[str, Any]:
     ReadError
         If the file is absent, unreadable, too large, not UTF-8 or not TOML.
     """
-    return parse_toml(read_text(path), path)
-
-
-def read_text(path: Path) -> str:
-    """Return the text of a TOML file, or raise `ReadError`."""
-    try:
-        if path.exists() and not path.is_file():
-            raise ReadError(path, "is no regular file")  # a pipe or a device would never end
-        if path.stat().st_size > MAX_TOML_BYTES:
-            raise ReadError(path, f"larger than {MAX_TOML_BYTES // 1_000_000} MB, not a TOML file")
-        return path.read_bytes().decode("utf-8-sig")  # Windows editors begin with a mark
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
-    except UnicodeDecodeError as error:
-        raise ReadError(path, "is not UTF-8 text; save it as UTF-8") from error
+    return parse_toml(read_text(path, TOML), path)
 
 
 def parse_toml(text: str, path: Path) -> dict[str, Any]:
     """Return the content of TOML text; `path` names its file in a `ReadError`."""
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # also of a number of 5,000 digits
         raise ReadError(path, f"is not valid TOML: {error}") from error
     except RecursionError as error:
         raise ReadError(path, "is nested too deeply for a TOML file") from error
@@ -100,15 +87,32 @@ def validate(
         raise raises(explain(error, schema, source)) from None
 
 
-def explain(error: ValidationError, schema: type[BaseModel], source: str) -> str:
-    """Return the first mistake of a validation as one line that a person can act on."""
+def explain(
+    error: ValidationError,
+    schema: type[BaseModel] | None,
+    source: str,
+    hidden: Collection[str] = (),
+) -> str:
+    """Return the first mistake of a validation as one line that a person can act on.
+
+    Parameters
+    ----------
+    error : ValidationError
+        What pydantic says.
+    schema : pydantic model or None
+        Where the options are looked up that a message names; `None`: unknown keys are no mistake.
+    source : str
+        The file's name, which starts the message.
+    hidden : collection of str
+        Parts of a place that the file does not have.
+    """
     mistakes = _without_echoes(error.errors(include_url=False))
     unknown = [m for m in mistakes if m["type"] == "extra_forbidden"]
     mistake = (unknown or mistakes)[0]
-    location = mistake["loc"]
+    location = tuple(part for part in mistake["loc"] if part not in hidden)
     where = _where(location[:-1])
     name = str(location[-1]) if location else ""
-    if mistake["type"] == "extra_forbidden":
+    if mistake["type"] == "extra_forbidden" and schema is not None:
         options = _options(schema, location[:-1])
         return (
             f"{source}: {where}has no option '{name}'."

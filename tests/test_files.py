@@ -66,19 +66,19 @@ def test_size_is_bounded_by_kind_before_reading(tmp_path):
     path = tmp_path / "levels.tsv"
     with path.open("wb") as file:
         file.truncate(int(files.MOST_BYTES["table"]) + 1)  # sparse: takes no space
-    with pytest.raises(ReadError, match=r"levels\.tsv: has 64 MB or more; a table is read up to"):
+    with pytest.raises(ReadError, match=r"levels\.tsv: is too large: 200 MB, where at most 200"):
         files.read_table(path)
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (b"[1, 2]", "no JSON object"),
+        (b"[1, 2]", "a JSON object is expected"),
         (b'{"a": NaN}', "it holds NaN"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "not valid JSON"),
-        (b"[" * 100_000, "not valid JSON"),
-        (b'{"a": "\xff"}', "not UTF-8"),
-        (b"", "not valid JSON"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "is not a results.json"),
+        (b"[" * 100_000, "is not a results.json"),
+        (b'{"a": "\xff"}', "is not a results.json"),
+        (b"", "is not a results.json"),
     ],
 )
 def test_json_that_is_none_is_refused_in_words(tmp_path, text, problem):
@@ -91,7 +91,7 @@ def test_json_that_is_none_is_refused_in_words(tmp_path, text, problem):
 @pytest.mark.parametrize(
     ("suffix", "text", "problem"),
     [
-        (".tsv", "a\tb\n1\n", "line 2 has 1 cells, the first line names 2 columns"),
+        (".tsv", "a\tb\n1\n", "line 2 has 1 cells, but 2 columns are named"),
         (".tsv", "a\tb\n1\t2\t3\n", "line 2 has 3 cells"),
         (".csv", 'a,b\n1,"2\n3,4\n', "line 2 cannot be taken apart"),
         (".tsv", "a\ta\n1\t2\n", "'a' is there twice"),
@@ -116,12 +116,33 @@ CELL = st.text(
 @given(rows=st.lists(st.tuples(CELL, CELL), min_size=1, max_size=6), mark=st.sampled_from("\t,;"))
 def test_tables_are_read_as_they_were_written(tmp_path_factory, rows, mark):
     path = tmp_path_factory.mktemp("t") / ("t.tsv" if mark == "\t" else "t.csv")
-    kept = [row for row in rows if mark.join(row).strip()]
+    kept = [row for row in rows if any(row)]
     lines = [f"first{mark}second", *(mark.join(row) for row in rows)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     found = files.read_table(path)
     assert [tuple(row.cells.values()) for row in found] == kept
     assert [lines[row.line - 1] for row in found] == [mark.join(row) for row in kept]
+
+
+def test_a_mark_that_is_no_line_feed_stays_in_its_cell(tmp_path):
+    path = tmp_path / "t.tsv"
+    path.write_text("a\tb\r\n1\tx\u2028y\x0bz\r\n", encoding="utf-8", newline="")
+    assert files.read_table(path)[0].cells == {"a": "1", "b": "x\u2028y\x0bz"}
+
+
+def test_a_stray_quotation_mark_costs_no_row(tmp_path):
+    path = tmp_path / "t.tsv"
+    path.write_text('participant_id\tgrade\n"01"\t4\n"02\t3\n03\t5"\n')
+    rows = [tuple(row.cells.values()) for row in files.read_table(path)]
+    assert rows == [("01", "4"), ('"02', "3"), ("03", '5"')]
+
+
+def test_a_table_that_changed_is_read_again(tmp_path):
+    path = tmp_path / "t.tsv"
+    for grade in "45":
+        path.write_text(f"level\tgrade\nL4-L5\t{grade}\n")
+        os.utime(path, ns=(0, int(grade)))
+        assert files.read_table(path)[0].cells["grade"] == grade
 
 
 def test_a_quoted_cell_may_hold_the_separator(tmp_path):
@@ -136,12 +157,12 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
     with pytest.raises(OutputError, match="is there already"):
         files.write_whole(path, b"two")
 
-    def fails(file) -> None:
-        file.write(b"half")
+    def fails():
+        yield "half"
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OutputError, match="No space left"):
-        files.write_whole(path, fails, overwrite=True)
+        files.write_whole(path, fails(), overwrite=True)
     assert path.read_bytes() == b"one"
     assert [p.name for p in path.parent.iterdir()] == ["results.json"]
 

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from mrs_disc.data.levels import LEVELS, level_order
 from mrs_disc.record.findings import Finding, finding
+from mrs_disc.record.levels import LEVELS, level_order
 from mrs_disc.typing import FloatArray
 
 SAME_PLACE_MM = 6.0

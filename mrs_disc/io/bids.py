@@ -7,29 +7,28 @@ doi:10.1038/s41597-025-05543-2): suffixes ``svs`` and ``mrsref``, entity ``voi``
 
 from __future__ import annotations
 
-import csv
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from mrs_disc.data import Anatomy, Morphology, Provocation, Study, parse_level
 from mrs_disc.errors import InputError, ReadError
+from mrs_disc.files import Row, is_regular, read_table
 from mrs_disc.io.disc_files import DiscFiles
 from mrs_disc.io.images import load_image
 from mrs_disc.io.sidecar import read_sidecar
 from mrs_disc.io.study_toml import MorphologyValues, ProvocationValues
 from mrs_disc.schema import validate
 
-_SUBJECT = re.compile(r"^sub-[A-Za-z0-9]+$")
-_SESSION = re.compile(r"^ses-[A-Za-z0-9]+$")
+_SUBJECT = re.compile(r"^sub-[A-Za-z0-9]+\Z")
+_SESSION = re.compile(r"^ses-[A-Za-z0-9]+\Z")
 _ENTITY = re.compile(r"([a-z]+)-([A-Za-z0-9]+)")
 _MISSING = ("", "n/a", "na", "none", "nan")
 _CLINICAL = ("age", "sex", "indication", "mri_safety_screening", "consent", "preauthorization")
-_MAX_TABLE_BYTES = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +149,7 @@ def _discs(
         discs.append(
             DiscFiles(
                 level=level,
-                run=int(name.get("run") or 1),
+                run=_run(name),
                 folder=folder,
                 metabolite=(str(name.path),),
                 water=(str(water),) if water is not None else (),
@@ -163,6 +162,13 @@ def _discs(
         )
     runs = Counter(d.level for d in discs)
     return [replace(d, many_runs=runs[d.level] > 1) for d in discs], notes
+
+
+def _run(name: Name) -> int:
+    run = name.get("run") or "1"
+    if not (run.isdecimal() and len(run) <= 6 and int(run) >= 1):
+        raise ReadError(name.path, f"run-{run[:20]}: a number from 1 is expected, as in run-02")
+    return int(run)
 
 
 def _told(path: Path) -> dict[str, Any]:
@@ -217,8 +223,7 @@ def _linked(value: Any, dataset: Path, folder: Path) -> Path | None:
         subject = folder.parent if _SESSION.match(folder.name) else folder
         candidates = [subject / text, dataset / text]
     for path in candidates:
-        found = path.resolve()
-        if found.is_file() and found.is_relative_to(dataset):
+        if is_regular(path) and (found := path.resolve()).is_relative_to(dataset):
             return found
     return None
 
@@ -239,25 +244,9 @@ def _anatomy(folder: Path, dataset: Path, discs: list[DiscFiles]) -> Anatomy | N
 # --------------------------------------------------------------------------- tables
 
 
-def _table(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a tab-separated table; empty where there is none."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return []
-    return _rows(path, stat.st_mtime_ns, stat.st_size)
-
-
-@lru_cache(maxsize=8)
-def _rows(path: Path, _changed: int, size: int) -> list[dict[str, str]]:
-    if size > _MAX_TABLE_BYTES:
-        raise ReadError(path, "is too large for a table")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReadError(path, "cannot be read as UTF-8 text") from error
-    rows = csv.DictReader(text.splitlines(), delimiter="\t")
-    return [{(k or "").strip(): (v or "").strip() for k, v in row.items() if k} for row in rows]
+def _table(path: Path) -> list[Row]:
+    """Return the rows of a dataset's table; empty where there is none."""
+    return read_table(path, needed=("participant_id",)) if os.path.lexists(path) else []
 
 
 def _seen(
@@ -265,13 +254,13 @@ def _seen(
 ) -> tuple[Morphology | None, Provocation | None]:
     """Return what morphology.tsv says of a disc."""
     path = dataset / "morphology.tsv"
-    for number, row in enumerate(_table(path), start=2):
+    for line, row in ((r.line, r.cells) for r in _table(path)):
         if row.get("participant_id") not in (subject, subject.removeprefix("sub-")):
             continue
         told = row.get("session_id", "")
         if told.lower() not in _MISSING and session not in (told, f"ses-{told}"):
             continue
-        source = f"{path.name} row {number}"
+        source = f"{path.name} row {line}"
         try:
             if parse_level(row.get("level", "")) != level:
                 continue
@@ -294,7 +283,7 @@ def _seen(
 
 
 def _value(key: str, text: str) -> Any:
-    if key in ("pfirrmann", "modic") and re.fullmatch(r"\d+(\.0*)?", text):
+    if key in ("pfirrmann", "modic") and re.fullmatch(r"\d{1,3}(\.0*)?", text):
         return int(float(text))
     if key == "hiz" and text.lower() in ("true", "yes", "1", "false", "no", "0"):
         return text.lower() in ("true", "yes", "1")
@@ -303,7 +292,7 @@ def _value(key: str, text: str) -> Any:
 
 def _clinical(dataset: Path, subject: str) -> dict[str, Any]:
     """Return the known columns of participants.tsv; others are not shown."""
-    for row in _table(dataset / "participants.tsv"):
+    for row in (r.cells for r in _table(dataset / "participants.tsv")):
         if row.get("participant_id") == subject:
             return {k: row[k] for k in _CLINICAL if row.get(k, "").lower() not in _MISSING}
     return {}

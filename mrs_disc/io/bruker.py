@@ -160,7 +160,7 @@ class _Parameters:
         self._entries: dict[str, str] = {}
         for name in _PARAMETERS:
             if (path := folder / name).is_file():
-                text = whole(path, _MAX_TEXT).decode("latin-1")
+                text = whole(path, "text of a spectrum").decode("latin-1")
                 for entry in re.split(r"^(?=##|\$\$)", text, flags=re.MULTILINE):
                     if entry.startswith("##$"):
                         key, _, value = entry[3:].partition("=")

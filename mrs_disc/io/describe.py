@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mrs_disc.errors import InputError, NoSuchPathError, ReadError
+from mrs_disc.files import reading
 from mrs_disc.io import gate
 from mrs_disc.io.names import COMPANIONS, names_water
 from mrs_disc.io.readers import is_spectroscopy, not_read, read_scan
@@ -43,10 +44,8 @@ def describe(path: Path) -> dict[str, Any]:
     """
     if not path.exists():
         raise NoSuchPathError(path)
-    try:
+    with reading(path):
         return _describe(path)
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
 
 
 def _describe(path: Path) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mrs_disc.errors import ReadError
+from mrs_disc.files import check_file, read_bytes
 from mrs_disc.io import vendor
 from mrs_disc.io.names import level_in
 from mrs_disc.io.scan import (
@@ -65,7 +66,7 @@ IMAGE_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.7": "secondary capture",
     "1.2.840.10008.1.3.10": "directory of a disc",
 }
-_MAX_BYTES = 150_000_000
+_KIND = "DICOM spectrum"
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _UIH_WATER = (0x0065, 0xFF07)
 
@@ -80,7 +81,10 @@ def sniff(path: Path) -> bool:
 
 def _has_samples(path: Path) -> bool:
     """Say whether a DICOM file of an unknown class holds spectroscopy samples all the same."""
-    return path.stat().st_size < _MAX_BYTES and b"\x00\x56\x20\x00O" in path.read_bytes()
+    try:
+        return b"\x00\x56\x20\x00O" in read_bytes(path, _KIND)
+    except ReadError:  # too large
+        return False
 
 
 def sop_class(path: Path) -> str | None:
@@ -102,8 +106,7 @@ def read(path: Path) -> Scan:
     """
     if sop_class(path) == PHILIPS_PRIVATE:
         return vendor.philips_classic(path)
-    if path.stat().st_size > _MAX_BYTES:
-        raise ReadError(path, "is too large for spectroscopy of one voxel")
+    check_file(path, _KIND)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom on values that are not quite to the standard
         import pydicom

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Literal
 
 from mrs_disc.data import DiscAcquisition, DiscEntry, InputFile, Morphology, Origin, Provocation
 from mrs_disc.errors import InputError, ReadError
+from mrs_disc.files import sha256_of
 from mrs_disc.io.acquire import Given, to_acquisition
 from mrs_disc.io.dicom import sop_class
 from mrs_disc.io.readers import find_reader, is_spectroscopy, read_scan, read_series
@@ -196,7 +196,13 @@ def resolve(folder: Path, named: Sequence[str]) -> list[Path]:
                 raise InputError(f"{name}: the folder holds no spectroscopy file that is read")
             found += inside
         elif any(c in name for c in "*?[") and not path.exists():
-            matches = [p for p in sorted(folder.glob(name)) if p.is_file()]
+            try:
+                matches = [p for p in sorted(folder.glob(name)) if p.is_file()]
+            except (NotImplementedError, ValueError, OSError) as error:
+                raise InputError(
+                    f"{name[:60]}: no pattern that can be looked for ({error}); give one relative "
+                    "to the folder, as IM_*.dcm"
+                ) from error
             if not matches:
                 raise InputError(f"{name}: the pattern finds no file")
             found += matches
@@ -213,16 +219,10 @@ def resolve(folder: Path, named: Sequence[str]) -> list[Path]:
 
 def sha256(path: Path) -> str | None:
     """Return the SHA-256 of a file; `None` where it cannot be read."""
-    found = hashlib.sha256()
-    if not path.is_file():
-        return None
     try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                found.update(block)
-    except OSError:
+        return sha256_of(path)
+    except ReadError:
         return None
-    return found.hexdigest()
 
 
 def _partner(path: Path) -> Path | None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from mrs_disc.data import LEVELS, level_order
 from mrs_disc.errors import InputError, NoSuchPathError, OutputError, ReadError
+from mrs_disc.files import write_whole
 from mrs_disc.io import dicom, gate
 from mrs_disc.io.acquire import false_pair
 from mrs_disc.io.draft_images import propose_anatomy
@@ -25,7 +26,6 @@ from mrs_disc.io.names import COMPANIONS, level_in, names_water, run_in
 from mrs_disc.io.readers import is_spectroscopy, read_scan, read_series
 from mrs_disc.io.scan import Scan
 from mrs_disc.io.study_toml import FILE_NAME, StudyFile
-from mrs_disc.io.write_nifti_mrs import write_whole
 from mrs_disc.schema import validate
 from mrs_disc.toml_text import toml_value
 

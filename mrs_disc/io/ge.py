@@ -42,7 +42,6 @@ from mrs_disc.io.scan import (
 from mrs_disc.typing import ComplexArray
 
 FORMAT = "ge-pfile"
-_MAX_BYTES = 200_000_000
 _FIRST_MAPPED = 12.0
 _OFFSETS = {9: 61_464, 11: 66_072}
 """Where the data start in revisions whose header does not say so."""
@@ -98,7 +97,7 @@ def _header(path: Path, raw: bytes, revision: float) -> Any:
 
 def _frames(path: Path, revision: float) -> Scan:
     """Read the frames of every coil as they lie."""
-    raw = whole(path, _MAX_BYTES)
+    raw = whole(path, "GE P-file")
     header = _header(path, raw, revision)
     points, coils = header.rhr_rh_frame_size, 0
     for i in range(4):

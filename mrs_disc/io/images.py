@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from mrs_disc.data import Anatomy
 from mrs_disc.errors import ReadError
+from mrs_disc.files import check_file
 from mrs_disc.io.scan import head, lps_affine, number
 
 MAX_IMAGE_BYTES = 300_000_000
@@ -32,8 +34,9 @@ def load_image(path: Path) -> Anatomy:
     """
     if path.is_dir():
         return _dicom_series(path, sorted(p for p in path.iterdir() if p.is_file()))
-    if not path.exists():
+    if not os.path.lexists(path):
         raise ReadError(path, "there is no such image")
+    check_file(path, "image")
     if head(path, 132)[128:] == b"DICM":
         return _dicom_series(path, sorted(p for p in path.parent.iterdir() if p.is_file()))
     return _nifti(path)

@@ -32,7 +32,6 @@ _TITLE = b"jMRUI Data Textfile"
 _SIGNAL = re.compile(r"^Signal\s+(?:number:\s*)?\d+\s+out of\s+\d+.*$", re.MULTILINE)
 _LATEST_MS = 100.0
 """A begin further from the echo than this is taken for none."""
-_MAX_BYTES = 40_000_000
 
 
 def sniff(path: Path) -> bool:
@@ -54,7 +53,7 @@ def read(path: Path) -> Scan:
 
 
 def _text(path: Path) -> Scan:
-    text = whole(path, _MAX_BYTES).decode("latin-1")
+    text = whole(path, "jMRUI text").decode("latin-1")
     blocks = _SIGNAL.split(text)
     values = {
         key: value.strip() for key, value in re.findall(r"^(\w+):[ \t]*(.*)$", blocks[0], re.M)
@@ -105,7 +104,7 @@ def _binary(path: Path, start: bytes) -> Scan:
     header = _binary_header(start)
     if header is None:
         raise ReadError(path, "is no jMRUI file")
-    raw = whole(path, _MAX_BYTES)
+    raw = whole(path, "jMRUI text")
     points = int(header[1])
     frames = (len(raw) - 512) // (16 * points)
     if frames < 1:

@@ -29,6 +29,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mrs_disc import files
 from mrs_disc.errors import ReadError
 from mrs_disc.io.scan import MAX_SIGNAL_BYTES, conjugate_in_place, head
 from mrs_disc.typing import ComplexArray, FloatArray
@@ -55,7 +56,7 @@ def is_nifti(path: Path) -> bool:
 @contextmanager
 def opened(path: Path) -> Iterator[io.BufferedIOBase]:
     """Open plain or gzip content by its first bytes; errors of the stream name the file."""
-    with path.open("rb") as raw:
+    with files.opened(path) as raw:
         packed = raw.peek(2)[:2] == _GZIP
         try:
             yield gzip.GzipFile(fileobj=raw) if packed else raw

@@ -40,7 +40,6 @@ from mrs_disc.io.scan import (
 from mrs_disc.typing import ComplexArray, FloatArray
 
 FORMAT = "philips-sdat"
-_MAX_BYTES = 100_000_000
 
 
 def sniff(path: Path) -> bool:
@@ -104,7 +103,7 @@ def read(path: Path) -> Scan:
 
 def _parameters(spar: Path) -> dict[str, str]:
     """Return the parameters of a SPAR file, keys in lower case, quotes removed."""
-    text = whole(spar, 4_000_000).decode("latin-1")
+    text = whole(spar, "Philips SDAT").decode("latin-1")
     values = {}
     for line in text.splitlines():
         if ":" in line and not line.startswith("!"):
@@ -122,7 +121,7 @@ def _count(path: Path, values: dict[str, str], name: str) -> int:
 
 def _samples(sdat: Path, rows: int, samples: int) -> ComplexArray:
     """Return the samples, shape (1, row, sample)."""
-    raw = whole(sdat, _MAX_BYTES)
+    raw = whole(sdat, "Philips SDAT")
     if len(raw) != rows * samples * 8:
         raise ReadError(
             sdat,

@@ -43,7 +43,6 @@ from mrs_disc.io.scan import (
 from mrs_disc.typing import ComplexArray, FloatArray
 
 FORMAT = "siemens-rda"
-_MAX_BYTES = 64_000_000
 _BEGIN, _END = b">>> Begin of header <<<", b">>> End of header <<<"
 
 
@@ -60,7 +59,7 @@ def read(path: Path) -> Scan:
     ReadError
         If the header has no end, lacks a required value, or the samples are not all there.
     """
-    raw = whole(path, _MAX_BYTES)
+    raw = whole(path, "Siemens RDA")
     end = raw.find(_END, 0, 1_000_000)
     if end < 0:
         raise ReadError(path, "has no '>>> End of header <<<' line: cut off or not an RDA file")

@@ -16,6 +16,7 @@ from typing import Protocol as TypingProtocol
 import numpy as np
 
 from mrs_disc.errors import InputError, ReadError
+from mrs_disc.files import reading
 from mrs_disc.io import (
     bruker,
     data_list,
@@ -71,10 +72,6 @@ def find_reader(path: Path) -> Reader:
     """
     if path.is_dir():
         raise ReadError(path, not_read(path) or "is a folder, not a file")
-    if not path.exists():
-        raise ReadError(path, "there is no such file")
-    if not path.is_file():
-        raise ReadError(path, "is no regular file")
     start = head(path)
     if not start:
         raise ReadError(path, "is empty")
@@ -147,13 +144,12 @@ def read_scan(path: Path, sidecar: Mapping[str, Any] | None = None) -> Scan:
         If it cannot be read; the message names the file.
     """
     try:
-        reader = find_reader(path)
-        if sidecar is not None and reader is nifti_mrs:
-            scan = nifti_mrs.read_with_sidecar(path, sidecar)
-        else:
-            scan = reader.read(path)
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
+        with reading(path):
+            reader = find_reader(path)
+            if sidecar is not None and reader is nifti_mrs:
+                scan = nifti_mrs.read_with_sidecar(path, sidecar)
+            else:
+                scan = reader.read(path)
     except MemoryError as error:
         raise ReadError(path, "declares more data than fits into memory") from error
     if (early := scan.n_early) > 0:

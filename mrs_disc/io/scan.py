@@ -18,14 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from mrs_disc.constants import WATER_PPM
-from mrs_disc.errors import ReadError
+from mrs_disc.files import MOST_BYTES, read_bytes, read_head
 from mrs_disc.typing import ComplexArray, FloatArray
 
 HIGHEST_FIELD_T = 30.0
 """Above the 23.5 T of a spectrometer of 1 GHz, on which animal and cadaver discs are measured."""
-MAX_SIGNAL_BYTES = 400_000_000
-"""Largest signal that is read, as stored: 64 coils x 190 transients x 4,096 points of complex64.
-Twice this and the interpreter stay below 1 GiB."""
+MAX_SIGNAL_BYTES = int(MOST_BYTES["signal"])
+"""Largest signal that is read, as stored: twice this and the interpreter stay below 1 GiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -386,35 +385,13 @@ def megahertz(value: object) -> tuple[float | None, tuple[str, ...]]:
 
 
 def head(path: Path, size: int = 4096) -> bytes:
-    """Return the first bytes of a file.
-
-    Raises
-    ------
-    ReadError
-        If it cannot be opened.
-    """
-    try:
-        if path.exists() and not path.is_file():
-            raise ReadError(path, "is no regular file")  # a pipe would never end
-        with path.open("rb") as file:
-            return file.read(size)
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
+    """Return the first bytes of a file (`files.read_head`)."""
+    return read_head(path, size)
 
 
-def whole(path: Path, limit: int = MAX_SIGNAL_BYTES) -> bytes:
-    """Return the content of a file that may not be larger than `limit`."""
-    try:
-        size = path.stat().st_size
-        if size > limit:
-            raise ReadError(
-                path,
-                f"has {size / 1e6:.0f} MB; files of this format are read up to "
-                f"{limit / 1e6:.0f} MB. Is it spectroscopy of one voxel?",
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
+def whole(path: Path, kind: str = "signal") -> bytes:
+    """Return the content of a file, which may be as large as its kind (`files.read_bytes`)."""
+    return read_bytes(path, kind)
 
 
 def sibling(path: Path, *suffixes: str) -> Path | None:

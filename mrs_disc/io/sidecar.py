@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from mrs_disc.errors import ReadError
-
-_MAX_SIDECAR_BYTES = 4_000_000
+from mrs_disc.files import read_json
 
 
 def own_sidecar(path: Path) -> Path | None:
@@ -29,14 +26,4 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     ReadError
         If it is not a JSON object in UTF-8.
     """
-    try:
-        if path.stat().st_size > _MAX_SIDECAR_BYTES:
-            raise ReadError(path, "is too large for a JSON sidecar")
-        found = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise ReadError(path, f"is not a JSON sidecar ({error})") from error
-    if not isinstance(found, dict):
-        raise ReadError(path, "is not a JSON object")
-    return found
+    return read_json(path, "JSON sidecar", nan=True)  # some converters write NaN for unknown

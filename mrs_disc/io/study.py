@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mrs_disc.data import Study
 from mrs_disc.errors import NoSuchPathError, ReadError
+from mrs_disc.files import reading
 from mrs_disc.io import bids, folder, study_toml
 from mrs_disc.io.names import level_in
 
@@ -67,7 +68,7 @@ def read_study(path: str | os.PathLike[str]) -> Study:
             place,
             "is one file, not a study: name a folder or study.toml ('mrs-disc init' drafts it)",
         )
-    try:
+    with reading(place):
         if (place / study_toml.FILE_NAME).is_file():
             return study_toml.read(place / study_toml.FILE_NAME)
         if bids.is_subject(place.resolve()):
@@ -75,8 +76,6 @@ def read_study(path: str | os.PathLike[str]) -> Study:
         if bids.is_dataset(place):
             raise ReadError(place, "is a dataset of several subjects: name one, or run 'batch'")
         return folder.read(place)
-    except OSError as error:
-        raise ReadError(place, f"cannot be read ({error.strerror or error})") from error
 
 
 def is_study(path: Path) -> bool:
@@ -104,10 +103,8 @@ def find_studies(dataset: str | os.PathLike[str]) -> list[StudyPath]:
     one_study = ReadError(place, "is one study, not a dataset: run 'mrs-disc analyze' on it")
     if _holds_spectra(place):
         raise one_study
-    try:
+    with reading(place):
         found = list(_bids_studies(place) if bids.is_dataset(place) else _folder_studies(place))
-    except OSError as error:
-        raise ReadError(place, f"cannot be read ({error.strerror or error})") from error
     if not found:
         if is_study(place):
             raise one_study

@@ -24,7 +24,6 @@ from mrs_disc.io.scan import Scan, head, read_only, whole
 FORMAT = "plain-text"
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?"
 _ROW = re.compile(rf"^\s*{_NUMBER}[\s,;]+{_NUMBER}\s*$")
-_MAX_BYTES = 20_000_000
 
 
 def sniff(path: Path) -> bool:
@@ -39,7 +38,7 @@ def sniff(path: Path) -> bool:
 
 def read(path: Path) -> Scan:
     """Read two columns of numbers."""
-    text = whole(path, _MAX_BYTES).decode("latin-1")
+    text = whole(path, "text of a spectrum").decode("latin-1")
     rows = [re.split(r"[#%]", line)[0] for line in text.splitlines()]
     words = re.sub(r"[,;]", " ", " ".join(rows)).replace("D", "E").split()
     try:

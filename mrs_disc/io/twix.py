@@ -21,6 +21,7 @@ from typing import BinaryIO
 import numpy as np
 
 from mrs_disc.errors import ReadError
+from mrs_disc.files import opened
 from mrs_disc.io import vendor
 from mrs_disc.io.scan import Scan, head
 
@@ -58,7 +59,7 @@ def _check_records(path: Path) -> list[str]:
         If the file ends inside a record, or a record says that it is shorter than its own header.
     """
     notes = []
-    with path.open("rb") as file:
+    with opened(path) as file:
         start = file.read(16 + 64 * _RAID_ENTRY)
         first, n_scans = (int(v) for v in np.frombuffer(start, "<u4", 2))
         is_vd = first < _MIN_HEADER

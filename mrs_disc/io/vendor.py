@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 
 from mrs_disc.errors import ReadError
-from mrs_disc.io.scan import MAX_SIGNAL_BYTES, Scan, known_software, read_only, sibling
+from mrs_disc.files import check_file
+from mrs_disc.io.scan import Scan, known_software, read_only, sibling
 from mrs_disc.io.twix_header import columns_before_echo, mend
 from mrs_disc.typing import ComplexArray
 
@@ -75,17 +76,9 @@ def _quiet(path: Path, what: str) -> Iterator[None]:
             ) from error
 
 
-def _limit(path: Path) -> None:
-    size = path.stat().st_size
-    if size > MAX_SIGNAL_BYTES:
-        raise ReadError(
-            path, f"has {size / 1e6:.0f} MB; at most {MAX_SIGNAL_BYTES / 1e6:.0f} MB are read"
-        )
-
-
 def twix(path: Path) -> Scan:
     """Read a Siemens twix file (VB, VD, VE, XA); reference scans in it become the water."""
-    _limit(path)
+    check_file(path, "signal")
     with _quiet(path, "Siemens twix"):
         from mapvbvd import mapVBVD
         from spec2nii.Siemens.twixfunctions import process_twix
@@ -158,7 +151,7 @@ def _readouts(measured: Any) -> ComplexArray:
 
 def philips_classic(path: Path) -> Scan:
     """Read Philips' private DICOM spectroscopy class of older releases."""
-    _limit(path)
+    check_file(path, "signal")
     with _quiet(path, "Philips DICOM"):
         from spec2nii.Philips.philips_dcm import multi_file_dicom
 
@@ -180,7 +173,7 @@ def data_list(path: Path) -> Scan:
             "needs a SPAR or DICOM file of the same scan beside it, of the same name: data/list "
             "holds neither frequency nor spectral width",
         )
-    _limit(data)
+    check_file(data, "signal")
     with _quiet(path, "Philips data/list"):
         from spec2nii.Philips.philips_data_list import read_data_list_pair
 
@@ -189,7 +182,7 @@ def data_list(path: Path) -> Scan:
 
 def ge_pfile(path: Path) -> Scan:
     """Read a GE P-file of header revision 11 and above."""
-    _limit(path)
+    check_file(path, "signal")
     with _quiet(path, "GE P-file"):
         from spec2nii.GE.ge_pfile import read_pfile
 
@@ -198,7 +191,7 @@ def ge_pfile(path: Path) -> Scan:
 
 def bruker(path: Path) -> Scan:
     """Read a complex 2dseq file of Bruker ParaVision with the parameters around it."""
-    _limit(path)
+    check_file(path, "signal")
     options: dict[str, Any] = {
         "file": str(path),
         "mode": "2DSEQ",

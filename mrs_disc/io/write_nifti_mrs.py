@@ -8,12 +8,8 @@ measured, never who was measured nor when.
 
 from __future__ import annotations
 
-import gzip
 import json
-import os
-import tempfile
 from collections.abc import Mapping
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +18,7 @@ import numpy as np
 from mrs_disc import __version__
 from mrs_disc.constants import WATER_PPM
 from mrs_disc.data import AnySignal, Protocol, RawSignal, StepRecord, Transients
-from mrs_disc.errors import OutputError
+from mrs_disc.files import gzipped, write_whole
 
 INTENT = "mrs_v0_9"
 _METHODS = {
@@ -74,16 +70,6 @@ def write_nifti_mrs(
     if path.name.endswith(".gz"):
         content = gzipped(content)
     return write_whole(path, content, overwrite=overwrite)
-
-
-def gzipped(content: bytes, level: int = 6) -> bytes:
-    """Return content as a gzip stream without name and time: same content, same bytes."""
-    packed = BytesIO()
-    with gzip.GzipFile(
-        filename="", mode="wb", compresslevel=level, fileobj=packed, mtime=0
-    ) as stream:
-        stream.write(content)
-    return packed.getvalue()
 
 
 def nifti_mrs_bytes(
@@ -147,34 +133,6 @@ def sidecar(signal: AnySignal, protocol: Protocol) -> dict[str, Any]:
         "SoftwareVersions": protocol.software,
     }
     return {key: value for key, value in entries.items() if value is not None}
-
-
-def write_whole(path: Path, content: bytes, *, overwrite: bool = False) -> Path:
-    """Write a file under a temporary name and move it into place.
-
-    Raises
-    ------
-    OutputError
-        If it is there already and may not be replaced, or cannot be written.
-    """
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} is there already; choose another name or take it away")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(name).chmod(0o666 & ~umask)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror or error})") from error
-    return path
 
 
 def _dimension_tags(signal: AnySignal) -> tuple[str, ...]:

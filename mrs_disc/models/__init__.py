@@ -25,8 +25,9 @@ from pydantic import (
 )
 
 from mrs_disc.errors import ModelError, did_you_mean
+from mrs_disc.files import read_text
 from mrs_disc.models.basis import BasisFid, read_basis_fid
-from mrs_disc.schema import StrictModel, parse_toml, read_text, validate
+from mrs_disc.schema import TOML, StrictModel, parse_toml, validate
 
 Status: TypeAlias = Literal["V", "R", "D", "P"]
 """V read in the source, R recalled, D derived, P proposed."""
@@ -221,7 +222,7 @@ def _metabolite_model(content: dict[str, Any], source: str) -> MetaboliteModel:
 def load_model(name: str, check: Callable[[dict[str, Any], str], ModelT]) -> ModelT:
     """Return what `check` makes of a model's parsed content and its file's name."""
     path = model_path(name)
-    model: ModelT = _checked(read_text(path), path, check)
+    model: ModelT = _checked(read_text(path, TOML), path, check)
     return model
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from mrs_disc.errors import ReadError
-from mrs_disc.lcmodel_raw import MAX_RAW_BYTES, is_lcmodel_raw, parse_lcmodel_raw
+from mrs_disc.files import MOST_BYTES, read_bytes
+from mrs_disc.lcmodel_raw import is_lcmodel_raw, parse_lcmodel_raw
 from mrs_disc.typing import ComplexArray
 
 _GZIP = b"\x1f\x8b"
@@ -51,13 +52,7 @@ def read_basis_fid(path: Path) -> BasisFid:
     ReadError
         If the file is not there, or not of a known form.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_RAW_BYTES + 1)
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
-    if len(content) > MAX_RAW_BYTES:
-        raise ReadError(path, "larger than 64 MB, which no basis FID is")
+    content = read_bytes(path, "basis")
     if is_lcmodel_raw(content[:4096]):
         raw = parse_lcmodel_raw(path, content)
         scale = (raw.number("tramp") or 1.0) / (raw.number("volume") or 1.0)
@@ -80,7 +75,7 @@ def _parse_nifti(path: Path, content: bytes) -> tuple[ComplexArray, float | None
     try:
         if content.startswith(_GZIP):
             with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
-                content = packed.read(MAX_RAW_BYTES)
+                content = packed.read(int(MOST_BYTES["basis"]))
         sizes = {int.from_bytes(content[:4], "little"), int.from_bytes(content[:4], "big")}
         if not sizes & {_NIFTI_1, _NIFTI_2}:
             raise ValueError("no NIfTI")

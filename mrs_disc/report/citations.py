@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mrs_disc import __version__
-from mrs_disc.report.schema import Results
+from mrs_disc.record.level import Results
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

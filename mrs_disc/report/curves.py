@@ -23,8 +23,8 @@ import numpy as np
 import scipy.fft
 
 from mrs_disc.data import Sampling
-from mrs_disc.report.schema import Level, Results
-from mrs_disc.report.signals import LevelSignals, Signals
+from mrs_disc.record.level import Level, Results
+from mrs_disc.record.signals import LevelSignals, Signals
 from mrs_disc.signal.axes import frequency_axis, ppm_axis, spectrum, time_axis
 from mrs_disc.typing import ComplexArray, FloatArray
 
@@ -87,7 +87,7 @@ def transformed(
 
 def has_signals(level: Level, signals: Signals) -> bool:
     """Say whether a level can be drawn."""
-    return level.measured and level.key in signals.levels
+    return level.measured is not None and level.key in signals.levels
 
 
 # --------------------------------------------------------------------------- figures

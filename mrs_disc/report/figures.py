@@ -23,9 +23,9 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from mrs_disc.record.level import Level
 from mrs_disc.report.curves import PPM_RANGE, Spectra
 from mrs_disc.report.marks import nice
-from mrs_disc.report.schema import Level
 from mrs_disc.report.words import component_word, number
 
 INK = "#1c1c1c"

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mrs_disc.constants import GAMMA_1H_MHZ_PER_T
+from mrs_disc.record.level import Level, Results
 from mrs_disc.report.citations import references, steps_taken
-from mrs_disc.report.schema import Level, Results
 from mrs_disc.report.words import exact, harmless, number
 
 ABSENT = "not reported"

@@ -27,8 +27,8 @@ from mrs_disc.data import (
     Transients,
 )
 from mrs_disc.errors import OutputError
-from mrs_disc.files import write_whole
-from mrs_disc.io.write_nifti_mrs import gzipped, sidecar, write_nifti_mrs
+from mrs_disc.files import gzipped, write_whole
+from mrs_disc.io.write_nifti_mrs import sidecar, write_nifti_mrs
 from mrs_disc.recipe import PhaseOptions, Recipe, WaterOptions
 from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.noise import noise_covariance

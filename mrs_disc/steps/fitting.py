@@ -13,7 +13,16 @@ from typing import NamedTuple
 import numpy as np
 import scipy.fft
 
-from mrs_disc.data import FitResult, Preprocessed, Protocol, Sampling
+from mrs_disc.data import (
+    Curves,
+    FitResult,
+    Noise,
+    Phase,
+    Preprocessed,
+    Protocol,
+    QualityPeak,
+    Sampling,
+)
 from mrs_disc.errors import InputError, ModelError
 from mrs_disc.models import (
     Component,
@@ -233,23 +242,25 @@ def _result(
         low=amplitudes.low,
         high=amplitudes.high,
         ppm=np.array(first_ppm) + own_ppm,
-        reference_shift_ppm=off_ppm,
         linewidth_hz=linewidth_hz,
-        sampling=referenced,
-        data=np.asarray(signal.signal * upright),
-        baseline=np.asarray(arrays.baseline * upright),
-        components=components,
-        noise_sd=noise_sd,
-        spectrum_noise_sd=noise_sd * float(np.sqrt(signal.n_points)),
-        window_ppm=(low_hz / mhz + carrier_ppm, high_hz / mhz + carrier_ppm),
-        phase_rad=phase.zero_order_rad,
-        delay_s=phase.delay_s,
-        residual_ratio=arrays.residual.ratio,
-        residual_whiteness_p=arrays.residual.whiteness_p,
+        curves=Curves(
+            sampling=referenced,
+            data=np.asarray(signal.signal * upright),
+            baseline=np.asarray(arrays.baseline * upright),
+            components=components,
+            window_ppm=(low_hz / mhz + carrier_ppm, high_hz / mhz + carrier_ppm),
+            reference_shift_ppm=off_ppm,
+        ),
+        noise=Noise(
+            sd=noise_sd,
+            spectrum_sd=noise_sd * float(np.sqrt(signal.n_points)),
+            residual_ratio=arrays.residual.ratio,
+            residual_whiteness_p=arrays.residual.whiteness_p,
+        ),
+        phase=Phase(zero_order_rad=phase.zero_order_rad, delay_s=phase.delay_s),
+        peak=QualityPeak(name=model.quality_component, height=height),
         converged=arrays.doubt is None,
         reason=_in_words(arrays.doubt),
-        quality_peak=model.quality_component,
-        quality_peak_height=height,
     )
 
 
