@@ -140,7 +140,7 @@ class _Expansion:
     def moved_sd(self) -> float:
         """Return by how many standard deviations the farthest non-linear parameter moved.
 
-        Without end where the mean is of another kind than the point: nothing is settled then.
+        Infinite where the mean has lost its Lorentzian width: the next expansion holds it at zero.
         """
         if self.mean.gaussian != self.point.gaussian:
             return inf

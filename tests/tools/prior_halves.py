@@ -2,7 +2,7 @@
 
 The same simulated discs are fitted with every setting, so that differences of a few per cent show:
 
-    python tests/tools/prior_halves.py [DISCS] [SEED]
+    python tests/tools/prior_halves.py [DISCS [SEED [NAME ...]]]
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def row(discs: dict[str, list[tuple[Case, Preprocessed]]], tools: dict[str, Tool
 
 
 def main() -> None:
-    count, seed = (int(word) for word in (*sys.argv[1:], "150", "11")[:2])
+    count, seed = (int(word) for word in (sys.argv[1:3] + ["120", "11"][len(sys.argv[1:3]) :]))
     discs, tools = {}, {}
     for name in REGIMES_ASKED:
         cases = [REGIMES[name].make(seed, index) for index in range(count)]
@@ -98,6 +98,8 @@ def main() -> None:
     now = row(discs, tools)
     say(f"{'now':28s}" + "".join(f"{rmse:6.2f} {c:4.0f} %" for rmse, c in pairs(now)))
     for name, both in CHANGES.items():
+        if sys.argv[3:] and name not in sys.argv[3:]:
+            continue
         for word, change in zip(("half", "double"), both, strict=True):
             kept = {key: getattr(priors, key) for key in change}
             for key, value in change.items():
