@@ -44,7 +44,7 @@ def _head(level: Level, results: Results) -> str:
     assert level.score is not None
     assert level.quality is not None
     score, verdict = level.score, level.quality.verdict
-    probability = "" if score.value is None else f" {score_words(level)}"
+    probability = "" if score.value is None else f" {score_words(score)}"
     quality = f"{VERDICT_SHAPE[verdict]} {verdict}"
     study = harmless(results.study_id, 40)
     return f"{study}   {level.title}: {score.label}{probability}   quality {quality}"

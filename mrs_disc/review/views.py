@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from mrs_disc.constants import RESEARCH_USE
-from mrs_disc.record.level import Level, Results
+from mrs_disc.record.level import Level, Measured, Results
 from mrs_disc.record.review import DECISION_SHAPE, STATUS_SHAPE, Act, LevelReview, Review
 from mrs_disc.record.signals import AnatomySlice, LevelSignals, Signals
 from mrs_disc.report.content import sentences
@@ -95,22 +95,20 @@ def _row(level: Level, results: Results, review: Review) -> dict[str, Any]:
         or ("no morphology given" if level.measured else "–"),
         "why": _why(level),
         **_decision(decided),
-        **(_judged(level, row) if level.measured else {}),
+        **(_judged(level.measured, row) if level.measured else {}),
     }
 
 
-def _judged(level: Level, summary: dict[str, Any]) -> dict[str, Any]:
+def _judged(found: Measured, summary: dict[str, Any]) -> dict[str, Any]:
     """Return quality and score with their reasons, which an act may change."""
-    assert level.quality is not None
-    assert level.score is not None
-    scored = level.score.value is not None
+    scored = found.score.value is not None
     return {
         "quality_words": summary["quality"],
-        "quality_reasons": [harmless(true_minus(r), 300) for r in level.quality.reasons],
+        "quality_reasons": [harmless(true_minus(r), 300) for r in found.quality.reasons],
         "score_words": f"{summary['label']}, {summary['probability']}"
         if scored
         else summary["label"],
-        "score_reasons": [harmless(true_minus(r), 300) for r in level.score.reasons],
+        "score_reasons": [harmless(true_minus(r), 300) for r in found.score.reasons],
     }
 
 
@@ -180,7 +178,7 @@ def panel(
         "level": level.level,
         "title": level.title,
         "measured": level.measured is not None,
-        "drawn": level.measured and arrays is not None,
+        "drawn": level.measured is not None and arrays is not None,
         "review": decided,
         "comment": decided.comment,
         "message": harmless(level.error.message, 600) if level.error else "",
@@ -189,22 +187,20 @@ def panel(
         "concordance": harmless(level.concordance or "no morphology given", 400),
         **_decision(decided),
     }
-    if not level.measured:
+    if level.measured is None or original.quality is None:
         return base
-    assert level.quality is not None
-    assert level.score is not None
-    assert original.quality is not None
+    quality = level.measured.quality
     return base | {
-        **_judged(level, clean(summary_row(level, results), 400)),
-        "verdict": level.quality.verdict,
+        **_judged(level.measured, clean(summary_row(level, results), 400)),
+        "verdict": quality.verdict,
         "automatic_verdict": original.quality.verdict,
-        "amounts": clean(amounts(level), 300),
-        "others": clean(other_rows(level), 300),
-        "quality": clean(quality_rows(level), 300),
+        "amounts": clean(amounts(level.measured), 300),
+        "others": clean(other_rows(level.measured), 300),
+        "quality": clean(quality_rows(level.measured), 300),
         "relative": clean(relative_rows(level, results), 300),
-        "notes": clean(list(level.notes or ()), 600),
+        "notes": clean(list(level.measured.notes), 600),
         "words": _spectrum_rows(level, arrays, height) if arrays is not None else [],
-        "strip": transient_strip(arrays, level.quality.rejected) if arrays is not None else None,
+        "strip": transient_strip(arrays, quality.rejected) if arrays is not None else None,
     }
 
 
