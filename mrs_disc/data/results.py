@@ -12,6 +12,7 @@ from mrs_disc.data.levels import parse_level
 from mrs_disc.data.signals import Fid, Protocol, Sampling
 from mrs_disc.data.study import Anatomy, InputFile, Morphology, Provocation
 from mrs_disc.errors import InputError
+from mrs_disc.record.findings import Finding, sentences
 from mrs_disc.typing import ComplexArray, FloatArray
 
 if TYPE_CHECKING:
@@ -53,7 +54,12 @@ class Preprocessed:
     n_transients: int = 1
     drift_hz: float | None = None
     water_linewidth_hz: float | None = None
-    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The findings in words."""
+        return sentences(self.findings)
 
 
 Limit: TypeAlias = Literal["upper"] | None
@@ -206,6 +212,7 @@ class Quality:
     drift_hz: float | None
     residual_water: float | None
     lipid_contaminated: bool = False
+    findings: tuple[Finding, ...] = ()
 
 
 Label: TypeAlias = Literal["likely painful", "indeterminate", "unlikely painful"]
@@ -222,6 +229,7 @@ class DiscScore:
     label: Label
     reasons: tuple[str, ...]
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -240,6 +248,12 @@ class LevelFailure:
 
     stage: str
     message: str
+    findings: tuple[Finding, ...] = field(default=(), compare=False)
+
+    @property
+    def kind(self) -> str:
+        """The code of what stopped it."""
+        return self.findings[0].kind if self.findings else "refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

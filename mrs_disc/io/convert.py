@@ -13,6 +13,7 @@ from mrs_disc.io.disc_files import resolve
 from mrs_disc.io.readers import read_series
 from mrs_disc.io.scan import Scan
 from mrs_disc.io.write_nifti_mrs import write_nifti_mrs
+from mrs_disc.record.findings import stop
 
 
 def convert(
@@ -44,7 +45,7 @@ def convert(
     scan, by_user = given.fill(read_series(paths), name)
     _check(scan, name)
     if scan.water is None:
-        scan, water, _ = split_water(scan)
+        scan, water = split_water(scan)
         scan = replace(scan, water=water)
     pairs = [(output, scan)]
     if scan.water is not None:
@@ -62,7 +63,7 @@ def convert(
 
 def _check(scan: Scan, name: str) -> None:
     if scan.n_voxels > 1 or scan.extra_axes:
-        raise InputError(f"{name}: {gate.examine(scan).first}")
+        raise stop(gate.examine(scan).forbids[0], name)
     for what, value, option in (
         ("spectrometer frequency", scan.spectrometer_mhz, "--spectrometer-mhz"),
         ("dwell time", scan.dwell_time_s, "--dwell-time-s"),

@@ -14,6 +14,7 @@ import numpy as np
 from mrs_disc.constants import GAMMA_1H_MHZ_PER_T
 from mrs_disc.errors import ReadError
 from mrs_disc.io.scan import Scan, head, megahertz, number, positive, read_only, whole
+from mrs_disc.record.findings import finding
 from mrs_disc.typing import ComplexArray
 
 FORMAT = "jmrui"
@@ -123,7 +124,6 @@ def _scan(
         lacks = "TransmitterFrequency" if mhz is None else "SamplingInterval"
         raise ReadError(path, f"its header has no valid {lacks}, which is required")
     n = samples.shape[1]
-    notes = (f"{n} signals in the file: taken as transients of one acquisition",) if n > 1 else ()
     return Scan(
         format=FORMAT,
         reader="jmrui",
@@ -132,7 +132,7 @@ def _scan(
         spectrometer_mhz=mhz,
         dwell_time_s=dwell,
         field_strength_t=positive(field_t),
-        notes=notes,
+        findings=(finding("signals_as_transients", n=n),) if n > 1 else (),
     )
 
 

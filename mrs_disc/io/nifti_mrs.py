@@ -45,11 +45,13 @@ from mrs_disc.io.scan import (
     seconds,
 )
 from mrs_disc.io.sidecar import own_sidecar, read_sidecar
+from mrs_disc.record.findings import Finding, finding, unread
 from mrs_disc.typing import ComplexArray, FloatArray
 
 FORMAT = "nifti-mrs"
 MRS_EXTENSION = 44
 _LONGEST_S = {"EchoTime": 1.0, "RepetitionTime": 60.0}
+_FIELD_OF = {"EchoTime": "echo_time_s", "RepetitionTime": "repetition_time_s"}
 _MAX_HEADER_BYTES = 8_000_000
 _TRANSIENT_TAGS = ("DIM_DYN", "DIM_MEAS")
 _GZIP = b"\x1f\x8b"
@@ -89,7 +91,7 @@ def read_with_sidecar(path: Path, sidecar: Mapping[str, Any] | None) -> Scan:
     with _opened(path) as stream:
         header, extension = _header(path, stream)
         if header.dtype.kind != "c":
-            raise ReadError(path, "is an image, not spectroscopy (its samples are not complex)")
+            raise unread(path, finding("image"))
         if extension is None and sidecar is None:
             if (beside := own_sidecar(path)) is None:
                 raise ReadError(
@@ -112,16 +114,13 @@ def read_with_sidecar(path: Path, sidecar: Mapping[str, Any] | None) -> Scan:
     return scan.noted(*_contradictions(extension or {}, sidecar or {}))
 
 
-def _contradictions(extension: Mapping[str, Any], sidecar: Mapping[str, Any]) -> list[str]:
+def _contradictions(extension: Mapping[str, Any], sidecar: Mapping[str, Any]) -> list[Finding]:
     """Return what a sidecar says otherwise than the file itself, whose word counts."""
     notes = []
     for key in ("EchoTime", "RepetitionTime", "SpectrometerFrequency"):
         file, beside = (number(_first(facts.get(key))) for facts in (extension, sidecar))
         if file is not None and beside is not None and not math.isclose(file, beside, rel_tol=1e-3):
-            notes.append(
-                f"the JSON sidecar says {key} {beside:g}, the file's own header {file:g}: "
-                "the header counts; correct one of them"
-            )
+            notes.append(finding("sidecar_contradicts", key=key, sidecar=beside, file=file))
     return notes
 
 
@@ -332,7 +331,7 @@ def _scan(
         affine=header.affine,
     )
     if not standard:
-        return scan.noted("no MRS header extension: frequency and dimensions are the sidecar's")
+        return scan.noted(finding("no_mrs_extension"))
     if scan.spectrometer_mhz is None or scan.nucleus is None:
         lacks = "SpectrometerFrequency" if scan.spectrometer_mhz is None else "ResonantNucleus"
         raise ReadError(path, f"its MRS header extension lacks a valid {lacks}, which is required")
@@ -393,30 +392,29 @@ def scan_from_parts(
             date=digest(facts.get("StudyDate")),
         ),
         level_hint=level_in(facts.get("ProtocolName")),
-        notes=(*notes, *more, *_no_times(facts)),
+        findings=(*notes, *more, *_no_times(facts)),
     )
 
 
-def _no_times(facts: Mapping[str, Any]) -> list[str]:
+def _no_times(facts: Mapping[str, Any]) -> list[Finding]:
     """Return which times of a header are no times; what stands there in words is not repeated."""
     found = []
     for key, longest in _LONGEST_S.items():
         if facts.get(key) is None or seconds(facts[key], 1.0, longest) is not None:
             continue
         value = number(_first(facts[key]))
-        came = "no number" if value is None else f"{value:g}"
-        found.append(f"its {key} is {came}: seconds expected, above 0 and below {longest:g}")
+        found.append(finding("no_time", _FIELD_OF[key], key=key, value=value, below=longest))
     return found
 
 
 def _axes(
     samples: ComplexArray, facts: Mapping[str, Any]
-) -> tuple[ComplexArray, bool, dict[str, int], tuple[str, ...]]:
+) -> tuple[ComplexArray, bool, dict[str, int], tuple[Finding, ...]]:
     """Return (coil, transient, point) of the first voxel, and what the other axes are."""
     tags = {n: facts[f"dim_{n}"] for n in (5, 6, 7) if isinstance(facts.get(f"dim_{n}"), str)}
     n_axes = max([samples.ndim, *tags])
     first = samples[0, 0, 0].reshape(samples.shape[3:] + (1,) * (n_axes - samples.ndim))
-    notes: list[str] = []
+    notes: list[Finding] = []
     coil, transients, extra = None, [], {}
     for axis in range(1, first.ndim):
         tag, size = tags.get(axis + 4), first.shape[axis]
@@ -426,7 +424,7 @@ def _axes(
             transients.append(axis)
         elif tag is None and size > 1 and not transients:
             transients.append(axis)
-            notes.append(f"dimension {axis + 4} of size {size} has no tag: taken as transients")
+            notes.append(finding("untagged_dimension", dimension=axis + 4, size=size))
         elif size > 1:
             extra[str(tag or f"dim_{axis + 4}")] = size
     kept = [0, *([coil] if coil is not None else []), *transients]

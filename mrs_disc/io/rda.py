@@ -95,7 +95,7 @@ def read(path: Path) -> Scan:
             date=digest(values.get("StudyDate")),
         ),
         level_hint=level_in(values.get("ProtocolName"), values.get("SeriesDescription")),
-        notes=notes,
+        findings=notes,
     )
 
 

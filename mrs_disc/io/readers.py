@@ -31,6 +31,7 @@ from mrs_disc.io import (
     twix,
 )
 from mrs_disc.io.scan import Scan, head, other_voxel, read_only
+from mrs_disc.record.findings import Finding, finding, once, stop
 
 
 class Reader(TypingProtocol):
@@ -160,35 +161,40 @@ def read_series(paths: Sequence[Path]) -> Scan:
     first = scans[order[0]]
     for i in order:
         if (differs := _differs(first, scans[i])) is not None:
-            raise InputError(
-                f"{paths[i].name} and {paths[order[0]].name} are not of one acquisition: "
-                f"{differs}. List the files of one series only."
+            raise stop(
+                finding(
+                    "not_one_acquisition",
+                    file=Path(paths[i].name),
+                    first=Path(paths[order[0]].name),
+                    why=differs,
+                )
             )
     signal = np.concatenate([scans[i].signal for i in order], axis=1)
     water = [w for i in order if (w := scans[i].water) is not None]
-    notes = dict.fromkeys(note for i in order for note in scans[i].notes)
-    merged = replace(first, signal=read_only(signal), notes=tuple(notes))
+    noticed = once(note for i in order for note in scans[i].findings)
+    merged = replace(first, signal=read_only(signal), findings=noticed)
     if not water:
         return merged
     stacked = read_only(np.concatenate([w.signal for w in water], axis=1))
     return replace(merged, water=replace(water[0], signal=stacked))
 
 
-def _differs(a: Scan, b: Scan) -> str | None:
+def _differs(a: Scan, b: Scan) -> Finding | None:
     """Return what forbids two files to be transients of one acquisition."""
     if a.format != b.format:
-        return f"{a.format} and {b.format}"
+        return finding("other_format", one=a.format, other=b.format)
     if a.signal.shape[::2] != b.signal.shape[::2]:
-        return f"{a.n_coils} coils x {a.n_points} points and {b.n_coils} x {b.n_points}"
+        one, other = ([scan.n_coils, scan.n_points] for scan in (a, b))
+        return finding("other_shape", one=one, other=other)
     for what, x, y, tolerance in (
         ("dwell time", a.dwell_time_s, b.dwell_time_s, 1e-4),
         ("frequency", a.spectrometer_mhz, b.spectrometer_mhz, 1e-5),
         ("echo time", a.echo_time_s, b.echo_time_s, 1e-3),
     ):
         if x is not None and y is not None and abs(x - y) > tolerance * abs(x):
-            return f"{what} {x:.8g} and {y:.8g}"
+            return finding("other_value", what=what, one=x, other=y)
     if a.identity.subject and b.identity.subject and a.identity.subject != b.identity.subject:
-        return "their headers name different subjects"
+        return finding("other_subjects")
     if a.series and b.series and a.series != b.series:
-        return "their headers name different series"
+        return finding("other_series")
     return other_voxel(a, b)

@@ -35,7 +35,7 @@ class Finding:
         What it is about: a level ("L4-L5"), a role ("metabolite", "water"), a component, a
         quantity or a field; empty where the place in the record says it.
     values : mapping
-        Plain numbers, texts, lists, paths of files and other findings; what the sentence names.
+        Plain numbers, texts, lists and other findings; a file is a path as a person named it.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Finding):
         return plain(value)
     if isinstance(value, Path):
-        return _file_name(value)
+        return value.as_posix()
     if isinstance(value, Mapping):
         return {str(name): _plain(one) for name, one in value.items()}
     if isinstance(value, (list, tuple)):
@@ -189,12 +189,7 @@ def _text(value: Any) -> Any:
     """Return findings and files in words; other values as they are."""
     if isinstance(value, Finding):
         return words(value)
-    return _file_name(value) if isinstance(value, Path) else value
-
-
-def _file_name(path: Path) -> str:
-    """Return a path as the study names it, and of a whole path the name alone."""
-    return path.name if path.is_absolute() else path.as_posix()
+    return value.as_posix() if isinstance(value, Path) else value
 
 
 LABELS_BEGIN = (f"{UNLIKELY_UP_TO:.2f}", f"{LIKELY_FROM:.2f}")

@@ -5,7 +5,7 @@ a colon stands what Python's own formatting knows (``{snr:.1f}``), with a unit a
 what to say of an unknown value after a bar (``{echo_time_ms:g ms|unknown}``), or one of:
 
 ==================  ==============================================================================
-``beside 5.0 1``    a number of 1 decimal place or more, as many as show on which side of 5.0 it lies
+``beside 5.0 1``    a number of 1 decimal place or more: as show on which side of 5.0 it lies
 ``probability``     a probability that never claims certainty
 ``field``           the words for a field of the records, such as ``echo_time_s``
 ``list``, ``and``   texts or findings joined by commas, or as a sentence joins them (``and %g T``)
@@ -82,9 +82,7 @@ KINDS: dict[str, Kind] = {
         "forbids",
     ),
     "other_format": Kind("{one} and {other}", "because"),
-    "other_shape": Kind(
-        "{one[0]} coils x {one[1]} points and {other[0]} x {other[1]}", "because"
-    ),
+    "other_shape": Kind("{one[0]} coils x {one[1]} points and {other[0]} x {other[1]}", "because"),
     "other_value": Kind("{what} {one:.8g} and {other:.8g}", "because"),
     "other_subjects": Kind("their headers name different subjects", "because"),
     "other_series": Kind("their headers name different series", "because"),
@@ -197,7 +195,9 @@ KINDS: dict[str, Kind] = {
         "the sidecar's ReferenceSignal names a file that is not there; paired by name"
     ),
     "voi_no_level": Kind("{file} is left out: voi-{voi} is not a disc level", "problem"),
-    "outside_region": Kind('region = "{region}", where {where} {levels:verb does do} not lie', "problem"),
+    "outside_region": Kind(
+        'region = "{region}", where {where} {levels:verb does do} not lie', "problem"
+    ),
     "anatomy_not_used": Kind("the anatomy image could not be used: {why}", "problem"),
     # ---- a draft
     "level_by_name": Kind("level from the file's name"),
@@ -222,7 +222,9 @@ KINDS: dict[str, Kind] = {
     "not_measurable": Kind(
         "{subject} is {ratio:beside {least} 1} sd, below {least:g}", "reason", "poor"
     ),
-    "snr_low": Kind("SNR of {subject} is {snr:beside {least} 1}, below {least:g}", "reason", "poor"),
+    "snr_low": Kind(
+        "SNR of {subject} is {snr:beside {least} 1}, below {least:g}", "reason", "poor"
+    ),
     "snr_fair": Kind(
         "SNR of {subject} is {snr:beside {good} 1}; good from {good:g} on", "reason", "acceptable"
     ),
@@ -234,7 +236,8 @@ KINDS: dict[str, Kind] = {
         "poor",
     ),
     "linewidth_fair": Kind(
-        "linewidth of {subject} is {hz:.1f} Hz ({ppm:beside {good} 2} ppm); good up to {good:g} ppm",
+        "linewidth of {subject} is {hz:.1f} Hz ({ppm:beside {good} 2} ppm); good up to {good:g} "
+        "ppm",
         "reason",
         "acceptable",
     ),

@@ -153,7 +153,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if is_dataclass(value):
-        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+        written = (f for f in fields(value) if f.name != "findings")  # until the record has them
+        return {f.name: plain(getattr(value, f.name)) for f in written}
     if isinstance(value, Iterable):
         return [plain(v) for v in value]
     return str(value)

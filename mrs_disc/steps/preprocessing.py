@@ -25,6 +25,7 @@ from mrs_disc.data import (
 )
 from mrs_disc.errors import InputError
 from mrs_disc.recipe import Recipe
+from mrs_disc.record.findings import Finding, finding
 from mrs_disc.signal.align import Alignment, align
 from mrs_disc.signal.axes import time_axis
 from mrs_disc.signal.coils import coil_weights, combine
@@ -76,13 +77,13 @@ def preprocess(acquisition: DiscAcquisition, recipe: Recipe) -> Preprocessed:
         another dwell time.
     """
     _check(acquisition)
-    notes = list(acquisition.notes)
-    metabolite, water = _combined(acquisition, notes)
+    noticed = list(acquisition.findings)
+    metabolite, water = _combined(acquisition, noticed)
     reference = None if water is None else water_average(water)
     averaged = _averaged(metabolite, _clipped(acquisition), recipe)
     fid = averaged.fid
     if reference is not None:
-        fid, reference = _eddy_corrected(fid, reference, recipe, notes)
+        fid, reference = _eddy_corrected(fid, reference, recipe, noticed)
         fid, reference = _referenced(fid, reference)
     cleaned = _phased(_without_water(fid, recipe), recipe)
     return Preprocessed(
@@ -97,7 +98,7 @@ def preprocess(acquisition: DiscAcquisition, recipe: Recipe) -> Preprocessed:
         n_transients=averaged.n_transients,
         drift_hz=averaged.drift_hz,
         water_linewidth_hz=_water_linewidth(reference),
-        notes=tuple(notes),
+        findings=tuple(noticed),
     )
 
 
@@ -117,7 +118,7 @@ def _check(acquisition: DiscAcquisition) -> None:
 
 
 def _combined(
-    acquisition: DiscAcquisition, notes: list[str]
+    acquisition: DiscAcquisition, noticed: list[Finding]
 ) -> tuple[Transients | Fid, Transients | Fid | None]:
     """Combine the coils of metabolites and water with the same weights."""
     metabolite, water = acquisition.metabolite, acquisition.water
@@ -126,10 +127,8 @@ def _combined(
             isinstance(water, RawSignal) and water.signal.shape[0] == metabolite.signal.shape[0]
         )
         if isinstance(water, RawSignal) and not same_coils:
-            notes.append(
-                f"water reference not used: it has {water.signal.shape[0]} coils, "
-                f"the metabolite data {metabolite.signal.shape[0]}"
-            )
+            shapes = {"came": water.signal.shape[0], "wanted": metabolite.signal.shape[0]}
+            noticed.append(finding("other_coils", "water", **shapes))
             water = None
         covariance = _coil_noise(metabolite)
         origin = water if same_coils and water is not None else metabolite
@@ -140,7 +139,7 @@ def _combined(
             "dropped": [index for index, _ in found.dropped],
             "snr_gain_over_best_coil": found.snr_gain,
         }
-        notes.extend(f"coil {index} left out: {reason}" for index, reason in found.dropped)
+        noticed.extend(finding("coil_left_out", coil=i, why=why) for i, why in found.dropped)
         options = {"weights_from": "water reference" if origin is water else "metabolite data"}
         combined = _with_weights(metabolite, found.weights, options, measured)
         if isinstance(water, RawSignal):
@@ -150,7 +149,7 @@ def _combined(
     if isinstance(water, RawSignal):
         found = coil_weights(water.signal, _coil_noise(water))
         combined_water = _with_weights(water, found.weights, {"weights_from": "itself"}, {})
-        notes.append("the scanner combined the metabolite data, but not the water reference")
+        noticed.append(finding("combined_by_scanner"))
     metabolite = metabolite.skipped("combine coils", "the file holds one combined channel")
     assert not isinstance(combined_water, RawSignal)
     return metabolite, combined_water
@@ -290,7 +289,9 @@ def _rejected(
     return rejected | {i: found[i] for i in sorted(worst)}
 
 
-def _eddy_corrected(fid: Fid, reference: Fid, recipe: Recipe, notes: list[str]) -> tuple[Fid, Fid]:
+def _eddy_corrected(
+    fid: Fid, reference: Fid, recipe: Recipe, noticed: list[Finding]
+) -> tuple[Fid, Fid]:
     """Take the phase of the water reference off both."""
     if recipe.eddy.method == "none":
         return fid.skipped("eddy currents", "the recipe says so"), reference
@@ -298,7 +299,7 @@ def _eddy_corrected(fid: Fid, reference: Fid, recipe: Recipe, notes: list[str]) 
     try:
         corrected = correct_eddy_currents(fid.signal, reference.signal, dwell_time_s)
     except InputError as error:
-        notes.append(f"no eddy-current correction: {error}")
+        noticed.append(finding("eddy_not_corrected", why=str(error)))
         return fid.skipped("eddy currents", str(error)), reference
     measured = {"largest_phase_deg": float(np.degrees(np.abs(corrected.phase_rad).max()))}
     return (
