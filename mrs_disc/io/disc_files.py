@@ -14,7 +14,7 @@ from mrs_disc.io.acquire import Given, Source, to_acquisition
 from mrs_disc.io.readers import find_reader, is_spectroscopy, read_scan, read_series
 from mrs_disc.io.scan import Scan, head, sibling
 from mrs_disc.io.sidecar import own_sidecar, read_sidecar
-from mrs_disc.record.findings import Finding, finding, finding_of, stop, with_labels
+from mrs_disc.record.findings import Finding, finding, finding_of, stop, with_labels, words
 
 _MAX_SERIES = 4_096
 Role = Literal["metabolite", "water"]
@@ -165,6 +165,18 @@ class DiscFiles:
         return facts if sidecars else None
 
 
+class _NamedError(ReadError):
+    """What a study names cannot be read; the message shows its name as it stands there."""
+
+    def __init__(self, name: str, noticed: Finding) -> None:
+        super().__init__(Path(name), words(noticed), finding=noticed)
+        self.args = (f"{name}: {self.problem}",)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Rebuild from its own arguments."""
+        return type(self), (self.path.as_posix(), self.finding)
+
+
 def resolve(folder: Path, named: Sequence[str]) -> list[Path]:
     """Return the files that names, patterns and folders stand for, in a fixed order.
 
@@ -179,12 +191,12 @@ def resolve(folder: Path, named: Sequence[str]) -> list[Path]:
         if path.is_dir():
             inside = [p for p in sorted(path.iterdir()) if p.is_file() and is_spectroscopy(p)]
             if not inside:
-                raise stop(finding("empty_folder", file=Path(name)))
+                raise _NamedError(name, finding("empty_folder"))
             found += inside
         elif any(c in name for c in "*?[") and not path.exists():
             matches = [p for p in sorted(folder.glob(name)) if p.is_file()]
             if not matches:
-                raise stop(finding("no_match", file=Path(name)))
+                raise _NamedError(name, finding("no_match"))
             found += matches
         elif path.exists():
             found.append(path)
@@ -194,7 +206,7 @@ def resolve(folder: Path, named: Sequence[str]) -> list[Path]:
     files = list(dict.fromkeys(p for p in found if p not in pairs))
     if len(files) > _MAX_SERIES:
         n = len(files)
-        raise stop(finding("too_many_files", file=Path(named[0]), n=n, most=_MAX_SERIES))
+        raise _NamedError(named[0], finding("too_many_files", n=n, most=_MAX_SERIES))
     return files
 
 

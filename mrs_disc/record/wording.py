@@ -69,9 +69,9 @@ KINDS: dict[str, Kind] = {
     "no_solution": Kind("the numbers do not allow a solution ({error})", "forbids"),
     "no_memory": Kind("not enough memory for this file", "forbids"),
     # ---- the files of a disc
-    "empty_folder": Kind("{file}: the folder holds no spectroscopy file that is read", "forbids"),
-    "no_match": Kind("{file}: the pattern finds no file", "forbids"),
-    "too_many_files": Kind("{file}: {n} files; at most {most} make one series", "forbids"),
+    "empty_folder": Kind("the folder holds no spectroscopy file that is read", "forbids"),
+    "no_match": Kind("the pattern finds no file", "forbids"),
+    "too_many_files": Kind("{n} files; at most {most} make one series", "forbids"),
     "no_metabolite_file": Kind("{level}: no metabolite file is named", "forbids"),
     "image": Kind("is an image, not spectroscopy (its samples are not complex)", "forbids"),
     "no_partner": Kind("its {what} {file} is not beside it", "forbids"),
