@@ -88,8 +88,8 @@ def read(folder: Path) -> Study:
     """
     folder, dataset, subject, session = _places(folder)
     study_id = f"{subject}_{session}" if session else subject
-    discs, left_out = _discs(folder, dataset, subject, session)
-    if not discs:
+    found, left_out = _discs(folder, dataset, subject, session)
+    if not found:
         raise InputError(
             f"{study_id}: no disc spectrum found; expected mrs/{study_id}_voi-L4L5_svs.nii.gz"
             + (f" ({'; '.join(sentences(left_out))})" if left_out else "")
@@ -97,14 +97,14 @@ def read(folder: Path) -> Study:
     return Study(
         study_id=study_id,
         session_id=session,
-        discs=tuple(d.entry() for d in discs),
+        discs=tuple(d.entry() for d in found),
         clinical=_clinical(dataset, subject),
-        load_anatomy=lambda: _anatomy(folder, dataset, discs),
+        load_anatomy=lambda: _anatomy(folder, dataset, found),
         findings=tuple(left_out),
     )
 
 
-def disc_files(folder: Path) -> list[DiscFiles]:
+def discs(folder: Path) -> list[DiscFiles]:
     """Return the discs of a subject or session folder, for a description."""
     return _discs(*_places(folder))[0]
 
@@ -132,7 +132,7 @@ def _discs(
     files = sorted(p for p in mrs.iterdir() if ".nii" in p.suffixes) if mrs.is_dir() else []
     names = [parse_name(p) for p in files]
     spectra, references = ([n for n in names if n.suffix == suffix] for suffix in ("svs", "mrsref"))
-    discs: list[DiscFiles] = []
+    found: list[DiscFiles] = []
     left_out: list[Finding] = []
     for name in spectra:
         voi = name.get("voi")
@@ -148,7 +148,7 @@ def _discs(
         water, noticed = _reference(name, facts, references, dataset, folder)
         water_chain = _sidecars(parse_name(water), dataset, folder) if water is not None else ()
         morphology, provocation = _seen(dataset, subject, session, level)
-        discs.append(
+        found.append(
             DiscFiles(
                 level=level,
                 run=int(name.get("run") or 1),
@@ -162,8 +162,8 @@ def _discs(
                 findings=noticed,
             )
         )
-    runs = Counter(d.level for d in discs)
-    return [replace(d, many_runs=runs[d.level] > 1) for d in discs], left_out
+    runs = Counter(d.level for d in found)
+    return [replace(d, many_runs=runs[d.level] > 1) for d in found], left_out
 
 
 def _told(path: Path) -> dict[str, Any]:

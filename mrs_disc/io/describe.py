@@ -59,22 +59,15 @@ def describe(path: Path) -> dict[str, Any]:
 def _describe(path: Path) -> dict[str, Any]:
     if not path.is_dir() and path.suffix.lower() != ".toml":
         return describe_file(path)
-    from mrs_disc.io import bids, folder, study, study_toml
+    from mrs_disc.io.bids import is_dataset
+    from mrs_disc.io.study import form_of, is_study
 
-    if path.is_dir() and not study.is_study(path):
-        if bids.is_dataset(path) or _holds_studies(path):
+    if path.is_dir() and not is_study(path):
+        if is_dataset(path) or _holds_studies(path):
             return _describe_dataset(path)
         return _describe_folder(path)
-    if path.is_file() or (path / study_toml.FILE_NAME).is_file():
-        file = path if path.is_file() else path / study_toml.FILE_NAME
-        described = study_toml.read(file)
-        discs = study_toml.discs(file)
-    elif bids.is_subject(path.resolve()):
-        described = bids.read(path)
-        discs = bids.disc_files(path)
-    else:
-        described = folder.read(path)
-        discs = folder.discs(path)
+    form, place = form_of(path)
+    described, discs = form.read(place), form.discs(place)
     levels = [_describe_disc(disc) for disc in discs]
     problems = [f"{e['level']}: {p}" for e in levels for p in e["problems"]]
     anatomy = _anatomy_problem(described)
@@ -107,32 +100,24 @@ def describe_file(path: Path) -> dict[str, Any]:
 
 def _entry(scan: Scan) -> dict[str, Any]:
     examined = gate.examine(scan)
-    size = scan.voxel_size_mm
     is_water = examined.is_water
     if is_water is None and scan.water_suppressed is not None:
         is_water = not scan.water_suppressed
+    values = {key: _shown(getattr(scan, key)) for key in KEYS if key != "is_water"}
+    values["is_water"] = is_water
+    if scan.water is not None:
+        values["n_water_transients"] = scan.water.n_transients
     noticed = [*scan.findings, *(examined.forbids or gate.missing(scan))]
     if examined.mirrored:
         noticed.append(finding("mirrored"))
-    values = {
-        "format": scan.format,
-        "reader": scan.reader,
-        "nucleus": scan.nucleus,
-        "spectrometer_mhz": scan.spectrometer_mhz,
-        "dwell_time_s": _rounded(scan.dwell_time_s),
-        "n_points": scan.n_points,
-        "n_coils": scan.n_coils,
-        "n_transients": scan.n_transients,
-        "echo_time_s": _rounded(scan.echo_time_s),
-        "repetition_time_s": _rounded(scan.repetition_time_s),
-        "voxel_size_mm": [_rounded(v) for v in size] if size else None,
-        "sequence": scan.sequence,
-        "manufacturer": scan.manufacturer,
-        "is_water": is_water,
-    }
-    if scan.water is not None:
-        values["n_water_transients"] = scan.water.n_transients
     return {**values, **_said(noticed)}
+
+
+def _shown(value: Any) -> Any:
+    """Return a value of a scan as JSON holds it, numbers without the noise of their last bits."""
+    if isinstance(value, tuple):
+        return [_shown(v) for v in value]
+    return float(f"{value:.10g}") if isinstance(value, float) else value
 
 
 def _said(noticed: Sequence[Finding]) -> dict[str, Any]:
@@ -151,17 +136,13 @@ def _refused(error: InputError) -> dict[str, Any]:
     return {"problems": [str(error)], "findings": [plain(finding_of(error))]}
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.10g}")
-
-
 def _describe_disc(disc: DiscFiles) -> dict[str, Any]:
     """Return a level's entry; what cannot be read is a problem and not an error."""
     entry: dict[str, Any] = {
         "level": disc.level,
         "run": disc.run,
-        "path": _shown(disc.metabolite),
-        "water": _shown(disc.water),
+        "path": _names(disc.metabolite),
+        "water": _names(disc.water),
         **dict.fromkeys(KEYS),
         "notes": [],
     }
@@ -184,7 +165,7 @@ def _describe_disc(disc: DiscFiles) -> dict[str, Any]:
     return entry | _said([*acquisition.findings, *without])
 
 
-def _shown(names: tuple[str, ...]) -> str | list[str] | None:
+def _names(names: tuple[str, ...]) -> str | list[str] | None:
     shown = [Path(n).name if Path(n).is_absolute() else n for n in names]
     return shown[0] if len(shown) == 1 else shown or None
 

@@ -27,7 +27,7 @@ from mrs_disc.io.readers import is_spectroscopy, read_scan, read_series
 from mrs_disc.io.scan import Scan
 from mrs_disc.io.study_toml import FILE_NAME, StudyFile
 from mrs_disc.io.write_nifti_mrs import write_whole
-from mrs_disc.record.findings import Finding, finding, finding_of, of_role, words
+from mrs_disc.record.findings import Finding, finding, finding_of, words
 from mrs_disc.schema import validate
 
 MAX_FILES = 50_000
@@ -138,13 +138,15 @@ def draft_study(folder: Path) -> Draft:
         if f not in used
     ]
     unused += [_comment(text) for text in broken]
-    text = _Text(discs, unused, propose_anatomy(folder, images), region)
-    validate(tomllib.loads(str(text)), StudyFile, FILE_NAME)
-    remarks = [f"{f.level} run {f.run}: {f.name}, {_how(f)}" for f in discs]
+    lines = _lines(discs, unused, propose_anatomy(folder, images), region)
+    text = "".join(f"{line}\n" for line in lines)
+    validate(tomllib.loads(text), StudyFile, FILE_NAME)
+    remarks = [
+        f"{f.level} run {f.run}: {f.name}, {_marked(f.naming.how)}" for f in discs if f.naming
+    ]
     remarks += [f"not used: {line}" for line in unused]
-    return Draft(
-        text=str(text), n_discs=len(discs), n_guesses=len(text.guesses), remarks=tuple(remarks)
-    )
+    n_guesses = sum(line.is_guess for line in lines)
+    return Draft(text=text, n_discs=len(discs), n_guesses=n_guesses, remarks=tuple(remarks))
 
 
 def _metabolites_and_waters(spectra: list[Found]) -> tuple[list[Found], list[Found]]:
@@ -375,89 +377,79 @@ def _pair(found: Found, waters: list[Found]) -> Found | None:
 # --------------------------------------------------------------------------- text
 
 
-_CLINICAL = (
-    "# [clinical]                             # optional, free of names; shown, never scored",
-    '# indication = ""',
-)
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the draft, with the finding or the plain remark that explains it."""
 
+    text: str = ""
+    why: Finding | str = ""
 
-class _Text:
-    """The draft as text; `guesses` are the findings behind its lines that are marked GUESS."""
-
-    def __init__(
-        self,
-        discs: list[Found],
-        unused: list[str],
-        anatomy: Proposed | None,
-        region: str | None,
-    ) -> None:
-        self.guesses: list[Finding] = []
-        study_id = self._marked(finding("study_unnamed"))
-        self._lines = [
-            "# Draft by 'mrs-disc init'. Check every line marked GUESS, then: mrs-disc info .",
-            "# Take the names of persons out of file names before you share results.",
-            "schema_version = 1",
-            f'study_id = "study-01"                  # {study_id}',
-        ]
-        if region:
-            why = self._marked(finding("region_by_spacing"))
-            self._lines.append(f"region = {_text(region)}                    # {why}")
-        if anatomy:
-            self._lines.append(
-                f"anatomy = {_text(anatomy.path)}   # {self._marked(anatomy.finding)}"
-            )
-        else:
-            self._lines.append('# anatomy = "t2_sagittal"            # no sagittal image was found')
-        for disc in discs:
-            self._lines += self._disc(disc)
-        self._lines += [
-            "",
-            *_CLINICAL,
-        ]
-        if unused:
-            self._lines += ["", "# Found and not used:", *(f"#   {line}" for line in unused)]
+    @property
+    def is_guess(self) -> bool:
+        """Whether it has to be confirmed."""
+        return isinstance(self.why, Finding) and self.why.about.role == "guess"
 
     def __str__(self) -> str:
-        return "\n".join(self._lines) + "\n"
-
-    def _marked(self, noticed: Finding) -> str:
-        """Return a finding as the comment of a line, and count it where it is a guess."""
-        self.guesses += of_role([noticed], "guess")
-        return _marked(noticed)
-
-    def _disc(self, disc: Found) -> list[str]:
-        assert disc.naming is not None
-        how = self._marked(disc.naming.how)
-        lines = ["", "[[disc]]", f"level = {_text(disc.naming.level)}   # {how}"]
-        if disc.run > 1:
-            lines.append(f"run = {disc.run}   # {self._marked(finding('repeated'))}")
-        unclear = disc.unsure and disc.water is None
-        unsure = f"   # {self._marked(finding('role_unclear'))}" if unclear else ""
-        lines.append(f"metabolite = {_files(disc)}{unsure}")
-        if disc.water is not None:
-            why = self._marked(finding("water_paired"))
-            lines.append(f"water = {_files(disc.water)}   # {why}")
-        elif disc.scan.water is not None:
-            lines.append("# water: the file holds its own")
-        else:
-            lines.append('# water = ""                          # no reference was found')
-        if disc.missing:
-            lines.append("[disc.acquisition]                    # the file does not say:")
-            lines += [f"# {absent.subject} = " for absent in disc.missing]
-        return [
-            *lines,
-            "# [disc.morphology]",
-            "# pfirrmann = 1                       # 1 to 5, as seen on the images",
-        ]
+        return f"{self.text:<38} # {_marked(self.why)}" if self.why else self.text
 
 
-def _marked(noticed: Finding) -> str:
-    """Return a finding in words, a guess marked as one."""
-    return f"GUESS: {words(noticed)}" if of_role([noticed], "guess") else words(noticed)
+def _lines(
+    discs: list[Found], unused: list[str], anatomy: Proposed | None, region: str | None
+) -> list[Line]:
+    lines = [
+        Line("# Draft by 'mrs-disc init'. Check every line marked GUESS, then: mrs-disc info ."),
+        Line("# Take the names of persons out of file names before you share results."),
+        Line("schema_version = 1"),
+        Line('study_id = "study-01"', finding("study_unnamed")),
+    ]
+    if region:
+        lines.append(Line(f"region = {_text(region)}", finding("region_by_spacing")))
+    if anatomy:
+        lines.append(Line(f"anatomy = {_text(anatomy.path)}", anatomy.finding))
+    else:
+        lines.append(Line('# anatomy = "t2_sagittal"', "no sagittal image was found"))
+    for disc in discs:
+        lines += _disc_lines(disc)
+    lines += [
+        Line(),
+        Line("# [clinical]", "optional, free of names; shown, never scored"),
+        Line('# indication = ""'),
+    ]
+    if unused:
+        lines += [Line(), Line("# Found and not used:"), *(Line(f"#   {u}") for u in unused)]
+    return lines
 
 
-def _how(disc: Found) -> str:
-    return "" if disc.naming is None else _marked(disc.naming.how)
+def _disc_lines(disc: Found) -> list[Line]:
+    assert disc.naming is not None
+    lines = [
+        Line(),
+        Line("[[disc]]"),
+        Line(f"level = {_text(disc.naming.level)}", disc.naming.how),
+    ]
+    if disc.run > 1:
+        lines.append(Line(f"run = {disc.run}", finding("repeated")))
+    unclear = disc.unsure and disc.water is None
+    lines.append(Line(f"metabolite = {_files(disc)}", finding("role_unclear") if unclear else ""))
+    if disc.water is not None:
+        lines.append(Line(f"water = {_files(disc.water)}", finding("water_paired")))
+    elif disc.scan.water is not None:
+        lines.append(Line("# water: the file holds its own"))
+    else:
+        lines.append(Line('# water = ""', "no reference was found"))
+    if disc.missing:
+        lines.append(Line("[disc.acquisition]", "the file does not say:"))
+        lines += [Line(f"# {absent.subject} = ") for absent in disc.missing]
+    lines.append(Line("# [disc.morphology]"))
+    lines.append(Line("# pfirrmann = 1", "1 to 5, as seen on the images"))
+    return lines
+
+
+def _marked(why: Finding | str) -> str:
+    """Return what explains a line in words, a guess marked as one."""
+    if isinstance(why, str):
+        return why
+    return f"GUESS: {words(why)}" if why.about.role == "guess" else words(why)
 
 
 def _files(found: Found) -> str:
