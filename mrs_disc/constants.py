@@ -20,6 +20,9 @@ TINY = 1e-300
 ROMAN = ("", "I", "II", "III", "IV", "V")
 """Pfirrmann grades as they are written (Spine 2001;26:1873-1878)."""
 
+UNLIKELY_UP_TO, LIKELY_FROM = 0.2, 0.8
+"""Probabilities at which the labels begin unless a recipe says otherwise [proposed]."""
+
 RESEARCH_USE = (
     "For research use only. Not a medical device; not for diagnosis or treatment decisions."
 )

@@ -22,9 +22,8 @@ def command(folder: Path) -> None:
     path, draft = write_draft(folder)
     for remark in draft.remarks:
         click.echo(remark, err=True)
-    guesses = draft.text.count("GUESS") - 1
     click.echo(
-        f"{draft.n_discs} disc{'s' * (draft.n_discs != 1)}, guesses to check: {guesses}; "
+        f"{draft.n_discs} disc{'s' * (draft.n_discs != 1)}, guesses to check: {draft.n_guesses}; "
         f"then: mrs-disc info {folder}",
         err=True,
     )

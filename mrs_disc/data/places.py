@@ -112,7 +112,7 @@ def contradictions(sites: Sequence[Site]) -> tuple[Finding, ...]:
     Returns
     -------
     tuple of Finding
-        ``levels_exchanged``, ``levels_at_one_place``, ``same_file_twice``, ``other_subject``, one
+        ``levels_exchanged``, ``levels_at_one_place``, ``same_file_twice``, ``other_person``, one
         for each run and each other that it contradicts; empty where names and places agree.
     """
     noticed: list[Finding] = []
@@ -157,7 +157,7 @@ def _subjects(sites: Sequence[Site]) -> Iterator[Finding]:
     for site in named:
         if len(leading) > 1 or site.subject != leading[0]:
             others = sorted({s.name for s in named if s.subject != site.subject})
-            yield finding("other_subject", site.name, others=others)
+            yield finding("other_person", site.name, others=others)
 
 
 def doubts(

@@ -22,6 +22,7 @@ from mrs_disc.io.disc_files import DiscFiles
 from mrs_disc.io.images import load_image
 from mrs_disc.io.sidecar import read_sidecar
 from mrs_disc.io.study_toml import MorphologyValues, ProvocationValues
+from mrs_disc.record.findings import Finding, finding, sentences
 from mrs_disc.schema import validate
 
 _SUBJECT = re.compile(r"^sub-[A-Za-z0-9]+\Z")
@@ -86,23 +87,23 @@ def read(folder: Path) -> Study:
     """
     folder, dataset, subject, session = _places(folder)
     study_id = f"{subject}_{session}" if session else subject
-    discs, notes = _discs(folder, dataset, subject, session)
-    if not discs:
+    found, left_out = _discs(folder, dataset, subject, session)
+    if not found:
         raise InputError(
             f"{study_id}: no disc spectrum found; expected mrs/{study_id}_voi-L4L5_svs.nii.gz"
-            + (f" ({'; '.join(notes)})" if notes else "")
+            + (f" ({'; '.join(sentences(left_out))})" if left_out else "")
         )
     return Study(
         study_id=study_id,
         session_id=session,
-        discs=tuple(d.entry() for d in discs),
+        discs=tuple(d.entry() for d in found),
         clinical=_clinical(dataset, subject),
-        load_anatomy=lambda: _anatomy(folder, dataset, discs),
-        notes=tuple(notes),
+        load_anatomy=lambda: _anatomy(folder, dataset, found),
+        findings=tuple(left_out),
     )
 
 
-def disc_files(folder: Path) -> list[DiscFiles]:
+def discs(folder: Path) -> list[DiscFiles]:
     """Return the discs of a subject or session folder, for a description."""
     return _discs(*_places(folder))[0]
 
@@ -125,28 +126,28 @@ def _places(folder: Path) -> tuple[Path, Path, str, str | None]:
 
 def _discs(
     folder: Path, dataset: Path, subject: str, session: str | None
-) -> tuple[list[DiscFiles], list[str]]:
+) -> tuple[list[DiscFiles], list[Finding]]:
     mrs = folder / "mrs"
     files = sorted(p for p in mrs.iterdir() if ".nii" in p.suffixes) if mrs.is_dir() else []
     names = [parse_name(p) for p in files]
     spectra, references = ([n for n in names if n.suffix == suffix] for suffix in ("svs", "mrsref"))
-    discs: list[DiscFiles] = []
-    notes: list[str] = []
+    found: list[DiscFiles] = []
+    left_out: list[Finding] = []
     for name in spectra:
         voi = name.get("voi")
         try:
             level = parse_level(voi or "")
         except InputError:
-            notes.append(f"{name.path.name} is left out: voi-{voi or '…'} is not a disc level")
+            left_out.append(finding("voi_no_level", file=Path(name.path.name), voi=voi or "…"))
             continue
         chain = _sidecars(name, dataset, folder)
         facts: dict[str, Any] = {}
         for path in chain:
             facts |= _told(path)
-        water, said = _reference(name, facts, references, dataset, folder)
+        water, noticed = _reference(name, facts, references, dataset, folder)
         water_chain = _sidecars(parse_name(water), dataset, folder) if water is not None else ()
         morphology, provocation = _seen(dataset, subject, session, level)
-        discs.append(
+        found.append(
             DiscFiles(
                 level=level,
                 run=_run(name),
@@ -157,11 +158,11 @@ def _discs(
                 provocation=provocation,
                 labels_from=dataset,
                 sidecars={"metabolite": chain, "water": water_chain},
-                notes=said,
+                findings=noticed,
             )
         )
-    runs = Counter(d.level for d in discs)
-    return [replace(d, many_runs=runs[d.level] > 1) for d in discs], notes
+    runs = Counter(d.level for d in found)
+    return [replace(d, many_runs=runs[d.level] > 1) for d in found], left_out
 
 
 def _run(name: Name) -> int:
@@ -194,22 +195,22 @@ def _sidecars(name: Name, dataset: Path, folder: Path) -> tuple[Path, ...]:
 
 def _reference(
     name: Name, facts: Mapping[str, Any], references: list[Name], dataset: Path, folder: Path
-) -> tuple[Path | None, tuple[str, ...]]:
+) -> tuple[Path | None, tuple[Finding, ...]]:
     """Return the water reference: the sidecar's word first, then the names."""
-    note: tuple[str, ...] = ()
+    noticed: tuple[Finding, ...] = ()
     if (told := facts.get("ReferenceSignal")) is not None:
         path = _linked(told, dataset, folder)
         if path is not None:
             return path, ()
-        note = ("the sidecar's ReferenceSignal names a file that is not there; paired by name",)
+        noticed = (finding("reference_not_there", "water"),)
     here = [r for r in references if r.get("voi") == name.get("voi")]
     tries: tuple[tuple[str, ...], ...] = ((), ("acq",), ("run",), ("acq", "run"))
     for dropped in tries:
         keep = {(k, v) for k, v in name.entities if k not in dropped}
         fits = [r for r in here if {(k, v) for k, v in r.entities if k not in dropped} == keep]
         if len(fits) == 1:
-            return fits[0].path, note
-    return None, note
+            return fits[0].path, noticed
+    return None, noticed
 
 
 def _linked(value: Any, dataset: Path, folder: Path) -> Path | None:

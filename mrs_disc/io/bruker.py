@@ -47,6 +47,7 @@ from mrs_disc.io.scan import (
     seconds,
     whole,
 )
+from mrs_disc.record.findings import Finding, finding
 from mrs_disc.typing import ComplexArray, FloatArray
 
 FORMAT = "bruker"
@@ -144,7 +145,7 @@ def read(path: Path) -> Scan:
         order=(int(values.folder.name),) if values.folder.name.isdecimal() else (),
         identity=_identity(values),
         level_hint=level_in(values.word("ACQ_protocol_name"), values.word("ACQ_scan_name")),
-        notes=(*notes, *more),
+        findings=(*notes, *more),
     )
     return scan if path.name == _REFERENCE else _with_reference(path, values, scan)
 
@@ -215,7 +216,7 @@ class _Parameters:
 # --------------------------------------------------------------------------- samples
 
 
-def _fids(path: Path, values: _Parameters, points: int) -> tuple[ComplexArray, list[str]]:
+def _fids(path: Path, values: _Parameters, points: int) -> tuple[ComplexArray, list[Finding]]:
     """Return the samples, shape (coil, transient, point), and what has to be said of them.
 
     Raises
@@ -245,7 +246,7 @@ def _fids(path: Path, values: _Parameters, points: int) -> tuple[ComplexArray, l
     fids = single.view(np.complex64).reshape(n, coils, points).transpose(1, 0, 2)
     wanted = int(values.job(3) or 0) if path.name == "rawdata.job0" else 0
     if n < wanted:
-        return fids, [f"{n} of {wanted} transients: the scan was stopped, or the file is cut off"]
+        return fids, [finding("fewer_transients", n=n, wanted=wanted)]
     return fids, []
 
 
@@ -292,23 +293,20 @@ def _with_reference(path: Path, values: _Parameters, scan: Scan) -> Scan:
     elif values.text("PVM_RefScanYN") == "Yes" and (flat := values.numbers("PVM_RefScan")):
         coils = values.count("PVM_EncNReceivers") or 1
         if len(flat) != 2 * coils * scan.n_points:
-            return scan.noted("its reference scan has other points or coils and is not used")
+            return scan.noted(finding("reference_unfit"))
         fids = np.array(flat).view(np.complex128).reshape(coils, 1, scan.n_points)
     else:
         return scan
     if len(fids) != scan.n_coils:
-        return scan.noted(
-            f"its reference scan holds {len(fids)} coils and is not used with coils that were "
-            "combined: name rawdata.job0 to use it"
-        )
+        return scan.noted(finding("reference_coils", n=len(fids)))
     gain, other = values.job(4) or values.positive("RG"), values.positive("PVM_RefScanRG")
     notes = (
-        [f"the gain of its reference scan was {other:g}, not {gain:g}: scaled"]
+        [finding("reference_gain", other=other, gain=gain)]
         if (gain and other and gain != other)
         else []
     )
     if (n := scan.n_averages or 1) > 1:
-        notes.append(f"{n} averages are taken to be their mean where amounts refer to water")
+        notes.append(finding("reference_mean", n=n))
     scale = np.float32(gain / other if gain and other else 1.0)
     water = replace(
         scan,

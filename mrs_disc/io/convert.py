@@ -13,6 +13,7 @@ from mrs_disc.io.disc_files import resolve
 from mrs_disc.io.readers import read_series
 from mrs_disc.io.scan import Scan
 from mrs_disc.io.write_nifti_mrs import write_nifti_mrs
+from mrs_disc.record.findings import finding, stop
 
 
 def convert(
@@ -44,7 +45,7 @@ def convert(
     scan, by_user = given.fill(read_series(paths), name)
     _check(scan, name, by_user)
     if scan.water is None:
-        scan, water, _ = split_water(scan)
+        scan, water = split_water(scan)
         scan = replace(scan, water=water)
     pairs = [(output, scan)]
     if scan.water is not None:
@@ -62,16 +63,11 @@ def convert(
 
 def _check(scan: Scan, name: str, by_user: Sequence[str]) -> None:
     if scan.echo_is_part and "echo_time_s" not in by_user:
-        note = next((n for n in scan.notes if "first of three parts" in n), "echo time in doubt")
-        raise InputError(f"{name}: {note} with --echo-time-s")
+        raise stop(next(one for one in scan.findings if one.subject == "echo_time_s"), name)
     if scan.varying:
-        keys = ", ".join(scan.varying)
-        raise InputError(
-            f"{name}: {keys} changes along the transients, which one NIfTI-MRS file of a disc does "
-            "not hold; split the series first"
-        )
+        raise stop(finding("varies", keys=list(scan.varying)), name)
     if scan.n_voxels > 1 or scan.extra_axes:
-        raise InputError(f"{name}: {gate.examine(scan).first}")
+        raise stop(gate.examine(scan).forbids[0], name)
     for what, value, option in (
         ("spectrometer frequency", scan.spectrometer_mhz, "--spectrometer-mhz"),
         ("dwell time", scan.dwell_time_s, "--dwell-time-s"),

@@ -169,7 +169,7 @@ def _standard(path: Path, dataset: Any) -> Scan:
         or None,
         voxel_affine=_affine(dataset),
         n_voxels=voxels,
-        notes=notes,
+        findings=notes,
         **_common(dataset),
     )
     if water is None:
@@ -310,7 +310,7 @@ def _csa(path: Path, dataset: Any) -> Scan:
         n_averages=int(positive(_item(tags, "NumberOfAverages")) or 0) or None,
         voxel_affine=_csa_affine(tags, protocol),
         n_voxels=voxels,
-        notes=notes,
+        findings=notes,
         **_common(dataset),
     )
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from mrs_disc.data import DiscAcquisition, DiscEntry, InputFile, Morphology, Origin, Provocation
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.files import sha256_of
-from mrs_disc.io.acquire import Given, to_acquisition
+from mrs_disc.io.acquire import Given, Source, to_acquisition
 from mrs_disc.io.dicom import sop_class
 from mrs_disc.io.readers import find_reader, is_spectroscopy, read_scan, read_series
 from mrs_disc.io.scan import Scan, head, sibling
 from mrs_disc.io.sidecar import own_sidecar, read_sidecar
+from mrs_disc.record.findings import Finding, finding, finding_of, stop, with_labels, words
 
 _MAX_SERIES = 4_096
 Role = Literal["metabolite", "water"]
+ROLES: tuple[Role, Role] = ("metabolite", "water")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ class DiscFiles:
     provocation: Provocation | None = None
     labels_from: Path | None = None
     sidecars: Mapping[Role, tuple[Path, ...]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     def entry(self) -> DiscEntry:
         """Return the lazy entry of a study."""
@@ -83,46 +85,42 @@ class DiscFiles:
 
         Messages go into reports; where a file's name may carry a person's, its label stands for it.
         """
+        scans = {role: self._scan_for_report(role) for role in ROLES}
+        names = {role: self._label_of(role) for role in ROLES}
+        return replace(
+            self.acquire(scans, names),
+            run=self.run,
+            morphology=self.morphology,
+            provocation=self.provocation,
+        )
+
+    def acquire(
+        self, scans: Mapping[Role, Scan | None], names: Mapping[Role, str]
+    ) -> DiscAcquisition:
+        """Judge what was read; `names` are what messages call the files."""
+        metabolite, water = (
+            None if (scan := scans[role]) is None else Source(scan=scan, name=names[role])
+            for role in ROLES
+        )
+        if metabolite is None:
+            raise stop(finding("no_metabolite_file", level=self.level))
+        return to_acquisition(self.level, metabolite, water, self.given, self.findings)
+
+    def _scan_for_report(self, role: Role) -> Scan | None:
+        """Read the files of a role; an error names their labels."""
         try:
-            metabolite, water = self.scan("metabolite"), self.scan("water")
-            if metabolite is None:
-                raise InputError(f"{self.level}: no metabolite file is named")
-            return to_acquisition(
-                self.level,
-                self.run,
-                metabolite,
-                water,
-                self.given,
-                names=(self._label_of("metabolite"), self._label_of("water")),
-                morphology=self.morphology,
-                provocation=self.provocation,
-                notes=self.notes,
-            )
+            return self.scan(role)
         except InputError as error:
-            raise InputError(self._without_names(str(error))) from error
+            if self.labels_from is not None:
+                raise
+            noticed = with_labels(finding_of(error), lambda path: self._label(path, role, ""))
+            source = self._label(error.path, role, "") if isinstance(error, ReadError) else ""
+            raise stop(noticed, source) from error
 
     def _label_of(self, role: Role) -> str:
         """Return how a report names a role's files."""
         named = self.named(role)
         return self._label(self.folder / named[0], role, "") if named else role
-
-    def _without_names(self, message: str) -> str:
-        """Return a message with the names of scanner files replaced by their labels."""
-        if self.labels_from is not None:
-            return message
-        for role in ("metabolite", "water"):
-            named = self.named(role)
-            try:
-                paths = self.files(role)
-            except InputError:
-                paths = []
-            known = [*paths, *(p for f in paths if (p := _partner(f)) is not None)]
-            known += [self.folder / name for name in named]
-            for path in sorted(known, key=lambda p: -len(p.name)):
-                message = message.replace(path.name, self._label(path, role, ""))
-                bare = self._label(path, role, "", "")
-                message = message.replace(f"{path.stem}.", f"{bare}.")
-        return message
 
     def name(self, role: Role) -> str:
         """Return how messages name a role's files."""
@@ -162,11 +160,11 @@ class DiscFiles:
         label = self._label(path, role, tail)
         return InputFile(path=label, sha256=sha256(path), reader=reader, role=role)
 
-    def _label(self, path: Path, role: Role, tail: str, suffix: str | None = None) -> str:
+    def _label(self, path: Path, role: Role, tail: str) -> str:
         if self.labels_from is not None and path.is_relative_to(self.labels_from):
             return path.relative_to(self.labels_from).as_posix()
         run = f"_run-{self.run}" if self.many_runs or self.run > 1 else ""
-        return f"{self.level}{run}/{role}{tail}{_suffix(path) if suffix is None else suffix}"
+        return f"{self.level}{run}/{role}{tail}{_suffix(path)}"
 
     def _facts(self, role: Role, files: list[Path]) -> dict[str, Any] | None:
         """Return what the sidecars say; a NIfTI file's own is used where none is named."""
@@ -177,6 +175,18 @@ class DiscFiles:
         for path in sidecars:
             facts |= read_sidecar(path)
         return facts if sidecars else None
+
+
+class _NamedError(ReadError):
+    """What a study names cannot be read; the message shows its name as it stands there."""
+
+    def __init__(self, name: str, noticed: Finding) -> None:
+        super().__init__(Path(name), words(noticed), finding=noticed)
+        self.args = (f"{name}: {self.problem}",)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Rebuild from its own arguments."""
+        return type(self), (self.path.as_posix(), self.finding)
 
 
 def resolve(folder: Path, named: Sequence[str]) -> list[Path]:
@@ -193,7 +203,7 @@ def resolve(folder: Path, named: Sequence[str]) -> list[Path]:
         if path.is_dir():
             inside = [p for p in sorted(path.iterdir()) if p.is_file() and is_spectroscopy(p)]
             if not inside:
-                raise InputError(f"{name}: the folder holds no spectroscopy file that is read")
+                raise _NamedError(name, finding("empty_folder"))
             found += inside
         elif any(c in name for c in "*?[") and not path.exists():
             try:
@@ -204,7 +214,7 @@ def resolve(folder: Path, named: Sequence[str]) -> list[Path]:
                     "to the folder, as IM_*.dcm"
                 ) from error
             if not matches:
-                raise InputError(f"{name}: the pattern finds no file")
+                raise _NamedError(name, finding("no_match"))
             found += matches
         elif path.exists():
             found.append(path)
@@ -213,7 +223,8 @@ def resolve(folder: Path, named: Sequence[str]) -> list[Path]:
     pairs = {p for f in found if f.suffix.lower() == ".sdat" and (p := _partner(f)) is not None}
     files = list(dict.fromkeys(p for p in found if p not in pairs))
     if len(files) > _MAX_SERIES:
-        raise InputError(f"{named[0]}: {len(files)} files; at most {_MAX_SERIES} make one series")
+        n = len(files)
+        raise _NamedError(named[0], finding("too_many_files", n=n, most=_MAX_SERIES))
     return files
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,19 +20,37 @@ from mrs_disc.data import LEVELS, level_order
 from mrs_disc.errors import InputError, NoSuchPathError, OutputError, ReadError
 from mrs_disc.files import write_whole
 from mrs_disc.io import dicom, gate
-from mrs_disc.io.acquire import false_pair
-from mrs_disc.io.draft_images import propose_anatomy
+from mrs_disc.io.draft_images import Proposed, propose_anatomy
+from mrs_disc.io.images import dicom_header
 from mrs_disc.io.names import COMPANIONS, level_in, names_water, run_in
 from mrs_disc.io.readers import is_spectroscopy, read_scan, read_series
 from mrs_disc.io.scan import Scan
 from mrs_disc.io.study_toml import FILE_NAME, StudyFile
+from mrs_disc.record.findings import Finding, finding, finding_of, words
 from mrs_disc.schema import validate
 from mrs_disc.toml_text import toml_value
 
 MAX_FILES = 50_000
 _SAME_PLACE_MM = 6.0
+"""Voxels whose centres lie nearer are of one disc: a heuristic, far below the distance of two
+discs in any region and above what a voxel is moved by when a measurement is repeated."""
 _SPACING_MM = ((22.0, "cervical", "C6-C7"), (29.0, "thoracic", "T11-T12"), (1e9, "lumbar", "L5-S1"))
-"""Distance of neighbouring discs below which a region is guessed, and its lowest disc."""
+"""Distance of neighbouring discs below which a region is guessed, and its lowest disc.
+
+A heuristic, as no header names a vertebra: vertebral bodies grow from neck to loin, so that discs
+lie some 18, 25 and 36 mm apart, and the limits stand between. From anatomy and the
+simulator's spine, not from a count of patients; tall, small and transitional spines are taken for
+another region. Hence it is a guess, which is marked and has to be confirmed."""
+_UNKNOWN_SPACING_MM = 35.0
+"""Taken where one place alone is known: that of lumbar discs, which are measured most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """The level of an acquisition, and how it is known."""
+
+    level: str
+    how: Finding
 
 
 @dataclass(slots=True)
@@ -44,12 +62,16 @@ class Found:
     scan: Scan
     is_water: bool
     unsure: bool
-    refused: str | None
-    level: str | None = None
-    level_from: str = ""
+    refused: Finding | None
+    missing: Sequence[Finding] = ()
+    naming: Naming | None = None
     run: int = 1
     water: Found | None = None
-    missing: list[str] = field(default_factory=list)
+
+    @property
+    def level(self) -> str | None:
+        """Disc level, once it is named."""
+        return None if self.naming is None else self.naming.level
 
     @property
     def centre(self) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
@@ -60,10 +82,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """The text of a study.toml, and what was found on the way."""
+    """The text of a study.toml, what was found on the way, and how much of it is guessed."""
 
     text: str
     n_discs: int
+    n_guesses: int
     remarks: tuple[str, ...]
 
 
@@ -100,33 +123,50 @@ def draft_study(folder: Path) -> Draft:
     if not folder.is_dir():
         raise ReadError(folder, "is a file; name the folder that holds it")
     spectra, images, broken = _search(folder)
+    discs, waters = _metabolites_and_waters(spectra)
+    if not discs:
+        raise _no_spectrum(folder, spectra, broken)
+    region = _name_levels(discs)
+    _number_runs(discs)
+    for disc in discs:
+        disc.water = _pair(disc, waters)
+    discs.sort(key=lambda f: (level_order(f.level or "L5-S1"), f.run))
+    used = [*discs, *(disc.water for disc in discs)]
+    unused = [
+        f"{_comment(f.name)}: {_comment(words(f.refused or _role(f)))}"
+        for f in spectra
+        if f not in used
+    ]
+    unused += [_comment(text) for text in broken]
+    lines = _lines(discs, unused, propose_anatomy(folder, images), region)
+    text = "".join(f"{line}\n" for line in lines)
+    validate(tomllib.loads(text), StudyFile, FILE_NAME)
+    remarks = [
+        f"{f.level} run {f.run}: {f.name}, {_marked(f.naming.how)}" for f in discs if f.naming
+    ]
+    remarks += [f"not used: {line}" for line in unused]
+    n_guesses = sum(line.is_guess for line in lines)
+    return Draft(text=text, n_discs=len(discs), n_guesses=n_guesses, remarks=tuple(remarks))
+
+
+def _metabolites_and_waters(spectra: list[Found]) -> tuple[list[Found], list[Found]]:
+    """Return the usable spectra of metabolites and of water."""
     usable = [f for f in spectra if f.refused is None]
     metabolites = [f for f in usable if not f.is_water]
-    if not metabolites and usable:  # every file looks like water: let the names decide
+    if not metabolites:  # every file looks like water: let the names decide
         metabolites = [f for f in usable if not names_water(f.name)] or usable
-    if not metabolites:
-        why = [f"{f.name}: {f.refused}" for f in spectra if f.refused] + broken
-        raise ReadError(
-            folder,
-            "holds no spectrum that can be analysed"
-            + (f" ({why[0]}{f'; {len(why) - 1} more' if len(why) > 1 else ''})" if why else "")
-            + "; 'mrs-disc info FILE' tells what a file is",
-        )
-    waters = [f for f in usable if f not in metabolites]
-    region = _name_levels(metabolites)
-    _number_runs(metabolites)
-    for found in metabolites:
-        found.water = _pair(found, waters)
-    metabolites.sort(key=lambda f: (level_order(f.level or "L5-S1"), f.run))
-    left = [f for f in spectra if f not in metabolites and f not in [m.water for m in metabolites]]
-    anatomy = propose_anatomy(folder, images)
-    unused = [f"{_comment(f.name)}: {_comment(f.refused or _role(f))}" for f in left]
-    unused += [_comment(text) for text in broken]
-    text = _toml(metabolites, unused, anatomy, region)
-    validate(tomllib.loads(text), StudyFile, FILE_NAME)
-    remarks = [f"{f.level} run {f.run}: {f.name}, {f.level_from}" for f in metabolites]
-    remarks += [f"not used: {line}" for line in unused]
-    return Draft(text=text, n_discs=len(metabolites), remarks=tuple(remarks))
+    return metabolites, [f for f in usable if f not in metabolites]
+
+
+def _no_spectrum(folder: Path, spectra: list[Found], broken: list[str]) -> ReadError:
+    why = [f"{f.name}: {words(f.refused)}" for f in spectra if f.refused] + broken
+    more = f"; {len(why) - 1} more" if len(why) > 1 else ""
+    return ReadError(
+        folder,
+        "holds no spectrum that can be analysed"
+        + (f" ({why[0]}{more})" if why else "")
+        + "; 'mrs-disc info FILE' tells what a file is",
+    )
 
 
 # --------------------------------------------------------------------------- what is there
@@ -156,7 +196,7 @@ def _search(folder: Path) -> tuple[list[Found], list[Path], list[str]]:
         try:
             made = _describe(folder, parent, files, series)
         except InputError as error:
-            if "is an image" in str(error):
+            if finding_of(error).kind == "image":
                 images.append(files[0])
             else:
                 broken.append(str(error))
@@ -176,106 +216,125 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _series_key(path: Path) -> str:
     """Return what the files of one DICOM series have in common."""
-    import pydicom
-
-    try:
-        found = pydicom.dcmread(path, specific_tags=["SeriesInstanceUID"], stop_before_pixels=True)
-        return str(found.get("SeriesInstanceUID") or path.name)
-    except Exception:  # a broken file stands alone; reading it will say why
-        return path.name
+    header = dicom_header(path, "SeriesInstanceUID")  # a broken file stands alone
+    return str((header and header.get("SeriesInstanceUID")) or path.name)
 
 
 def _describe(
     folder: Path, parent: Path, files: list[Path], series: dict[tuple[Path, str], list[Path]]
 ) -> Found:
     scan = read_series(files) if len(files) > 1 else read_scan(files[0])
-    findings = gate.examine(scan)
+    examined = gate.examine(scan)
     alone = sum(1 for place, _ in series if place == parent) == 1
     name = files[0].relative_to(folder).as_posix()
     if len(files) > 1 and alone and parent != folder:
         name = parent.relative_to(folder).as_posix()
-    is_water = findings.is_water
-    unsure = is_water is None
+    is_water = examined.is_water
     if is_water is None:
         is_water = names_water(files[0].stem) or names_water(parent.name)
-    found = Found(
+    return Found(
         name=name,
         files=files,
         scan=scan,
-        is_water=bool(is_water),
-        unsure=unsure,
-        refused=findings.first,
+        is_water=is_water,
+        unsure=examined.is_water is None,
+        refused=examined.first,
         missing=gate.missing(scan),
+        naming=_named(folder, files[0], scan),
+        run=run_in(files[0].stem),
     )
-    stems = [files[0].stem] + [p.name for p in files[0].relative_to(folder).parents]
-    for text in stems:
+
+
+def _named(folder: Path, file: Path, scan: Scan) -> Naming | None:
+    """Return the level that a file's name tells, or its folder's, or its series'."""
+    for text in (file.stem, *(p.name for p in file.relative_to(folder).parents)):
         if (level := level_in(text)) is not None:
-            found.level, found.level_from = level, "level from the file's name"
-            break
-    else:
-        if scan.level_hint is not None:
-            found.level, found.level_from = scan.level_hint, "level from the series' name"
-    found.run = run_in(files[0].stem)
-    return found
+            return Naming(level, finding("level_by_name"))
+    if scan.level_hint is not None:
+        return Naming(scan.level_hint, finding("level_by_series"))
+    return None
 
 
-# --------------------------------------------------------------------------- guesses
+# --------------------------------------------------------------------------- levels by place
 
 
 def _name_levels(found: list[Found]) -> str | None:
-    """Give each disc without a name a level by its place; return the region that was guessed."""
-    for other in found:
-        if other.level is None:
-            near = [f for f in found if f.level and _near(f, other)]
-            if near:
-                other.level, other.level_from = near[0].level, "level from the voxel's place"
-    unnamed = [f for f in found if f.level is None]
+    """Give each disc without a name a level by its place; return the region that was guessed.
+
+    Heuristic: files say where a voxel lies in the scanner, not beside which vertebra. Those at the
+    place of a named disc take its level; the others are counted from a named disc, or else from
+    the lowest disc of the region that their distance suggests.
+    """
+    for item in found:
+        if item.naming is None:
+            near = next((f for f in found if f.naming and _near(f, item)), None)
+            if near is not None and near.naming is not None:
+                item.naming = Naming(near.naming.level, finding("level_by_voxel"))
+    unnamed = [f for f in found if f.naming is None]
     if not unnamed:
         return None
-    named = [f for f in found if f.level is not None and f.centre is not None]
-    groups = _places(unnamed)
-    heights = sorted(float(g[0].centre[2]) for g in groups if g[0].centre is not None)
-    steps = np.diff(heights)
-    spacing = float(np.median(steps)) if len(steps) else 35.0
-    region, lowest = next((r, low) for limit, r, low in _SPACING_MM if spacing < limit)
-    start, base = level_order(lowest), min(heights, default=0.0)
-    if named:
-        anchor = named[0]
-        assert anchor.level is not None and anchor.centre is not None  # noqa: PT018
-        start, base = level_order(anchor.level), float(anchor.centre[2])
+    anchor = next((f for f in found if f.naming is not None and f.centre is not None), None)
+    places = _places(unnamed)
+    spacing_mm, n_placed = _spacing(places)
+    region, lowest = next((r, low) for limit, r, low in _SPACING_MM if spacing_mm < limit)
     taken = {f.level for f in found if f.level}
-    compared = named or len(heights) > 1
-    place_tells = "GUESS: level by the voxel's place, no name says it"
-    nothing_tells = "GUESS: taken for the lowest disc, as neither name nor neighbour says it"
-    for rank, group in enumerate(reversed(groups)):  # from foot to head
-        centre = group[0].centre
-        steps_up = rank if centre is None else round((float(centre[2]) - base) / max(spacing, 8.0))
-        place = min(max(start - steps_up, 0), level_order("L5-S1"))
-        while LEVELS[place] in taken and place > 0:
-            place -= 1
-        taken.add(LEVELS[place])
-        for member in group:
-            member.level = LEVELS[place]
-            member.level_from = place_tells if compared else nothing_tells
-    return None if named else region
+    levels = _levels_along(places, anchor, spacing_mm, lowest, taken)
+    compared = anchor is not None or n_placed > 1
+    how = finding("level_by_order" if compared else "level_lowest")
+    for place, level in zip(places, levels, strict=True):
+        for item in place:
+            item.naming = Naming(level, how)
+    return region if anchor is None else None
+
+
+def _levels_along(
+    places: list[list[Found]],
+    anchor: Found | None,
+    spacing_mm: float,
+    lowest: str,
+    taken: set[str],
+) -> list[str]:
+    """Return a level for each place, from foot to head, none twice.
+
+    Steps are counted from the named `anchor`, or from the `lowest` disc at the lowest place.
+    """
+    heights = [float(p[0].centre[2]) for p in places if p[0].centre is not None]
+    start, base = level_order(lowest), min(heights, default=0.0)
+    if anchor is not None and anchor.level is not None and anchor.centre is not None:
+        start, base = level_order(anchor.level), float(anchor.centre[2])
+    levels: list[str] = []
+    for rank, place in enumerate(places):
+        centre = place[0].centre
+        steps = rank if centre is None else round((float(centre[2]) - base) / max(spacing_mm, 8.0))
+        order = min(max(start - steps, 0), level_order("L5-S1"))
+        while LEVELS[order] in (*taken, *levels) and order > 0:
+            order -= 1
+        levels.append(LEVELS[order])
+    return levels
+
+
+def _spacing(places: list[list[Found]]) -> tuple[float, int]:
+    """Return the median distance of neighbouring places, mm, and how many places are known."""
+    heights = sorted(float(p[0].centre[2]) for p in places if p[0].centre is not None)
+    steps = np.diff(heights)
+    return float(np.median(steps)) if len(steps) else _UNKNOWN_SPACING_MM, len(heights)
 
 
 def _places(found: list[Found]) -> list[list[Found]]:
-    """Return acquisitions of one place together, from head to foot; unplaced ones alone, last."""
-    groups: list[list[Found]] = []
+    """Return acquisitions of one place together, from foot to head; unplaced ones alone, first."""
+    places: list[list[Found]] = []
     for item in found:
-        home = next((g for g in groups if _near(g[0], item)), None)
+        home = next((place for place in places if _near(place[0], item)), None)
         if home is None:
-            groups.append([item])
+            places.append([item])
         else:
             home.append(item)
-    return sorted(
-        groups,
-        key=lambda g: (
-            g[0].centre is None,
-            -float(g[0].centre[2]) if g[0].centre is not None else 0,
-        ),
-    )
+
+    def from_head(place: list[Found]) -> tuple[bool, float]:
+        centre = place[0].centre
+        return centre is None, 0.0 if centre is None else -float(centre[2])
+
+    return sorted(places, key=from_head)[::-1]
 
 
 def _near(a: Found, b: Found) -> bool:
@@ -302,7 +361,7 @@ def _pair(found: Found, waters: list[Found]) -> Found | None:
         dwell, other = found.scan.dwell_time_s, water.scan.dwell_time_s
         if dwell and other and abs(dwell - other) > 2e-3 * dwell:
             continue
-        if false_pair(found.scan, water.scan) is not None:
+        if gate.false_pair(found.scan, water.scan) is not None:
             continue
         if water.level is not None and water.level != found.level and not _near(found, water):
             continue
@@ -318,58 +377,79 @@ def _pair(found: Found, waters: list[Found]) -> Found | None:
 # --------------------------------------------------------------------------- text
 
 
-def _toml(
-    discs: list[Found],
-    unused: list[str],
-    anatomy: tuple[str, str] | None,
-    region: str | None,
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the draft, with the finding or the plain remark that explains it."""
+
+    text: str = ""
+    why: Finding | str = ""
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether it has to be confirmed."""
+        return isinstance(self.why, Finding) and self.why.about.role == "guess"
+
+    def __str__(self) -> str:
+        return f"{self.text:<38} # {_marked(self.why)}" if self.why else self.text
+
+
+def _lines(
+    discs: list[Found], unused: list[str], anatomy: Proposed | None, region: str | None
+) -> list[Line]:
     lines = [
-        "# Draft by 'mrs-disc init'. Check every line marked GUESS, then: mrs-disc info .",
-        "# Take the names of persons out of file names before you share results.",
-        "schema_version = 1",
-        'study_id = "study-01"                  # GUESS: your identifier, free of names',
+        Line("# Draft by 'mrs-disc init'. Check every line marked GUESS, then: mrs-disc info ."),
+        Line("# Take the names of persons out of file names before you share results."),
+        Line("schema_version = 1"),
+        Line('study_id = "study-01"', finding("study_unnamed")),
     ]
     if region:
-        why = "by the voxels' distance, lumbar where there is none"
-        lines.append(f"region = {toml_value(region)}                    # GUESS: {why}")
+        lines.append(Line(f"region = {toml_value(region)}", finding("region_by_spacing")))
     if anatomy:
-        lines.append(f"anatomy = {toml_value(anatomy[0])}   # GUESS: {anatomy[1]}")
+        lines.append(Line(f"anatomy = {toml_value(anatomy.path)}", anatomy.finding))
     else:
-        lines.append('# anatomy = "t2_sagittal"            # no sagittal image was found')
+        lines.append(Line('# anatomy = "t2_sagittal"', "no sagittal image was found"))
     for disc in discs:
         lines += _disc_lines(disc)
     lines += [
-        "",
-        "# [clinical]                             # optional, free of names; shown, never scored",
-        '# indication = ""',
+        Line(),
+        Line("# [clinical]", "optional, free of names; shown, never scored"),
+        Line('# indication = ""'),
     ]
     if unused:
-        lines += ["", "# Found and not used:", *(f"#   {line}" for line in unused)]
-    return "\n".join(lines) + "\n"
-
-
-def _disc_lines(disc: Found) -> list[str]:
-    lines = ["", "[[disc]]", f"level = {toml_value(disc.level or '')}   # {disc.level_from}"]
-    if disc.run > 1:
-        lines.append(f"run = {disc.run}   # GUESS: measured again")
-    unclear = disc.unsure and disc.water is None
-    unsure = "   # GUESS: metabolites or water is not clear" if unclear else ""
-    lines.append(f"metabolite = {_files(disc)}{unsure}")
-    if disc.water is not None:
-        lines.append(f"water = {_files(disc.water)}   # GUESS: same voxel, day and subject")
-    elif disc.scan.water is not None:
-        lines.append("# water: the file holds its own")
-    else:
-        lines.append('# water = ""                          # no reference was found')
-    if disc.missing:
-        lines.append("[disc.acquisition]                    # the file does not say:")
-        lines += [f"# {sentence.split('give ')[-1].split(' ')[0]} = " for sentence in disc.missing]
-    lines += [
-        "# [disc.morphology]",
-        "# pfirrmann = 1                       # 1 to 5, as seen on the images",
-    ]
+        lines += [Line(), Line("# Found and not used:"), *(Line(f"#   {u}") for u in unused)]
     return lines
+
+
+def _disc_lines(disc: Found) -> list[Line]:
+    assert disc.naming is not None
+    lines = [
+        Line(),
+        Line("[[disc]]"),
+        Line(f"level = {toml_value(disc.naming.level)}", disc.naming.how),
+    ]
+    if disc.run > 1:
+        lines.append(Line(f"run = {disc.run}", finding("repeated")))
+    unclear = disc.unsure and disc.water is None
+    lines.append(Line(f"metabolite = {_files(disc)}", finding("role_unclear") if unclear else ""))
+    if disc.water is not None:
+        lines.append(Line(f"water = {_files(disc.water)}", finding("water_paired")))
+    elif disc.scan.water is not None:
+        lines.append(Line("# water: the file holds its own"))
+    else:
+        lines.append(Line('# water = ""', "no reference was found"))
+    if disc.missing:
+        lines.append(Line("[disc.acquisition]", "the file does not say:"))
+        lines += [Line(f"# {absent.subject} = ") for absent in disc.missing]
+    lines.append(Line("# [disc.morphology]"))
+    lines.append(Line("# pfirrmann = 1", "1 to 5, as seen on the images"))
+    return lines
+
+
+def _marked(why: Finding | str) -> str:
+    """Return what explains a line in words, a guess marked as one."""
+    if isinstance(why, str):
+        return why
+    return f"GUESS: {words(why)}" if why.about.role == "guess" else words(why)
 
 
 def _files(found: Found) -> str:
@@ -383,8 +463,8 @@ def _relative(found: Found, index: int) -> str:
     return (folder / found.files[index].name).as_posix()
 
 
-def _role(found: Found) -> str:
-    return "water reference of no disc found" if found.is_water else "not placed"
+def _role(found: Found) -> Finding:
+    return finding("spare_water" if found.is_water else "not_placed")
 
 
 def _comment(text: str) -> str:

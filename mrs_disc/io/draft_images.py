@@ -10,16 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from mrs_disc.io.images import dicom_header
+from mrs_disc.record.findings import Finding, finding
+
 _LOCALIZER = re.compile(r"loc|scout|survey|plan|aahead|3-?plane|cal(ib)?", re.IGNORECASE)
-_TAGS = [
+_TAGS = (
     "SeriesInstanceUID",
     "SeriesDescription",
     "ProtocolName",
     "ImageOrientationPatient",
-    "ImageType",
     "EchoTime",
     "RepetitionTime",
-]
+)
 
 
 @dataclass(slots=True)
@@ -32,8 +34,20 @@ class _Series:
     placed: bool = False
 
 
-def propose_anatomy(folder: Path, files: list[Path]) -> tuple[str, str] | None:
-    """Return the path (relative, of a file or a folder) and why it is proposed; `None` for none."""
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """The image that is proposed: its path in the folder, of a file or a folder, and why."""
+
+    path: str
+    finding: Finding
+
+
+def propose_anatomy(folder: Path, files: list[Path]) -> Proposed | None:
+    """Return the longest sagittal series that is no localizer, T2-weighted before others.
+
+    Heuristic, from the names that makers and sites give to localizers, and from the contrast that
+    discs are read on; an export without names and echo times leaves the number of slices.
+    """
     series: dict[str, _Series] = {}
     places: dict[Path, set[str]] = defaultdict(set)
     for path in files:
@@ -45,29 +59,29 @@ def propose_anatomy(folder: Path, files: list[Path]) -> tuple[str, str] | None:
         if known is not item:
             known.n_slices += 1
         places[path.parent].add(uid)
-    fits = [s for s in series.values() if s.placed and not _LOCALIZER.search(s.words)]
-    fits = [s for s in fits if s.sagittal]
+    fits = [s for s in series.values() if s.placed and s.sagittal]
+    fits = [s for s in fits if not _LOCALIZER.search(s.words)]
     if not fits:
         return None
     best = max(fits, key=lambda s: (s.t2, s.n_slices, s.first.as_posix()))
     alone = len(places[best.first.parent]) == 1 and best.first.parent != folder
     dicom = ".nii" not in best.first.name.lower()
     path = best.first.parent if dicom and alone else best.first
-    kind = "sagittal T2" if best.t2 else "sagittal image"
-    return path.relative_to(folder).as_posix(), f"{kind}, {best.n_slices} slices"
+    plane = "sagittal T2" if best.t2 else "sagittal image"
+    why = finding("anatomy_proposed", plane=plane, n_slices=best.n_slices)
+    return Proposed(path.relative_to(folder).as_posix(), why)
 
 
 def _dicom(path: Path) -> tuple[str, _Series] | None:
-    import pydicom
-
+    if (header := dicom_header(path, *_TAGS)) is None:
+        return None
     try:
-        d: Any = pydicom.dcmread(path, specific_tags=_TAGS, stop_before_pixels=True)
-        uid = str(d.get("SeriesInstanceUID") or path)
-        words = f"{d.get('SeriesDescription', '')} {d.get('ProtocolName', '')}"
-        echo, repetition = (float(d.get(k) or 0) for k in ("EchoTime", "RepetitionTime"))
-        direction = d.get("ImageOrientationPatient")
+        uid = str(header.get("SeriesInstanceUID") or path)
+        words = f"{header.get('SeriesDescription', '')} {header.get('ProtocolName', '')}"
+        echo, repetition = (float(header.get(k) or 0) for k in ("EchoTime", "RepetitionTime"))
+        direction = header.get("ImageOrientationPatient")
         row, column = np.reshape([float(v) for v in direction or [0.0] * 6], (2, 3))
-    except Exception:  # one broken image does not spoil a draft
+    except (TypeError, ValueError):  # one broken image does not spoil a draft
         return None
     sagittal = abs(float(np.cross(row, column)[0])) > 0.7
     t2 = bool(re.search(r"t2", words, re.IGNORECASE)) or (echo > 60 and repetition > 1500)

@@ -12,6 +12,7 @@ from mrs_disc.errors import InputError
 from mrs_disc.io.disc_files import DiscFiles
 from mrs_disc.io.names import COMPANIONS, level_in, names_water, run_in
 from mrs_disc.io.readers import is_spectroscopy
+from mrs_disc.record.findings import finding
 
 _SKIPPED = {".json", ".toml", ".tsv", ".txt", ".md", ".shf", ".html", ".csv", *COMPANIONS}
 
@@ -52,7 +53,7 @@ def discs(folder: Path) -> list[DiscFiles]:
                 folder=folder,
                 metabolite=tuple(metabolite),
                 water=tuple(water),
-                notes=("level and water reference are taken from the files' names",),
+                findings=(finding("named_by_files"),),
             )
         )
     return sorted(result, key=lambda d: (LEVELS.index(d.level), d.run))

@@ -39,6 +39,7 @@ from mrs_disc.io.scan import (
     seconds,
     whole,
 )
+from mrs_disc.record.findings import finding
 from mrs_disc.typing import ComplexArray
 
 FORMAT = "ge-pfile"
@@ -76,7 +77,7 @@ def read(path: Path) -> Scan:
     except ReadError as error:
         if type(error.__cause__).__name__ not in _NOT_MAPPED:
             raise
-    return _frames(path, revision).noted("frames taken in their order: no mapping of its sequence")
+    return _frames(path, revision).noted(finding("frames_in_order"))
 
 
 def _header(path: Path, raw: bytes, revision: float) -> Any:

@@ -24,6 +24,7 @@ import numpy as np
 from mrs_disc.constants import GAMMA_1H_MHZ_PER_T
 from mrs_disc.errors import ReadError
 from mrs_disc.io.scan import Scan, head, megahertz, number, positive, read_only, whole
+from mrs_disc.record.findings import finding
 from mrs_disc.typing import ComplexArray
 
 FORMAT = "jmrui"
@@ -140,7 +141,6 @@ def _scan(
     if begin is not None and abs(begin) > _LATEST_MS:
         begin = None
     n = samples.shape[1]
-    notes = (f"{n} signals in the file: taken as transients of one acquisition",) if n > 1 else ()
     return Scan(
         format=FORMAT,
         reader="jmrui",
@@ -150,7 +150,7 @@ def _scan(
         dwell_time_s=dwell,
         start_time_s=(begin or 0.0) * 1e-3,
         field_strength_t=positive(field_t),
-        notes=notes,
+        findings=(finding("signals_as_transients", n=n),) if n > 1 else (),
     )
 
 

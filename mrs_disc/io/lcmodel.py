@@ -47,5 +47,5 @@ def read(path: Path) -> Scan:
         dwell_time_s=seconds(raw.dwell_time_s, 1.0, 0.1),
         echo_time_s=seconds(raw.number("echot"), 1e-3, 1.0),
         sequence=known_sequence(raw.header.get("seq")),
-        notes=notes,
+        findings=notes,
     )

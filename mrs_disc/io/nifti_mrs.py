@@ -49,10 +49,12 @@ from mrs_disc.io.scan import (
     seconds,
 )
 from mrs_disc.io.sidecar import own_sidecar, read_sidecar
+from mrs_disc.record.findings import Finding, finding, unread
 from mrs_disc.typing import ComplexArray, FloatArray
 
 FORMAT = "nifti-mrs"
 _LONGEST_S = {"EchoTime": 1.0, "RepetitionTime": 60.0}
+_FIELD_OF = {"EchoTime": "echo_time_s", "RepetitionTime": "repetition_time_s"}
 _ONE_NUMBER = (
     *_LONGEST_S,
     "AcquisitionStartTime",
@@ -109,7 +111,7 @@ def read_with_sidecar(path: Path, sidecar: Mapping[str, Any] | None) -> Scan:
     with opened(path) as stream:
         header, extension = read_header(path, stream)
         if header.dtype.kind != "c":
-            raise ReadError(path, "is an image, not spectroscopy (its samples are not complex)")
+            raise unread(path, finding("image"))
         if extension is None and sidecar is None:
             if (beside := own_sidecar(path)) is None:
                 raise ReadError(
@@ -163,16 +165,13 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _contradictions(extension: Mapping[str, Any], sidecar: Mapping[str, Any]) -> list[str]:
+def _contradictions(extension: Mapping[str, Any], sidecar: Mapping[str, Any]) -> list[Finding]:
     """Return what a sidecar says otherwise than the file itself, whose word counts."""
     notes = []
     for key in ("EchoTime", "RepetitionTime", "SpectrometerFrequency"):
         file, beside = (number(_first(facts.get(key))) for facts in (extension, sidecar))
         if file is not None and beside is not None and not math.isclose(file, beside, rel_tol=1e-3):
-            notes.append(
-                f"the JSON sidecar says {key} {beside:g}, the file's own header {file:g}: "
-                "the header counts; correct one of them"
-            )
+            notes.append(finding("sidecar_contradicts", key=key, sidecar=beside, file=file))
     return notes
 
 
@@ -193,7 +192,7 @@ def _scan(
     )
     scan = _with_asked_echo(scan, facts)
     if not standard:
-        return scan.noted("no MRS header extension: frequency and dimensions are the sidecar's")
+        return scan.noted(finding("no_mrs_extension"))
     if scan.spectrometer_mhz is None or scan.nucleus is None:
         lacks = "SpectrometerFrequency" if scan.spectrometer_mhz is None else "ResonantNucleus"
         raise ReadError(path, f"its MRS header extension lacks a valid {lacks}, which is required")
@@ -210,14 +209,15 @@ def _with_asked_echo(scan: Scan, facts: Mapping[str, Any]) -> Scan:
     if scan.echo_time_s is None or not PARTS_OF_ECHO.search(program):
         return scan
     known = next((s for p, s in _PARTS_KNOWN_S.items() if math.isclose(p, scan.echo_time_s)), None)
-    note = (
-        f"its EchoTime of {scan.echo_time_s * 1e3:g} ms can be the first of three parts "
-        "(svs_slaser_dkd)"
-    )
-    if known is not None:
-        note += f"; where this part is met, the echo time is {known * 1e3:g} ms"
+    stated_ms = scan.echo_time_s * 1e3
+    if known is None:
+        asked = finding("echo_in_parts", "echo_time_s", stated_ms=stated_ms)
+    else:
+        asked = finding(
+            "echo_in_known_parts", "echo_time_s", stated_ms=stated_ms, known_ms=known * 1e3
+        )
     scan = replace(scan, echo_time_s=known or scan.echo_time_s, echo_is_part=True)
-    return scan.noted(note + ": give echo_time_s")
+    return scan.noted(asked)
 
 
 def scan_from_parts(
@@ -273,7 +273,7 @@ def scan_from_parts(
             date=digest(facts.get("StudyDate")),
         ),
         level_hint=level_in(facts.get("ProtocolName")),
-        notes=(*notes, *more, *_no_numbers(facts)),
+        findings=(*notes, *more, *_no_numbers(facts)),
     )
 
 
@@ -332,37 +332,33 @@ def _processed(facts: Mapping[str, Any]) -> tuple[str, ...]:
     return known_processing(*(step.get("Method") for step in steps if isinstance(step, dict)))
 
 
-def _no_numbers(facts: Mapping[str, Any]) -> list[str]:
+def _no_numbers(facts: Mapping[str, Any]) -> list[Finding]:
     """Return which numbers of a header are none; what stands there in words is not repeated."""
     found = []
     for key, longest in _LONGEST_S.items():
         if facts.get(key) is None or seconds(facts[key], 1.0, longest) is not None:
             continue
         value = number(_first(facts[key]))
-        came = "no number" if value is None else f"{value:g}"
-        found.append(f"its {key} is {came}: seconds expected, above 0 and below {longest:g}")
-    start = facts.get("AcquisitionStartTime")
+        found.append(finding("no_time", _FIELD_OF[key], key=key, value=value, below=longest))
+    start, shift = facts.get("AcquisitionStartTime"), facts.get("SpecFreqChemShift")
     if start is not None and _start_time(start) is None:
-        came = "no number" if (value := number(start)) is None else f"{value:g}"
-        found.append(f"its AcquisitionStartTime is {came}: seconds from the echo; 0 is taken")
-    shift = facts.get("SpecFreqChemShift")
+        found.append(finding("no_start", value=number(start)))
     if shift is not None and _ppm(shift) is None:
-        came = "no number" if (value := number(shift)) is None else f"{value:g}"
+        low, high = _CARRIER_PPM
         found.append(
-            f"its SpecFreqChemShift is {came}: ppm expected, between {_CARRIER_PPM[0]:g} and "
-            f"{_CARRIER_PPM[1]:g}; {WATER_PPM:g} ppm is taken"
+            finding("no_carrier", value=number(shift), low=low, high=high, taken=WATER_PPM)
         )
     return found
 
 
 def _axes(
     samples: ComplexArray, facts: Mapping[str, Any]
-) -> tuple[ComplexArray, bool, dict[str, int], tuple[str, ...]]:
+) -> tuple[ComplexArray, bool, dict[str, int], tuple[Finding, ...]]:
     """Return (coil, transient, point) of the first voxel, and what the other axes are."""
     tags = {n: facts[f"dim_{n}"] for n in (5, 6, 7) if isinstance(facts.get(f"dim_{n}"), str)}
     n_axes = max([samples.ndim, *tags])
     first = samples[0, 0, 0].reshape(samples.shape[3:] + (1,) * (n_axes - samples.ndim))
-    notes: list[str] = []
+    notes: list[Finding] = []
     coil, transients, extra = None, [], {}
     for axis in range(1, first.ndim):
         tag, size = tags.get(axis + 4), first.shape[axis]
@@ -372,10 +368,10 @@ def _axes(
             transients.append(axis)
         elif tag == "DIM_USER_0" and size > 1 and facts.get("Manufacturer") == "Bruker":
             transients.append(axis)  # spec2nii 0.8.15 knows no other name for ParaVision's averages
-            notes.append(f"dimension {axis + 4}, DIM_USER_0 of Bruker, is taken as transients")
+            notes.append(finding("bruker_averages", dimension=axis + 4))
         elif tag is None and size > 1 and not transients:
             transients.append(axis)
-            notes.append(f"dimension {axis + 4} of size {size} has no tag: taken as transients")
+            notes.append(finding("untagged_dimension", dimension=axis + 4, size=size))
         elif size > 1:
             extra[str(tag or f"dim_{axis + 4}")] = size
     kept = [0, *([coil] if coil is not None else []), *transients]

@@ -37,6 +37,7 @@ from mrs_disc.io.scan import (
     sibling,
     whole,
 )
+from mrs_disc.record.findings import finding, unread
 from mrs_disc.typing import ComplexArray, FloatArray
 
 FORMAT = "philips-sdat"
@@ -62,17 +63,17 @@ def read(path: Path) -> Scan:
     spar = path if path.suffix.lower() != ".sdat" else sibling(path, ".SPAR")
     sdat = path if path.suffix.lower() == ".sdat" else sibling(path, ".SDAT")
     if spar is None:
-        raise ReadError(path, f"its parameter file {path.stem}.SPAR is not beside it")
+        raise _partner_missing(path, "parameter file", ".SPAR")
     if sdat is None:
-        raise ReadError(path, f"its data file {path.stem}.SDAT is not beside it")
+        raise _partner_missing(path, "data file", ".SDAT")
     values = _parameters(spar)
     samples = _count(path, values, "samples")
     rows = _count(path, values, "rows") if "rows" in values else sdat.stat().st_size // samples // 8
     width = positive(values.get("sample_frequency"))
-    mhz, notes = megahertz(values.get("synthesizer_frequency"))
+    mhz, _ = megahertz(values.get("synthesizer_frequency"))
     if width is None or mhz is None:
         lacks = "sample_frequency" if width is None else "synthesizer_frequency"
-        raise ReadError(path, f"{spar.name} has no valid {lacks} (Hz), which is required")
+        raise unread(path, finding("parameter_absent", file=Path(spar.name), key=lacks))
     dates = re.match(r"\d{4}\.\d{2}\.\d{2}", values.get("scan_date", ""))
     profiles = positive(values.get("nr_phase_encoding_profiles")) or 1
     profiles *= positive(values.get("nr_of_phase_encoding_profiles_ky")) or 1
@@ -97,8 +98,12 @@ def read(path: Path) -> Scan:
             date=digest(dates.group(0).replace(".", "")) if dates else None,
         ),
         level_hint=level_in(values.get("scan_id"), values.get("examination_name")),
-        notes=tuple(n for n in notes if "Hz" not in n),
     )
+
+
+def _partner_missing(path: Path, what: str, suffix: str) -> ReadError:
+    other = Path(path.name).with_suffix(suffix)
+    return unread(path, finding("no_partner", what=what, file=other))
 
 
 def _parameters(spar: Path) -> dict[str, str]:

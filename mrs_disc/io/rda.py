@@ -40,6 +40,7 @@ from mrs_disc.io.scan import (
     seconds,
     whole,
 )
+from mrs_disc.record.findings import finding
 from mrs_disc.typing import ComplexArray, FloatArray
 
 FORMAT = "siemens-rda"
@@ -76,7 +77,7 @@ def read(path: Path) -> Scan:
     mhz, notes = megahertz(mhz)
     affine = _affine(values)
     if affine is None:
-        notes = (*notes, "its header holds no place and size of the voxel that can be read")
+        notes = (*notes, finding("no_voxel"))
     return Scan(
         format=FORMAT,
         reader="rda",
@@ -99,7 +100,7 @@ def read(path: Path) -> Scan:
             date=digest(values.get("StudyDate")),
         ),
         level_hint=level_in(values.get("ProtocolName"), values.get("SeriesDescription")),
-        notes=notes,
+        findings=notes,
     )
 
 

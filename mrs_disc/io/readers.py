@@ -32,6 +32,7 @@ from mrs_disc.io import (
     twix,
 )
 from mrs_disc.io.scan import Scan, head, other_voxel, read_only
+from mrs_disc.record.findings import Finding, finding, once, stop
 
 
 class Reader(TypingProtocol):
@@ -153,7 +154,7 @@ def read_scan(path: Path, sidecar: Mapping[str, Any] | None = None) -> Scan:
     except MemoryError as error:
         raise ReadError(path, "declares more data than fits into memory") from error
     if (early := scan.n_early) > 0:
-        scan = scan.noted(f"the first {early} samples lie before the echo and are left out")
+        scan = scan.noted(finding("early_samples", n=early))
     gate.check_samples(path, scan.signal)
     if scan.water is not None:
         gate.check_samples(path, scan.water.signal, "samples of its water reference")
@@ -178,27 +179,32 @@ def read_series(paths: Sequence[Path]) -> Scan:
     first = scans[order[0]]
     for i in order:
         if (differs := _differs(first, scans[i])) is not None:
-            raise InputError(
-                f"{paths[i].name} and {paths[order[0]].name} are not of one acquisition: "
-                f"{differs}. List the files of one series only."
+            raise stop(
+                finding(
+                    "not_one_acquisition",
+                    file=Path(paths[i].name),
+                    first=Path(paths[order[0]].name),
+                    why=differs,
+                )
             )
     signal = np.concatenate([scans[i].signal for i in order], axis=1)
     water = [w for i in order if (w := scans[i].water) is not None]
-    notes = dict.fromkeys(note for i in order for note in scans[i].notes)
+    noticed = once(note for i in order for note in scans[i].findings)
     varying = {key: values for i in order for key, values in scans[i].varying.items()}
-    merged = replace(first, signal=read_only(signal), varying=varying, notes=tuple(notes))
+    merged = replace(first, signal=read_only(signal), varying=varying, findings=noticed)
     if not water:
         return merged
     stacked = read_only(np.concatenate([w.signal for w in water], axis=1))
     return replace(merged, water=replace(water[0], signal=stacked))
 
 
-def _differs(a: Scan, b: Scan) -> str | None:
+def _differs(a: Scan, b: Scan) -> Finding | None:
     """Return what forbids two files to be transients of one acquisition."""
     if a.format != b.format:
-        return f"{a.format} and {b.format}"
+        return finding("other_format", one=a.format, other=b.format)
     if a.signal.shape[::2] != b.signal.shape[::2]:
-        return f"{a.n_coils} coils x {a.n_points} points and {b.n_coils} x {b.n_points}"
+        one, other = ([scan.n_coils, scan.n_points] for scan in (a, b))
+        return finding("other_shape", one=one, other=other)
     for what, x, y, tolerance in (
         ("dwell time", a.dwell_time_s, b.dwell_time_s, 1e-4),
         ("frequency", a.spectrometer_mhz, b.spectrometer_mhz, 1e-5),
@@ -206,11 +212,11 @@ def _differs(a: Scan, b: Scan) -> str | None:
         ("repetition time", a.repetition_time_s, b.repetition_time_s, 1e-2),
     ):
         if x is not None and y is not None and abs(x - y) > tolerance * abs(x):
-            return f"{what} {x:.8g} and {y:.8g}"
+            return finding("other_value", what=what, one=x, other=y)
     if abs(a.start_time_s - b.start_time_s) > 0.5 * (a.dwell_time_s or 0.0):
-        return f"start after the echo {a.start_time_s:.6g} s and {b.start_time_s:.6g} s"
+        return finding("other_start", one=a.start_time_s, other=b.start_time_s)
     if a.identity.subject and b.identity.subject and a.identity.subject != b.identity.subject:
-        return "their headers name different subjects"
+        return finding("other_subjects")
     if a.series and b.series and a.series != b.series:
-        return "their headers name different series"
+        return finding("other_series")
     return other_voxel(a, b)

@@ -19,6 +19,7 @@ import numpy as np
 
 from mrs_disc.constants import WATER_PPM
 from mrs_disc.files import MOST_BYTES, read_bytes, read_head
+from mrs_disc.record.findings import Finding, finding, sentences
 from mrs_disc.typing import ComplexArray, FloatArray
 
 HIGHEST_FIELD_T = 30.0
@@ -75,7 +76,7 @@ class Scan:
         Codes of what the file says was done to the samples, of `PROCESSING`.
     level_hint : str or None
         The disc level that a protocol or series name holds, all that is kept of it.
-    notes : tuple of str
+    findings : tuple of Finding
         What was mended on reading.
     """
 
@@ -108,7 +109,7 @@ class Scan:
     series: str | None = field(default=None, repr=False)
     identity: Identity = field(default_factory=Identity, repr=False)
     level_hint: str | None = None
-    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "nucleus", known_nucleus(self.nucleus))
@@ -167,9 +168,23 @@ class Scan:
         signal = read_only(self.signal[..., early:])
         return replace(self, signal=signal, start_time_s=start, water=water)
 
-    def noted(self, *notes: str) -> Scan:
-        """Return the same scan with more notes."""
-        return replace(self, notes=(*self.notes, *notes)) if notes else self
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The findings in words."""
+        return sentences(self.findings)
+
+    def turned_over(self) -> Scan:
+        """Return the scan with its spectrum turned over about the carrier, its own water too.
+
+        A water line alone does not tell how it lies: the reference goes as the metabolites go, or
+        its coil phases, eddy currents and offset would count with the wrong sign.
+        """
+        water = None if self.water is None else self.water.turned_over()
+        return replace(self, signal=read_only(np.conj(self.signal)), water=water)
+
+    def noted(self, *findings: Finding) -> Scan:
+        """Return the same scan with more findings."""
+        return replace(self, findings=(*self.findings, *findings)) if findings else self
 
 
 SHORTEST_SEMI_LASER_S = 0.015
@@ -366,18 +381,17 @@ def seconds(value: object, scale: float, limit: float) -> float | None:
     return found if found is not None and found < limit else None
 
 
-def megahertz(value: object) -> tuple[float | None, tuple[str, ...]]:
+def megahertz(value: object) -> tuple[float | None, tuple[Finding, ...]]:
     """Return a spectrometer frequency in MHz; one in hertz is divided and noted.
 
-    >>> megahertz(297219948.0)
-    (297.219948, ('the spectrometer frequency stood in Hz and was divided by 1e6',))
+    >>> megahertz(297219948.0)[0]
+    297.219948
     """
     found = positive(value)
     if found is None:
         return None, ()
     if found >= 1e6:
-        note = "the spectrometer frequency stood in Hz and was divided by 1e6"
-        return found / 1e6, (note,)
+        return found / 1e6, (finding("frequency_in_hz"),)
     return found, ()
 
 
@@ -442,17 +456,13 @@ _CENTRES_APART_MM = 3.0
 _SIZES_APART = 0.05
 
 
-def other_voxel(scan: Scan, other: Scan) -> str | None:
+def other_voxel(scan: Scan, other: Scan) -> Finding | None:
     """Return how the voxel of another scan differs; `None` where it does not, or is not stated."""
     p, q = scan.voxel_size_mm, other.voxel_size_mm
     if p and q and scan.voxel_affine is not None and other.voxel_affine is not None:
         if np.any(np.abs(np.sort(p) - np.sort(q)) > _SIZES_APART * np.sort(p)):
-            return f"its voxel has {_mm(q)} mm, not {_mm(p)} mm"
-        apart = np.linalg.norm(scan.voxel_affine[:3, 3] - other.voxel_affine[:3, 3])
+            return finding("other_voxel_size", came_mm=q, wanted_mm=p)
+        apart = float(np.linalg.norm(scan.voxel_affine[:3, 3] - other.voxel_affine[:3, 3]))
         if apart > _CENTRES_APART_MM:
-            return f"its voxel lies {apart:.0f} mm away"
+            return finding("other_voxel_place", apart_mm=apart)
     return None
-
-
-def _mm(size: tuple[float, float, float]) -> str:
-    return " x ".join(f"{v:.3g}" for v in size)

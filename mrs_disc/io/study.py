@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from mrs_disc.data import Study
 from mrs_disc.errors import NoSuchPathError, ReadError
 from mrs_disc.files import reading
 from mrs_disc.io import bids, folder, study_toml
+from mrs_disc.io.disc_files import DiscFiles
 from mrs_disc.io.names import level_in
 
 
@@ -61,21 +63,46 @@ def read_study(path: str | os.PathLike[str]) -> Study:
     place = Path(path)
     if not place.exists():
         raise NoSuchPathError(place)
+    try:
+        form, place = form_of(place)
+        return form.read(place)
+    except OSError as error:
+        raise ReadError(place, f"cannot be read ({error.strerror or error})") from error
+
+
+class Form(Protocol):
+    """What each of the three modules offers for its form of a study."""
+
+    def read(self, path: Path, /) -> Study:
+        """Return the study; no signal is read."""
+
+    def discs(self, path: Path, /) -> list[DiscFiles]:
+        """Return the files of its discs, for a description."""
+
+
+def form_of(place: Path) -> tuple[Form, Path]:
+    """Return the module for the form of a study, and the path that it reads.
+
+    Raises
+    ------
+    ReadError
+        If it is another file, or a dataset of several subjects.
+    """
     if place.is_file():
         if place.suffix.lower() == ".toml":
-            return study_toml.read(place)
+            return study_toml, place
         raise ReadError(
             place,
             "is one file, not a study: name a folder or study.toml ('mrs-disc init' drafts it)",
         )
     with reading(place):
         if (place / study_toml.FILE_NAME).is_file():
-            return study_toml.read(place / study_toml.FILE_NAME)
+            return study_toml, place / study_toml.FILE_NAME
         if bids.is_subject(place.resolve()):
-            return bids.read(place)
+            return bids, place
         if bids.is_dataset(place):
             raise ReadError(place, "is a dataset of several subjects: name one, or run 'batch'")
-        return folder.read(place)
+        return folder, place
 
 
 def is_study(path: Path) -> bool:

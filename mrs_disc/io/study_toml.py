@@ -9,24 +9,24 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from mrs_disc.data import HeightLoss, Herniation, Morphology, Provocation, Study, parse_level, spans
+from mrs_disc.data import (
+    HeightLoss,
+    Herniation,
+    Morphology,
+    Provocation,
+    Study,
+    level_order,
+    parse_level,
+    spans,
+)
 from mrs_disc.errors import InputError
 from mrs_disc.io.acquire import Given
 from mrs_disc.io.disc_files import DiscFiles
 from mrs_disc.io.images import load_image
+from mrs_disc.record.findings import Finding, finding
 from mrs_disc.schema import StrictModel, load_toml
 
 FILE_NAME = "study.toml"
-
-
-class AcquisitionValues(StrictModel):
-    """What the files do not say."""
-
-    echo_time_s: Annotated[float, Field(gt=0, lt=1)] | None = None
-    repetition_time_s: Annotated[float, Field(gt=0, lt=60)] | None = None
-    spectrometer_mhz: Annotated[float, Field(gt=10, lt=500)] | None = None
-    dwell_time_s: Annotated[float, Field(ge=5e-5, le=2e-3)] | None = None
-    refocusing_bandwidth_hz: Annotated[float, Field(gt=0, le=100_000)] | None = None
 
 
 class MorphologyValues(StrictModel):
@@ -56,7 +56,7 @@ class DiscValues(StrictModel):
     run: Annotated[int, Field(ge=1, le=99)] = 1
     metabolite: str | tuple[str, ...]
     water: str | tuple[str, ...] | None = None
-    acquisition: AcquisitionValues = AcquisitionValues()
+    acquisition: Given = Given()
     morphology: MorphologyValues | None = None
     provocation: ProvocationValues | None = None
 
@@ -132,22 +132,22 @@ def read(path: Path) -> Study:
             region=content.region,
             clinical=content.clinical.model_dump(exclude_none=True) if content.clinical else {},
             load_anatomy=(lambda: load_image(folder / anatomy)) if anatomy else None,
-            notes=_elsewhere(content),
+            findings=_elsewhere(content),
         )
     except InputError as error:
         raise InputError(f"{path.name}: {error}") from error
 
 
-def _elsewhere(content: StudyFile) -> tuple[str, ...]:
+def _elsewhere(content: StudyFile) -> tuple[Finding, ...]:
     """Say which discs do not lie in the region that the file names."""
     if content.region is None:
         return ()
     vertebra = {"cervical": "C", "thoracic": "T", "lumbar": "L"}[content.region]
-    levels = {d.level for d in content.disc if vertebra not in d.level}
+    levels = sorted({d.level for d in content.disc if vertebra not in d.level}, key=level_order)
     if not levels:
         return ()
-    verb = "does" if len(levels) == 1 else "do"
-    return (f'region = "{content.region}", where {spans(levels)} {verb} not lie',)
+    where = spans(levels)
+    return (finding("outside_region", region=content.region, levels=levels, where=where),)
 
 
 def discs(path: Path) -> list[DiscFiles]:
@@ -165,7 +165,7 @@ def _discs(content: StudyFile, folder: Path) -> list[DiscFiles]:
             folder=folder,
             metabolite=_names(disc.metabolite),
             water=_names(disc.water),
-            given=Given(**disc.acquisition.model_dump()),
+            given=disc.acquisition,
             morphology=disc.morphology.record() if disc.morphology else None,
             provocation=Provocation(result=disc.provocation.result) if disc.provocation else None,
         )

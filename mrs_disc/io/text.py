@@ -20,6 +20,7 @@ import numpy as np
 
 from mrs_disc.errors import ReadError
 from mrs_disc.io.scan import Scan, head, read_only, whole
+from mrs_disc.record.findings import finding
 
 FORMAT = "plain-text"
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?"
@@ -51,5 +52,5 @@ def read(path: Path) -> Scan:
         format=FORMAT,
         reader="text",
         signal=read_only(values.view(np.complex128).reshape(1, 1, -1)),
-        notes=("plain text has no convention of sign: taken with larger ppm at larger frequency",),
+        findings=(finding("sign_assumed"),),
     )

@@ -24,6 +24,7 @@ from mrs_disc.errors import ReadError
 from mrs_disc.files import opened
 from mrs_disc.io import vendor
 from mrs_disc.io.scan import Scan, head
+from mrs_disc.record.findings import Finding, finding
 
 FORMAT = "siemens-twix"
 
@@ -48,7 +49,7 @@ def read(path: Path) -> Scan:
     return vendor.twix(path).noted(*notes)
 
 
-def _check_records(path: Path) -> list[str]:
+def _check_records(path: Path) -> list[Finding]:
     """Refuse a file whose chain of records breaks off or does not lead on; return what to say.
 
     pymapVBVD takes the whole readouts of a cut file for all, and follows a circle for ever.
@@ -80,7 +81,7 @@ a number of their kind of file."""
 _ENDS, _SYNC = 0x01, 0x20  # bits of the evaluation mask: last record, synchronisation data
 
 
-def _follow(path: Path, file: BinaryIO, place: int, *, is_vd: bool) -> list[str]:
+def _follow(path: Path, file: BinaryIO, place: int, *, is_vd: bool) -> list[Finding]:
     """Follow the records of one measurement as pymapVBVD does, each step forward."""
     size, shift, extra = (192, 20, 192) if is_vd else (128, 0, 0)
     per_channel = 32 if is_vd else 128
@@ -103,4 +104,4 @@ def _follow(path: Path, file: BinaryIO, place: int, *, is_vd: bool) -> list[str]
         place += length
     if place != end:
         raise ReadError(path, f"ends inside the record before byte {place}: cut off; copy it again")
-    return ["the file has no end mark: the scan was stopped, or whole readouts are missing"]
+    return [finding("no_end_mark")]

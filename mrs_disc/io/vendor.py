@@ -26,6 +26,7 @@ from mrs_disc.errors import ReadError
 from mrs_disc.files import check_file
 from mrs_disc.io.scan import Scan, known_software, read_only, sibling
 from mrs_disc.io.twix_header import columns_before_echo, mend
+from mrs_disc.record.findings import finding, unread
 from mrs_disc.typing import ComplexArray
 
 _WATER_NAMES = (
@@ -163,7 +164,8 @@ def data_list(path: Path) -> Scan:
     data, listed = sibling(path, ".data"), sibling(path, ".list")
     extra = sibling(path, ".SPAR", ".dcm")
     if data is None or listed is None:
-        raise ReadError(path, f"its partner {path.stem}.{'list' if data else 'data'} is absent")
+        other = Path(path.name).with_suffix(".list" if data else ".data")
+        raise unread(path, finding("partner_absent", file=other))
     if extra is None:
         beside = [p for p in path.parent.iterdir() if p.suffix.lower() == ".spar"]
         extra = beside[0] if len(beside) == 1 else None
@@ -242,9 +244,7 @@ def _choose(path: Path, form: str, outputs: list[tuple[Any, str]]) -> Scan:
         raise ReadError(path, "holds no single-voxel spectrum that is read")
     scan = _to_scan(form, max(metabolite, key=lambda m: int(np.prod(m.shape))))
     if len(metabolite) > 1:
-        scan = scan.noted(
-            f"the first of the largest of {len(metabolite)} scans in the file is read"
-        )
+        scan = scan.noted(finding("largest_scan", n=len(metabolite)))
     if not water:
         return scan
     reference = _to_scan(form, min(water, key=lambda w: w[0])[1])

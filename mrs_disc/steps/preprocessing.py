@@ -25,6 +25,7 @@ from mrs_disc.data import (
 )
 from mrs_disc.errors import InputError
 from mrs_disc.recipe import Recipe
+from mrs_disc.record.findings import Finding, finding
 from mrs_disc.signal.align import Alignment, align
 from mrs_disc.signal.axes import time_axis, window_hz
 from mrs_disc.signal.coils import coil_weights, combine
@@ -79,13 +80,13 @@ def preprocess(acquisition: DiscAcquisition, recipe: Recipe) -> Preprocessed:
         another dwell time.
     """
     _check(acquisition)
-    notes = list(acquisition.notes)
-    metabolite, water = _combined(acquisition, notes)
+    noticed = list(acquisition.findings)
+    metabolite, water = _combined(acquisition, noticed)
     reference = None if water is None else water_average(water)
     averaged = _averaged(metabolite, _clipped(acquisition), recipe)
     fid = averaged.fid
     if reference is not None:
-        fid, reference = _eddy_corrected(fid, reference, recipe, notes)
+        fid, reference = _eddy_corrected(fid, reference, recipe, noticed)
         fid, reference = _referenced(fid, reference)
     cleaned = _phased(_without_water(fid, recipe), recipe)
     return Preprocessed(
@@ -100,7 +101,7 @@ def preprocess(acquisition: DiscAcquisition, recipe: Recipe) -> Preprocessed:
         n_transients=averaged.n_transients,
         drift_hz=averaged.drift_hz,
         water_linewidth_hz=_water_linewidth(reference),
-        notes=tuple(notes),
+        findings=tuple(noticed),
     )
 
 
@@ -120,27 +121,24 @@ def _check(acquisition: DiscAcquisition) -> None:
 
 
 def _combined(
-    acquisition: DiscAcquisition, notes: list[str]
+    acquisition: DiscAcquisition, noticed: list[Finding]
 ) -> tuple[Transients | Fid, Transients | Fid | None]:
     """Combine the coils of metabolites and water with the same weights."""
     metabolite, water = acquisition.metabolite, acquisition.water
     if not isinstance(metabolite, RawSignal):
         if isinstance(water, RawSignal):
-            notes.append("the scanner combined the metabolite data, but not the water reference")
+            noticed.append(finding("combined_by_scanner"))
             weights = coil_weights(water.signal, _coil_noise(water)).weights
             water = _with_weights(water, weights, {"weights_from": "itself"}, {})
         return metabolite.skipped("combine coils", "the file holds one combined channel"), water
     n_coils = metabolite.signal.shape[0]
     if isinstance(water, RawSignal) and water.signal.shape[0] != n_coils:
-        notes.append(
-            f"water reference not used: it has {water.signal.shape[0]} coils, "
-            f"the metabolite data {n_coils}"
-        )
+        noticed.append(finding("other_coils", "water", came=water.signal.shape[0], wanted=n_coils))
         water = None
     # the water is the stronger signal, but its transients are few: noise is told by the others
     origin = water if isinstance(water, RawSignal) else metabolite
     coils = coil_weights(origin.signal, _coil_noise(metabolite))
-    notes.extend(f"coil {index} left out: {reason}" for index, reason in coils.dropped)
+    noticed.extend(finding("coil_left_out", coil=i, why=why) for i, why in coils.dropped)
     options = {"weights_from": "water reference" if origin is water else "metabolite data"}
     measured = {
         "n_coils": n_coils,
@@ -290,7 +288,9 @@ def _rejected(
     return rejected | {i: reasons[i] for i in sorted(worst)}
 
 
-def _eddy_corrected(fid: Fid, reference: Fid, recipe: Recipe, notes: list[str]) -> tuple[Fid, Fid]:
+def _eddy_corrected(
+    fid: Fid, reference: Fid, recipe: Recipe, noticed: list[Finding]
+) -> tuple[Fid, Fid]:
     """Take the phase of the water reference off both."""
     if recipe.eddy.method == "none":
         return fid.skipped("eddy currents", "the recipe says so"), reference
@@ -298,7 +298,7 @@ def _eddy_corrected(fid: Fid, reference: Fid, recipe: Recipe, notes: list[str]) 
     try:
         corrected = correct_eddy_currents(fid.signal, reference.signal, dwell_time_s)
     except InputError as error:
-        notes.append(f"no eddy-current correction: {error}")
+        noticed.append(finding("eddy_not_corrected", why=str(error)))
         return fid.skipped("eddy currents", str(error)), reference
     measured = {"largest_phase_deg": float(np.degrees(np.abs(corrected.phase_rad).max()))}
     return (
