@@ -175,7 +175,7 @@ lactate = [component.name for component in model.component].index("LAC")
 figure, axes = plt.subplots(1, 4, figsize=(11, 2), sharey=True, layout="constrained")
 for panel, echo_ms in zip(axes, (28, 72, 144, 288), strict=True):
     protocol = replace(disc.protocol, echo_time_s=1e-3 * echo_ms)
-    unit = basis_of(model, recipe.fit.model, protocol, sampling, raw.shape[-1]).fids[lactate]
+    unit = basis_of(model, protocol, sampling, raw.shape[-1]).fids[lactate]
     ppm, curve = shown(unit * np.exp(-np.pi * 4 * sampling.time_s(unit.size)))
     panel.axhline(0, color="0.85", lw=0.8)
     panel.plot(ppm, curve.real, color=RED)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mrs_disc.errors import InputError, ReadError
-from mrs_disc.io.acquire import Given, to_acquisition
+from mrs_disc.io.acquire import Given, Source, to_acquisition
 from mrs_disc.io.describe import describe
 from mrs_disc.io.readers import read_scan, read_series
 
@@ -56,7 +56,7 @@ def test_samples_of_the_filters_delay_are_kept_and_left_out_of_the_analysis(
     assert scan.n_points == describe(path)["n_points"] == 582
     assert scan.n_early == 70
     assert scan.start_time_s == pytest.approx(-70 * DWELL, abs=0.3 * DWELL)
-    acquisition = to_acquisition("L4-L5", 1, scan, None, Given())
+    acquisition = to_acquisition("L4-L5", Source(scan=scan, name="fid"), None, Given())
     np.testing.assert_allclose(acquisition.metabolite.signal, rows, atol=1.0)
     assert abs(acquisition.metabolite.sampling.start_time_s) <= 0.5 * DWELL
     assert any("70 samples lie before the echo" in note for note in scan.notes)

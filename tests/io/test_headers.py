@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mrs_disc.errors import InputError, ReadError
-from mrs_disc.io.acquire import Given, to_acquisition
+from mrs_disc.io.acquire import Given, Source, to_acquisition
 from mrs_disc.io.convert import convert
 from mrs_disc.io.readers import read_scan, read_series
 
@@ -166,7 +166,7 @@ def test_samples_before_the_echo_are_kept_in_files_and_left_out_of_the_analysis(
     path = nifti(AcquisitionStartTime=-early * DWELL)
     scan = read_scan(path)
     assert (scan.n_points, scan.n_early) == (600, early)
-    acquired = to_acquisition("L4-L5", 1, scan, None, Given()).metabolite
+    acquired = to_acquisition("L4-L5", Source(scan=scan, name="a"), None, Given()).metabolite
     np.testing.assert_array_equal(acquired.signal, scan.signal[0, :, early:])
     assert abs(acquired.sampling.start_time_s) < 1e-9
     (copy,) = convert([path], tmp_path / "copy.nii.gz")
