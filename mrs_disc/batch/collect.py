@@ -7,22 +7,22 @@ number of studies: rows go through a spool on disk, since the columns are known 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
 
-from mrs_disc import __version__
-from mrs_disc.batch.counts import Collected, LevelCounts
-from mrs_disc.batch.lock import STATE_FOLDER, clear_scratch, scratch
-from mrs_disc.batch.work import FAILURE, RESULTS, read_json
-from mrs_disc.errors import InputError, OutputError, ReadError
+from mrs_disc._version import __version__
+from mrs_disc.batch.counts import Collected
+from mrs_disc.batch.lock import STATE_FOLDER
+from mrs_disc.batch.work import FAILURE, RESULTS, read_record
+from mrs_disc.errors import InputError, ReadError
+from mrs_disc.files import clear_scratch, json_bytes, scratch, sha256_of, write_whole, writing
 from mrs_disc.report.review_log import (
     LOG_NAME,
     REVIEW_COLUMNS,
@@ -106,7 +106,7 @@ def collect_results(out: Path) -> Collected:
     OutputError
         If the tables cannot be written.
     """
-    from mrs_disc.batch.index import write_index
+    from mrs_disc.batch.index import index_page
 
     if not out.is_dir():
         raise InputError(f"{out}: there is no such folder; 'mrs-disc batch' makes it")
@@ -115,22 +115,20 @@ def collect_results(out: Path) -> Collected:
     found = Collected()
     state = out / STATE_FOLDER
     spool = scratch(state, "rows")
+
+    def put(name: str, content: bytes | Iterator[str]) -> None:
+        write_whole(out / name, content, overwrite=True, scratch_folder=state)
+
     try:
-        state.mkdir(exist_ok=True)
-        clear_scratch(state)
-        with spool.open("w", encoding="utf-8") as rows:
-            _write_whole(out / FAILURES_TABLE, lambda file: _spool(out, rows, file, found))
-        _write_whole(out / LEVELS_TABLE, lambda file: _write_levels(file, spool, found))
-        _write_whole(out / DICTIONARY, lambda file: file.write(_pretty(dictionary(found.units))))
-        _write_whole(out / DESCRIPTION, lambda file: file.write(_pretty(_description(out))))
-        _write_whole(
-            out / INDEX,
-            lambda file: write_index(file, lambda: _spooled(spool), _failures(out), found),
-        )
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise OutputError(f"{out} cannot be written to ({error.strerror or error})") from error
+        with writing(out):
+            state.mkdir(exist_ok=True)
+            clear_scratch(state)
+            with spool.open("w", encoding="utf-8") as rows:
+                put(FAILURES_TABLE, _spool(out, rows, found))
+            put(LEVELS_TABLE, _level_lines(spool, found))
+            put(DICTIONARY, json_bytes(dictionary(found.units)))
+            put(DESCRIPTION, json_bytes(_description(out)))
+            put(INDEX, index_page(_spooled(spool), _failures(out), found))
     finally:
         with suppress(OSError):
             spool.unlink(missing_ok=True)
@@ -160,9 +158,9 @@ def _holds_study(folder: Path) -> bool:
 # --------------------------------------------------------------------------- rows
 
 
-def _spool(out: Path, rows: TextIO, failures: TextIO, found: Collected) -> None:
-    """Read all studies once: rows to the spool, failures to their table, counts to `found`."""
-    failures.write("study\tlevel\trun\tstage\tmessage\n")
+def _spool(out: Path, rows: TextIO, found: Collected) -> Iterator[str]:
+    """Read all studies once: rows to the spool, counts to `found`; yield the table of failures."""
+    yield "study\tlevel\trun\tstage\tmessage\n"
     for participant, session, folder in study_folders(out):
         key = participant if session is None else f"{participant}/{session}"
         found.n_studies += 1
@@ -170,12 +168,12 @@ def _spool(out: Path, rows: TextIO, failures: TextIO, found: Collected) -> None:
             record, review = _record(folder)
         except ReadError as error:
             found.n_studies_failed += 1
-            _failure_line(failures, key, None, None, "collect", error.problem)
+            yield _line(key, None, None, "collect", error.problem)
             continue
         if record is None:
-            failure = read_json(folder / FAILURE) or {"stage": "collect", "message": "damaged"}
+            failure = read_record(folder / FAILURE) or {"stage": "collect", "message": "damaged"}
             found.n_studies_failed += 1
-            _failure_line(failures, key, None, None, failure.get("stage"), failure.get("message"))
+            yield _line(key, None, None, failure.get("stage"), failure.get("message"))
             continue
         if review.problem:
             found.broken_reviews.append(key)
@@ -185,12 +183,12 @@ def _spool(out: Path, rows: TextIO, failures: TextIO, found: Collected) -> None:
         for level in record["levels"]:
             row = level_row(participant, session, level) | {"page": page}
             row |= review_columns(review, level["level"], level["run"])
-            _count(found, row, level)
+            found.add(row, level.get("quantities") or {})
             rows.write(json.dumps(row, ensure_ascii=True) + "\n")
             if level["status"] != "ok":
                 why = level.get("error") or {}
                 place = (key, level["level"], level["run"])
-                _failure_line(failures, *place, why.get("stage"), why.get("message"))
+                yield _line(*place, why.get("stage"), why.get("message"))
 
 
 def _record(folder: Path) -> tuple[dict[str, Any] | None, Any]:
@@ -198,14 +196,13 @@ def _record(folder: Path) -> tuple[dict[str, Any] | None, Any]:
     path = folder / RESULTS
     if not path.is_file():
         return None, None
-    record = read_json(path)
+    record = read_record(path)
     if record is None:
         raise ReadError(path, "is damaged; 'mrs-disc batch --resume' makes it again")
     results_of(record, path)
     if not (folder / LOG_NAME).exists():
         return record, read_review(folder, "0" * 64)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    review = read_review(folder, digest)
+    review = read_review(folder, sha256_of(path))
     return reviewed(record, review), review
 
 
@@ -231,15 +228,6 @@ def level_row(participant: str, session: str | None, level: Mapping[str, Any]) -
     return row | {"snr": quality.get("snr"), "linewidth_hz": quality.get("linewidth_hz")}
 
 
-def _count(found: Collected, row: Mapping[str, Any], level: Mapping[str, Any]) -> None:
-    found.n_levels += 1
-    found.n_levels_failed += level["status"] != "ok"
-    found.n_reviewed += row["review_status"] != "not reviewed"
-    found.by_level.setdefault(row["level"], LevelCounts()).add(row)
-    for name, quantity in (level.get("quantities") or {}).items():
-        found.units[name] = found.units.get(name) or quantity.get("unit") or ""
-
-
 def _spooled(spool: Path) -> Iterator[dict[str, Any]]:
     with spool.open(encoding="utf-8") as file:
         for line in file:
@@ -262,11 +250,14 @@ def dictionary(units: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     return HEAD_COLUMNS | middle | TAIL_COLUMNS
 
 
-def _write_levels(file: TextIO, spool: Path, found: Collected) -> None:
+def _level_lines(spool: Path, found: Collected) -> Iterator[str]:
     names = columns(found.units)
-    file.write("\t".join(names) + "\n")
-    for row in _spooled(spool):
-        file.write("\t".join(cell(row.get(name)) for name in names) + "\n")
+    yield "\t".join(names) + "\n"
+    yield from (_line(*(row.get(name) for name in names)) for row in _spooled(spool))
+
+
+def _line(*values: object) -> str:
+    return "\t".join(cell(value) for value in values) + "\n"
 
 
 def cell(value: object) -> str:
@@ -285,10 +276,6 @@ def cell(value: object) -> str:
         return str(value)
     text = harmless(str(value).encode("utf-8", "backslashreplace").decode("utf-8"))
     return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text or MISSING
-
-
-def _failure_line(file: TextIO, *values: object) -> None:
-    file.write("\t".join(cell(value) for value in values) + "\n")
 
 
 def _failures(out: Path) -> Iterator[list[str]]:
@@ -322,24 +309,9 @@ def _source(out: Path) -> dict[str, str]:
 
     Nothing else of its description is taken over: names are free text.
     """
-    relative = str((read_json(out / STATE_FOLDER / SOURCE) or {}).get("path") or "..")
-    told = read_json(out / relative / DESCRIPTION) or {}
+    relative = str((read_record(out / STATE_FOLDER / SOURCE) or {}).get("path") or "..")
+    told = read_record(out / relative / DESCRIPTION) or {}
     doi = told.get("DatasetDOI")
     if isinstance(doi, str) and _DOI.match(doi):
         return {"DOI": doi}
     return {"URL": quote(os.fsencode(relative))}
-
-
-def _pretty(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-
-
-def _write_whole(path: Path, write: Callable[[TextIO], Any]) -> None:
-    """Let a function write a file, which appears under its name when it is whole."""
-    temporary = scratch(path.parent / STATE_FOLDER, path.name)
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            write(file)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -57,8 +57,8 @@ def _describe(path: Path) -> dict[str, Any]:
         if bids.is_dataset(path) or _holds_studies(path):
             return _describe_dataset(path)
         return _describe_folder(path)
-    if path.is_file() or (path / study_toml.FILE_NAME).is_file():
-        file = path if path.is_file() else path / study_toml.FILE_NAME
+    if not path.is_dir() or (path / study_toml.FILE_NAME).is_file():
+        file = path / study_toml.FILE_NAME if path.is_dir() else path
         described = study_toml.read(file)
         discs = study_toml.discs(file)
     elif bids.is_subject(path.resolve()):

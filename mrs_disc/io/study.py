@@ -61,7 +61,7 @@ def read_study(path: str | os.PathLike[str]) -> Study:
     place = Path(path)
     if not place.exists():
         raise NoSuchPathError(place)
-    if place.is_file():
+    if not place.is_dir():
         if place.suffix.lower() == ".toml":
             return study_toml.read(place)
         raise ReadError(

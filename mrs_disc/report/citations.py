@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from mrs_disc import __version__
+from mrs_disc._version import __version__
 from mrs_disc.report.schema import Results
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from mrs_disc import __version__
+from mrs_disc._version import __version__
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.report import dicom_codes as codes
 from mrs_disc.report.content import View

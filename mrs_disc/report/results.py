@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from mrs_disc import __version__
+from mrs_disc._version import __version__
 from mrs_disc.constants import Z95_ONE_SIDED
 from mrs_disc.data import (
     FitResult,
