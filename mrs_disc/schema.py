@@ -7,7 +7,7 @@ the same everywhere. Refused: pydantic's own messages, which name classes and ty
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
@@ -87,15 +87,32 @@ def validate(
         raise raises(explain(error, schema, source)) from None
 
 
-def explain(error: ValidationError, schema: type[BaseModel], source: str) -> str:
-    """Return the first mistake of a validation as one line that a person can act on."""
+def explain(
+    error: ValidationError,
+    schema: type[BaseModel] | None,
+    source: str,
+    hidden: Collection[str] = (),
+) -> str:
+    """Return the first mistake of a validation as one line that a person can act on.
+
+    Parameters
+    ----------
+    error : ValidationError
+        What pydantic says.
+    schema : pydantic model or None
+        Where the options are looked up that a message names; `None`: unknown keys are no mistake.
+    source : str
+        The file's name, which starts the message.
+    hidden : collection of str
+        Parts of a place that the file does not have.
+    """
     mistakes = _without_echoes(error.errors(include_url=False))
     unknown = [m for m in mistakes if m["type"] == "extra_forbidden"]
     mistake = (unknown or mistakes)[0]
-    location = mistake["loc"]
+    location = tuple(part for part in mistake["loc"] if part not in hidden)
     where = _where(location[:-1])
     name = str(location[-1]) if location else ""
-    if mistake["type"] == "extra_forbidden":
+    if mistake["type"] == "extra_forbidden" and schema is not None:
         options = _options(schema, location[:-1])
         return (
             f"{source}: {where}has no option '{name}'."

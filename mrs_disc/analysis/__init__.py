@@ -14,19 +14,17 @@ from pathlib import Path
 from numpy.linalg import LinAlgError
 
 from mrs_disc.analysis.comparison import compare_discs
-from mrs_disc.analysis.impression import concordance, impression, join
+from mrs_disc.analysis.impression import impression
+from mrs_disc.analysis.recorded import recorded
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.data import (
     Anatomy,
-    Completeness,
     DiscAcquisition,
     DiscEntry,
     LevelFailure,
     LevelMeasurement,
-    LevelReport,
     Study,
     StudyReport,
-    best_runs,
     parse_level,
     spans,
 )
@@ -41,6 +39,8 @@ from mrs_disc.models import (
 from mrs_disc.models.relaxation import RelaxationModel, load_relaxation_model
 from mrs_disc.models.scores import ScoreModel, load_score_model
 from mrs_disc.recipe import Recipe, digest, load_recipe
+from mrs_disc.record.concordance import concordance, join
+from mrs_disc.record.level import Level, completeness_of
 from mrs_disc.score import score_study
 from mrs_disc.steps import fit, grade, preprocess, quantify
 from mrs_disc.threads import one_blas_thread
@@ -127,23 +127,25 @@ def analyze(
     """
     recipe = load_recipe(recipe)
     models = load_models(recipe)
-    entries = _chosen(study, levels)
-    measured = [_measured_or_failed(entry, recipe, models) for entry in entries]
-    reports = _scored(entries, measured, recipe, models)
+    reports = [
+        recorded(entry, _measured_or_failed(entry, recipe, models))
+        for entry in _chosen(study, levels)
+    ]
+    records = scored([report.record for report in reports], models.score, recipe)
     anatomy, notices = _anatomy(study)
-    completeness = _completeness(reports, recipe.score.min_levels)
+    completeness = completeness_of(records, recipe.score.min_levels)
     return StudyReport(
         study_id=study.study_id,
-        levels=reports,
+        levels=tuple(replace(r, record=one) for r, one in zip(reports, records, strict=True)),
         recipe=recipe,
         recipe_sha256=digest(recipe, models.digests),
         models=models.references,
         completeness=completeness,
-        impression=impression(reports, completeness),
-        comparison=compare_discs(reports),
+        impression=impression(records, completeness),
+        comparison=compare_discs(records),
         clinical=study.clinical,
         anatomy=anatomy,
-        notices=(RESEARCH_USE, *study.notes, *notices, *_mixed_fields(reports)),
+        notices=(RESEARCH_USE, *study.notes, *notices, *_mixed_fields(records)),
         score_model_card=models.score.model_dump(mode="json"),
     )
 
@@ -182,29 +184,24 @@ def _measured_or_failed(
         return LevelFailure(stage=stage, message="not enough memory for this file")
 
 
-def _scored(
-    entries: Sequence[DiscEntry],
-    measured: Sequence[LevelMeasurement | LevelFailure],
-    recipe: Recipe,
-    models: Models,
-) -> tuple[LevelReport, ...]:
-    """Return the reports of all levels, scored together."""
-    reports = [
-        LevelReport(
-            level=entry.level,
-            run=entry.run,
-            measurement=result if isinstance(result, LevelMeasurement) else None,
-            failure=result if isinstance(result, LevelFailure) else None,
-            score=None,
-            morphology=entry.morphology,
-            provocation=entry.provocation,
-            inputs=entry.inputs(),
-        )
-        for entry, result in zip(entries, measured, strict=True)
-    ]
-    scores = score_study(reports, models.score, recipe)
-    scored = [replace(r, score=s) for r, s in zip(reports, scores, strict=True)]
-    return tuple(replace(r, concordance=concordance(r)) for r in scored)
+def scored(levels: Sequence[Level], model: ScoreModel, recipe: Recipe) -> tuple[Level, ...]:
+    """Return all levels of one examination with their scores, and how images agree with them.
+
+    Parameters
+    ----------
+    levels : sequence of Level
+        As they were measured, or as a record has them: it holds all that a score looks at.
+    model : ScoreModel
+        From `load_score_model`.
+    recipe : Recipe
+        ``[score]``.
+    """
+    found = []
+    for level, score in zip(levels, score_study(levels, model, recipe), strict=True):
+        if level.measured is not None and score is not None:
+            level = replace(level, measured=replace(level.measured, score=score))
+        found.append(replace(level, concordance=concordance(level)))
+    return tuple(found)
 
 
 def _chosen(study: Study, levels: Sequence[str]) -> tuple[DiscEntry, ...]:
@@ -216,24 +213,13 @@ def _chosen(study: Study, levels: Sequence[str]) -> tuple[DiscEntry, ...]:
     return tuple(entry for entry in study.discs if entry.level in wanted)
 
 
-def _completeness(reports: Sequence[LevelReport], min_levels: int) -> Completeness:
-    best = best_runs(reports)
-    usable = [level for level, report in best.items() if report.usable]
-    return Completeness(
-        n_levels=len(usable),
-        min_levels=min_levels,
-        met=len(usable) >= min_levels,
-        missing=tuple(level for level in best if level not in usable),
-    )
-
-
-def _mixed_fields(reports: Sequence[LevelReport]) -> tuple[str, ...]:
+def _mixed_fields(levels: Sequence[Level]) -> tuple[str, ...]:
     """Say where the levels were not measured at one field strength: one examination is."""
     found: dict[int, list[str]] = {}
-    for report in reports:
-        if report.measurement is not None:
-            mhz = round(report.measurement.preprocessed.fid.sampling.spectrometer_mhz)
-            found.setdefault(mhz, []).append(report.level)
+    for level in levels:
+        if level.measured is not None and level.measured.protocol.spectrometer_mhz is not None:
+            mhz = round(level.measured.protocol.spectrometer_mhz)
+            found.setdefault(mhz, []).append(level.level)
     if not found or max(found) <= 1.05 * min(found):
         return ()
     where = join([f"{mhz} MHz ({spans(set(names))})" for mhz, names in sorted(found.items())])

@@ -19,7 +19,8 @@ from math import sqrt
 import numpy as np
 
 from mrs_disc.constants import Z95
-from mrs_disc.data import Comparison, Difference, LevelReport, ReferenceComparison, best_runs
+from mrs_disc.record.level import Level, best_runs
+from mrs_disc.record.parts import Comparison, Difference, ReferenceComparison
 from mrs_disc.typing import FloatArray
 
 QUANTITY = "log(acidity/structure)"
@@ -34,12 +35,12 @@ _DRAWS = 4000
 _SEED = 611
 
 
-def compare_discs(levels: Sequence[LevelReport]) -> Comparison:
+def compare_discs(levels: Sequence[Level]) -> Comparison:
     """Compare each usable disc with the patient's median and with the disc of best structure.
 
     Parameters
     ----------
-    levels : sequence of LevelReport
+    levels : sequence of Level
         All levels and runs; the run of best quality stands for its level.
 
     Returns
@@ -71,31 +72,27 @@ def compare_discs(levels: Sequence[LevelReport]) -> Comparison:
     return Comparison(quantity=name, references=tuple(references), assumes=ASSUMES)
 
 
-def _measured(report: LevelReport, name: str) -> bool:
-    assert report.measurement is not None
-    quantity = report.measurement.quantities.values.get(name)
+def _measured(disc: Level, name: str) -> bool:
+    quantity = disc.quantities.get(name)
     return quantity is not None and quantity.value is not None and quantity.sd is not None
 
 
-def _value(report: LevelReport, name: str) -> float:
+def _value(disc: Level, name: str) -> float:
     """Return the value as measured: a ratio is not cut at zero before it is compared."""
-    assert report.measurement is not None
-    quantities = report.measurement.quantities
-    sums = quantities.factors.get("sums", {})
-    if name == LINEAR and {"acidity", "structure"} <= set(sums):
-        return float(sums["acidity"]["value"] / sums["structure"]["value"])
-    value = quantities[name].value
+    sums = disc.measured.quantities.sums if disc.measured else None
+    if name == LINEAR and sums is not None and {"acidity", "structure"} <= set(sums.of):
+        return sums.of["acidity"].value / sums.of["structure"].value
+    value = disc.quantities[name].value
     assert value is not None
     return value
 
 
-def _draws(discs: Sequence[LevelReport], values: FloatArray, name: str) -> FloatArray:
+def _draws(discs: Sequence[Level], values: FloatArray, name: str) -> FloatArray:
     """Return draws of the values, shape (disc, draw), as lopsided as their intervals."""
     rows = []
     normals = np.random.default_rng(_SEED).standard_normal((len(discs), _DRAWS // 2))
-    for report, value, z in zip(discs, values, normals, strict=True):
-        assert report.measurement is not None
-        quantity = report.measurement.quantities[name]
+    for disc, value, z in zip(discs, values, normals, strict=True):
+        quantity = disc.quantities[name]
         assert quantity.sd is not None
         below = above = quantity.sd
         if quantity.limit is None:  # the ends of a limit are no interval about the value
@@ -106,14 +103,10 @@ def _draws(discs: Sequence[LevelReport], values: FloatArray, name: str) -> Float
     return np.array(rows)
 
 
-def _best_structure(discs: Sequence[LevelReport]) -> int | None:
+def _best_structure(discs: Sequence[Level]) -> int | None:
     """Return the disc with most structure: per tissue water where known, else by area."""
     for name in ("structure/water", "structure"):
-        values = [
-            d.measurement.quantities.values[name].value
-            for d in discs
-            if d.measurement is not None and name in d.measurement.quantities.values
-        ]
+        values = [d.quantities[name].value for d in discs if name in d.quantities]
         known = [v for v in values if v is not None]
         if len(known) == len(discs):
             return int(np.argmax(known))
@@ -121,7 +114,7 @@ def _best_structure(discs: Sequence[LevelReport]) -> int | None:
 
 
 def _against(
-    reference: str, discs: Sequence[LevelReport], values: FloatArray, draws: FloatArray
+    reference: str, discs: Sequence[Level], values: FloatArray, draws: FloatArray
 ) -> ReferenceComparison:
     levels = {}
     ends = np.percentile(draws, [2.5, 97.5], axis=1)

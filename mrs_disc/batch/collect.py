@@ -8,7 +8,6 @@ number of studies: rows go through a spool on disk, since the columns are known 
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,70 +19,39 @@ from urllib.parse import quote
 from mrs_disc._version import __version__
 from mrs_disc.batch.counts import Collected
 from mrs_disc.batch.lock import STATE_FOLDER
-from mrs_disc.batch.work import FAILURE, RESULTS, read_record
+from mrs_disc.batch.work import FAILURE, RESULTS, json_or_none
 from mrs_disc.errors import InputError, ReadError
-from mrs_disc.files import clear_scratch, json_bytes, scratch, sha256_of, write_whole, writing
-from mrs_disc.report.review_log import (
-    LOG_NAME,
-    REVIEW_COLUMNS,
-    read_review,
+from mrs_disc.files import clear_scratch, json_bytes, scratch, write_whole, writing
+from mrs_disc.record import table
+from mrs_disc.record.file import read_record, results_of
+from mrs_disc.record.level import Level, Results
+from mrs_disc.record.overlay import read_review, reviewed
+from mrs_disc.record.review import LOG_NAME, Review
+from mrs_disc.record.table import (
+    cell,
+    cells_of,
+    quantities_of,
+    quantity_dictionary,
     review_columns,
-    reviewed,
 )
-from mrs_disc.report.schema import results_of
-from mrs_disc.report.words import harmless
 
 BIDS_VERSION = "1.10.0"
 LEVELS_TABLE, DICTIONARY, FAILURES_TABLE = "levels.tsv", "levels.json", "failures.tsv"
 DESCRIPTION, INDEX = "dataset_description.json", "index.html"
 REPORT = "report.html"
 SOURCE = "source.json"
-MISSING = "n/a"
 _DOI = re.compile(r"^(doi:|https://doi\.org/)?10\.\d{4,9}/[A-Za-z0-9._;()/:-]{1,200}$")
 
-HEAD_COLUMNS: dict[str, dict[str, Any]] = {
-    "participant_id": {"Description": "participant, as the dataset names it"},
-    "session_id": {"Description": "session, where the participant has sessions"},
-    "level": {"Description": "disc level"},
-    "run": {"Description": "which measurement of this level, from 1"},
-    "status": {
-        "Description": "whether the disc could be measured",
-        "Levels": {"ok": "measured", "failed": "not measured; failures.tsv says why"},
-    },
-    "verdict": {
-        "Description": "quality of the spectrum",
-        "Levels": {
-            "good": "fit for any use",
-            "acceptable": "fit for use with care",
-            "poor": "not scored",
-        },
-    },
-    "label": {
-        "Description": "what the score says; research use only",
-        "Levels": {
-            "likely painful": "score at or above the recipe's upper limit",
-            "indeterminate": "between the limits, or not scored",
-            "unlikely painful": "score at or below the recipe's lower limit",
-        },
-    },
-    "score": {"Description": "probability of the score model that the disc is a source of pain"},
-    "score_low": {"Description": "2.5th percentile of the score over the measurement error"},
-    "score_high": {"Description": "97.5th percentile of the score over the measurement error"},
-    "provocation": {"Description": "result of provocation discography, as given"},
-}
-TAIL_COLUMNS: dict[str, dict[str, Any]] = {
-    "snr": {"Description": "height of the quality peak over the SD of the spectrum's noise"},
-    "linewidth_hz": {
-        "Description": "full width at half maximum of the quality peak",
-        "Units": "Hz",
-    },
-} | {name: {"Description": text} for name, text in REVIEW_COLUMNS.items()}
-_PARTS = {
-    "": "{name}",
-    "_sd": "standard deviation of {name}",
-    "_low": "lower end of the 95 % interval of {name}",
-    "_high": "upper end of the 95 % interval of {name}; one-sided where it is an upper limit",
-}
+HEAD_COLUMNS = (
+    *("participant_id", "session_id", "level", "run", "status", "verdict", "label"),
+    *("score", "score_low", "score_high", "provocation"),
+)
+_MEASURED = ("snr", "linewidth_hz")
+TAIL_COLUMNS = (
+    *_MEASURED,
+    *("review", "review_reason", "review_status", "reviewed_by", "reviewed_at"),
+)
+_PARTS = ("", "_sd", "_low", "_high")
 
 
 def collect_results(out: Path) -> Collected:
@@ -106,33 +74,37 @@ def collect_results(out: Path) -> Collected:
     OutputError
         If the tables cannot be written.
     """
-    from mrs_disc.batch.index import index_page
-
     if not out.is_dir():
         raise InputError(f"{out}: there is no such folder; 'mrs-disc batch' makes it")
     if next(study_folders(out), None) is None and not (out / STATE_FOLDER).is_dir():
         raise InputError(f"{out}: no study has a result in it; 'mrs-disc batch' writes them")
     found = Collected()
-    state = out / STATE_FOLDER
-    spool = scratch(state, "rows")
-
-    def put(name: str, content: bytes | Iterator[str]) -> None:
-        write_whole(out / name, content, overwrite=True, scratch_folder=state)
-
+    spool = scratch(out / STATE_FOLDER, "rows")
     try:
         with writing(out):
-            state.mkdir(exist_ok=True)
-            clear_scratch(state)
-            with spool.open("w", encoding="utf-8") as rows:
-                put(FAILURES_TABLE, _spool(out, rows, found))
-            put(LEVELS_TABLE, _level_lines(spool, found))
-            put(DICTIONARY, json_bytes(dictionary(found.units)))
-            put(DESCRIPTION, json_bytes(_description(out)))
-            put(INDEX, index_page(_spooled(spool), _failures(out), found))
+            _write_tables(out, spool, found)
     finally:
         with suppress(OSError):
             spool.unlink(missing_ok=True)
     return found
+
+
+def _write_tables(out: Path, spool: Path, found: Collected) -> None:
+    from mrs_disc.batch.index import index_page
+
+    state = out / STATE_FOLDER
+
+    def put(name: str, content: bytes | Iterator[str]) -> None:
+        write_whole(out / name, content, overwrite=True, scratch_folder=state)
+
+    state.mkdir(exist_ok=True)
+    clear_scratch(state)
+    with spool.open("w", encoding="utf-8") as rows:
+        put(FAILURES_TABLE, _spool(out, rows, found))
+    put(LEVELS_TABLE, _level_lines(spool, found))
+    put(DICTIONARY, json_bytes(dictionary(found.units)))
+    put(DESCRIPTION, json_bytes(_description(out)))
+    put(INDEX, index_page(_spooled(spool), _failures(out), found))
 
 
 def study_folders(out: Path) -> Iterator[tuple[str, str | None, Path]]:
@@ -165,67 +137,56 @@ def _spool(out: Path, rows: TextIO, found: Collected) -> Iterator[str]:
         key = participant if session is None else f"{participant}/{session}"
         found.n_studies += 1
         try:
-            record, review = _record(folder)
+            results, review = _record(folder)
         except ReadError as error:
             found.n_studies_failed += 1
             yield _line(key, None, None, "collect", error.problem)
             continue
-        if record is None:
-            failure = read_record(folder / FAILURE) or {"stage": "collect", "message": "damaged"}
+        if results is None:
+            why = json_or_none(folder / FAILURE) or {"stage": "collect", "message": "damaged"}
             found.n_studies_failed += 1
-            yield _line(key, None, None, failure.get("stage"), failure.get("message"))
+            yield _line(key, None, None, why.get("stage"), why.get("message"))
             continue
         if review.problem:
             found.broken_reviews.append(key)
-        found.recipes.add(str(record["recipe_sha256"]))
-        found.versions.add(str(record["software"]["version"]))
+        found.recipes.add(results.recipe_sha256)
+        found.versions.add(results.software.version)
         page = REPORT if (folder / REPORT).exists() else RESULTS
-        for level in record["levels"]:
+        for level in results.levels:
             row = level_row(participant, session, level) | {"page": page}
-            row |= review_columns(review, level["level"], level["run"])
-            found.add(row, level.get("quantities") or {})
+            row |= review_columns(review, level.level, level.run)
+            found.add(row, {name: q.unit for name, q in level.quantities.items()})
             rows.write(json.dumps(row, ensure_ascii=True) + "\n")
-            if level["status"] != "ok":
-                why = level.get("error") or {}
-                place = (key, level["level"], level["run"])
-                yield _line(*place, why.get("stage"), why.get("message"))
+            if level.measured is None:
+                place = (key, level.level, level.run)
+                yield _line(*place, level.failure.stage, level.failure.message)
 
 
-def _record(folder: Path) -> tuple[dict[str, Any] | None, Any]:
+def _record(folder: Path) -> tuple[Results | None, Review]:
     """Return a study's results as its reviewer left them, and the review; `None`: it failed."""
     path = folder / RESULTS
     if not path.is_file():
-        return None, None
-    record = read_record(path)
-    if record is None:
-        raise ReadError(path, "is damaged; 'mrs-disc batch --resume' makes it again")
-    results_of(record, path)
+        return None, Review()
+    try:
+        record = read_record(path)
+    except ReadError as error:
+        raise ReadError(path, "is damaged; 'mrs-disc batch --resume' makes it again") from error
+    results = results_of(record, path)
     if not (folder / LOG_NAME).exists():
-        return record, read_review(folder, "0" * 64)
-    review = read_review(folder, sha256_of(path))
-    return reviewed(record, review), review
+        return results, Review()
+    review = read_review(folder)
+    return reviewed(results, review), review
 
 
-def level_row(participant: str, session: str | None, level: Mapping[str, Any]) -> dict[str, Any]:
+def level_row(participant: str, session: str | None, level: Level) -> dict[str, Any]:
     """Return one disc as a row: column to value; quantities by their names."""
-    quality, score = level.get("quality") or {}, level.get("score") or {}
-    row: dict[str, Any] = {
+    return {
         "participant_id": participant,
         "session_id": session,
-        "level": level["level"],
-        "run": level["run"],
-        "status": level["status"],
-        "verdict": quality.get("verdict"),
-        "label": score.get("label"),
-        "score": score.get("value"),
-        "score_low": score.get("low"),
-        "score_high": score.get("high"),
-        "provocation": (level.get("provocation") or {}).get("result"),
+        **cells_of(level, HEAD_COLUMNS[2:]),
+        **quantities_of(level, level.quantities, _PARTS),
+        **cells_of(level, _MEASURED),
     }
-    for name, quantity in (level.get("quantities") or {}).items():
-        row[name] = quantity.get("value")
-        row |= {f"{name}_{part}": quantity.get(part) for part in ("sd", "low", "high")}
-    return row | {"snr": quality.get("snr"), "linewidth_hz": quality.get("linewidth_hz")}
 
 
 def _spooled(spool: Path) -> Iterator[dict[str, Any]]:
@@ -242,12 +203,10 @@ def columns(quantities: Iterable[str]) -> list[str]:
 
 def dictionary(units: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """Return the data dictionary of ``levels.tsv``: column to description, unit and levels."""
-    middle: dict[str, dict[str, Any]] = {}
+    columns = table.dictionary(HEAD_COLUMNS)
     for name, unit in units.items():
-        for part, text in _PARTS.items():
-            entry = {"Description": text.format(name=name)}
-            middle[f"{name}{part}"] = entry | ({"Units": unit} if unit else {})
-    return HEAD_COLUMNS | middle | TAIL_COLUMNS
+        columns |= quantity_dictionary(name, _PARTS, unit)
+    return columns | table.dictionary(TAIL_COLUMNS)
 
 
 def _level_lines(spool: Path, found: Collected) -> Iterator[str]:
@@ -258,24 +217,6 @@ def _level_lines(spool: Path, found: Collected) -> Iterator[str]:
 
 def _line(*values: object) -> str:
     return "\t".join(cell(value) for value in values) + "\n"
-
-
-def cell(value: object) -> str:
-    r"""Return a value for a tab-separated table; text can be no formula and breaks no line.
-
-    >>> cell(None), cell(0.1234567890123), cell("=1+1"), cell("a\tb")
-    ('n/a', '0.123456789', "'=1+1", 'a b')
-    """
-    if value is None or value == "":
-        return MISSING
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return f"{value:.10g}" if math.isfinite(value) else MISSING
-    if isinstance(value, int):
-        return str(value)
-    text = harmless(str(value).encode("utf-8", "backslashreplace").decode("utf-8"))
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text or MISSING
 
 
 def _failures(out: Path) -> Iterator[list[str]]:
@@ -309,8 +250,8 @@ def _source(out: Path) -> dict[str, str]:
 
     Nothing else of its description is taken over: names are free text.
     """
-    relative = str((read_record(out / STATE_FOLDER / SOURCE) or {}).get("path") or "..")
-    told = read_record(out / relative / DESCRIPTION) or {}
+    relative = str((json_or_none(out / STATE_FOLDER / SOURCE) or {}).get("path") or "..")
+    told = json_or_none(out / relative / DESCRIPTION) or {}
     doi = told.get("DatasetDOI")
     if isinstance(doi, str) and _DOI.match(doi):
         return {"DOI": doi}

@@ -107,7 +107,7 @@ def analyze_one(task: Task, settings: Settings) -> Outcome:
         restore(settings.target(task))
     decision = decide(task, settings)
     if decision.action == "keep":
-        record = read_record(settings.target(task) / RESULTS) or {}
+        record = json_or_none(settings.target(task) / RESULTS) or {}
         return _counted("kept", record)
     redone = decision.why if decision.action == "redo" else ""
     with _unfinished(task, settings) as folder:
@@ -141,7 +141,7 @@ def _written(report: StudyReport, folder: Path, task: Task, settings: Settings) 
 
     with writing(Path(settings.out)):
         write_report(report, folder, formats=settings.formats)
-    record = read_record(folder / RESULTS) or {}
+    record = json_or_none(folder / RESULTS) or {}
     provenance = _provenance(task, settings, record.get("inputs", []))
     write_whole(folder / PROVENANCE, json_bytes(provenance))
     return record
@@ -195,7 +195,7 @@ def decide(task: Task, settings: Settings) -> Decision:
         return Decision(action="refuse", why="has a result, and --resume is not given")
     if (target / FAILURE).exists():
         return Decision(action="redo", why="failed before")
-    record, provenance = read_record(target / RESULTS), read_record(target / PROVENANCE)
+    record, provenance = json_or_none(target / RESULTS), json_or_none(target / PROVENANCE)
     if record is None or provenance is None:
         return Decision(action="redo", why="the earlier result is damaged")
     if why := _asked_otherwise(record, provenance, settings):
@@ -424,7 +424,7 @@ def _same_file(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def read_record(path: Path) -> dict[str, Any] | None:
+def json_or_none(path: Path) -> dict[str, Any] | None:
     """Return a JSON object; `None` where the file is absent or holds anything else."""
     try:
         return read_json(path, "record of a batch")

@@ -100,8 +100,8 @@ def command(
 
 def show_plan(dataset: Path, output: Path, options: BatchOptions) -> int:
     """Print study, action and reason, tab-separated, and how many of each."""
-    from mrs_disc.batch.collect import cell
     from mrs_disc.batch.run import plan_batch
+    from mrs_disc.record.table import cell
 
     counts: dict[str, int] = {}
     for task, decision in plan_batch(dataset, output, options):

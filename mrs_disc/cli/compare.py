@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from mrs_disc.analysis.course import Change, Examination
     from mrs_disc.data import Quantity
-    from mrs_disc.report.schema import Level, Results
+    from mrs_disc.record.level import Results
 
 CHARTED = "log(acidity/structure)"
 
@@ -29,9 +30,9 @@ def command(results: tuple[Path, ...], output: Path, overwrite: bool) -> None:
     """
     from mrs_disc.analysis.course import course
     from mrs_disc.errors import InputError
+    from mrs_disc.record.file import read_results
     from mrs_disc.report.course import course_csv, course_html
     from mrs_disc.report.files import write_files
-    from mrs_disc.report.schema import read_results
 
     if len(results) < 2:
         raise InputError("compare needs two results.json or more, in the order of time")
@@ -80,22 +81,12 @@ def _names(records: list[Results], paths: list[Path]) -> list[str]:
 def _examination(record: Results, name: str) -> Examination:
     from mrs_disc.analysis.course import Examination
 
-    usable = [level for level in record.levels if _usable(level)]
-    runs: dict[str, list[dict[str, Quantity]]] = {}
-    for level in usable:
-        runs.setdefault(level.level, []).append(_quantities(level))
-    best = {name: _quantities(lv) for name, lv in record.best.items() if _usable(lv)}
+    runs: dict[str, list[Mapping[str, Quantity]]] = {}
+    for level in record.levels:
+        if level.usable:
+            runs.setdefault(level.level, []).append(level.quantities)
+    best = {name: lv.quantities for name, lv in record.best.items() if lv.usable}
     return Examination(name=name, levels=best, runs=runs)
-
-
-def _usable(level: Level) -> bool:
-    return level.measured and level.quality is not None and level.quality.verdict != "poor"
-
-
-def _quantities(level: Level) -> dict[str, Quantity]:
-    from mrs_disc.data import Quantity
-
-    return {n: Quantity(**q.model_dump()) for n, q in (level.quantities or {}).items()}
 
 
 def _notes(records: list[Results]) -> list[str]:

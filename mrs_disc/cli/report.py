@@ -44,17 +44,17 @@ def command(
     if schema:
         import json
 
-        from mrs_disc.report.schema import Results
+        from mrs_disc.record.file import json_schema
 
-        click.echo(json.dumps(Results.model_json_schema(), indent=2))
+        click.echo(json.dumps(json_schema(), indent=2))
         return 0
     if results is None:
         raise click.UsageError("RESULTS is missing: give a results.json, or its folder")
     if output is None:
         raise click.UsageError("-o OUT is missing: give the folder to write to")
     shared.refuse_idle_dicom_options(formats, dicom_reference, page_image=page_image)
+    from mrs_disc.record.review import read_log
     from mrs_disc.report import render_results
-    from mrs_disc.report.review_log import read_log
 
     paths = render_results(
         results,

@@ -1,61 +1,51 @@
-"""All records that pass between the rooms: frozen, keyword-only, units in the names.
+"""The records with arrays that pass between the rooms, and beside them those of the record.
 
-An unknown value is `None`, never a stand-in. Arrays are copied once and made read-only.
+Frozen, keyword-only, units in the names. An unknown value is `None`, never a stand-in. Arrays are
+copied once and made read-only.
 
 Sign: a resonance at larger ppm has larger frequency, ``exp(+2j*pi*f*t)`` with
 ``f = (ppm - reference_ppm) * spectrometer_mhz``.
 """
 
-from mrs_disc.data.levels import (
-    LEVELS,
-    level_order,
-    parse_level,
-    spans,
-)
 from mrs_disc.data.results import (
+    Curves,
+    FitResult,
+    LevelMeasurement,
+    LevelReport,
+    Noise,
+    Phase,
+    Preprocessed,
+    QualityPeak,
+    StudyReport,
+)
+from mrs_disc.data.signals import AnySignal, Fid, Protocol, RawSignal, Signal, Transients
+from mrs_disc.data.study import Anatomy, DiscAcquisition, DiscEntry, Study
+from mrs_disc.record.levels import LEVELS, level_order, parse_level, spans
+from mrs_disc.record.parts import (
+    MANUFACTURERS,
+    SEQUENCES,
     Comparison,
     Completeness,
     Difference,
     DiscScore,
-    FitResult,
+    HeightLoss,
+    Herniation,
+    InputFile,
     Label,
     LevelFailure,
-    LevelMeasurement,
-    LevelReport,
     Limit,
-    Preprocessed,
+    Morphology,
+    Provocation,
     Quality,
     Quantities,
     Quantity,
     ReferenceComparison,
-    StudyReport,
-    Verdict,
-    best_runs,
-)
-from mrs_disc.data.signals import (
-    MANUFACTURERS,
-    SEQUENCES,
-    AnySignal,
-    Fid,
-    Protocol,
-    RawSignal,
-    Sampling,
-    Signal,
     StepRecord,
-    Transients,
-    frozen,
+    Sum,
+    Sums,
+    Verdict,
 )
-from mrs_disc.data.study import (
-    Anatomy,
-    DiscAcquisition,
-    DiscEntry,
-    HeightLoss,
-    Herniation,
-    InputFile,
-    Morphology,
-    Provocation,
-    Study,
-)
+from mrs_disc.record.sampling import Sampling, frozen
 
 __all__ = [
     "LEVELS",
@@ -65,6 +55,7 @@ __all__ = [
     "AnySignal",
     "Comparison",
     "Completeness",
+    "Curves",
     "Difference",
     "DiscAcquisition",
     "DiscEntry",
@@ -80,10 +71,13 @@ __all__ = [
     "LevelReport",
     "Limit",
     "Morphology",
+    "Noise",
+    "Phase",
     "Preprocessed",
     "Protocol",
     "Provocation",
     "Quality",
+    "QualityPeak",
     "Quantities",
     "Quantity",
     "RawSignal",
@@ -93,9 +87,10 @@ __all__ = [
     "StepRecord",
     "Study",
     "StudyReport",
+    "Sum",
+    "Sums",
     "Transients",
     "Verdict",
-    "best_runs",
     "frozen",
     "level_order",
     "parse_level",

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mrs_disc.data.levels import parse_level
-from mrs_disc.data.signals import Fid, Protocol, Sampling
-from mrs_disc.data.study import Anatomy, InputFile, Morphology, Provocation
+from mrs_disc.data.signals import Fid, Protocol
+from mrs_disc.data.study import Anatomy
 from mrs_disc.errors import InputError
+from mrs_disc.record.findings import Finding
+from mrs_disc.record.level import Level, best_run
+from mrs_disc.record.levels import parse_level
+from mrs_disc.record.parts import (
+    Comparison,
+    Completeness,
+    DiscScore,
+    InputFile,
+    LevelFailure,
+    Morphology,
+    Provocation,
+    Quality,
+    Quantities,
+)
+from mrs_disc.record.sampling import Sampling
+from mrs_disc.record.signals import LevelSignals
 from mrs_disc.typing import ComplexArray, FloatArray
 
 if TYPE_CHECKING:
@@ -56,7 +71,76 @@ class Preprocessed:
     notes: tuple[str, ...] = ()
 
 
-Limit: TypeAlias = Literal["upper"] | None
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Curves:
+    """The curves that show a fit, as FIDs with the zero-order phase removed.
+
+    A delay stays: multiply a spectrum by ``exp(-2j*pi*f*delay_s)`` to show it.
+
+    Parameters
+    ----------
+    sampling : Sampling
+        Of all curves, its axis referenced to the lines.
+    data, baseline : complex arrays, shape (point,)
+        What was fitted, and the baseline of the model.
+    components : complex array, shape (component, point)
+        Each component's FID; ``baseline + components.sum(0)`` is the fit.
+    window_ppm : tuple of float
+        Fitted range.
+    reference_shift_ppm : float
+        How far all lines lay from their places on the axis of the file; taken off in `sampling`.
+    """
+
+    sampling: Sampling
+    data: ComplexArray
+    baseline: ComplexArray
+    components: ComplexArray
+    window_ppm: tuple[float, float]
+    reference_shift_ppm: float = 0.0
+
+    @property
+    def fit(self) -> ComplexArray:
+        """The whole model, a FID like `data`."""
+        total: ComplexArray = self.baseline + self.components.sum(axis=0)
+        return total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """The noise that a fit found, and what it left beside it.
+
+    Parameters
+    ----------
+    sd : float
+        Standard deviation of the real noise of one point of the FID.
+    spectrum_sd : float
+        The same of the unapodized spectrum, plain FFT of the data.
+    residual_ratio : float
+        RMS of the residual in the fitted range / noise.
+    residual_whiteness_p : float or None
+        Probability of a residual as structured as this one from white noise.
+    """
+
+    sd: float
+    spectrum_sd: float
+    residual_ratio: float
+    residual_whiteness_p: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """The zero-order phase that was taken off the curves, and the delay that was not."""
+
+    zero_order_rad: float
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityPeak:
+    """The component that quality is judged on; `height` is that of its fit in the spectrum."""
+
+    name: str = ""
+    height: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,29 +161,8 @@ class FitResult:
         95 % interval.
     ppm : float array, shape (component,)
         Where the component's first resonance was found on the referenced axis.
-    reference_shift_ppm : float
-        How far all lines lay from their places on the axis of the file; taken off in `sampling`.
     linewidth_hz : float array, shape (component,)
         Full width at half maximum of one line.
-    sampling : Sampling
-        Of the curves.
-    data, baseline : complex arrays, shape (point,)
-        FIDs with the zero-order phase removed. A delay stays: multiply the spectrum by
-        ``exp(-2j*pi*f*delay_s)`` to show it.
-    components : complex array, shape (component, point)
-        Each component's FID, in the same phase; ``baseline + components.sum(0)`` is the fit.
-    noise_sd : float
-        Standard deviation of the real noise of one point of the FID.
-    spectrum_noise_sd : float
-        Standard deviation of the real noise of the unapodized spectrum, plain FFT of `data`.
-    window_ppm : tuple of float
-        Fitted range.
-    residual_ratio : float
-        RMS of the residual in the window / noise.
-    residual_whiteness_p : float or None
-        Probability of a residual as structured as this one from white noise.
-    quality_peak_height : float
-        Height of the quality peak of the fitted component in the same spectrum.
     """
 
     model: str
@@ -111,22 +174,12 @@ class FitResult:
     high: FloatArray
     ppm: FloatArray
     linewidth_hz: FloatArray
-    sampling: Sampling
-    data: ComplexArray
-    baseline: ComplexArray
-    components: ComplexArray
-    noise_sd: float
-    spectrum_noise_sd: float
-    window_ppm: tuple[float, float]
-    phase_rad: float
-    delay_s: float
-    residual_ratio: float
-    residual_whiteness_p: float | None
+    curves: Curves
+    noise: Noise
+    phase: Phase
+    peak: QualityPeak = QualityPeak()
     converged: bool
     reason: str = ""
-    quality_peak: str = ""
-    quality_peak_height: float = 0.0
-    reference_shift_ppm: float = 0.0
 
     @property
     def sd(self) -> FloatArray:
@@ -141,12 +194,6 @@ class FitResult:
         percent[positive] = 100.0 * self.crlb[positive] / self.amplitude[positive]
         return percent
 
-    @property
-    def fit(self) -> ComplexArray:
-        """The whole model, a FID like `data`."""
-        total: ComplexArray = self.baseline + self.components.sum(axis=0)
-        return total
-
     def index(self, name: str) -> int:
         """Return the place of a component in the arrays."""
         return self.names.index(name)
@@ -154,74 +201,6 @@ class FitResult:
     def has(self, *names: str) -> bool:
         """Say whether the model holds all these components."""
         return set(names) <= set(self.names)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quantity:
-    """A number with its honest interval, or the reason why there is none."""
-
-    value: float | None
-    sd: float | None = None
-    low: float | None = None
-    high: float | None = None
-    limit: Limit = None
-    unit: str = ""
-    how: str = ""
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Quantities:
-    """Ratios, sums and water-referenced amounts of one disc.
-
-    `covariance` is that of the values of `names` (those that could be had), in that order;
-    `merged_laal` says that lactate and alanine could not be told apart.
-    """
-
-    values: Mapping[str, Quantity]
-    names: tuple[str, ...] = ()
-    covariance: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
-    merged_laal: bool = False
-    factors: Mapping[str, Any] = field(default_factory=dict)
-
-    def __getitem__(self, name: str) -> Quantity:
-        return self.values[name]
-
-
-Verdict: TypeAlias = Literal["good", "acceptable", "poor"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quality:
-    """What can be said of a spectrum, and the verdict with each of its reasons."""
-
-    verdict: Verdict
-    reasons: tuple[str, ...]
-    snr: float | None
-    linewidth_hz: float | None
-    water_linewidth_hz: float | None
-    n_transients: int
-    n_rejected: int
-    rejected: tuple[int, ...]
-    drift_hz: float | None
-    residual_water: float | None
-    lipid_contaminated: bool = False
-
-
-Label: TypeAlias = Literal["likely painful", "indeterminate", "unlikely painful"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiscScore:
-    """How likely a disc is a source of pain; `value` is `None` where none can be given."""
-
-    model: str
-    value: float | None
-    low: float | None
-    high: float | None
-    label: Label
-    reasons: tuple[str, ...]
-    inputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -234,69 +213,66 @@ class LevelMeasurement:
     quantities: Quantities
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LevelFailure:
-    """Where one level stopped, in words for the person who has to mend it."""
-
-    stage: str
-    message: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LevelReport:
-    """One level of the report: measured and scored, or failed."""
+    """One level of the report: its record, and the arrays behind it where it was measured.
 
-    level: str
-    run: int
-    measurement: LevelMeasurement | None
-    failure: LevelFailure | None
-    score: DiscScore | None
-    morphology: Morphology | None = None
-    provocation: Provocation | None = None
-    concordance: str = ""
+    Parameters
+    ----------
+    record : Level
+        What ``results.json`` says of it.
+    measurement : LevelMeasurement or None
+        What the steps found; `None` where it failed.
+    signals : LevelSignals or None
+        What ``signals.npz`` holds of it.
+    inputs : tuple of InputFile
+        The files that it was read from.
+    """
+
+    record: Level
+    measurement: LevelMeasurement | None = None
+    signals: LevelSignals | None = None
     inputs: tuple[InputFile, ...] = ()
+
+    @property
+    def level(self) -> str:
+        """Disc level."""
+        return self.record.level
+
+    @property
+    def run(self) -> int:
+        """Which measurement of this level."""
+        return self.record.run
+
+    @property
+    def failure(self) -> LevelFailure | None:
+        """Where and why it stopped; `None` where it was measured."""
+        return self.record.error
+
+    @property
+    def score(self) -> DiscScore | None:
+        """How likely it is a source of pain; `None` where it failed."""
+        return self.record.score
+
+    @property
+    def morphology(self) -> Morphology | None:
+        """What a reader saw on the images, as given."""
+        return self.record.morphology
+
+    @property
+    def provocation(self) -> Provocation | None:
+        """Result of discography, as given."""
+        return self.record.provocation
+
+    @property
+    def concordance(self) -> str:
+        """How score and images (and provocation) agree, in words."""
+        return self.record.concordance
 
     @property
     def usable(self) -> bool:
         """Measured, with a quality that is not poor."""
-        return self.measurement is not None and self.measurement.quality.verdict != "poor"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completeness:
-    """Whether enough discs could be used (CPT 0609T asks for three)."""
-
-    n_levels: int
-    min_levels: int
-    met: bool
-    missing: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """One level against a reference."""
-
-    difference: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReferenceComparison:
-    """All levels against one reference: the patient's median, or one level."""
-
-    reference: str
-    levels: Mapping[str, Difference]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """The discs of one patient against one another, or the reason why they are not compared."""
-
-    quantity: str
-    references: tuple[ReferenceComparison, ...] = ()
-    reason: str = ""
-    assumes: str = ""
+        return self.record.usable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -317,40 +293,18 @@ class StudyReport:
     clinical: Mapping[str, Any] = field(default_factory=dict)
     anatomy: Anatomy | None = None
     notices: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     score_model_card: Mapping[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, key: str | tuple[str, int]) -> LevelReport:
         level, run = (key, None) if isinstance(key, str) else key
         wanted = parse_level(level)
-        runs = [r for r in self.levels if r.level == wanted and run in (None, r.run)]
+        runs = {r.run: r for r in self.levels if r.level == wanted and run in (None, r.run)}
         if not runs:
             has = ", ".join(f"{r.level} run {r.run}" if r.run > 1 else r.level for r in self.levels)
             asked = wanted if run is None else f"{wanted} run {run}"
             raise InputError(f"the report has no {asked}. It has: {has}.")
-        return best_run(runs)
+        return runs[best_run(r.record for r in runs.values()).run]
 
     def __iter__(self) -> Iterator[LevelReport]:
         return iter(self.levels)
-
-
-_VERDICT_RANK: dict[str, int] = {"good": 2, "acceptable": 1, "poor": 0}
-
-
-def best_runs(reports: Iterable[LevelReport]) -> dict[str, LevelReport]:
-    """Return the run that stands for each level, in the order in which the levels come."""
-    runs: dict[str, list[LevelReport]] = {}
-    for report in reports:
-        runs.setdefault(report.level, []).append(report)
-    return {level: best_run(found) for level, found in runs.items()}
-
-
-def best_run(runs: list[LevelReport]) -> LevelReport:
-    """Return the run of best quality: by verdict, then by SNR, then the earliest."""
-
-    def rank(report: LevelReport) -> tuple[int, float, int]:
-        if report.measurement is None:
-            return (-1, 0.0, -report.run)
-        quality = report.measurement.quality
-        return (_VERDICT_RANK[quality.verdict], quality.snr or 0.0, -report.run)
-
-    return max(runs, key=rank)

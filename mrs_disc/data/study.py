@@ -4,49 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from numpy.typing import NDArray
 
-from mrs_disc.data.levels import level_order, parse_level
 from mrs_disc.data.signals import AnySignal, Protocol
 from mrs_disc.errors import InputError
+from mrs_disc.record.levels import level_order, parse_level
+from mrs_disc.record.parts import InputFile, Morphology, Provocation
 from mrs_disc.typing import FloatArray
-
-Herniation: TypeAlias = Literal["none", "bulge", "protrusion", "extrusion", "sequestration"]
-HeightLoss: TypeAlias = Literal["none", "mild", "moderate", "severe"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Morphology:
-    """What a reader saw on the images of one disc."""
-
-    pfirrmann: int | None = None
-    modic: int | None = None
-    hiz: bool | None = None
-    herniation: str | None = None
-    disc_height_loss: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provocation:
-    """Result of provocation discography of one disc, in studies that have it."""
-
-    result: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputFile:
-    """One file that a level was read from.
-
-    `path` is the BIDS path, or ``level/role.suffix`` where the scanner's own file name might
-    carry a person's name. `reader` is `None` where no reader knows the content.
-    """
-
-    path: str
-    sha256: str | None
-    reader: str | None
-    role: Literal["metabolite", "water"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

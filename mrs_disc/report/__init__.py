@@ -12,6 +12,7 @@ A new format is one module with ``render(view)``, and one line in `RENDERERS`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib import import_module
 from os import environ
@@ -19,11 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mrs_disc.errors import InputError, ReadError, did_you_mean
+from mrs_disc.record.file import RESULTS_NAME, canonical_json, parsed, read_results, results_of
+from mrs_disc.record.signals import SIGNALS_NAME
 from mrs_disc.report.files import check_folder, write_files
-from mrs_disc.report.results import RESULTS_NAME, SIGNALS_NAME, canonical_json, results_from
 
 if TYPE_CHECKING:
     from mrs_disc.data import StudyReport
+    from mrs_disc.record.level import Results
+    from mrs_disc.record.signals import Signals
 
 RENDERERS: dict[str, str] = {
     "html": "mrs_disc.report.html",
@@ -130,31 +134,20 @@ def write_report(
     OutputError
         If the folder cannot be written to; nothing is left half-written.
     """
-    from mrs_disc.report.signals import npz_bytes, sha256, signals_from
+    from mrs_disc.record.signals import arrays_of, npz_bytes, sha256, signals_of
+    from mrs_disc.report.results import results_from, signals_from
 
     check_output(out, formats, dicom_reference, overwrite=overwrite)
-    arrays = signals_from(report)
+    noise = {r.record.key: r.record.fit.noise_sd for r in report if r.record.fit is not None}
+    arrays = arrays_of(signals_from(report), noise)
     packed = npz_bytes(arrays)
-    record = results_from(report, sha256(packed))
-    content = canonical_json(record)
+    content = canonical_json(results_from(report, sha256(packed)))
     files = {RESULTS_NAME: content, SIGNALS_NAME: packed}
-    wanted = [name for name in dict.fromkeys(formats) if name != "json"]
-    if wanted:
-        from mrs_disc.report.content import View
-        from mrs_disc.report.schema import results_of
-        from mrs_disc.report.signals import signals_of
-
-        view = View(
-            results=results_of(record, Path(out) / RESULTS_NAME),
-            signals=signals_of(arrays, Path(out) / SIGNALS_NAME),
-            written=today(),
-            dicom_reference=None if dicom_reference is None else Path(dicom_reference),
-            paper=paper,
-            record_sha256=sha256(content),
-            secondary_capture=secondary_capture,
-        )
-        for name in wanted:
-            files |= import_module(RENDERERS[name]).render(view)
+    if any(name != "json" for name in formats):
+        results = results_of(parsed(content), Path(out) / RESULTS_NAME)
+        signals = signals_of(arrays, Path(out) / SIGNALS_NAME)
+        pages = _Pages(dicom_reference, paper, secondary_capture)
+        files |= pages.files(formats, results, signals, sha256(content))
     return write_files(Path(out), files, overwrite=overwrite)
 
 
@@ -182,42 +175,58 @@ def render_results(
     InputError
         If the record cannot be read, or does not belong to its signals.
     """
-    from mrs_disc.report.content import View
-    from mrs_disc.report.review_log import read_review, reviewed
-    from mrs_disc.report.schema import read_record, results_of
-    from mrs_disc.report.signals import read_signals, sha256
+    from mrs_disc.record.overlay import read_review, reviewed
+    from mrs_disc.record.signals import read_signals, sha256
 
     path = Path(results)
     path = path / RESULTS_NAME if path.is_dir() else path
     check_output(out, formats, dicom_reference, overwrite=overwrite)
-    content = read_record(path)
+    record = read_results(path)
     beside = path.parent / SIGNALS_NAME
     needs_signals = any(name in DRAWING or name == "json" for name in formats)
     if needs_signals and not beside.exists():
         raise ReadError(beside, f"is not beside {path.name}; keep the two files in one folder")
-    digest = sha256(path.read_bytes())
+    content = path.read_bytes()
+    digest = sha256(content)
     review = read_review(path.parent, digest)
     if review.n_acts or review.problem:
-        results_of(content, path)  # what is laid over has to be sound
-        content = reviewed(content, review)
-    record = results_of(content, path)
+        record = reviewed(record, review)
     signals = read_signals(beside, record.signals.sha256) if needs_signals else None
-    view = View(
-        results=record,
-        signals=signals,
-        written=today(),
-        dicom_reference=None if dicom_reference is None else Path(dicom_reference),
-        paper=paper,
-        record_sha256=digest,
-        secondary_capture=secondary_capture,
-    )
-    files: dict[str, bytes] = {}
-    for name in dict.fromkeys(formats):
-        if name == "json":
-            files |= {RESULTS_NAME: path.read_bytes(), SIGNALS_NAME: beside.read_bytes()}
-        else:
-            files |= import_module(RENDERERS[name]).render(view)
+    pages = _Pages(dicom_reference, paper, secondary_capture)
+    files = pages.files(formats, record, signals, digest)
+    if "json" in formats:
+        files |= {RESULTS_NAME: content, SIGNALS_NAME: beside.read_bytes()}
     return write_files(Path(out), files, overwrite=overwrite)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """How the pages of a report are asked for, whatever it is made from."""
+
+    dicom_reference: str | Path | None
+    paper: Literal["a4", "letter"]
+    secondary_capture: bool
+
+    def files(
+        self, formats: Sequence[str], results: Results, signals: Signals | None, digest: str
+    ) -> dict[str, bytes]:
+        """Return the files of all formats but the record itself, by their names."""
+        from mrs_disc.report.content import View
+
+        view = View(
+            results=results,
+            signals=signals,
+            written=today(),
+            dicom_reference=None if self.dicom_reference is None else Path(self.dicom_reference),
+            paper=self.paper,
+            record_sha256=digest,
+            secondary_capture=self.secondary_capture,
+        )
+        files: dict[str, bytes] = {}
+        for name in dict.fromkeys(formats):
+            if name != "json":
+                files |= import_module(RENDERERS[name]).render(view)
+        return files
 
 
 def today() -> date:

@@ -7,37 +7,18 @@ shown as on a light box: head up, front of the body to the left.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mrs_disc.data import Anatomy
+from mrs_disc.record.signals import AnatomySlice
 from mrs_disc.typing import FloatArray
 
 MAX_PIXELS = 320
 MIN_PIXELS = 24
 NOT_SHOWN = "The report shows no anatomy image"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class AnatomySlice:
-    """A grey image, first row at the head and first column at the front of the body.
-
-    Parameters
-    ----------
-    image : uint8 array, shape (row, column)
-        Window from the 1st to the 99.5th percentile.
-    pixel_mm : tuple of float
-        Height and width of a pixel.
-    to_pixel : float array or None, shape (2, 4)
-        Patient coordinates (mm, RAS, and 1) to column and row; known only where the slice is cut.
-    """
-
-    image: NDArray[np.uint8]
-    pixel_mm: tuple[float, float]
-    to_pixel: FloatArray | None = field(default=None)
 
 
 def slice_through(anatomy: Anatomy, voxel_affines: Sequence[FloatArray]) -> AnatomySlice | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from mrs_disc._version import __version__
-from mrs_disc.report.schema import Results
+from mrs_disc.record.level import Results
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

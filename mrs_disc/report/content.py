@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mrs_disc.constants import RESEARCH_USE
+from mrs_disc.record.level import Results
+from mrs_disc.record.signals import Signals
 from mrs_disc.report.citations import bibtex, references
 from mrs_disc.report.methods import LIMITS, methods_table, model_card, paragraph
-from mrs_disc.report.schema import Results
-from mrs_disc.report.signals import Signals
 from mrs_disc.report.words import CODES, COMPONENTS, clean, harmless
 
 NOT_REVIEWED = "Preliminary, not reviewed"

@@ -21,10 +21,11 @@ from uuid import NAMESPACE_OID, uuid5
 
 from mrs_disc._version import __version__
 from mrs_disc.errors import InputError, ReadError
+from mrs_disc.record.level import Level, Results
+from mrs_disc.record.parts import Metabolite, Quantity
 from mrs_disc.report import dicom_codes as codes
 from mrs_disc.report.content import View
 from mrs_disc.report.pdf import page_png, pdf_bytes
-from mrs_disc.report.schema import Level, Metabolite, QuantityPart, Results
 from mrs_disc.report.words import harmless
 
 try:
@@ -392,7 +393,7 @@ def _measurements(level: Level) -> Iterable[Any]:
 
 
 def _bounded(
-    concept: codes.Concept, value: float, unit: codes.Concept, found: Metabolite | QuantityPart
+    concept: codes.Concept, value: float, unit: codes.Concept, found: Metabolite | Quantity
 ) -> Any:
     """Return a value with its interval; an upper limit as such, never the estimate behind it."""
     if found.limit == "upper" and found.high is not None:

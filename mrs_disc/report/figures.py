@@ -25,8 +25,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from mrs_disc.report.schema import Level
-from mrs_disc.report.signals import LevelSignals, Signals
+from mrs_disc.record.level import Level
+from mrs_disc.record.signals import LevelSignals, Signals
 from mrs_disc.report.words import component_word, number
 from mrs_disc.typing import ComplexArray, FloatArray
 
@@ -456,4 +456,4 @@ def spectrum_alt(level: Level, factor: float) -> str:
 
 def has_signals(level: Level, signals: Signals) -> bool:
     """Say whether a level can be drawn."""
-    return level.measured and level.key in signals.levels
+    return level.measured is not None and level.key in signals.levels

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from mrs_disc.constants import ROMAN
+from mrs_disc.record.concordance import agreements, concordance
+from mrs_disc.record.file import plain, quantification_json
+from mrs_disc.record.level import Level, Results
+from mrs_disc.record.parts import Metabolite, Morphology, Quantity
+from mrs_disc.record.signals import Signals
 from mrs_disc.report import figures, quality_strip
-from mrs_disc.report.schema import Level, Metabolite, MorphologyPart, QuantityPart, Results
-from mrs_disc.report.signals import Signals
 from mrs_disc.report.words import (
     COMPONENTS,
     LABEL_SHAPE,
@@ -71,22 +75,21 @@ def summary_row(level: Level, results: Results) -> dict[str, Any]:
 def agreement(level: Level) -> list[tuple[str, str]]:
     """Return how images and provocation agree with the score: the word, and what with.
 
-    The record's one text is taken apart, so that the word can lead.
+    An earlier version may have judged otherwise: then the words of the record stand as they are.
     """
-    images, _, tested = (level.concordance or "").partition("; provocation ")
-    found = ((images, ""), (tested, "provocation "))
-    parts = (
-        (prefix + text.rpartition(": ")[0], text.rpartition(": ")[2]) for text, prefix in found
-    )
-    return [(word, what) for what, word in parts if what.strip() and what != "provocation "]
+    if concordance(level) != level.concordance:
+        return [("", level.concordance)] if level.concordance else []
+    return [
+        (a.word, f"provocation {a.shown}" if a.of == "provocation" else a.shown)
+        for a in agreements(level)
+    ]
 
 
 def agreement_words(level: Level) -> list[str]:
     """Return how images and provocation agree with the score, in a word each."""
-    return [
-        f"provocation {word}" if what.startswith("provocation") else word
-        for word, what in agreement(level)
-    ]
+    if concordance(level) != level.concordance:
+        return []
+    return [f"provocation {a.word}" if a.of == "provocation" else a.word for a in agreements(level)]
 
 
 def _why(level: Level) -> list[str]:
@@ -150,13 +153,14 @@ def level_content(
     top: float,
 ) -> dict[str, Any]:
     """Return the section of one level."""
-    base = {"title": level.title, "anchor": anchor(level), "measured": level.measured}
+    base = {"title": level.title, "anchor": anchor(level), "measured": level.measured is not None}
     if not level.measured:
         error = level.error
         return base | {
             "stage": error.stage if error is not None else "measure",
             "message": harmless(error.message if error is not None else "no result", 600),
         }
+    assert level.measured is not None
     assert level.score is not None
     assert level.quality is not None
     return base | {
@@ -182,7 +186,7 @@ def level_content(
         "factors": factor_rows(level),
         "notes": list(level.notes or ()),
         "review": _review(level),
-        "merged": level.quantification is not None and level.quantification.merged_laal,
+        "merged": level.measured.quantities.merged_laal,
         **_pictures(level, signals, curves, top),
     }
 
@@ -242,7 +246,7 @@ def _drift(level: Level) -> str:
     return number(level.quality.drift_hz, 2, "Hz")
 
 
-def morphology_rows(morphology: MorphologyPart | None) -> list[tuple[str, str]]:
+def morphology_rows(morphology: Morphology | None) -> list[tuple[str, str]]:
     """Return what the images show, as given."""
     if morphology is None:
         return []
@@ -281,7 +285,7 @@ def amounts(level: Level) -> dict[str, Any]:
     rows = []
     for name in (*fit.metabolites, *sums):
         m = fit.metabolites.get(name)
-        amount: Metabolite | QuantityPart = m if m is not None else quantities[name]
+        amount: Metabolite | Quantity = m if m is not None else quantities[name]
         rows.append(
             {
                 "name": name,
@@ -331,7 +335,7 @@ def _percent(value: float) -> str:
     return "> 999 %" if value > 999 else number(value, 2, "%")
 
 
-def _cell(quantity: Metabolite | QuantityPart | None, power: int = 0) -> Cell:
+def _cell(quantity: Metabolite | Quantity | None, power: int = 0) -> Cell:
     """Return a quantity as value and interval; an upper limit with the estimate behind it."""
     if quantity is None:
         return NONE
@@ -368,9 +372,7 @@ def other_rows(level: Level) -> list[tuple[str, str]]:
             reasons.setdefault(q.reason or "reason not stated", []).append(name)
         elif not tabled and not (under == ratio and base in COMPONENTS):
             value, sd, low, high, unit = _in_power(q.value, q.sd, q.low, q.high, q.unit)
-            shown, more = _cell(
-                q.model_copy(update={"value": value, "sd": sd, "low": low, "high": high})
-            )
+            shown, more = _cell(replace(q, value=value, sd=sd, low=low, high=high))
             rows.append(
                 (name, f"{shown} ({more})" + (f" {unit}" if unit and unit != RATIO else ""))
             )
@@ -426,9 +428,10 @@ def relative_rows(level: Level, results: Results) -> list[tuple[str, str]]:
 
 def factor_rows(level: Level) -> list[tuple[str, str]]:
     """Return the factors behind the water-referenced amounts, flattened."""
-    if level.quantification is None:
+    if level.measured is None:
         return []
-    return list(_flatten("", level.quantification.factors))
+    factors = quantification_json(level.measured.quantities)["factors"]
+    return list(_flatten("", plain(factors)))
 
 
 UNIT_ENDINGS = {"_s": "s", "_hz": "Hz", "_ppm": "ppm", "_mm": "mm", "_ms": "ms", "_mhz": "MHz"}

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mrs_disc.constants import GAMMA_1H_MHZ_PER_T
+from mrs_disc.record.level import Level, Results
+from mrs_disc.record.parts import Protocol
 from mrs_disc.report.citations import references, steps_taken
-from mrs_disc.report.schema import Level, ProtocolPart, Results
 from mrs_disc.report.words import exact, harmless, number
 
 ABSENT = "not reported"
@@ -46,7 +47,7 @@ def _from_protocol(
     levels: list[Level], field: str, say: Callable[[Any], str], protocol: str = "protocol"
 ) -> str:
     def of(level: Level) -> str | None:
-        part: ProtocolPart | None = getattr(level, protocol)
+        part: Protocol | None = getattr(level, protocol)
         value = getattr(part, field) if part is not None else None
         if value is None:
             return None

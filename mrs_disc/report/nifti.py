@@ -5,13 +5,15 @@ The fit and the residual are in the phase of the fitted data, so that data = fit
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from mrs_disc.data import Fid, Protocol, StepRecord
 from mrs_disc.files import gzipped
 from mrs_disc.io.write_nifti_mrs import nifti_mrs_bytes
+from mrs_disc.record.level import Level
+from mrs_disc.record.signals import LevelSignals
 from mrs_disc.report.content import View
 from mrs_disc.report.figures import has_signals
-from mrs_disc.report.schema import Level
-from mrs_disc.report.signals import LevelSignals
 from mrs_disc.typing import ComplexArray
 
 
@@ -31,16 +33,12 @@ def render(view: View) -> dict[str, bytes]:
 
 def _fids(level: Level, signals: LevelSignals, recipe: str) -> dict[str, Fid]:
     assert level.fit is not None
-    history = tuple(
-        StepRecord(step=s.step, method=s.method, options=s.options, measured=s.measured)
-        for s in level.history or ()
-    )
     options = {"recipe_sha256": recipe}
     fitted = StepRecord(step="fit", method=level.fit.model, options=options)
     residual = StepRecord(step="subtract the fit", method=level.fit.model, options=options)
 
     def fid(signal: ComplexArray, *steps: StepRecord) -> Fid:
-        return Fid(signal=signal, sampling=signals.sampling, history=(*history, *steps))
+        return Fid(signal=signal, sampling=signals.sampling, history=(*level.history, *steps))
 
     return {
         "preprocessed": fid(signals.data),
@@ -52,5 +50,5 @@ def _fids(level: Level, signals: LevelSignals, recipe: str) -> dict[str, Fid]:
 def protocol_of(level: Level, signals: LevelSignals) -> Protocol:
     """Return the protocol of a level as a record again, with the voxel's place."""
     assert level.protocol is not None
-    content = level.protocol.model_dump()
-    return Protocol(**content, voxel_affine=signals.voxel_affine)
+    kept = {f.name: getattr(level.protocol, f.name) for f in fields(level.protocol)}
+    return Protocol(**kept, voxel_affine=signals.voxel_affine)

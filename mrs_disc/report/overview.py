@@ -15,10 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, FancyBboxPatch, Polygon
 
-from mrs_disc.report.anatomy import AnatomySlice
+from mrs_disc.record.level import Level, Results
+from mrs_disc.record.parts import Quantity
+from mrs_disc.record.signals import AnatomySlice, Signals
 from mrs_disc.report.figures import GREY, INK, LABEL_COLOUR, LABEL_MARKER, PALE, framed, styled
-from mrs_disc.report.schema import Level, QuantityPart, Results
-from mrs_disc.report.signals import Signals
 from mrs_disc.report.words import VERDICT_SHAPE, probability
 from mrs_disc.typing import FloatArray
 
@@ -99,7 +99,7 @@ def _row(level: Level, n: int) -> Row:
     return Row(level, float(n), LABEL_COLOUR[label], LABEL_MARKER[label])
 
 
-def _value(level: Level, name: str) -> QuantityPart | None:
+def _value(level: Level, name: str) -> Quantity | None:
     quantity = (level.quantities or {}).get(name)
     if quantity is None or (quantity.value is None and quantity.high is None):
         return None

@@ -7,11 +7,11 @@ for research and from which recipe, and holds all of it in words as its PNG desc
 from __future__ import annotations
 
 from mrs_disc.constants import RESEARCH_USE
+from mrs_disc.record.level import Level, Results
 from mrs_disc.report import figures
 from mrs_disc.report.content import View, status_words
 from mrs_disc.report.level_content import score_words
 from mrs_disc.report.overview import overview_alt, overview_figure
-from mrs_disc.report.schema import Level, Results
 from mrs_disc.report.words import VERDICT_SHAPE, harmless
 
 

@@ -10,9 +10,9 @@ import scipy.fft
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mrs_disc.record.level import Level
+from mrs_disc.record.signals import LevelSignals
 from mrs_disc.report.figures import FIT_COLOUR, GREY, nice, styled
-from mrs_disc.report.schema import Level
-from mrs_disc.report.signals import LevelSignals
 from mrs_disc.report.words import number
 from mrs_disc.typing import FloatArray
 

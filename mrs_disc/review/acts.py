@@ -7,34 +7,18 @@ as the reviewer left it; each act carries them into the log.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Literal, Self, cast, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
-from mrs_disc.analysis.impression import PRELIMINARY, concordance, impression
-from mrs_disc.data import (
-    Completeness,
-    DiscScore,
-    FitResult,
-    HeightLoss,
-    Herniation,
-    LevelFailure,
-    LevelMeasurement,
-    LevelReport,
-    Morphology,
-    Preprocessed,
-    Provocation,
-    Quality,
-    Quantities,
-    Quantity,
-    Verdict,
-)
+from mrs_disc.analysis.impression import PRELIMINARY, impression
 from mrs_disc.errors import InputError
-from mrs_disc.report.results import level_key
-from mrs_disc.report.review_log import Act, Decision, ReviewLog, review_of, reviewed
-from mrs_disc.report.schema import Digest, Level, results_of
+from mrs_disc.record.concordance import concordance
+from mrs_disc.record.level import Level, Results
+from mrs_disc.record.overlay import reviewed
+from mrs_disc.record.parts import Digest, HeightLoss, Herniation, Verdict
+from mrs_disc.record.review import Decision, ReviewLog, act_of, review_of
 from mrs_disc.schema import StrictModel
 
 REASONS = (
@@ -161,7 +145,7 @@ def sent(body: bytes) -> LevelSent | MorphologySent | SignSent:
 
 def fields_of(
     act: LevelSent | MorphologySent | SignSent,
-    record: Mapping[str, Any],
+    results: Results,
     log: ReviewLog,
     results_sha256: str,
     time: str,
@@ -172,8 +156,8 @@ def fields_of(
     ----------
     act : LevelSent, MorphologySent or SignSent
         What the page sent.
-    record : mapping
-        The content of ``results.json``.
+    results : Results
+        As analysed.
     log : ReviewLog
         The log before the act.
     results_sha256 : str
@@ -187,100 +171,45 @@ def fields_of(
         If the level is not in the results, or was not measured.
     """
     fields: dict[str, Any] = {"reviewer": act.reviewer, "act": act.act}
-    if isinstance(act, LevelSent | MorphologySent):
-        level, run = _level_of(act.key)
-        entry = _entry(record, level, run)
-        if isinstance(act, LevelSent) and entry["status"] != "ok":
-            raise InputError(f"{act.key} was not measured; there is no spectrum to decide on")
-        fields |= {"level": level, "run": run}
     if isinstance(act, LevelSent):
-        fields |= {
-            "decision": act.decision,
-            "verdict": act.verdict if act.verdict != entry["quality"]["verdict"] else None,
-            "reason": act.reason,
-            "comment": act.comment,
-        }
+        fields |= _decision(act, _level_of(results, act.key))
     elif isinstance(act, MorphologySent):
-        keys = (level_key(e["level"], e["run"]) for e in record["levels"] if e["level"] == level)
-        others = {key: "" for key in keys if key != level_key(level, run)}
-        fields |= {"morphology": act.morphology} | ({"other_runs": others} if others else {})
+        level = _level_of(results, act.key)
+        others = [one.key for one in results.levels if one.level == level.level and one != level]
+        fields |= {"level": level.level, "run": level.run, "morphology": act.morphology}
+        fields |= {"other_runs": dict.fromkeys(others, "")} if others else {}
     elif any(a.act == "sign" and a.results_sha256 == results_sha256 for a in log.acts[-1:]):
         raise InputError("this result is signed already, and nothing was changed since")
-    draft = Act.model_validate(
-        {"n": 1, "previous": log.head, "time": time, "results_sha256": results_sha256, **fields}
-    )
-    levels, completeness = levels_after(record, replace(log, acts=(*log.acts, draft)), draft)
-    if fields.get("level"):
-        words = {level_key(r.level, r.run): r.concordance for r in levels}
+    place = {"n": 1, "previous": log.head, "time": time, "results_sha256": results_sha256}
+    draft = act_of(place | fields)
+    after = reviewed(results, review_of(replace(log, acts=(*log.acts, draft)), results_sha256))
+    words = {level.key: concordance(level) for level in after.levels}
+    if draft.key:
         fields["concordance"] = words[draft.key]
-        if draft.other_runs:
-            fields["other_runs"] = {key: words[key] for key in draft.other_runs}
-    text = impression(levels, completeness)
-    if act.act == "sign":
-        # without the name: its full stops would end sentences, and the status line has it
-        text = text.replace(PRELIMINARY, f"reviewed and signed on {time[:10]}")
-    return fields | {"impression": text}
+    if draft.other_runs:
+        fields["other_runs"] = {key: words[key] for key in draft.other_runs}
+    status = PRELIMINARY
+    if act.act == "sign":  # without the name: its full stops would end sentences
+        status = f"reviewed and signed on {time[:10]}"
+    return fields | {"impression": impression(after.levels, after.completeness, status)}
 
 
-def _level_of(key: str) -> tuple[str, int]:
-    level, _, run = key.partition("_run-")
-    return level, int(run) if run.isdecimal() else 1
+def _decision(act: LevelSent, level: Level) -> dict[str, Any]:
+    if level.measured is None:
+        raise InputError(f"{act.key} was not measured; there is no spectrum to decide on")
+    return {
+        "level": level.level,
+        "run": level.run,
+        "decision": act.decision,
+        "verdict": act.verdict if act.verdict != level.measured.quality.verdict else None,
+        "reason": act.reason,
+        "comment": act.comment,
+    }
 
 
-def _entry(record: Mapping[str, Any], level: str, run: int) -> dict[str, Any]:
-    for entry in record["levels"]:
-        if (entry["level"], entry["run"]) == (level, run):
-            return cast("dict[str, Any]", entry)
-    raise InputError(f"this study has no {level} run {run}")
-
-
-def levels_after(
-    record: Mapping[str, Any], log: ReviewLog, act: Act
-) -> tuple[list[LevelReport], Completeness]:
-    """Return levels and completeness as they stand after the acts of a log."""
-    from pathlib import Path
-
-    review = review_of(log, act.results_sha256)
-    after = reviewed(record, review)
-    results = results_of(after, Path("results.json"))
-    levels = []
+def _level_of(results: Results, key: str) -> Level:
     for level in results.levels:
-        decision = review.level(level.level, level.run).decision
-        report = level_report(level, rejected=decision == "reject")
-        levels.append(replace(report, concordance=concordance(report)))
-    complete = results.completeness
-    return levels, Completeness(
-        n_levels=complete.n_levels,
-        min_levels=complete.min_levels,
-        met=complete.met,
-        missing=complete.missing,
-    )
-
-
-def level_report(level: Level, *, rejected: bool = False) -> LevelReport:
-    """Return a level of a record as the wording functions take it.
-
-    A rejected level has no measurement, so that another run speaks for it where there is one. The
-    wording asks a measurement for its quality and quantities alone: signal and fit stay out.
-    """
-    score = DiscScore(**level.score.model_dump()) if level.score else None
-    measurement = None
-    if level.measured and not rejected:
-        assert level.quality is not None
-        assert level.quantities is not None
-        values = {n: Quantity(**q.model_dump()) for n, q in level.quantities.items()}
-        measurement = LevelMeasurement(
-            preprocessed=cast("Preprocessed", None),
-            fit=cast("FitResult", None),
-            quality=Quality(**level.quality.model_dump()),
-            quantities=Quantities(values=values),
-        )
-    return LevelReport(
-        level=level.level,
-        run=level.run,
-        measurement=measurement,
-        failure=LevelFailure(**level.error.model_dump()) if level.error else None,
-        score=score,
-        morphology=Morphology(**level.morphology.model_dump()) if level.morphology else None,
-        provocation=Provocation(**level.provocation.model_dump()) if level.provocation else None,
-    )
+        if level.key == key:
+            return level
+    name, _, run = key.partition("_run-")
+    raise InputError(f"this study has no {name} run {run if run.isdecimal() else 1}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,13 +24,15 @@ from starlette.routing import Route
 
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.errors import InputError, OutputError, ReadError
+from mrs_disc.record.concordance import concordance
+from mrs_disc.record.journal import StaleError, append_act
+from mrs_disc.record.level import Level
+from mrs_disc.record.parts import Morphology
+from mrs_disc.record.review import STATUS_SHAPE
 from mrs_disc.report.html import unbroken
-from mrs_disc.report.review_log import STATUS_SHAPE
-from mrs_disc.report.schema import Level, MorphologyPart
 from mrs_disc.report.words import harmless, probability
-from mrs_disc.review.acts import MorphologySent, fields_of, level_report, sent
+from mrs_disc.review.acts import MorphologySent, fields_of, sent
 from mrs_disc.review.catalogue import LABELS, QUALITIES, SORTS, Catalogue, Query, StudyRow
-from mrs_disc.review.journal import StaleError, append_act
 from mrs_disc.review.security import Door, Guard
 from mrs_disc.review.spectra import MAX_BROADENING_HZ, spectrum_json
 from mrs_disc.review.studies import Library, LoadedStudy
@@ -200,23 +203,15 @@ class Server:
 
     def concordance(self, request: Request) -> Response:
         """Return how a level's score agrees with morphology that is being entered."""
-        from mrs_disc.analysis.impression import concordance
-
         study, _ = self._level(request)
         given = _values(request.query_params)
         nothing = {"act": "morphology", "key": "", "reviewer": "-"}
         nothing |= {"head": "0" * 64, "results_sha256": "0" * 64}
         act = sent(json.dumps(nothing | given).encode())
         assert isinstance(act, MorphologySent)
-        review = study.review()
-        after = next(
-            level
-            for level in study.reviewed(review).levels
-            if level.key == request.path_params["key"]
-        )
-        after = after.model_copy(update={"morphology": MorphologyPart(**act.morphology)})
-        rejected = review.level(after.level, after.run).decision == "reject"
-        words = concordance(level_report(after, rejected=rejected))
+        levels = study.reviewed(study.review()).levels
+        after = next(level for level in levels if level.key == request.path_params["key"])
+        words = concordance(replace(after, morphology=Morphology(**act.morphology)))
         return JSONResponse({"concordance": harmless(words, 400)})
 
     def state(self, request: Request) -> Response:
@@ -244,7 +239,7 @@ class Server:
                 act.head,
                 study.sha256,
                 time,
-                lambda log: fields_of(act, study.record, log, study.sha256, time),
+                lambda log: fields_of(act, study.results, log, study.sha256, time),
             )
         except StaleError as error:
             return _error(409, str(error), **_state(study))

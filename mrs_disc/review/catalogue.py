@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 from mrs_disc.errors import InputError, ReadError
-from mrs_disc.report.results import RESULTS_NAME, level_key
-from mrs_disc.report.schema import read_record
+from mrs_disc.record.file import RESULTS_NAME, read_record
+from mrs_disc.record.review import level_key
 
 TABLE_NAME = "levels.tsv"
 FAILURES_NAME = "failures.tsv"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from mrs_disc.errors import InputError
+from mrs_disc.record.review import Review
 from mrs_disc.report import render_results
-from mrs_disc.report.review_log import Review
 from mrs_disc.review.studies import LoadedStudy
 
 PATTERNS = {"pdf": "report.pdf", "dicom": "dicom/*.dcm"}

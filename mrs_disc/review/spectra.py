@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
-from mrs_disc.report.schema import Level, Results
-from mrs_disc.report.signals import LevelSignals, Signals
+from mrs_disc.record.level import Level, Results
+from mrs_disc.record.signals import LevelSignals, Signals
 from mrs_disc.typing import ComplexArray, FloatArray
 
 GRID_PPM = np.round(np.arange(0.0, 5.0005, 0.004), 4)

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from mrs_disc.errors import InputError
-from mrs_disc.report.results import RESULTS_NAME, SIGNALS_NAME
-from mrs_disc.report.review_log import (
-    LOG_NAME,
-    Decision,
-    Review,
-    ReviewLog,
-    read_log,
-    read_review,
-    review_of,
-    reviewed,
-)
-from mrs_disc.report.schema import Level, Results, read_record, results_of
-from mrs_disc.report.signals import Signals, read_signals
+from mrs_disc.errors import InputError, ReadError
+from mrs_disc.files import sha256_of
+from mrs_disc.record.file import RESULTS_NAME, read_results
+from mrs_disc.record.level import Level, Results
+from mrs_disc.record.overlay import read_review, reviewed
+from mrs_disc.record.review import LOG_NAME, Decision, Review, ReviewLog, read_log, review_of
+from mrs_disc.record.signals import SIGNALS_NAME, Signals, read_signals
 from mrs_disc.review.catalogue import StudyRow
 from mrs_disc.review.spectra import common_height
 
@@ -49,25 +40,20 @@ class LoadedStudy:
     ----------
     row : StudyRow
         Name and folder.
-    record : dict
-        The content of ``results.json``.
+    results : Results
+        As they were analysed.
     sha256 : str
         Of that file.
     """
 
     row: StudyRow
-    record: dict[str, Any]
+    results: Results
     sha256: str
 
     @property
     def folder(self) -> Path:
         """Where the results lie."""
         return self.row.folder
-
-    @cached_property
-    def results(self) -> Results:
-        """The record as it was analysed, checked."""
-        return results_of(self.record, self.folder / RESULTS_NAME)
 
     @cached_property
     def signals(self) -> Signals:
@@ -96,7 +82,7 @@ class LoadedStudy:
 
     def reviewed(self, review: Review) -> Results:
         """Return the record as the reviewer left it."""
-        return results_of(reviewed(self.record, review), self.folder / RESULTS_NAME)
+        return reviewed(self.results, review)
 
     def level(self, key: str) -> Level:
         """Return a level by its key.
@@ -142,9 +128,7 @@ class Library:
             if kept and kept[0] == stamp:
                 self._studies.move_to_end(row.folder)
                 return kept[1]
-        record = read_record(path)
-        study = LoadedStudy(row, record, hashlib.sha256(path.read_bytes()).hexdigest())
-        _ = study.results  # a record that is not valid is told here
+        study = LoadedStudy(row, read_results(path), sha256_of(path, RESULTS_NAME))
         with self._lock:
             self._studies[row.folder] = (stamp, study)
             while len(self._studies) > KEPT:
@@ -165,7 +149,7 @@ class Library:
             if kept is not None and kept[0] == stamp:
                 return kept[1]
             review = read_review(row.folder)
-        except OSError:
+        except (OSError, ReadError):
             return Reviewed()
         decided = {k: r.decision for k, r in review.levels.items() if r.decision is not None}
         reviewed = Reviewed(review.status, decided)

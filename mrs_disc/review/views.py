@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from mrs_disc.constants import RESEARCH_USE
-from mrs_disc.report.anatomy import AnatomySlice
+from mrs_disc.record.level import Level, Results
+from mrs_disc.record.review import DECISION_SHAPE, STATUS_SHAPE, Act, LevelReview, Review
+from mrs_disc.record.signals import AnatomySlice, LevelSignals, Signals
 from mrs_disc.report.content import sentences
 from mrs_disc.report.level_content import (
     agreement_words,
@@ -20,9 +23,6 @@ from mrs_disc.report.level_content import (
     summary_row,
     unscored,
 )
-from mrs_disc.report.review_log import DECISION_SHAPE, STATUS_SHAPE, Act, LevelReview, Review
-from mrs_disc.report.schema import Level, Results
-from mrs_disc.report.signals import LevelSignals, Signals
 from mrs_disc.report.words import (
     LABEL_SHAPE,
     VERDICT_SHAPE,
@@ -87,7 +87,7 @@ def _row(level: Level, results: Results, review: Review) -> dict[str, Any]:
         "counts": len(runs) > 1 and results.best[level.level].key == level.key,
         "key": level.key,
         "title": level.title,
-        "measured": level.measured,
+        "measured": level.measured is not None,
         "axis": _score_axis(level),
         "agreement": "; ".join(agreement_words(level))
         or ("no morphology given" if level.measured else "–"),
@@ -145,7 +145,7 @@ def _act(act: Act, results_sha256: str) -> dict[str, Any]:
         words = " ".join(filter(None, (act.decision, f"({act.reason})" if act.reason else "")))
         words += f", quality set to {act.verdict}" if act.verdict else ""
     if act.act == "morphology" and act.morphology:
-        given = {k: v for k, v in act.morphology.model_dump().items() if v is not None}
+        given = {k: v for k, v in asdict(act.morphology).items() if v is not None}
         words = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in given.items()) or "none given"
     return {
         "n": act.n,
@@ -176,12 +176,12 @@ def panel(
         "key": level.key,
         "level": level.level,
         "title": level.title,
-        "measured": level.measured,
+        "measured": level.measured is not None,
         "drawn": level.measured and arrays is not None,
         "review": decided,
         "comment": decided.comment,
         "message": harmless(level.error.message, 600) if level.error else "",
-        "morphology": level.morphology.model_dump() if level.morphology else {},
+        "morphology": asdict(level.morphology) if level.morphology else {},
         "provocation": harmless(level.provocation.result) if level.provocation else "",
         "concordance": harmless(level.concordance or "no morphology given", 400),
         **_decision(decided),

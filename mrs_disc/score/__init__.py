@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mrs_disc.data import DiscScore, LevelReport, best_runs
+from mrs_disc.data import DiscScore
 from mrs_disc.models import model_reference
 from mrs_disc.models.scores import ScoreModel
 from mrs_disc.recipe import Recipe, ScoreOptions
+from mrs_disc.record.level import Level, best_runs
 from mrs_disc.score.cutoffs import score_cutoffs
 from mrs_disc.score.disc import Disc, disc_of, indeterminate, out_of_scope
 from mrs_disc.score.logistic import score_logistic
@@ -34,13 +35,13 @@ KINDS: dict[str, Kind] = {
 
 
 def score_study(
-    levels: Sequence[LevelReport], model: ScoreModel, recipe: Recipe
+    levels: Sequence[Level], model: ScoreModel, recipe: Recipe
 ) -> tuple[DiscScore | None, ...]:
     """Score all levels and runs of one examination.
 
     Parameters
     ----------
-    levels : sequence of LevelReport
+    levels : sequence of Level
         As measured; their `score` is not looked at.
     model : ScoreModel
         From `load_score_model`.
@@ -53,7 +54,7 @@ def score_study(
         In the order of `levels`; `None` for a level that failed.
     """
     best = best_runs(levels)
-    discs = [disc_of(level) if level.measurement is not None else None for level in levels]
+    discs = [disc_of(level) if level.measured is not None else None for level in levels]
     stand = [
         disc
         for level, disc in zip(levels, discs, strict=True)

@@ -36,7 +36,7 @@ def score_cutoffs(
                 reference, f"{rule.quantity} could not be had: {why or 'only an upper limit'}"
             )
     rows = [quantities.names.index(rule.quantity) for rule in model.cutoff]
-    covariance = quantities.covariance[np.ix_(rows, rows)]
+    covariance = np.array(quantities.covariance)[np.ix_(rows, rows)]
     values, vectors = np.linalg.eigh(covariance)
     half = np.random.default_rng(_SEED).standard_normal((len(rows), _DRAWS // 2))
     noise = (vectors * np.sqrt(np.maximum(values, 0.0))) @ np.concatenate([half, -half], axis=1)

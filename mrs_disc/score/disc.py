@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite, sqrt
 from typing import Any
 
 from mrs_disc.constants import GAMMA_1H_MHZ_PER_T
-from mrs_disc.data import DiscScore, Label, LevelReport, Quantities
+from mrs_disc.data import DiscScore, Label, Quantities
 from mrs_disc.models.relaxation import FIELD_TOLERANCE
 from mrs_disc.models.scores import ScoreModel
 from mrs_disc.recipe import ScoreOptions
+from mrs_disc.record.level import Level
 
 STRUCTURE_SD = 3.0
 """Structure below so many standard deviations is not measurable, and gives no score."""
@@ -58,25 +58,24 @@ class Disc:
     remarks: tuple[str, ...] = field(default_factory=tuple)
 
 
-def disc_of(level: LevelReport) -> Disc:
+def disc_of(level: Level) -> Disc:
     """Return what a score sees of a measured level."""
-    measurement = level.measurement
-    assert measurement is not None
-    quality, quantities = measurement.quality, measurement.quantities
-    protocol = measurement.preprocessed.protocol
-    sums: Mapping[str, Any] = quantities.factors.get("sums", {})
-    known: dict[str, Any] = {}
-    if {"acidity", "structure"} <= set(sums):
-        acidity, structure = sums["acidity"], sums["structure"]
-        product = acidity["sd"] * structure["sd"]
+    measured = level.measured
+    assert measured is not None
+    quality, quantities, protocol = measured.quality, measured.quantities, measured.protocol
+    known: dict[str, float] = {}
+    sums = quantities.sums
+    if sums is not None and sums.covariance_acidity_structure is not None:
+        acidity, structure = sums.of["acidity"], sums.of["structure"]
+        product = acidity.sd * structure.sd
         known = {
-            "acidity": acidity["value"],
-            "acidity_sd": acidity["sd"],
-            "structure": structure["value"],
-            "structure_sd": structure["sd"],
-            "correlation": sums["covariance_acidity_structure"] / product if product > 0 else 0.0,
+            "acidity": acidity.value,
+            "acidity_sd": acidity.sd,
+            "structure": structure.value,
+            "structure_sd": structure.sd,
+            "correlation": sums.covariance_acidity_structure / product if product > 0 else 0.0,
         }
-    mhz = measurement.preprocessed.fid.sampling.spectrometer_mhz
+    mhz = protocol.spectrometer_mhz
     unusable = ""
     if quality.verdict == "poor":
         unusable = "poor spectrum: " + (
@@ -87,10 +86,10 @@ def disc_of(level: LevelReport) -> Disc:
         remarks.append("lactate may be contaminated by lipid: its wider error is in the interval")
     return Disc(
         level=level.level,
-        components=measurement.fit.names,
+        components=tuple(measured.fit.metabolites),
         echo_time_s=protocol.echo_time_s,
         repetition_time_s=protocol.repetition_time_s,
-        field_t=protocol.field_strength_t or mhz / GAMMA_1H_MHZ_PER_T,
+        field_t=protocol.field_strength_t or (mhz and mhz / GAMMA_1H_MHZ_PER_T),
         quantities=quantities,
         unusable=unusable,
         remarks=tuple(remarks),

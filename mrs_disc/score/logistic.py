@@ -76,5 +76,5 @@ def _logit(disc: Disc, model: LogisticScore) -> tuple[float, float, dict[str, fl
         logit += term.coefficient * (value - term.centre) / term.scale
         slopes[quantities.names.index(term.quantity)] += term.coefficient * slope / term.scale
         seen[term.quantity] = quantity.value
-    variance = float(slopes @ quantities.covariance @ slopes)
+    variance = float(slopes @ np.array(quantities.covariance) @ slopes)
     return logit, float(np.sqrt(max(variance, 0.0))), seen

@@ -14,7 +14,16 @@ from typing import NamedTuple
 import numpy as np
 import scipy.fft
 
-from mrs_disc.data import FitResult, Preprocessed, Protocol, Sampling
+from mrs_disc.data import (
+    Curves,
+    FitResult,
+    Noise,
+    Phase,
+    Preprocessed,
+    Protocol,
+    QualityPeak,
+    Sampling,
+)
 from mrs_disc.errors import InputError
 from mrs_disc.models import (
     Component,
@@ -274,23 +283,25 @@ def _result(
         low=arrays.low,
         high=arrays.high,
         ppm=np.array(first_ppm) + own_ppm,
-        reference_shift_ppm=off_ppm,
         linewidth_hz=linewidth_hz,
-        sampling=referenced,
-        data=np.asarray(signal.signal * phase),
-        baseline=np.asarray(arrays.baseline * phase),
-        components=components,
-        noise_sd=arrays.noise_sd,
-        spectrum_noise_sd=arrays.noise_sd * float(np.sqrt(signal.n_points)),
-        window_ppm=(low / mhz + carrier_ppm, high / mhz + carrier_ppm),
-        phase_rad=arrays.phase_rad,
-        delay_s=arrays.delay_s,
-        residual_ratio=arrays.residual_ratio,
-        residual_whiteness_p=arrays.residual_whiteness_p,
+        curves=Curves(
+            sampling=referenced,
+            data=np.asarray(signal.signal * phase),
+            baseline=np.asarray(arrays.baseline * phase),
+            components=components,
+            window_ppm=(low / mhz + carrier_ppm, high / mhz + carrier_ppm),
+            reference_shift_ppm=off_ppm,
+        ),
+        noise=Noise(
+            sd=arrays.noise_sd,
+            spectrum_sd=arrays.noise_sd * float(np.sqrt(signal.n_points)),
+            residual_ratio=arrays.residual_ratio,
+            residual_whiteness_p=arrays.residual_whiteness_p,
+        ),
+        phase=Phase(zero_order_rad=arrays.phase_rad, delay_s=arrays.delay_s),
+        peak=QualityPeak(name=model.quality_component, height=height),
         converged=arrays.converged,
         reason=arrays.reason,
-        quality_peak=model.quality_component,
-        quality_peak_height=height,
     )
 
 

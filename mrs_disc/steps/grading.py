@@ -153,11 +153,11 @@ def _apart(value: float, limit: float, places: int = 1) -> str:
 
 
 def _snr(fit: FitResult, gates: QualityOptions, found: _Findings) -> float | None:
-    peak = fit.quality_peak or "quality peak"
-    if not fit.spectrum_noise_sd > 0 or not np.isfinite(fit.quality_peak_height):
+    peak = fit.peak.name or "quality peak"
+    if not fit.noise.spectrum_sd > 0 or not np.isfinite(fit.peak.height):
         found.lower("poor", f"the noise of the spectrum or the height of {peak} is not known")
         return None
-    snr = max(float(fit.quality_peak_height / fit.spectrum_noise_sd), 0.0)
+    snr = max(float(fit.peak.height / fit.noise.spectrum_sd), 0.0)
     if fit.has(peak):
         amplitude, sd = float(fit.amplitude[fit.index(peak)]), float(fit.sd[fit.index(peak)])
         if amplitude < MEASURABLE_SD * sd and snr >= gates.min_snr:
@@ -177,14 +177,14 @@ def _snr(fit: FitResult, gates: QualityOptions, found: _Findings) -> float | Non
 
 
 def _linewidth(fit: FitResult, gates: QualityOptions, found: _Findings) -> float | None:
-    peak = fit.quality_peak
+    peak = fit.peak.name
     if not fit.has(peak):
         return None
     width_hz = float(fit.linewidth_hz[fit.index(peak)])
     if not np.isfinite(width_hz):
         found.lower("poor", f"{peak} has no linewidth")
         return None
-    ppm = width_hz / fit.sampling.spectrometer_mhz
+    ppm = width_hz / fit.curves.sampling.spectrometer_mhz
     text = f"linewidth of {peak} is {width_hz:.1f} Hz"
     if ppm > (limit := gates.max_linewidth_ppm):
         found.lower("poor", f"{text} ({_apart(ppm, limit, 2)} ppm), above {limit:g} ppm")
@@ -197,7 +197,7 @@ def _linewidth(fit: FitResult, gates: QualityOptions, found: _Findings) -> float
 
 def _spectrum_scale(fit: FitResult, n_points: int) -> float:
     """Return what an orthonormal FFT is multiplied with to be in the units of the peak's height."""
-    return fit.spectrum_noise_sd / fit.noise_sd if fit.noise_sd > 0 else float(np.sqrt(n_points))
+    return fit.noise.spectrum_sd / fit.noise.sd if fit.noise.sd > 0 else float(np.sqrt(n_points))
 
 
 def _highest(signal: Fid, band_ppm: tuple[float, float]) -> float:
@@ -215,18 +215,18 @@ def _highest(signal: Fid, band_ppm: tuple[float, float]) -> float:
 def _residual_water(
     fit: FitResult, preprocessed: Preprocessed, gates: QualityOptions, found: _Findings
 ) -> float | None:
-    if not fit.quality_peak_height > 0:
+    if not fit.peak.height > 0:
         return None
     after = _highest(preprocessed.fid, WATER_BAND_PPM)
-    ratio = after * _spectrum_scale(fit, preprocessed.fid.n_points) / fit.quality_peak_height
+    ratio = after * _spectrum_scale(fit, preprocessed.fid.n_points) / fit.peak.height
     if ratio > gates.max_residual_water:
         found.lower(
             "poor",
             f"residual water is {_apart(ratio, gates.max_residual_water)} times the height of "
-            f"{fit.quality_peak}, above {gates.max_residual_water:g}",
+            f"{fit.peak.name}, above {gates.max_residual_water:g}",
         )
     else:
-        found.passed.append(f"residual water {ratio:.1f} times {fit.quality_peak}")
+        found.passed.append(f"residual water {ratio:.1f} times {fit.peak.name}")
     return ratio
 
 
@@ -240,8 +240,8 @@ def _what_was_measured(
     before = preprocessed.unsuppressed_residue
     described = (
         fit.converged
-        and fit.residual_ratio <= gates.max_residual_ratio
-        and fit.quality_peak_height > gates.min_snr * fit.spectrum_noise_sd
+        and fit.noise.residual_ratio <= gates.max_residual_ratio
+        and fit.peak.height > gates.min_snr * fit.noise.spectrum_sd
     )
     if preprocessed.water is None:
         _without_reference(fit, preprocessed, described, found)
@@ -282,13 +282,13 @@ def _without_reference(
         found.lower("poor", f"one line holds {share:.0%} of the energy: water or fat alone")
         return
     height = _highest(before, WATER_BAND_PPM) * _spectrum_scale(fit, before.n_points)
-    if not height > HARDLY_SUPPRESSED * fit.quality_peak_height > 0:
+    if not height > HARDLY_SUPPRESSED * fit.peak.height > 0:
         return
-    ratio = height / fit.quality_peak_height
+    ratio = height / fit.peak.height
     if described and preprocessed.protocol.water_suppressed is False:
         found.lower("acceptable", f"measured without water suppression: {ratio:.0f} times the peak")
     else:
-        found.lower("poor", f"water was not suppressed: {ratio:.0f} times {fit.quality_peak}")
+        found.lower("poor", f"water was not suppressed: {ratio:.0f} times {fit.peak.name}")
 
 
 def _share_of_highest_line(signal: Fid) -> float:
@@ -326,16 +326,16 @@ def _transients(preprocessed: Preprocessed, gates: QualityOptions, found: _Findi
 
 
 def _residual(fit: FitResult, gates: QualityOptions, found: _Findings) -> None:
-    if not np.isfinite(fit.residual_ratio) or fit.residual_ratio > gates.max_residual_ratio:
+    ratio, p = fit.noise.residual_ratio, fit.noise.residual_whiteness_p
+    if not np.isfinite(ratio) or ratio > gates.max_residual_ratio:
         found.lower(
             "poor",
-            f"the residual is {_apart(fit.residual_ratio, gates.max_residual_ratio, 2)} times the "
+            f"the residual is {_apart(ratio, gates.max_residual_ratio, 2)} times the "
             f"noise, above {gates.max_residual_ratio:g}: the model does not describe the spectrum",
         )
     else:
-        found.passed.append(f"residual {fit.residual_ratio:.2f} times the noise")
-    p = fit.residual_whiteness_p
-    if p is not None and p < STRUCTURED_P and fit.residual_ratio > INAUDIBLE:
+        found.passed.append(f"residual {ratio:.2f} times the noise")
+    if p is not None and p < STRUCTURED_P and ratio > INAUDIBLE:
         found.lower(
             "acceptable",
             f"the residual has structure (whiteness p below {STRUCTURED_P:g})",
@@ -344,20 +344,21 @@ def _residual(fit: FitResult, gates: QualityOptions, found: _Findings) -> None:
 
 def _lipid(fit: FitResult, gates: QualityOptions, found: _Findings) -> bool:
     """Say whether lipid may pass for lactate, and whether the voxel lies in marrow."""
-    if not fit.has("LIP") or not fit.converged or fit.residual_ratio > 2 * gates.max_residual_ratio:
+    described = fit.converged and fit.noise.residual_ratio <= 2 * gates.max_residual_ratio
+    if not fit.has("LIP") or not described:
         return False
     index = fit.index("LIP")
     lipid, lipid_sd = float(fit.amplitude[index]), float(fit.sd[index])
     if lipid < 2 * lipid_sd or lipid <= 0:
         return False
     methylene = LIPID_CH2_SHARE * lipid
-    if fit.has(fit.quality_peak):
-        peak = fit.index(fit.quality_peak)
+    if fit.has(fit.peak.name):
+        peak = fit.index(fit.peak.name)
         ratio = lipid / max(float(fit.amplitude[peak]), float(fit.sd[peak]), 1e-300)
         if ratio > MARROW_LIPID:
             found.lower(
                 "poor",
-                f"lipid is {ratio:.0f} times {fit.quality_peak}: the voxel lies in marrow or fat",
+                f"lipid is {ratio:.0f} times {fit.peak.name}: the voxel lies in marrow or fat",
             )
     if not fit.has("LAC", "ALA"):
         return False

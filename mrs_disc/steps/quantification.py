@@ -20,7 +20,16 @@ from typing import Any
 import numpy as np
 
 from mrs_disc.constants import Z95
-from mrs_disc.data import FitResult, Morphology, Preprocessed, Quantities, Quantity, frozen
+from mrs_disc.data import (
+    FitResult,
+    Morphology,
+    Preprocessed,
+    Quantities,
+    Quantity,
+    Sum,
+    Sums,
+    frozen,
+)
 from mrs_disc.errors import InputError
 from mrs_disc.models.relaxation import RelaxationModel
 from mrs_disc.recipe import Recipe
@@ -85,20 +94,20 @@ class _Table:
             self.names.append(name)
             self.draws.append(draws)
 
-    def covariance(self) -> FloatArray:
-        """Return the covariance of the quantities that could be had.
+    def covariance(self) -> tuple[tuple[float, ...], ...]:
+        """Return the covariance of the quantities that could be had, row by row.
 
         Draws of ratios have long tails: they are cut at five standard deviations, and scaled back.
         """
         if not self.names:
-            return np.empty((0, 0))
+            return ()
         sd = np.array([self.values[n].sd for n in self.names], dtype=np.float64)
         centred = np.array(self.draws)
         centred -= centred.mean(axis=1, keepdims=True)
         np.clip(centred, -5 * sd[:, None], 5 * sd[:, None], out=centred)
         covariance = centred @ centred.T / centred.shape[1]
         back = sd / np.sqrt(np.maximum(np.diagonal(covariance), 1e-300))
-        return np.asarray(covariance * back * back[:, None])
+        return tuple(map(tuple, (covariance * back * back[:, None]).tolist()))
 
 
 @one_blas_thread
@@ -128,8 +137,8 @@ def quantify(
     Returns
     -------
     Quantities
-        What cannot be had stands there with its reason. `factors` holds what a reader needs to
-        redo each number: the uncut sums, and all factors of the water reference.
+        What cannot be had stands there with its reason. `sums` are the sums uncut, `factors` what
+        a reader needs to redo the water-referenced amounts.
 
     Raises
     ------
@@ -148,12 +157,10 @@ def quantify(
     draws = amplitude_draws(fit, normals[:count])
     merged, why = merges(fit, recipe)
     table = _Table()
-    raw = _sums(table, fit, draws)
+    sums = _sums(table, fit, draws)
     _ratios(table, fit, draws, why)
     _acidity_to_structure(table, fit, draws)
-    factors: dict[str, Any] = {"sums": raw}
-    if why:
-        factors["laal"] = why
+    factors: dict[str, Any] = {"laal": why} if why else {}
     reference: Reference | str = 'reference = "none" in [quantify]'
     if recipe.quantify.reference != "none":
         reference = water_reference(preprocessed, relaxation, morphology)
@@ -167,6 +174,7 @@ def quantify(
         names=tuple(table.names),
         covariance=table.covariance(),
         merged_laal=merged,
+        sums=sums,
         factors=factors,
     )
 
@@ -208,7 +216,7 @@ def merges(fit: FitResult, recipe: Recipe) -> tuple[bool, str]:
     if not fit.has("LAC", "ALA"):
         return False, ""
     lac, ala = fit.index("LAC"), fit.index("ALA")
-    width_ppm = fit.linewidth_hz[lac] / fit.sampling.spectrometer_mhz
+    width_ppm = fit.linewidth_hz[lac] / fit.curves.sampling.spectrometer_mhz
     limit_ppm = recipe.quantify.merge_linewidth_ppm
     if width_ppm >= limit_ppm:
         return True, f"linewidth {width_ppm:.3f} ppm, from {limit_ppm:g} ppm on they merge"
@@ -268,9 +276,9 @@ def _formula(parts: Mapping[str, float]) -> str:
 # --------------------------------------------------------------------------- sums and ratios
 
 
-def _sums(table: _Table, fit: FitResult, draws: FloatArray) -> dict[str, Any]:
+def _sums(table: _Table, fit: FitResult, draws: FloatArray) -> Sums:
     """Enter LAAL, acidity and structure; return them uncut, as the score takes them."""
-    raw: dict[str, Any] = {}
+    uncut: dict[str, Sum] = {}
     for name, parts in SUMS.items():
         if reason := _lacks(fit, tuple(parts)):
             table.none(name, reason)
@@ -282,18 +290,18 @@ def _sums(table: _Table, fit: FitResult, draws: FloatArray) -> dict[str, Any]:
         drawn = weights @ draws
         quantity = _measured(value, drawn, unit=_AREA_UNIT, how=how, sd=sd, cut=True)
         table.add(name, quantity, drawn)
-        raw[name] = {"value": value, "sd": sd, "weights": dict(parts)}
-    if {"acidity", "structure"} <= set(raw):
-        a, s = (_weights(fit, SUMS[n]) for n in ("acidity", "structure"))
-        raw["covariance_acidity_structure"] = float(a @ fit.covariance @ s)
-    return raw
+        uncut[name] = Sum(value=value, sd=sd, weights=dict(parts))
+    if not {"acidity", "structure"} <= set(uncut):
+        return Sums(of=uncut)
+    acid, firm = (_weights(fit, SUMS[n]) for n in ("acidity", "structure"))
+    return Sums(of=uncut, covariance_acidity_structure=float(acid @ fit.covariance @ firm))
 
 
 def _ratios(table: _Table, fit: FitResult, draws: FloatArray, why_merged: str) -> None:
     """Enter every component over PG, and over the quality peak where that is another."""
     denominators = ["PG"]
-    if fit.quality_peak not in ("", "PG"):
-        denominators.append(fit.quality_peak)
+    if fit.peak.name not in ("", "PG"):
+        denominators.append(fit.peak.name)
     for denominator in denominators:
         own = [n for n in fit.names if n != denominator]
         wanted = dict.fromkeys((*RATIOS, *own) if denominator == "PG" else own)

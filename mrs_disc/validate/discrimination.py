@@ -250,7 +250,8 @@ def _patient(name: str, seed: int, subject: int, levels: Sequence[str]) -> list[
         if level.measurement is not None:
             weights, bound = acidity_bound(m, scan, model)
             covariance = weights @ bound @ weights.T
-            seen.append(_Seen(disc=disc_of(level), truth=truth[level.level], covariance=covariance))
+            disc = disc_of(level.record)
+            seen.append(_Seen(disc=disc, truth=truth[level.level], covariance=covariance))
     return seen
 
 

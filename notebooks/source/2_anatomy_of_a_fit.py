@@ -189,37 +189,39 @@ plt.show()
 
 # %%
 fit = md.fit(pre, recipe)
-turn_of = np.exp(-2j * np.pi * fit.delay_s * fit.sampling.spectrometer_mhz)
+turn_of = np.exp(-2j * np.pi * fit.phase.delay_s * fit.curves.sampling.spectrometer_mhz)
 
 
 def upright(fid):
     """Return ppm axis and real spectrum, with the delay of the first point taken off."""
-    ppm, curve = shown(fid, fit.sampling)
-    return ppm, (curve * turn_of ** (ppm - fit.sampling.reference_ppm)).real
+    ppm, curve = shown(fid, fit.curves.sampling)
+    return ppm, (curve * turn_of ** (ppm - fit.curves.sampling.reference_ppm)).real
 
 
 figure, axes = plt.subplots(figsize=(9.5, 6.2), layout="constrained")
-ppm, data = upright(fit.data)
-low, high = fit.window_ppm
+ppm, data = upright(fit.curves.data)
+low, high = fit.curves.window_ppm
 inside = (ppm > low) & (ppm < high)
 top = data[inside].max()
 axes.plot(ppm, np.where(data < 1.1 * top, data, np.nan), color="0.45", lw=0.7, label="data")
-axes.plot(ppm[inside], upright(fit.fit)[1][inside], color=RED, lw=1.5, label="fit")
-axes.plot(ppm[inside], upright(fit.baseline)[1][inside], "--", color=INK, lw=1, label="baseline")
-residual = (data - upright(fit.fit)[1])[inside]
-noise = 2 * fit.spectrum_noise_sd
+axes.plot(ppm[inside], upright(fit.curves.fit)[1][inside], color=RED, lw=1.5, label="fit")
+axes.plot(
+    ppm[inside], upright(fit.curves.baseline)[1][inside], "--", color=INK, lw=1, label="baseline"
+)
+residual = (data - upright(fit.curves.fit)[1])[inside]
+noise = 2 * fit.noise.spectrum_sd
 axes.axhspan(1.25 * top - noise, 1.25 * top + noise, color="0.92", lw=0)
 axes.plot(ppm[inside], 1.25 * top + residual, color=INK, lw=0.6)
 axes.text(0.45, 1.25 * top, "residual", va="center")
-for row, (name, component) in enumerate(zip(fit.names, fit.components, strict=True)):
+for row, (name, component) in enumerate(zip(fit.names, fit.curves.components, strict=True)):
     base = -(row + 1) * 0.16 * top
     axes.plot(ppm[inside], base + 0.45 * upright(component)[1][inside], lw=1.1)
     axes.text(0.45, base, name, va="center", color=axes.lines[-1].get_color())
 axes.set(xlim=(4.5, 0.2), yticks=[], xlabel="chemical shift (ppm)")
 axes.legend(loc="upper left", frameon=False, ncols=3, bbox_to_anchor=(0, 0.78))
 plt.show()
-print(f"residual / noise = {fit.residual_ratio:.2f}")
-print(f"chance of such a residual from white noise = {fit.residual_whiteness_p:.2f}")
+print(f"residual / noise = {fit.noise.residual_ratio:.2f}")
+print(f"chance of such a residual from white noise = {fit.noise.residual_whiteness_p:.2f}")
 
 # %% [markdown]
 # ## 7. How sure

@@ -10,7 +10,8 @@ import pytest
 import mrs_disc as md
 from mrs_disc.data import LevelFailure, Morphology, Provocation, RawSignal, spans
 from mrs_disc.errors import InputError
-from mrs_disc.report.results import canonical_json, results_from
+from mrs_disc.record.file import canonical_json
+from mrs_disc.report.results import results_from
 
 LEVELS = ("L3-L4", "L4-L5", "L5-S1")
 

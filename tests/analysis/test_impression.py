@@ -3,58 +3,46 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import product
 
-import numpy as np
 import pytest
 
 from mrs_disc.analysis.impression import (
-    AGREEMENT,
     clean_reason,
-    concordance,
-    describe_morphology,
     impression,
     not_examined,
     spans,
 )
-from mrs_disc.data import (
+from mrs_disc.record.concordance import AGREEMENT, concordance, describe_morphology
+from mrs_disc.record.level import Level, Measured
+from mrs_disc.record.parts import (
     Completeness,
+    Correlation,
     DiscScore,
-    Fid,
-    FitResult,
+    Fit,
     LevelFailure,
-    LevelMeasurement,
-    LevelReport,
     Morphology,
-    Preprocessed,
     Protocol,
     Provocation,
     Quality,
     Quantities,
     Quantity,
-    Sampling,
 )
 
 LABELS = ("likely painful", "indeterminate", "unlikely painful")
-SAMPLING = Sampling(dwell_time_s=4e-4, spectrometer_mhz=127.7)
 COMPLETE = Completeness(n_levels=3, min_levels=3, met=True, missing=())
 
 
 def measurement(verdict="good", reasons=(), structure=None):
-    fid = Fid(signal=np.ones(4, complex), sampling=SAMPLING)
-    nothing = np.ones(1)
     values = {}
     if structure is not None:
         values["structure/water"] = Quantity(value=structure, sd=0.1, low=0.0, high=9.0)
-    return LevelMeasurement(
-        preprocessed=Preprocessed(fid=fid, unsuppressed_residue=fid, protocol=Protocol()),
-        fit=FitResult(
-            model="disc_1h@1", names=("PG",), amplitude=nothing, covariance=np.eye(1),
-            crlb=nothing, low=nothing, high=nothing, ppm=nothing, linewidth_hz=nothing,
-            sampling=SAMPLING, data=fid.signal, baseline=fid.signal,
-            components=fid.signal[None], noise_sd=1.0, spectrum_noise_sd=1.0,
-            window_ppm=(0.5, 4.2), phase_rad=0.0, delay_s=0.0, residual_ratio=1.0,
-            residual_whiteness_p=None, converged=True,
+    return Measured(
+        protocol=Protocol(),
+        fit=Fit(
+            model="disc_1h@1", converged=True, metabolites={}, residual_ratio=1.0,
+            correlation=Correlation(names=(), matrix=()),
         ),
         quality=Quality(
             verdict=verdict, reasons=reasons, snr=9.0, linewidth_hz=20.0, water_linewidth_hz=None,
@@ -70,23 +58,14 @@ def disc(level="L4-L5", label="likely painful", value=0.9, *, run=1, **changes):
         "provocation": changes.pop("provocation", None),
     }
     reasons = changes.pop("score_reasons", ())
-    return LevelReport(
-        level=level,
-        run=run,
-        measurement=measurement(**changes),
-        failure=None,
-        score=DiscScore(
-            model="m@1", value=value, low=None, high=None, label=label, reasons=reasons
-        ),
-        **content,
+    score = DiscScore(model="m@1", value=value, low=None, high=None, label=label, reasons=reasons)
+    return Level(
+        level=level, run=run, measured=replace(measurement(**changes), score=score), **content
     )
 
 
 def failed(level="L5-S1", message="no echo time. Give it in study.toml."):
-    return LevelReport(
-        level=level, run=1, measurement=None, score=None,
-        failure=LevelFailure(stage="read", message=message),
-    )  # fmt: skip
+    return Level(level=level, error=LevelFailure(stage="read", message=message))
 
 
 MORPHOLOGIES = (

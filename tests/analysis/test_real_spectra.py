@@ -57,12 +57,11 @@ def analysed(folder: Path, metabolite: str, water: str | None, recipe: str = REC
 
 def highest_ppm(fit: FitResult, low: float, high: float) -> float:
     """Return where the phased spectrum without its baseline is highest between two shifts."""
-    n = 4 * fit.data.size
-    hz = np.fft.fftfreq(n, fit.sampling.dwell_time_s)
-    ppm = hz / fit.sampling.spectrometer_mhz + fit.sampling.reference_ppm
-    spectrum = (
-        np.fft.fft(fit.data - fit.baseline, n) * np.exp(-2j * np.pi * hz * fit.delay_s)
-    ).real
+    n = 4 * fit.curves.data.size
+    hz = np.fft.fftfreq(n, fit.curves.sampling.dwell_time_s)
+    ppm = hz / fit.curves.sampling.spectrometer_mhz + fit.curves.sampling.reference_ppm
+    turn = np.exp(-2j * np.pi * hz * fit.phase.delay_s)
+    spectrum = (np.fft.fft(fit.curves.data - fit.curves.baseline, n) * turn).real
     inside = (ppm > low) & (ppm < high)
     assert spectrum[inside].max() > 0
     return float(ppm[inside][np.argmax(spectrum[inside])])
@@ -77,7 +76,7 @@ def test_acetyl_and_choline_land_at_their_places(tmp_path, name):
         index = fit.index(component)
         assert fit.ppm[index] == pytest.approx(ppm, abs=0.03)
         assert fit.amplitude[index] > 0
-    assert abs(fit.reference_shift_ppm) < 0.05
+    assert abs(fit.curves.reference_shift_ppm) < 0.05
 
 
 @pytest.mark.parametrize("name", [name for name in SPECTRA if "SVS_30" not in SPECTRA[name][0]])

@@ -129,7 +129,7 @@ def test_no_text_becomes_a_formula(text):
 
 
 def test_a_review_is_honoured(results):
-    from mrs_disc.report.review_log import START, log_line
+    from mrs_disc.record.review import START, log_line
 
     out = results(sub_01=same)
     path = out / "sub-01" / "results.json"

@@ -164,14 +164,14 @@ def load_score(path: Path) -> None:
 
 def load_results(path: Path) -> None:
     """Load results.json."""
-    from mrs_disc.report.schema import read_results
+    from mrs_disc.record.file import read_results
 
     read_results(path)
 
 
 def load_signals(path: Path) -> None:
     """Load signals.npz with a record that vouches for them."""
-    from mrs_disc.report.signals import read_signals
+    from mrs_disc.record.signals import read_signals
 
     read_signals(path, hashlib.sha256(path.read_bytes()).hexdigest())
 

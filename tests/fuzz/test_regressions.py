@@ -19,7 +19,7 @@ from mrs_disc.io.gate import examine
 from mrs_disc.io.scan import Scan
 from mrs_disc.models.basis import read_basis_fid
 from mrs_disc.models.scores import load_score_model
-from mrs_disc.report.signals import read_signals
+from mrs_disc.record.signals import read_signals
 
 
 def test_a_twix_record_of_no_channels_and_no_length_ends(tmp_path):

@@ -7,13 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mrs_disc.analysis.impression import concordance, impression
+from mrs_disc.analysis.impression import impression
+from mrs_disc.analysis.recorded import measured as recorded_parts
+from mrs_disc.analysis.recorded import recorded
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.data import (
     Anatomy,
     Comparison,
     Completeness,
+    Curves,
     Difference,
+    DiscEntry,
     DiscScore,
     Fid,
     FitResult,
@@ -22,9 +26,12 @@ from mrs_disc.data import (
     LevelMeasurement,
     LevelReport,
     Morphology,
+    Noise,
+    Phase,
     Preprocessed,
     Protocol,
     Quality,
+    QualityPeak,
     Quantities,
     Quantity,
     ReferenceComparison,
@@ -34,6 +41,8 @@ from mrs_disc.data import (
     level_order,
 )
 from mrs_disc.recipe import Recipe
+from mrs_disc.record.concordance import concordance
+from mrs_disc.record.level import Level
 
 SAMPLING = Sampling(dwell_time_s=4e-4, spectrometer_mhz=127.7)
 N_POINTS = 2048
@@ -87,21 +96,23 @@ def make_fit(amplitudes, noise, seed, converged=True):
         high=found + 1.96 * sd,
         ppm=np.array([LINES[n][0][0][0] for n in NAMES]),
         linewidth_hz=np.array([8.0 + LINES[n][1] for n in NAMES]),
-        sampling=SAMPLING,
-        data=data,
-        baseline=baseline,
-        components=components,
-        noise_sd=noise,
-        spectrum_noise_sd=noise * np.sqrt(N_POINTS),
-        window_ppm=(0.5, 4.2),
-        phase_rad=0.3,
-        delay_s=2e-5,
-        residual_ratio=1.04,
-        residual_whiteness_p=0.31,
+        curves=Curves(
+            sampling=SAMPLING,
+            data=data,
+            baseline=baseline,
+            components=components,
+            window_ppm=(0.5, 4.2),
+        ),
+        noise=Noise(
+            sd=noise,
+            spectrum_sd=noise * np.sqrt(N_POINTS),
+            residual_ratio=1.04,
+            residual_whiteness_p=0.31,
+        ),
+        phase=Phase(zero_order_rad=0.3, delay_s=2e-5),
+        peak=QualityPeak(name="PG", height=900.0),
         converged=converged,
         reason="" if converged else "no convergence after 60 steps",
-        quality_peak="PG",
-        quality_peak_height=900.0,
     )
 
 
@@ -154,7 +165,7 @@ def make_quantities(fit, water=True):
     return Quantities(
         values=values,
         names=("LAC/PG",),
-        covariance=np.array([[0.01]]),
+        covariance=((0.01,),),
         factors={"water_t1_s": 1.1, "water_t2_s": 0.084, "PG_t2_s": 0.08} if water else {},
     )
 
@@ -210,7 +221,9 @@ def make_level(
         "acceptable": ("SNR 6.8 is below 8",),
         "poor": ("SNR 3.2 is below 5", "linewidth 0.34 ppm is above 0.30 ppm"),
     }[verdict]
-    residue = 30 * np.exp(2j * np.pi * (SAMPLING.hz(4.65) + 4) * t - np.pi * 12 * t) + fit.data
+    residue = (
+        30 * np.exp(2j * np.pi * (SAMPLING.hz(4.65) + 4) * t - np.pi * 12 * t) + fit.curves.data
+    )
     history = tuple(
         StepRecord(step=s, method=m, options=o, measured=w)
         for s, m, o, w in (
@@ -223,7 +236,7 @@ def make_level(
         )
     )
     pre = Preprocessed(
-        fid=Fid(signal=fit.data, sampling=SAMPLING, history=history),
+        fid=Fid(signal=fit.curves.data, sampling=SAMPLING, history=history),
         unsuppressed_residue=Fid(signal=residue * np.exp(0.3j), sampling=SAMPLING),
         protocol=protocol,
         water=Fid(signal=4e4 * np.exp(-np.pi * 14 * t).astype(complex), sampling=SAMPLING)
@@ -253,10 +266,24 @@ def make_level(
         else (f"log(acidity/structure) with the patient's other discs gives probability {value}",),
         inputs={"log(acidity/structure)": -1.2, "sd": 0.31},
     )
-    report = LevelReport(
+    entry = DiscEntry(
         level=level,
         run=run,
-        measurement=LevelMeasurement(
+        load=lambda: None,
+        inputs=lambda: (
+            InputFile(
+                path=f"mrs/sub-01_voi-{level.replace('-', '')}_svs.nii.gz",
+                sha256=f"{seed:064x}",
+                reader="nifti_mrs",
+                role="metabolite",
+            ),
+        ),
+        morphology=morphology,
+        provocation=provocation,
+    )
+    report = recorded(
+        entry,
+        LevelMeasurement(
             preprocessed=pre,
             fit=fit,
             quality=Quality(
@@ -273,31 +300,25 @@ def make_level(
             ),
             quantities=make_quantities(fit, water),
         ),
-        failure=None,
-        score=score,
-        morphology=morphology,
-        provocation=provocation,
-        inputs=(
-            InputFile(
-                path=f"mrs/sub-01_voi-{level.replace('-', '')}_svs.nii.gz",
-                sha256=f"{seed:064x}",
-                reader="nifti_mrs",
-                role="metabolite",
-            ),
-        ),
     )
-    return replace(report, concordance=concordance(report))
+    return rescored(report, score=score)
+
+
+def rescored(report, **changes):
+    """Return a level with another score, or other parts of its measurement."""
+    parts = {k: v for k, v in changes.items() if k != "score"}
+    measurement = replace(report.measurement, **parts)
+    measured = recorded_parts(measurement)
+    record = replace(
+        report.record, measured=replace(measured, score=changes.get("score", report.score))
+    )
+    record = replace(record, concordance=concordance(record))
+    return replace(report, record=record, measurement=measurement)
 
 
 def failed_level(level, message="the echo time is unknown: neither the file nor the study says it"):
-    report = LevelReport(
-        level=level,
-        run=1,
-        measurement=None,
-        failure=LevelFailure(stage="measure", message=message),
-        score=None,
-    )
-    return replace(report, concordance=concordance(report))
+    record = Level(level=level, error=LevelFailure(stage="measure", message=message))
+    return LevelReport(record=replace(record, concordance=concordance(record)))
 
 
 def make_anatomy(shape=(11, 220, 300)):
@@ -354,7 +375,7 @@ def make_report(levels=None, anatomy=True, clinical=None, **changes):
         recipe_sha256="ab12cd34" * 8,
         models={"fit": "disc_1h@1", "relaxation": "relaxation@1", "score": "acidity_structure@1"},
         completeness=completeness,
-        impression=impression(levels, completeness),
+        impression=impression([r.record for r in levels], completeness),
         comparison=comparison,
         clinical=clinical
         if clinical is not None
@@ -431,6 +452,7 @@ def build():
         report = staticmethod(make_report)
         level = staticmethod(make_level)
         failed = staticmethod(failed_level)
+        rescored = staticmethod(rescored)
         levels = staticmethod(default_levels)
         healthy, painful, middle = HEALTHY, PAINFUL, MIDDLE
 

@@ -11,18 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mrs_disc.record.file import as_json, results_of
 from mrs_disc.report import figures, quality_strip
 from mrs_disc.report.content import View
 from mrs_disc.report.overview import overview_alt, overview_figure
-from mrs_disc.report.results import results_from
-from mrs_disc.report.schema import results_of
-from mrs_disc.report.signals import signals_from, signals_of
+from mrs_disc.report.results import results_from, signals_from
 
 
 def view_of(report):
     return View(
-        results=results_of(results_from(report), Path("results.json")),
-        signals=signals_of(signals_from(report), Path("signals.npz")),
+        results=results_of(as_json(results_from(report)), Path("results.json")),
+        signals=signals_from(report),
         written=date(2026, 1, 1),
     )
 
@@ -116,8 +115,8 @@ def test_a_noisy_level_is_reduced_rather_than_cut(view):
 def test_a_frequency_that_was_not_followed_is_not_called_zero_drift(build):
     view = view_of(build.report([build.level("L4-L5", build.healthy)]))
     level = view.results.levels[0]
-    quality = level.quality.model_copy(update={"drift_hz": None})
-    level = level.model_copy(update={"quality": quality})
+    quality = replace(level.quality, drift_hz=None)
+    level = replace(level, measured=replace(level.measured, quality=quality))
     assert "too weak" in quality_strip.quality_alt(level, view.signals.levels["L4-L5"])
     assert "drift" not in quality_strip.quality_alt(level, view.signals.levels["L4-L5"])
 

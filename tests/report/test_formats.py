@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from mrs_disc.cli import run
+from mrs_disc.data import Morphology, Provocation
 from mrs_disc.errors import InputError, OutputError
 from mrs_disc.report import FORMATS, check_output, render_results, write_report
 from mrs_disc.report.files import write_files
@@ -85,7 +86,7 @@ def test_the_table_says_why_there_is_no_score(build, tmp_path):
     """A dash under "good" would be a riddle."""
     level = build.level("L4-L5", build.painful, label="indeterminate", value=None)
     reason = "structure not measurable: 2.9 sd, 3 are needed"
-    level = replace(level, score=replace(level.score, reasons=(reason, "another")))
+    level = build.rescored(level, score=replace(level.score, reasons=(reason, "another")))
     write_report(build.report([level]), tmp_path, formats=("html",))
     table = (tmp_path / "report.html").read_text(encoding="utf-8").partition("</table>")[0]
     assert reason in table
@@ -93,13 +94,18 @@ def test_the_table_says_why_there_is_no_score(build, tmp_path):
 
 
 def test_the_word_of_agreement_leads_and_says_with_what(build, tmp_path):
-    words = "Pfirrmann IV, Modic 1: concordant; provocation positive: discordant"
-    level = replace(build.level("L4-L5", build.painful), concordance=words)
+    level = build.level(
+        "L4-L5",
+        build.painful,
+        label="likely painful",
+        morphology=Morphology(pfirrmann=4, modic=1),
+        provocation=Provocation(result="negative"),
+    )
     write_report(build.report([level]), tmp_path / "out", formats=("html",))
     text = re.sub(r"<[^>]+>|\s+", " ", (tmp_path / "out/report.html").read_text())
     text = re.sub(r"\s+", " ", text)
     assert "concordant : Pfirrmann IV, Modic 1" in text
-    assert "discordant : provocation positive" in text
+    assert "discordant : provocation negative" in text
     assert "With the score: concordant; provocation discordant" in text
 
 
@@ -109,7 +115,7 @@ def test_a_level_with_much_to_say_keeps_to_its_page(build, tmp_path, paper):
     pypdf = pytest.importorskip("pypdf")
     reasons = tuple(f"reason {n}: " + "why this disc is as it is " * 3 for n in range(9))
     levels = [build.level(name, build.painful) for name in ("L3-L4", "L4-L5")]
-    levels = [replace(v, score=replace(v.score, reasons=reasons)) for v in levels]
+    levels = [build.rescored(v, score=replace(v.score, reasons=reasons)) for v in levels]
     write_report(build.report(levels), tmp_path / "out", formats=("pdf",), paper=paper)
     pages = [p.extract_text() for p in pypdf.PdfReader(tmp_path / "out/report.pdf").pages]
     assert "L3-L4: " in pages[1]

@@ -13,12 +13,11 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 
+from mrs_disc.record.file import as_json, results_of
 from mrs_disc.report import figures, quality_strip
 from mrs_disc.report.content import View
 from mrs_disc.report.overview import overview_figure
-from mrs_disc.report.results import results_from
-from mrs_disc.report.schema import results_of
-from mrs_disc.report.signals import signals_from, signals_of
+from mrs_disc.report.results import results_from, signals_from
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 MADE_WITH = "3.11.2"
@@ -33,8 +32,8 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def view(report):
     return View(
-        results=results_of(results_from(report), Path("results.json")),
-        signals=signals_of(signals_from(report), Path("signals.npz")),
+        results=results_of(as_json(results_from(report)), Path("results.json")),
+        signals=signals_from(report),
         written=date(2026, 1, 1),
     )
 

@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mrs_disc.record.file import as_json, results_of
 from mrs_disc.report.citations import bibtex, references
 from mrs_disc.report.methods import methods_table, paragraph
 from mrs_disc.report.results import results_from
-from mrs_disc.report.schema import results_of
 
 
 @pytest.fixture(scope="module")
 def results(report):
-    return results_of(results_from(report), Path("results.json"))
+    return results_of(as_json(results_from(report)), Path("results.json"))
 
 
 def changed(results, **changes):
     """Return the results with other fields in the protocol or history of all measured levels."""
     levels = [
-        level.model_copy(update={k: v(level) for k, v in changes.items()})
+        replace(
+            level,
+            measured=replace(level.measured, **{k: v(level) for k, v in changes.items()}),
+        )
         if level.measured
         else level
         for level in results.levels
     ]
-    return results.model_copy(update={"levels": tuple(levels)})
+    return replace(results, levels=tuple(levels))
 
 
 def with_bandwidth(value):
-    return lambda v: v.protocol.model_copy(update={"refocusing_bandwidth_hz": value})
+    return lambda v: replace(v.protocol, refocusing_bandwidth_hz=value)
 
 
 @pytest.mark.parametrize("bandwidth", [None, 1200.0])
@@ -53,7 +57,7 @@ def test_displaced_refocusing_is_claimed_only_where_the_bandwidth_is_known(resul
 def test_a_step_that_did_nothing_is_not_claimed(results, method):
     def idle(level):
         step = level.history[0]
-        return (step.model_copy(update={"step": "align", "method": method}),)
+        return (replace(step, step="align", method=method),)
 
     results = changed(results, history=idle)
     assert "aligned" not in paragraph(results)
@@ -77,7 +81,7 @@ def test_the_reporting_table_is_complete_and_says_what_is_not_known(results):
 def test_the_fit_is_described_as_it_was_made(results, baseline):
     """Posterior means and quantiles, not a best fit and its covariance; humps where there are."""
     fit = {**results.options("fit"), "baseline": baseline}
-    results = results.model_copy(update={"recipe": {**results.recipe, "fit": fit}})
+    results = replace(results, recipe={**results.recipe, "fit": fit})
     rows = {name: value for _, items in methods_table(results) for name, value in items}
     assert "posterior mean" in rows["Fit"]
     assert "posterior" in rows["Uncertainty"]
@@ -98,5 +102,7 @@ def test_bibtex_is_ascii_with_one_entry_a_paper(results):
 
 
 def test_a_study_without_a_measured_disc_claims_no_method(build):
-    results = results_of(results_from(build.report([build.failed("L4-L5")])), Path("results.json"))
+    results = results_of(
+        as_json(results_from(build.report([build.failed("L4-L5")]))), Path("results.json")
+    )
     assert paragraph(results).startswith("No disc could be analysed")

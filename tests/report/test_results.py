@@ -11,9 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mrs_disc.data import Morphology, Provocation
 from mrs_disc.errors import ReadError
-from mrs_disc.report.results import canonical_json, level_key, plain, results_from
-from mrs_disc.report.schema import Results, read_results, results_of
+from mrs_disc.record.file import (
+    as_json,
+    canonical_json,
+    json_schema,
+    plain,
+    read_results,
+    results_of,
+)
+from mrs_disc.record.findings import finding
+from mrs_disc.record.review import level_key
+from mrs_disc.report.results import results_from
 
 TOP = (
     "schema_version",
@@ -50,7 +60,7 @@ LEVEL = (
 
 @pytest.fixture(scope="module")
 def record(report):
-    return results_from(report, "0" * 64)
+    return as_json(results_from(report, "0" * 64))
 
 
 def test_the_contract_fields_are_there_in_their_order(record):
@@ -84,7 +94,7 @@ def test_below_two_standard_deviations_an_amplitude_is_an_upper_limit(record):
 
 def test_a_quantity_without_a_value_gives_its_reason(build):
     report = build.report([build.level("L4-L5", build.healthy, water=False)])
-    (level,) = results_from(report)["levels"]
+    (level,) = as_json(results_from(report))["levels"]
     assert level["quantities"]["PG/water"] == {"value": None, "reason": "no water reference"}
 
 
@@ -93,6 +103,75 @@ def test_equal_reports_give_equal_bytes(report, build):
     first = canonical_json(results_from(report, "0" * 64))
     assert canonical_json(results_from(again, "0" * 64)) == first
     assert json.loads(first)["levels"]
+
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "results.json"
+
+
+def test_the_form_of_the_file_is_the_one_that_was_agreed(build):
+    """Written once by the version before this one; what was added since is taken out."""
+    levels = [
+        build.level(
+            "L3-L4",
+            build.healthy,
+            value=0.1,
+            morphology=Morphology(pfirrmann=2, modic=0),
+            provocation=Provocation(result="negative"),
+        ),
+        build.level(
+            "L4-L5", build.painful, run=2, value=None, verdict="poor", noise=6.0, water=False
+        ),
+        build.failed("L5-S1"),
+    ]
+    record = as_json(results_from(build.report(levels), "0" * 64))
+    record["software"] = {"name": "mrs_disc", "version": "0", "dependencies": {}}
+    record["recipe"] = {"name": "default"}
+    for part in (record, *record["levels"]):
+        assert not part.pop("findings")
+    assert canonical_json(record) == GOLDEN.read_bytes()
+
+
+def test_a_file_is_written_back_as_it_was_read(tmp_path):
+    """Of an earlier version too: only what was added since is new."""
+    again = as_json(read_results(GOLDEN))
+    for part in (again, *again["levels"]):
+        assert not part.pop("findings")
+    assert canonical_json(again) == GOLDEN.read_bytes()
+
+
+def test_findings_come_back_and_those_of_a_newer_version_are_passed_over(record):
+    noticed = finding("too_few_points", n=128, least=256)
+    content = json.loads(canonical_json(record))
+    told = {"kind": "too_few_points", "subject": "", "values": {"n": 128, "least": 256}}
+    content["levels"][0]["findings"] = [told, {"kind": "from_the_future", "values": {}}]
+    content["findings"] = [told]
+    results = results_of(content, Path("results.json"))
+    assert results.findings == results.levels[0].findings == (noticed,)
+    assert as_json(results)["levels"][0]["findings"] == [told]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda r: r["levels"][0].update(status="half"), r"\[\[levels\]\] 1 status .* 'half'"),
+        (
+            lambda r: r["levels"][0]["quality"].update(verdict="fine"),
+            r"\[\[levels\]\] 1 quality verdict should be 'good', 'acceptable' or 'poor'",
+        ),
+        (
+            lambda r: r["levels"][0]["quantities"]["LAC/PG"].update(sd="wide"),
+            r"\[\[levels\]\] 1 quantities LAC/PG sd ",
+        ),
+        (lambda r: r["levels"][0]["score"].update(value=1.5), "score value should be less"),
+        (lambda r: r.update(recipe_sha256="ab"), "recipe_sha256.*should match pattern"),
+        (lambda r: r.pop("impression"), "lacks 'impression'"),
+    ],
+)
+def test_what_is_wrong_in_a_record_is_named_as_the_file_has_it(record, change, says):
+    content = json.loads(canonical_json(record))
+    change(content)
+    with pytest.raises(ReadError, match=says):
+        results_of(content, Path("results.json"))
 
 
 def test_numbers_have_ten_digits_and_are_finite():
@@ -146,7 +225,7 @@ def test_a_newer_file_with_more_keys_is_read(record):
 
 
 def test_the_schema_names_every_field_of_the_contract():
-    schema = Results.model_json_schema()
+    schema = json_schema()
     assert set(TOP) <= set(schema["properties"])
     assert set(LEVEL) <= set(schema["$defs"]["Level"]["properties"])
 
@@ -160,15 +239,15 @@ def test_a_failed_study_is_still_a_record(build):
 def test_a_fit_that_did_not_converge_says_so(build):
     level = build.level("L4-L5", build.healthy)
     fit = replace(level.measurement.fit, converged=False, reason="no convergence")
-    level = replace(level, measurement=replace(level.measurement, fit=fit))
-    record = results_from(build.report([level]))
+    level = build.rescored(level, fit=fit)
+    record = as_json(results_from(build.report([level])))
     assert record["levels"][0]["fit"]["converged"] is False
     assert record["levels"][0]["fit"]["reason"] == "no convergence"
 
 
 def test_writing_the_record_loads_no_plotting():
     code = (
-        "import sys, mrs_disc.report, mrs_disc.report.results, mrs_disc.report.signals;"
+        "import sys, mrs_disc.report, mrs_disc.report.results, mrs_disc.record.signals;"
         "sys.exit(any(m in sys.modules for m in ('matplotlib', 'jinja2', 'typst', 'pydicom')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,8 +9,8 @@ import re
 
 import pytest
 
+from mrs_disc.record.review import START, line_digest, log_line
 from mrs_disc.report import render_results, write_report
-from mrs_disc.report.review_log import START, line_digest, log_line
 
 
 def write_log(folder, *acts):

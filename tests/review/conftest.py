@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from mrs_disc import analyze, simulate_study, write_report
-from mrs_disc.report.results import canonical_json
+from mrs_disc.record.file import canonical_json
 
 
 @pytest.fixture(scope="session")

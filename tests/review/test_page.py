@@ -14,10 +14,10 @@ import pytest
 from click.testing import CliRunner
 
 from mrs_disc.errors import InputError
-from mrs_disc.report.results import canonical_json
-from mrs_disc.report.review_log import read_log, read_review
-from mrs_disc.report.schema import read_results
-from mrs_disc.report.signals import read_signals
+from mrs_disc.record.file import canonical_json, read_results
+from mrs_disc.record.overlay import read_review
+from mrs_disc.record.review import read_log
+from mrs_disc.record.signals import read_signals
 from mrs_disc.review import catalogue
 from mrs_disc.review.catalogue import PAGE_SIZE, Catalogue, Query
 from mrs_disc.review.spectra import GRID_PPM, common_height, curves, noise_sd
@@ -200,7 +200,8 @@ def test_a_line_lies_where_its_frequency_is_and_broadening_keeps_its_area(read_o
 
     folder = read_only / "sub-01"
     level = read_results(folder / "results.json").levels[2]
-    level = level.model_copy(update={"fit": level.fit.model_copy(update={"delay_s": 0.0})})
+    fit = replace(level.fit, delay_s=0.0)
+    level = replace(level, measured=replace(level.measured, fit=fit))
     arrays = read_signals(folder / "signals.npz", None).levels[level.key]
     sampling = arrays.sampling
     t = np.arange(arrays.data.size) * sampling.dwell_time_s

@@ -12,19 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrs_disc.errors import InputError, OutputError
-from mrs_disc.report.results import canonical_json
-from mrs_disc.report.review_log import (
-    LOG_NAME,
-    START,
-    parse_log,
-    read_log,
-    read_review,
-    review_columns,
-    review_of,
-    reviewed,
-)
+from mrs_disc.record.file import canonical_json, read_results
+from mrs_disc.record.journal import StaleError, append_act
+from mrs_disc.record.overlay import read_review, reviewed
+from mrs_disc.record.review import LOG_NAME, START, parse_log, read_log, review_of
+from mrs_disc.record.table import review_columns
 from mrs_disc.review.acts import fields_of, sent
-from mrs_disc.review.journal import StaleError, append_act
 
 TIME = "2025-03-01T09:30:00Z"
 
@@ -34,7 +27,7 @@ def sha256_of(folder):
 
 
 def record_of(folder):
-    return json.loads((folder / "results.json").read_bytes())
+    return read_results(folder / "results.json")
 
 
 def act(folder, **fields):
@@ -56,9 +49,9 @@ def test_without_a_log_nothing_is_reviewed_and_the_record_is_the_analysis(folder
     review = read_review(folder)
     assert (review.status, review.signed, review.signed_by) == ("not reviewed", False, None)
     after = reviewed(record_of(folder), review)
-    assert after["impression"] == record_of(folder)["impression"]
-    assert after["completeness"] == record_of(folder)["completeness"]
-    assert after["levels"][1]["score"] == record_of(folder)["levels"][1]["score"]
+    assert after.impression == record_of(folder).impression
+    assert after.completeness == record_of(folder).completeness
+    assert after.levels[1].score == record_of(folder).levels[1].score
 
 
 def test_every_line_carries_the_hash_of_the_line_before(folder):
@@ -208,19 +201,19 @@ def test_a_rejected_level_is_indeterminate_in_record_impression_and_tables(folde
     reject(folder, comment="lactate doublet not credible")
     review = read_review(folder)
     after = reviewed(record_of(folder), review)
-    level = next(v for v in after["levels"] if v["level"] == "L4-L5")
-    assert level["score"]["label"] == "indeterminate"
-    assert level["score"]["value"] is None
-    assert "L4-L5 indeterminate (rejected by the reviewer: low signal)" in after["impression"]
-    assert "L4-L5" in after["completeness"]["missing"]
-    assert after["completeness"]["n_levels"] == record_of(folder)["completeness"]["n_levels"] - 1
+    level = next(v for v in after.levels if v.level == "L4-L5")
+    assert level.score.label == "indeterminate"
+    assert level.score.value is None
+    assert "L4-L5 indeterminate (rejected by the reviewer: low signal)" in after.impression
+    assert "L4-L5" in after.completeness.missing
+    assert after.completeness.n_levels == record_of(folder).completeness.n_levels - 1
     columns = review_columns(review, "L4-L5", 1)
     assert (columns["review"], columns["review_reason"]) == ("rejected", "low signal")
 
 
 def test_what_a_rejected_level_went_into_is_named(folder):
     record = record_of(folder)
-    measured = {v["level"]: v["score"]["inputs"] for v in record["levels"] if v["score"]}
+    measured = {v.level: v.score.inputs for v in record.levels if v.score}
     kept, taken = next(
         (name, other)
         for name, inputs in measured.items()
@@ -228,7 +221,7 @@ def test_what_a_rejected_level_went_into_is_named(folder):
         if other in measured
     )
     reject(folder, key=taken)
-    note = reviewed(record, read_review(folder))["notices"][-1]
+    note = reviewed(record, read_review(folder)).notices[-1]
     assert note.startswith(f"{taken}: rejected on review, yet part of ")
     assert "score" in note
     assert kept in note
@@ -239,17 +232,17 @@ def test_an_amendment_is_a_new_line_and_takes_the_place_of_the_old(folder):
     act(folder, act="level", key="L4-L5", decision="accept", comment="seen again")
     review = read_review(folder)
     assert (review.n_acts, review.level("L4-L5", 1).decision) == (2, "accept")
-    assert "rejected" not in reviewed(record_of(folder), review)["impression"]
+    assert "rejected" not in reviewed(record_of(folder), review).impression
 
 
 def test_morphology_changes_concordance_and_impression_at_once(folder):
     record = record_of(folder)
-    level = next(v for v in record["levels"] if v["status"] == "ok")
-    act(folder, act="morphology", key=level["level"], pfirrmann=5, modic=1, hiz=True)
+    level = next(v for v in record.levels if v.measured)
+    act(folder, act="morphology", key=level.level, pfirrmann=5, modic=1, hiz=True)
     after = reviewed(record, read_review(folder))
-    changed = next(v for v in after["levels"] if v["level"] == level["level"])
-    assert changed["morphology"]["pfirrmann"] == 5
-    assert changed["concordance"].startswith("Pfirrmann V, Modic 1, high-intensity zone: ")
+    changed = next(v for v in after.levels if v.level == level.level)
+    assert changed.morphology.pfirrmann == 5
+    assert changed.concordance.startswith("Pfirrmann V, Modic 1, high-intensity zone: ")
 
 
 def test_a_decision_stays_with_who_made_it(folder):
@@ -261,29 +254,29 @@ def test_a_decision_stays_with_who_made_it(folder):
 
 
 def test_morphology_belongs_to_the_disc_and_so_to_all_its_runs(folder):
-    record = record_of(folder)
+    record = json.loads((folder / "results.json").read_bytes())
     again = next(v for v in record["levels"] if v["level"] == "L4-L5") | {"run": 2}
     record["levels"].append(again)
     (folder / "results.json").write_bytes(canonical_json(record))
     act(folder, act="level", key="L4-L5", decision="reject", reason="low signal")
     act(folder, act="morphology", key="L4-L5_run-2", pfirrmann=5, modic=1)
-    after = reviewed(record, read_review(folder))
-    first, second = (v for v in after["levels"] if v["level"] == "L4-L5")
-    assert first["morphology"] == second["morphology"]
-    assert first["morphology"]["pfirrmann"] == 5
-    assert first["concordance"].startswith("Pfirrmann V, Modic 1")
-    assert first["concordance"].endswith("not assessable")  # rejected
-    assert first["review"]["decision"] == "reject"
-    assert second["review"]["decision"] is None
+    after = reviewed(record_of(folder), read_review(folder))
+    first, second = (v for v in after.levels if v.level == "L4-L5")
+    assert first.morphology == second.morphology
+    assert first.morphology.pfirrmann == 5
+    assert first.concordance.startswith("Pfirrmann V, Modic 1")
+    assert first.concordance.endswith("not assessable")  # rejected
+    assert first.review.decision == "reject"
+    assert second.review.decision is None
 
 
 def test_a_verdict_may_be_overruled_with_a_reason(folder):
     act(folder, act="level", key="L5-S1", decision="accept", verdict="poor", comment="ghost")
     after = reviewed(record_of(folder), read_review(folder))
-    level = after["levels"][-1]
-    assert level["quality"]["verdict"] == "poor"
-    assert "by the reviewer (automatic:" in level["quality"]["reasons"][0]
-    assert level["score"]["label"] == "indeterminate"
+    level = after.levels[-1]
+    assert level.quality.verdict == "poor"
+    assert "by the reviewer (automatic:" in level.quality.reasons[0]
+    assert level.score.label == "indeterminate"
 
 
 def test_a_signature_covers_what_was_there_and_no_more(folder):
@@ -292,8 +285,8 @@ def test_a_signature_covers_what_was_there_and_no_more(folder):
     assert (review.signed, review.signed_by, review.signed_at) == (True, "AB", TIME)
     assert review.words == "reviewed by AB on 2025-03-01"
     after = reviewed(record_of(folder), review)
-    assert "reviewed and signed on 2025-03-01" in after["impression"]
-    assert "not reviewed" not in after["impression"]
+    assert "reviewed and signed on 2025-03-01" in after.impression
+    assert "not reviewed" not in after.impression
     with pytest.raises(InputError, match="signed already"):
         act(folder, act="sign")
     reject(folder)

@@ -33,7 +33,7 @@ def quantities(**values: tuple[float, float]) -> Quantities:
     return Quantities(
         values={n: Quantity(value=v, sd=s) for n, (v, s) in values.items()},
         names=names,
-        covariance=np.diag([s**2 for _, s in values.values()]),
+        covariance=tuple(map(tuple, np.diag([s**2 for _, s in values.values()]))),
     )
 
 

@@ -15,7 +15,8 @@ import pytest
 
 import mrs_disc as md
 from mrs_disc.models import model_path
-from mrs_disc.report.results import canonical_json, results_from
+from mrs_disc.record.file import canonical_json
+from mrs_disc.report.results import results_from
 from mrs_disc.simulate import simulate_study
 
 ACIDITY = {"LAC": 1.0, "ALA": 1.0, "PA": 0.6}

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from mrs_disc.analysis.comparison import LINEAR, QUANTITY, compare_discs, repeatability
-from mrs_disc.data import (
-    Fid,
+from mrs_disc.models.scores import load_score_model
+from mrs_disc.recipe import Recipe
+from mrs_disc.record.level import Level, Measured
+from mrs_disc.record.parts import (
+    Correlation,
+    Fit,
     LevelFailure,
-    LevelReport,
+    Metabolite,
     Protocol,
     Quality,
     Quantities,
     Quantity,
-    Sampling,
+    Sum,
+    Sums,
 )
-from mrs_disc.models.scores import load_score_model
-from mrs_disc.recipe import Recipe
 from mrs_disc.score import score_study
 
 NAMES = ("PG", "LAC", "ALA", "PA", "COL")
-SAMPLING = Sampling(dwell_time_s=5e-4, spectrometer_mhz=127.7)
 MODEL = load_score_model("acidity_structure")
 
 
@@ -40,16 +40,11 @@ def report(level, acidity, *, run=1, verdict="good", snr=10.0, error=3.0, struct
         spread = 1.96 * ratio_sd
         linear = Quantity(value=ratio, sd=ratio_sd, low=ratio - spread, high=ratio + spread)
     values = {QUANTITY: log, LINEAR: linear, "structure": Quantity(value=structure, sd=error)}
-    quantities = Quantities(
-        values=values,
-        factors={
-            "sums": {
-                "acidity": {"value": acidity, "sd": error},
-                "structure": {"value": structure, "sd": error},
-                "covariance_acidity_structure": 0.0,
-            }
-        },
-    )
+    sums = {
+        "acidity": Sum(value=acidity, sd=error),
+        "structure": Sum(value=structure, sd=error),
+    }
+    quantities = Quantities(values=values, sums=Sums(of=sums, covariance_acidity_structure=0.0))
     quality = Quality(
         verdict=verdict,
         reasons=("SNR of PG is 2.0, below 5",) if verdict == "poor" else (),
@@ -62,19 +57,27 @@ def report(level, acidity, *, run=1, verdict="good", snr=10.0, error=3.0, struct
         drift_hz=None,
         residual_water=None,
     )
-    fid = Fid(signal=np.zeros(64, dtype=complex), sampling=SAMPLING)
-    measurement = SimpleNamespace(
+    nothing = Metabolite(
+        amplitude=1.0, sd=1.0, low=None, high=None, limit=None,
+        crlb_percent=None, ppm=None, linewidth_hz=None,
+    )  # fmt: skip
+    measured = Measured(
         quality=quality,
         quantities=quantities,
-        fit=SimpleNamespace(names=NAMES),
-        preprocessed=SimpleNamespace(fid=fid, protocol=Protocol(echo_time_s=0.03)),
+        fit=Fit(
+            model="disc_1h@1",
+            converged=True,
+            metabolites=dict.fromkeys(NAMES, nothing),
+            correlation=Correlation(names=NAMES, matrix=()),
+            residual_ratio=1.0,
+        ),
+        protocol=Protocol(echo_time_s=0.03, spectrometer_mhz=127.7),
     )
-    return LevelReport(level=level, run=run, measurement=measurement, failure=None, score=None)
+    return Level(level=level, run=run, measured=measured)
 
 
 def failed(level):
-    failure = LevelFailure(stage="read", message="no file")
-    return LevelReport(level=level, run=1, measurement=None, failure=failure, score=None)
+    return Level(level=level, error=LevelFailure(stage="read", message="no file"))
 
 
 def score(*levels):

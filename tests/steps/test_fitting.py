@@ -68,7 +68,7 @@ def test_a_cheaper_optimum_under_other_lines_is_not_taken():
     recipe = load_recipe()
     fitted = fit(preprocess(case.acquisition, recipe), recipe)
     assert fitted.converged
-    assert abs(fitted.reference_shift_ppm) < 0.2
+    assert abs(fitted.curves.reference_shift_ppm) < 0.2
     error = fitted.amplitude[fitted.index("PG")] - case.truth["PG"]
     assert abs(error) < 3 * fitted.sd[fitted.index("PG")]
 
@@ -79,7 +79,7 @@ def test_lines_without_lorentzian_width_are_followed_by_the_curve(index):
     case = in_vivo(903, index)
     recipe = load_recipe()
     fitted = fit(preprocess(case.acquisition, recipe), recipe)
-    assert fitted.residual_ratio < 1.2
+    assert fitted.noise.residual_ratio < 1.2
     error = fitted.amplitude[fitted.index("PG")] - case.truth["PG"]
     assert abs(error) < 3 * fitted.sd[fitted.index("PG")]
 

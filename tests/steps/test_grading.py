@@ -7,7 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mrs_disc.data import Fid, FitResult, Preprocessed, Protocol, Sampling
+from mrs_disc.data import (
+    Curves,
+    Fid,
+    FitResult,
+    Noise,
+    Phase,
+    Preprocessed,
+    Protocol,
+    QualityPeak,
+    Sampling,
+)
 from mrs_disc.recipe import Recipe
 from mrs_disc.steps.grading import grade
 
@@ -61,7 +71,24 @@ def fit_result(**changes: object) -> FitResult:
         "quality_peak": "PG",
         "quality_peak_height": HEIGHT,
     }
-    return FitResult(**{**fields, **changes})  # type: ignore[arg-type]
+    flat = {**fields, **changes}
+
+    def part(kind, **names):
+        return kind(**{name: flat.pop(old) for name, old in names.items()})
+
+    return FitResult(
+        curves=part(
+            Curves, sampling="sampling", data="data", baseline="baseline",
+            components="components", window_ppm="window_ppm",
+        ),
+        noise=part(
+            Noise, sd="noise_sd", spectrum_sd="spectrum_noise_sd",
+            residual_ratio="residual_ratio", residual_whiteness_p="residual_whiteness_p",
+        ),
+        phase=part(Phase, zero_order_rad="phase_rad", delay_s="delay_s"),
+        peak=part(QualityPeak, name="quality_peak", height="quality_peak_height"),
+        **flat,
+    )  # fmt: skip
 
 
 def preprocessed(**changes: object) -> Preprocessed:
@@ -92,7 +119,7 @@ def test_a_residual_far_below_the_noise_has_no_structure_that_matters():
     assert verdict(fit_result(residual_whiteness_p=1e-9, residual_ratio=0.05)).verdict == "good"
 
 
-NOISE = fit_result().spectrum_noise_sd
+NOISE = fit_result().noise.spectrum_sd
 MHZ = SAMPLING.spectrometer_mhz
 
 

@@ -206,12 +206,12 @@ def test_a_shifted_spectrum_is_referenced_to_its_own_lines(noise_free, shift_hz)
     time = fid.sampling.time_s(fid.n_points)
     moved = Fid(signal=fid.signal * np.exp(2j * np.pi * shift_hz * time), sampling=fid.sampling)
     result = fitted(replace(noise_free, metabolite=moved))
-    assert result.reference_shift_ppm == pytest.approx(
+    assert result.curves.reference_shift_ppm == pytest.approx(
         shift_hz / fid.sampling.spectrometer_mhz, abs=0.002
     )
     assert result.ppm[result.index("PG")] == pytest.approx(2.04, abs=0.002)
     hz = np.fft.fftfreq(8 * fid.n_points, fid.sampling.dwell_time_s)
-    ppm = hz / result.sampling.spectrometer_mhz + result.sampling.reference_ppm
-    spectrum = np.abs(np.fft.fft(result.data, hz.size))
+    ppm = hz / result.curves.sampling.spectrometer_mhz + result.curves.sampling.reference_ppm
+    spectrum = np.abs(np.fft.fft(result.curves.data, hz.size))
     acetyl = (ppm > 1.8) & (ppm < 2.3)
     assert ppm[acetyl][np.argmax(spectrum[acetyl])] == pytest.approx(2.035, abs=0.015)

@@ -30,11 +30,11 @@ def main() -> None:
     """Analyse the demo study, and take both pictures of its report."""
     os.environ["SOURCE_DATE_EPOCH"] = "1767225600"  # 2026-01-01
     from mrs_disc import analyze, read_study, write_report
+    from mrs_disc.record.file import read_results
+    from mrs_disc.record.signals import read_signals
     from mrs_disc.report import today
     from mrs_disc.report.content import View
     from mrs_disc.report.pdf import page_png
-    from mrs_disc.report.schema import read_results
-    from mrs_disc.report.signals import read_signals
 
     browser = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
     if browser is None:

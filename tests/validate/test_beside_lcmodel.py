@@ -78,11 +78,11 @@ def curve_area(band_ppm: tuple[float, float], *names: str) -> float:
 
 def area(found: FitResult, band_ppm: tuple[float, float], *names: str) -> float:
     """Return the area of fitted components in a band of the phased spectrum."""
-    fid = sum(found.components[found.index(name)] for name in names)
-    hz = np.fft.fftfreq(fid.size, found.sampling.dwell_time_s)
-    ppm = hz / found.sampling.spectrometer_mhz + found.sampling.reference_ppm
+    fid = sum(found.curves.components[found.index(name)] for name in names)
+    hz = np.fft.fftfreq(fid.size, found.curves.sampling.dwell_time_s)
+    ppm = hz / found.curves.sampling.spectrometer_mhz + found.curves.sampling.reference_ppm
     halved = np.concatenate([[fid[0] / 2], fid[1:]])
-    spectrum = (np.fft.fft(halved) * np.exp(-2j * np.pi * hz * found.delay_s)).real
+    spectrum = (np.fft.fft(halved) * np.exp(-2j * np.pi * hz * found.phase.delay_s)).real
     return float(spectrum[(ppm > band_ppm[0]) & (ppm < band_ppm[1])].sum())
 
 

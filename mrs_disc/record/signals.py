@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mrs_disc.data import LevelMeasurement, Sampling, StudyReport
 from mrs_disc.errors import InputError, ReadError
-from mrs_disc.report.anatomy import AnatomySlice, drawn
-from mrs_disc.report.results import level_key, voxel_affines
+from mrs_disc.files import read_bytes
+from mrs_disc.record.sampling import Sampling
 from mrs_disc.typing import ComplexArray, FloatArray
 
+SIGNALS_NAME = "signals.npz"
 MAX_BYTES = 512_000_000
 MAX_MEMBERS = 2_000
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -82,6 +82,25 @@ class LevelSignals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AnatomySlice:
+    """A grey image, first row at the head and first column at the front of the body.
+
+    Parameters
+    ----------
+    image : uint8 array, shape (row, column)
+        Window from the 1st to the 99.5th percentile.
+    pixel_mm : tuple of float
+        Height and width of a pixel.
+    to_pixel : float array or None, shape (2, 4)
+        Patient coordinates (mm, RAS, and 1) to column and row; known only where the slice is cut.
+    """
+
+    image: NDArray[np.uint8]
+    pixel_mm: tuple[float, float]
+    to_pixel: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Signals:
     """The arrays of a report: levels by key, and the anatomy slice where there is one."""
 
@@ -89,54 +108,48 @@ class Signals:
     anatomy: AnatomySlice | None = None
 
 
-# --------------------------------------------------------------------------- from a report
+# --------------------------------------------------------------------------- writing
 
 
-def signals_from(report: StudyReport) -> dict[str, NDArray[Any]]:
-    """Return the arrays of ``signals.npz`` by name, in the order of the file."""
+def arrays_of(signals: Signals, noise_sd: Mapping[str, float]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of ``signals.npz`` by name, in the order of the file.
+
+    Parameters
+    ----------
+    signals : Signals
+        The arrays of a report.
+    noise_sd : mapping of str to float
+        Noise of one point of the FID, by the level's key: the model's FIDs end where they stay
+        far below it.
+    """
     arrays: dict[str, NDArray[Any]] = {}
-    affines = voxel_affines(report)
-    anatomy, outlines, _ = drawn(report.anatomy, affines)
-    for level in report.levels:
-        if level.measurement is None:
-            continue
-        key = level_key(level.level, level.run)
-        for name, array in _level_arrays(level.measurement):
+    for key, level in signals.levels.items():
+        for name, array in _level_arrays(level, _INVISIBLE * noise_sd[key]):
             arrays[f"{key}/{name}"] = array
-        if key in affines:
-            arrays[f"{key}/voxel_affine"] = affines[key].astype(np.float64)
-        if key in outlines:
-            arrays[f"{key}/outline"] = outlines[key]
-    if anatomy is not None:
-        arrays["anatomy/image"] = anatomy.image
-        arrays["anatomy/pixel_mm"] = np.array(anatomy.pixel_mm)
+    if signals.anatomy is not None:
+        arrays["anatomy/image"] = signals.anatomy.image
+        arrays["anatomy/pixel_mm"] = np.array(signals.anatomy.pixel_mm)
     return arrays
 
 
-def _level_arrays(measurement: LevelMeasurement) -> Iterator[tuple[str, NDArray[Any]]]:
-    pre, fit = measurement.preprocessed, measurement.fit
-    sampling = fit.sampling
+def _level_arrays(level: LevelSignals, limit: float) -> Iterator[tuple[str, NDArray[Any]]]:
+    s = level.sampling
     yield (
         "sampling",
-        np.array(
-            [
-                sampling.dwell_time_s,
-                sampling.spectrometer_mhz,
-                sampling.reference_ppm,
-                sampling.start_time_s,
-            ]
-        ),
+        np.array([s.dwell_time_s, s.spectrometer_mhz, s.reference_ppm, s.start_time_s]),
     )
-    yield "data", _complex64(fit.data)
-    limit = _INVISIBLE * fit.noise_sd
-    yield "baseline", _complex64(_shortened(fit.baseline, limit))
-    yield "components", _complex64(_shortened(fit.components, limit))
-    phase = np.exp(-1j * fit.phase_rad)
-    yield "residue", _complex64(pre.unsuppressed_residue.signal * phase)
-    if pre.water is not None:
-        yield "water", _complex64(pre.water.signal)
-    yield "frequency_hz", pre.transient_frequency_hz.astype(np.float32)
-    yield "phase_rad", pre.transient_phase_rad.astype(np.float32)
+    yield "data", _complex64(level.data)
+    yield "baseline", _complex64(_shortened(level.baseline, limit))
+    yield "components", _complex64(_shortened(level.components, limit))
+    yield "residue", _complex64(level.residue)
+    if level.water is not None:
+        yield "water", _complex64(level.water)
+    yield "frequency_hz", level.frequency_hz.astype(np.float32)
+    yield "phase_rad", level.phase_rad.astype(np.float32)
+    if level.voxel_affine is not None:
+        yield "voxel_affine", level.voxel_affine.astype(np.float64)
+    if level.outline is not None:
+        yield "outline", level.outline
 
 
 def _complex64(array: ComplexArray) -> NDArray[np.complex64]:
@@ -152,9 +165,6 @@ def _shortened(fids: ComplexArray, limit: float) -> ComplexArray:
     return fids[..., : int(strong[-1]) + 1 if strong.size else 0]
 
 
-# --------------------------------------------------------------------------- the file
-
-
 def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """Return the arrays as an ``.npz`` file whose bytes depend on nothing but the arrays."""
     buffer = io.BytesIO()
@@ -166,6 +176,9 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
             np.lib.format.write_array(content, np.ascontiguousarray(array), allow_pickle=False)
             archive.writestr(member, content.getvalue())
     return buffer.getvalue()
+
+
+# --------------------------------------------------------------------------- reading
 
 
 def sha256(content: bytes) -> str:
@@ -188,14 +201,7 @@ def read_signals(path: Path, expected_sha256: str | None) -> Signals:
     ReadError
         If it is absent, was changed, or holds anything but the arrays of a report.
     """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ReadError(
-                path, f"larger than {MAX_BYTES // 1_000_000} MB, not a report's signals"
-            )
-        content = path.read_bytes()
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
+    content = read_bytes(path, SIGNALS_NAME)
     if expected_sha256 is not None and sha256(content) != expected_sha256:
         raise ReadError(
             path, "does not belong to this results.json (other SHA-256); analyse the study again"

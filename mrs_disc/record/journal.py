@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from mrs_disc.errors import InputError, OutputError
-from mrs_disc.report.review_log import (
+from mrs_disc.files import MOST_BYTES
+from mrs_disc.record.review import (
     LOG_NAME,
     LOG_VERSION,
-    MAX_LOG_BYTES,
-    Act,
     ReviewLog,
+    act_of,
     log_line,
     parse_log,
 )
@@ -96,10 +96,11 @@ def append_act(
             "results_sha256": results_sha256,
             **make(log),
         }
-        Act.model_validate(fields)  # what is written can be read
+        act_of(fields)  # what is written can be read
         line = log_line(fields)
-        if log.n_bytes + len(line) > MAX_LOG_BYTES:
-            raise InputError(f"the review log would be larger than {MAX_LOG_BYTES // 10**6} MB")
+        most = int(MOST_BYTES["review log"])
+        if log.n_bytes + len(line) > most:
+            raise InputError(f"the review log would be larger than {most // 10**6} MB")
         _write(file, line, log.n_bytes, n_before=len(content))
         return parse_log(content[: log.n_bytes] + line)
 

@@ -1,0 +1,133 @@
+"""The only door by which numbers leave a fit: from what was measured to what is recorded.
+
+Behind it, scores, comparison, impression and every page know the record alone; so they can be made
+again from ``results.json``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from mrs_disc.constants import Z95_ONE_SIDED
+from mrs_disc.data import (
+    DiscEntry,
+    FitResult,
+    LevelFailure,
+    LevelMeasurement,
+    LevelReport,
+    Preprocessed,
+)
+from mrs_disc.record.level import Level, Measured
+from mrs_disc.record.parts import Correlation, Fit, Limit, Metabolite
+from mrs_disc.record.signals import LevelSignals
+from mrs_disc.typing import FloatArray
+
+
+def recorded(entry: DiscEntry, outcome: LevelMeasurement | LevelFailure) -> LevelReport:
+    """Return a level as it is recorded, measured or failed; its score is still to come.
+
+    Parameters
+    ----------
+    entry : DiscEntry
+        Which disc it is, and what was given with it.
+    outcome : LevelMeasurement or LevelFailure
+        What the steps found, or where they stopped.
+    """
+    level = Level(
+        level=entry.level,
+        run=entry.run,
+        morphology=entry.morphology,
+        provocation=entry.provocation,
+    )
+    inputs = entry.inputs()
+    if isinstance(outcome, LevelFailure):
+        return LevelReport(record=replace(level, error=outcome), inputs=inputs)
+    return LevelReport(
+        record=replace(level, measured=measured(outcome)),
+        measurement=outcome,
+        signals=signals_of(outcome.preprocessed, outcome.fit),
+        inputs=inputs,
+    )
+
+
+def measured(measurement: LevelMeasurement) -> Measured:
+    """Return what was measured of a disc in plain numbers, its frequency that of the samples."""
+    pre = measurement.preprocessed
+    water = pre.water_protocol
+    mhz = pre.fid.sampling.spectrometer_mhz
+    return Measured(
+        protocol=replace(pre.protocol.recorded, spectrometer_mhz=mhz),
+        quality=measurement.quality,
+        fit=_fit(measurement.fit),
+        quantities=measurement.quantities,
+        history=pre.fid.history,
+        water_protocol=None if water is None else water.recorded,
+        notes=pre.notes,
+    )
+
+
+def _fit(fit: FitResult) -> Fit:
+    sd = fit.sd
+    scale = np.where(sd > 0, sd, 1.0)
+    return Fit(
+        model=fit.model,
+        converged=fit.converged,
+        metabolites={name: _metabolite(fit, k) for k, name in enumerate(fit.names)},
+        correlation=Correlation(
+            names=fit.names, matrix=_rows(fit.covariance / np.outer(scale, scale))
+        ),
+        residual_ratio=fit.noise.residual_ratio,
+        residual_whiteness_p=fit.noise.residual_whiteness_p,
+        reason=fit.reason,
+        window_ppm=fit.curves.window_ppm,
+        quality_peak=fit.peak.name,
+        noise_sd=fit.noise.sd,
+        spectrum_noise_sd=fit.noise.spectrum_sd,
+        phase_rad=fit.phase.zero_order_rad,
+        delay_s=fit.phase.delay_s,
+        reference_shift_ppm=fit.curves.reference_shift_ppm,
+    )
+
+
+def _rows(matrix: FloatArray) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(row) for row in matrix.tolist())
+
+
+def _metabolite(fit: FitResult, k: int) -> Metabolite:
+    """Return a component's amplitude; an upper limit from zero where it is below two sd."""
+    amplitude, sd = float(fit.amplitude[k]), float(fit.sd[k])
+    low, high = float(fit.low[k]), float(fit.high[k])
+    limit: Limit = None
+    if not amplitude >= 2 * sd:
+        one_sided = max(amplitude, 0.0) + Z95_ONE_SIDED * sd
+        low, high, limit = 0.0, high if low >= 0 else one_sided, "upper"
+    return Metabolite(
+        amplitude=amplitude,
+        sd=sd,
+        low=low,
+        high=high,
+        limit=limit,
+        crlb_percent=float(fit.crlb_percent[k]),
+        ppm=float(fit.ppm[k]),
+        linewidth_hz=float(fit.linewidth_hz[k]),
+    )
+
+
+def signals_of(pre: Preprocessed, fit: FitResult) -> LevelSignals:
+    """Return the curves of a disc, as its figures need them."""
+    affine = pre.protocol.voxel_affine
+    known = affine is not None and affine.shape == (4, 4) and np.all(np.isfinite(affine))
+    return LevelSignals(
+        sampling=fit.curves.sampling,
+        data=fit.curves.data,
+        baseline=fit.curves.baseline,
+        components=fit.curves.components,
+        residue=pre.unsuppressed_residue.signal * np.exp(-1j * fit.phase.zero_order_rad),
+        water=None if pre.water is None else pre.water.signal,
+        frequency_hz=pre.transient_frequency_hz,
+        phase_rad=pre.transient_phase_rad,
+        outline=None,
+        voxel_affine=affine if known else None,
+    )
