@@ -21,6 +21,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from mrs_disc.errors import RecipeError, did_you_mean
 from mrs_disc.schema import StrictModel, load_toml
+from mrs_disc.toml_text import toml_value
 
 FARTHEST_PPM = 20.0
 """What lies beyond is no chemical shift of protons: Hz, or a slip of the pen."""
@@ -288,7 +289,7 @@ def digest(recipe: Recipe, model_digests: Mapping[str, str]) -> str:
 
 def recipe_toml(recipe: Recipe) -> str:
     """Return a recipe as commented TOML with every option and its meaning."""
-    lines = [f"schema_version = {recipe.schema_version}", f"name = {_toml(recipe.name)}"]
+    lines = [f"schema_version = {recipe.schema_version}", f"name = {toml_value(recipe.name)}"]
     for group in Recipe.model_fields:
         options = getattr(recipe, group)
         if not isinstance(options, StrictModel):
@@ -296,12 +297,6 @@ def recipe_toml(recipe: Recipe) -> str:
         lines += ["", f"[{group}]  # {(type(options).__doc__ or '').strip()}"]
         for option, field in type(options).model_fields.items():
             value = getattr(options, option)
-            text = f"{option} = {_toml(value)}" if value is not None else f"# {option} ="
+            text = f"{option} = {toml_value(value)}" if value is not None else f"# {option} ="
             lines.append(f"{text}  # {field.description}")
     return "\n".join(lines) + "\n"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, tuple):
-        return "[" + ", ".join(_toml(v) for v in value) + "]"
-    return json.dumps(value, ensure_ascii=False)

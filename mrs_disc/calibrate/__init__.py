@@ -29,10 +29,10 @@ from mrs_disc.calibrate.population import (
 )
 from mrs_disc.calibrate.table import Cohort, read_cohort
 from mrs_disc.models.scores import ScoreModel, load_score_model, score_model
-from mrs_disc.shares import area_under_curve
+from mrs_disc.statistics import area_under_curve
 from mrs_disc.typing import FloatArray
 
-__all__ = ["Calibration", "calibrate", "calibrate_cohort"]
+__all__ = ["Calibration", "calibrate"]
 
 FOLDS = 5
 SEED = 1
@@ -51,7 +51,7 @@ class Calibration:
 
 
 def calibrate(
-    table: Path,
+    table: Path | Cohort,
     *,
     name: str,
     kind: Literal["population", "logistic"] = "population",
@@ -63,8 +63,8 @@ def calibrate(
 
     Parameters
     ----------
-    table : Path
-        A dataset's ``levels.tsv``, or any table with its columns.
+    table : Path or Cohort
+        A dataset's ``levels.tsv``, or any table with its columns; or what was read of one.
     name : str
         Name of the new model.
     kind : "population" or "logistic"
@@ -81,22 +81,7 @@ def calibrate(
     InputError
         If the table cannot be used: unreadable, too few discs, one outcome only.
     """
-    cohort = read_cohort(table, outcome)
-    return calibrate_cohort(
-        cohort, name=name, kind=kind, outcome=outcome, quantities=quantities, folds=folds
-    )
-
-
-def calibrate_cohort(
-    cohort: Cohort,
-    *,
-    name: str,
-    kind: Literal["population", "logistic"] = "population",
-    outcome: str = "provocation",
-    quantities: Sequence[str] = (),
-    folds: int = FOLDS,
-) -> Calibration:
-    """Fit a score model to a cohort that is read already (see `calibrate`)."""
+    cohort = table if isinstance(table, Cohort) else read_cohort(table, outcome)
     fitted: PopulationFit | LogisticFit
     if kind == "population":
         fitted = fit_population(cohort)
@@ -111,8 +96,8 @@ def calibrate_cohort(
         body = _logistic_body(fitted)
     figures = assess(predicted, cohort)
     warnings = _warnings(own, cohort, figures)
-    content = _head(cohort, fitted, name, kind, outcome, warnings) | body
-    content["performance"] = performance(figures, folds)
+    head = _head(fitted, name, kind, outcome, warnings)
+    content = _rounded(head | body | {"performance": _performance(figures, folds)})
     model = score_model(content, f"{name}.toml")
     return Calibration(
         model=model,
@@ -139,7 +124,8 @@ def _logistic(quantities: Sequence[str]) -> Callable[[Cohort], Callable[[Cohort]
 
 def _warnings(own: FloatArray, cohort: Cohort, figures: Assessment) -> tuple[str, ...]:
     known = np.isfinite(own)
-    found = []
+    left_out = ", ".join(f"{count} {why}" for why, count in cohort.skipped.items())
+    found = [f"left out: {left_out}"] if left_out else []
     if area_under_curve(own[known], cohort.painful[known]) > 1 - 1e-9:
         found.append(
             "the outcomes are completely separated: coefficients and spreads are not reliable"
@@ -154,7 +140,6 @@ def _warnings(own: FloatArray, cohort: Cohort, figures: Assessment) -> tuple[str
 
 
 def _head(
-    cohort: Cohort,
     fit: PopulationFit | LogisticFit,
     name: str,
     kind: str,
@@ -166,7 +151,6 @@ def _head(
     scope["exploratory_field_t"] = []
     if kind == "logistic":
         scope["components"] = ["PG", "LAC"]
-    left_out = [f"{count} {why}" for why, count in cohort.skipped.items()]
     return {
         "schema_version": 1,
         "name": name,
@@ -179,7 +163,6 @@ def _head(
             "not validated: figures are cross-validated within its own cohort",
             "the prevalence is that of the cohort",
             "check [scope]: it was taken over from acidity_structure and not from the cohort",
-            *(["left out: " + ", ".join(left_out)] if left_out else []),
             *warnings,
         ],
         "scope": scope | {"source": "taken over from acidity_structure", "status": "P"},
@@ -194,102 +177,96 @@ def _head(
     }
 
 
-def _rounded(value: float) -> float:
-    return float(f"{value:.6g}")
+def _rounded(value: Any) -> Any:
+    """Return plain data with its numbers to six digits."""
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(item) for item in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def _population_body(fit: PopulationFit) -> dict[str, Any]:
+    shares = [_rounded(float(share)) for share in fit.share[:-1]]
+    shares.append(1.0 - sum(shares))  # rounded, they still have to add up to one
     low, high = fit.patient_interval
-    shares = [_rounded(s) for s in fit.share[:-1]]
-    shares.append(_rounded(1.0 - sum(shares)))
+    own = f"maximum likelihood, 95 % interval {low:.3f} to {high:.3f}"
+    common = ", common to all classes" if fit.common_sd else ""
+    classes = []
+    for k, name in enumerate(fit.names):
+        mean, sd = fit.mean_interval[k], fit.sd_interval[k]
+        source = (
+            f"maximum likelihood, 95 % intervals: mean {mean[0]:.3f} to {mean[1]:.3f}, "
+            f"sd {sd[0]:.3f} to {sd[1]:.3f}{common}; share counted among {fit.n_used} discs"
+        )
+        classes.append(
+            {
+                "name": name,
+                "painful": fit.painful[k],
+                "share": shares[k],
+                "mean": float(fit.mean[k]),
+                "sd": float(fit.sd[k]),
+                "source": source,
+                "status": "D",
+            }
+        )
     return {
-        "r_range": list(R_RANGE),
-        "r_cap": _rounded(fit.r_cap),
-        "patient_sd": _rounded(fit.patient_sd),
+        "r_range": R_RANGE,
+        "r_cap": fit.r_cap,
+        "patient_sd": fit.patient_sd,
         "sources": {
             "r_range": {"source": "as in acidity_structure", "status": "P"},
             "r_cap": {"source": "mean + sd of painful discs", "status": "D"},
-            "patient_sd": {
-                "source": f"maximum likelihood, 95 % interval {low:.3f} to {high:.3f}",
-                "status": "D",
-            },
+            "patient_sd": {"source": own, "status": "D"},
         },
-        "class": [
-            {
-                "name": name,
-                "painful": painful,
-                "share": share,
-                "mean": _rounded(mean),
-                "sd": _rounded(sd),
-                "source": (
-                    f"maximum likelihood, 95 % intervals: mean {m[0]:.3f} to {m[1]:.3f}, "
-                    f"sd {s[0]:.3f} to {s[1]:.3f}{', common to all classes' * fit.common_sd}; "
-                    f"share counted among {fit.n_used} discs"
-                ),
-                "status": "D",
-            }
-            for name, painful, share, mean, sd, m, s in zip(
-                fit.names,
-                fit.painful,
-                shares,
-                fit.mean,
-                fit.sd,
-                fit.mean_interval,
-                fit.sd_interval,
-                strict=True,
-            )
-        ],
+        "class": classes,
     }
 
 
 def _logistic_body(fit: LogisticFit) -> dict[str, Any]:
+    columns = (fit.quantities, fit.coefficient, fit.centre, fit.scale)
     return {
-        "intercept": _rounded(fit.intercept),
-        "prevalence": _rounded(fit.prevalence),
+        "intercept": fit.intercept,
+        "prevalence": fit.prevalence,
         "source": f"L2-penalised logistic regression, {fit.n_used} discs of this cohort",
         "status": "D",
         "term": [
             {
                 "quantity": name,
                 "transform": "none",
-                "coefficient": _rounded(coefficient),
-                "centre": _rounded(centre),
-                "scale": _rounded(scale),
+                "coefficient": float(coefficient),
+                "centre": float(centre),
+                "scale": float(scale),
             }
-            for name, coefficient, centre, scale in zip(
-                fit.quantities, fit.coefficient, fit.centre, fit.scale, strict=True
-            )
+            for name, coefficient, centre, scale in zip(*columns, strict=True)
         ],
     }
 
 
-def performance(figures: Assessment, folds: int) -> dict[str, Any]:
+def _performance(figures: Assessment, folds: int) -> dict[str, Any]:
     """Return the figures as they stand in a model's card."""
+    wrong = {} if figures.labels_wrong is None else {"labels_wrong": figures.labels_wrong}
     return {
         "source": f"{folds}-fold cross-validation by patient within this cohort",
         "status": "D",
         "n_patients": figures.n_patients,
         "n_discs": figures.n_discs,
         "n_painful": figures.n_painful,
-        "auc": _rounded(figures.auc),
-        "auc_95": [_rounded(figures.auc_low), _rounded(figures.auc_high)],
-        "brier": _rounded(figures.brier),
-        "brier_of_prevalence": _rounded(figures.brier_of_prevalence),
-        "sensitivity": _rounded(figures.sensitivity),
-        "specificity": _rounded(figures.specificity),
-        "share_labelled": _rounded(figures.labelled),
-        **(
-            {"labels_wrong": _rounded(figures.labels_wrong)}
-            if figures.labels_wrong is not None
-            else {}
-        ),
+        "auc": figures.auc,
+        "auc_95": (figures.auc_low, figures.auc_high),
+        "brier": figures.brier,
+        "brier_of_prevalence": figures.brier_of_prevalence,
+        "sensitivity": figures.sensitivity,
+        "specificity": figures.specificity,
+        "share_labelled": figures.labelled,
+        **wrong,
         "calibration": [
             {
-                "predicted": _rounded(b.mean),
-                "observed": _rounded(b.observed),
-                "low": _rounded(b.low),
-                "high": _rounded(b.high),
-                "n": b.count,
+                "predicted": b.mean_probability,
+                "observed": b.share_painful,
+                "low": b.low_95,
+                "high": b.high_95,
+                "n": b.n,
             }
             for b in figures.bins
         ],

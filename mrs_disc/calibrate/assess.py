@@ -12,22 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrs_disc.calibrate.table import Cohort
-from mrs_disc.shares import area_under_curve, wilson_interval
+from mrs_disc.statistics import Bin, area_under_curve, equal_bins
 from mrs_disc.typing import BoolArray, FloatArray, IntArray
 
 Fit = Callable[[Cohort], Callable[[Cohort], FloatArray]]
 """A training cohort to a function that predicts probabilities of another."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bin:
-    """Discs of similar probability: the mean of it, and the share that was painful."""
-
-    mean: float
-    observed: float
-    low: float
-    high: float
-    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +116,7 @@ def assess(
         specificity=float((~positive)[~painful].mean()),
         labelled=float(labelled.mean()),
         labels_wrong=float(wrong.sum() / labelled.sum()) if labelled.any() else None,
-        bins=calibration_bins(probability, painful),
+        bins=equal_bins(probability, painful),
         curve=roc(probability, painful),
     )
 
@@ -151,24 +140,3 @@ def _bootstrap(
         return 0.0, 1.0
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
-
-
-def calibration_bins(
-    probability: FloatArray, painful: BoolArray, count: int = 8
-) -> tuple[Bin, ...]:
-    """Return bins of about equal size, each with the 95 % interval of its share."""
-    order = np.argsort(probability, kind="stable")
-    bins = []
-    for rows in np.array_split(order, min(count, max(order.size // 8, 1))):
-        hits = int(painful[rows].sum())
-        low, high = wilson_interval(hits / rows.size, rows.size)
-        bins.append(
-            Bin(
-                mean=float(probability[rows].mean()),
-                observed=hits / rows.size,
-                low=low,
-                high=high,
-                count=int(rows.size),
-            )
-        )
-    return tuple(bins)

@@ -10,7 +10,7 @@ and the probability then still rises with acid over the whole range.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,14 +28,21 @@ from mrs_disc.score.population_model import (
 )
 from mrs_disc.typing import FloatArray, IntArray
 
-R_RANGE = (-5.0, 1.0)
-_STEP, _NODES = 0.02, 15
-_LEAST_ERROR = 0.03  # keeps the likelihood wider than the grid's step
-_CURVATURE_STEP = 1e-3
 LOG = "log(acidity/structure)"
-_SD_LIMITS = (0.05, 2.0)
-_PATIENT_LIMITS = (0.01, 1.5)
+R_RANGE = (-5.0, 1.0)
+"""Where log(acidity/structure) is taken to lie, as in the model acidity_structure [P]."""
+_STEP, _NODES = 0.02, 15
+"""Grid of the fit: with a quarter of the step and 25 nodes no parameter moves by 1e-3 [D]."""
+_LEAST_ERROR = 0.03
+"""Relative error of acidity that is added, so that no likelihood is narrower than the grid [D]."""
+_START_SD, _START_PATIENT_SD = 0.45, 0.25
+"""Where the search begins: those of the simulator's population [P]."""
+_SD_LIMITS, _PATIENT_LIMITS = (0.05, 2.0), (0.01, 1.5)
+"""Between which it stays: beyond, a class would be a point or cover the whole range [P]."""
+_CURVATURE_STEP = 1e-3
+"""Of the numerical second derivatives: far above rounding, far below every standard error [D]."""
 _MIN_CLASS = 8
+"""Discs of a class from which a mean and a spread are fitted [P]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -173,8 +180,10 @@ def fit_population(cohort: Cohort, *, intervals: bool = True) -> PopulationFit:
             f"{cohort.name}: {counts.min()} {short} discs with acidity and structure (or "
             f"log(acidity/structure) and its sd); at least {_MIN_CLASS} are needed"
         )
-    patients = rows_by_patient([p for p, k in zip(cohort.patients, known, strict=True) if k])
-    problem = _Problem(seen[known], kind[known], patients, names, painful)
+    owners: dict[str, int] = {}
+    used = np.flatnonzero(known)
+    owner = [owners.setdefault(cohort.patients[row], len(owners)) for row in used]
+    problem = _Problem(seen[known], kind[known], np.array(owner), names, painful)
     common = problem.solve(common=True)
     apart = problem.solve(common=False)
     gain = apart.log_likelihood - common.log_likelihood - (len(names) - 1)
@@ -203,81 +212,69 @@ def predict_population(model: PopulationFit, cohort: Cohort) -> FloatArray:
     return probability
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class _Problem:
-    """The likelihood of a cohort as a function of the parameters."""
+    """The likelihood of a cohort as a function of the parameters.
 
-    def __init__(
-        self,
-        seen: FloatArray,
-        kind: IntArray,
-        patients: Sequence[IntArray],
-        names: tuple[str, ...],
-        painful: tuple[bool, ...],
-    ) -> None:
-        self.seen = seen
-        self.kind = kind
-        self.patients = patients
-        self.names = names
-        self.painful = painful
-        self.share = np.bincount(kind, minlength=len(names)) / kind.size
-        self.owner = np.empty(kind.size, dtype=np.int64)
-        for index, rows in enumerate(patients):
-            self.owner[rows] = index
+    They are the classes' means, the logarithms of their standard deviations (of the one that all
+    share, where there is but one) and the logarithm of the patients'.
+    """
 
-    def unpack(self, x: FloatArray, common: bool) -> tuple[FloatArray, FloatArray, float]:
+    seen: FloatArray
+    kind: IntArray
+    owner: IntArray
+    names: tuple[str, ...]
+    painful: tuple[bool, ...]
+
+    def unpack(self, x: FloatArray) -> tuple[FloatArray, FloatArray, float]:
         """Return means, standard deviations and the patients' standard deviation."""
         n = len(self.names)
-        sd = np.exp(x[n : n + 1] if common else x[n : 2 * n]) * np.ones(n)
-        return x[:n], sd, float(np.exp(x[-1]))
+        return x[:n], np.exp(x[n:-1]) * np.ones(n), float(np.exp(x[-1]))
 
-    def cost(self, x: FloatArray, common: bool) -> float:
+    def cost(self, x: FloatArray) -> float:
         """Return the negative log-likelihood."""
-        mean, sd, patient_sd = self.unpack(x, common)
+        mean, sd, patient_sd = self.unpack(x)
         grid = make_grid(tuple(mean), tuple(sd), self.painful, patient_sd, R_RANGE, _STEP, _NODES)
         each = class_likelihoods(grid, self.seen)[np.arange(self.kind.size), :, self.kind]
-        logarithm = np.log(np.maximum(each, 1e-300))
-        total = np.zeros((len(self.patients), grid.offset.size))
-        np.add.at(total, self.owner, logarithm)
+        total = np.zeros((self.owner.max() + 1, grid.offset.size))
+        np.add.at(total, self.owner, np.log(np.maximum(each, 1e-300)))
         top = total.max(axis=1, keepdims=True)
         inside = np.exp(total - top) @ grid.offset_weight
         return -float(np.sum(top[:, 0] + np.log(np.maximum(inside, 1e-300))))
 
     def solve(self, *, common: bool) -> PopulationFit:
-        """Return the most likely parameters."""
+        """Return the most likely parameters, with one standard deviation or one for each class."""
         from scipy.optimize import minimize
 
-        r = np.linspace(*R_RANGE, self.seen.shape[1])
-        centre = np.array([r[int(np.argmax(row))] for row in self.seen])
-        n = len(self.names)
-        start = [float(np.median(centre[self.kind == c])) for c in range(n)]
-        widths = 1 if common else n
-        x = np.array([*start, *np.log([0.45] * widths), np.log(0.25)])
+        n, widths = len(self.names), 1 if common else len(self.names)
+        peak = np.linspace(*R_RANGE, self.seen.shape[1])[self.seen.argmax(axis=1)]
+        start = [float(np.median(peak[self.kind == c])) for c in range(n)]
+        start += [*np.log([_START_SD] * widths), np.log(_START_PATIENT_SD)]
         bounds = [(R_RANGE[0] + 0.2, R_RANGE[1] - 0.2)] * n
         bounds += [tuple(np.log(_SD_LIMITS))] * widths + [tuple(np.log(_PATIENT_LIMITS))]
         scale = self.kind.size  # a cost of order one keeps the first step of the search short
         found = minimize(
-            lambda v: self.cost(v, common) / scale,
-            x,
+            lambda x: self.cost(x) / scale,
+            np.array(start),
             method="L-BFGS-B",
             bounds=bounds,
             options={"ftol": 1e-10},
         )
-        mean, sd, patient_sd = self.unpack(found.x, common)
-        nothing = np.full((n, 2), np.nan)
+        mean, sd, patient_sd = self.unpack(found.x)
         return PopulationFit(
             names=self.names,
             painful=self.painful,
             mean=mean,
             sd=sd,
-            share=self.share,
+            share=np.bincount(self.kind, minlength=n) / self.kind.size,
             patient_sd=patient_sd,
-            mean_interval=nothing,
-            sd_interval=nothing,
+            mean_interval=np.full((n, 2), np.nan),
+            sd_interval=np.full((n, 2), np.nan),
             patient_interval=(float("nan"), float("nan")),
             log_likelihood=-float(found.fun) * scale,
             common_sd=common,
             n_used=self.kind.size,
-            n_patients=len(self.patients),
+            n_patients=int(self.owner.max()) + 1,
         )
 
     def with_intervals(self, fit: PopulationFit) -> PopulationFit:
@@ -287,21 +284,17 @@ class _Problem:
         where that of its logarithm is flat.
         """
         n = len(self.names)
-        widths = fit.sd[:1] if fit.common_sd else fit.sd
-        variance = fit.patient_sd**2
-
-        def cost(x: FloatArray) -> float:
-            return self.cost(np.append(x[:-1], 0.5 * np.log(x[-1])), fit.common_sd)
-
-        at = max(variance, 3 * _CURVATURE_STEP)  # two steps down it is still above zero
-        error = _standard_errors(cost, np.array([*fit.mean, *np.log(widths), at]))
-        mean = np.stack([fit.mean - Z95 * error[:n], fit.mean + Z95 * error[:n]], axis=1)
-        factor = np.exp(Z95 * error[n:-1]) * np.ones(n)
-        sd = np.stack([fit.sd / factor, fit.sd * factor], axis=1)
+        log_sd = np.log(fit.sd[:1] if fit.common_sd else fit.sd)
+        variance = max(fit.patient_sd**2, 3 * _CURVATURE_STEP)  # two steps down it is above zero
+        error = _standard_errors(
+            lambda x: self.cost(np.append(x[:-1], 0.5 * np.log(x[-1]))),
+            np.array([*fit.mean, *log_sd, variance]),
+        )
+        reach, factor = Z95 * error[:n], np.exp(Z95 * error[n:-1]) * np.ones(n)
         return replace(
             fit,
-            mean_interval=mean,
-            sd_interval=sd,
+            mean_interval=np.stack([fit.mean - reach, fit.mean + reach], axis=1),
+            sd_interval=np.stack([fit.sd / factor, fit.sd * factor], axis=1),
             patient_interval=_offset_interval(fit.patient_sd, float(error[-1])),
         )
 

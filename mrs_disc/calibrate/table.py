@@ -3,25 +3,30 @@
 The columns are those of a dataset's ``levels.tsv``: participant_id, level, run, status, verdict,
 provocation (or another outcome), and each quantity with its ``_sd``. A ``pfirrmann`` column, where
 there is one, parts painless discs into healthy and degenerated.
+
+What a cell may not say is an error that names its line: a disc read otherwise than it was meant, or
+twice, would teach the model something that nobody measured. Rows that say clearly why they do not
+count (failed, poor, without an outcome, measured again) are left out and counted.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import inf, isfinite, nan
 from pathlib import Path
 
 import numpy as np
 
+from mrs_disc.data import parse_level
 from mrs_disc.errors import InputError, ReadError, did_you_mean
+from mrs_disc.files import read_table
 from mrs_disc.typing import BoolArray, FloatArray
 
 MIN_DISCS, MIN_OF_EACH, MIN_PATIENTS = 20, 8, 6
 POSITIVE = ("positive", "painful", "yes", "true", "1")
 NEGATIVE = ("negative", "painless", "no", "false", "0")
-MAX_TABLE_BYTES = 200_000_000
+MISSING = ("", "n/a", "nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,9 +85,15 @@ def read_cohort(path: Path, outcome: str = "provocation") -> Cohort:
     Raises
     ------
     InputError
-        If the table cannot be read, lacks a column, or holds too few discs of either outcome.
+        If the table cannot be read, lacks a column, says something that no disc can have, or holds
+        too few discs of either outcome.
     """
-    rows, header = _rows(path)
+    if path.is_dir():
+        raise ReadError(path, "is a folder; name the table in it, as a batch's levels.tsv")
+    rows = [_Row(path, row.line, row.cells) for row in read_table(path)]
+    if not rows:
+        raise ReadError(path, "has no rows")
+    header = list(rows[0].cells)
     for needed in ("participant_id", "level", outcome):
         if needed not in header:
             raise InputError(
@@ -91,9 +102,9 @@ def read_cohort(path: Path, outcome: str = "provocation") -> Cohort:
             )
     kept, painful, skipped = _with_outcome(rows, outcome, path)
     cohort = Cohort(
-        patients=tuple(row["participant_id"] for row in kept),
+        patients=tuple(row.cells["participant_id"] for row in kept),
         painful=np.array(painful, dtype=bool),
-        pfirrmann=np.array([_number(row.get("pfirrmann", "")) for row in kept]),
+        pfirrmann=np.array([row.grade for row in kept]),
         columns=_numeric(kept, header),
         skipped=skipped,
         name=path.name,
@@ -124,55 +135,99 @@ def check_size(cohort: Cohort, outcome: str = "provocation") -> None:
         )
 
 
-def _rows(path: Path) -> tuple[list[dict[str, str]], list[str]]:
-    try:
-        if path.is_dir():
-            raise ReadError(path, "is a folder; name the table in it, as a batch's levels.tsv")
-        if path.stat().st_size > MAX_TABLE_BYTES:
-            raise ReadError(path, "is too large for a table of discs")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
-    except UnicodeDecodeError as error:
-        raise ReadError(path, "is not UTF-8 text; save it as UTF-8") from error
-    lines = text.splitlines()
-    if not lines:
-        raise ReadError(path, "is empty")
-    delimiter = "\t" if "\t" in lines[0] else ","
-    try:
-        reader = csv.DictReader(lines, delimiter=delimiter, restval="")
-        rows = [{k: (v or "").strip() for k, v in row.items() if k is not None} for row in reader]
-    except csv.Error as error:
-        raise ReadError(path, f"is not a table: {error}") from error
-    header = [name for name in (reader.fieldnames or []) if name]
-    return rows, header
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One line of the table; what it says is checked where it is asked for."""
+
+    path: Path
+    line: int
+    cells: Mapping[str, str]
+
+    def wrong(self, what: str) -> InputError:
+        """Return the error that names the line."""
+        return InputError(f"{self.path.name}, line {self.line}: {what}")
+
+    @property
+    def disc(self) -> tuple[str, str, str] | None:
+        """Patient, session and level in its one spelling; `None` where it is no disc level."""
+        patient = self.cells["participant_id"]
+        if patient.lower() in MISSING:
+            raise self.wrong("participant_id is missing; whose disc it is has to be known")
+        try:
+            return patient, self.cells.get("session_id", ""), parse_level(self.cells["level"])
+        except InputError:
+            return None
+
+    def word(self, column: str, allowed: Sequence[str]) -> str:
+        """Return a cell of few allowed words in small letters; empty where it is missing."""
+        word = self.cells.get(column, "").lower()
+        if word in MISSING:
+            return ""
+        if word not in allowed:
+            raise self.wrong(f"{column} = '{word[:20]}': {', '.join(allowed)} or n/a expected")
+        return word
+
+    @property
+    def grade(self) -> float:
+        """Pfirrmann grade, NaN where it is not known."""
+        grade = self.number("pfirrmann")
+        if isfinite(grade) and grade not in (1, 2, 3, 4, 5):
+            raise self.wrong(f"pfirrmann = {grade:g}: 1 to 5 or n/a expected")
+        return grade
+
+    def number(self, column: str) -> float:
+        """Return the number of a cell, NaN where it is missing."""
+        cell = self.cells.get(column, "")
+        if cell.lower() in MISSING:
+            return nan
+        try:
+            value = float(cell)
+        except ValueError:
+            value = inf
+        if not isfinite(value):
+            raise self.wrong(
+                f"{column} = '{cell[:20]}' is no number; write n/a where it is missing"
+            )
+        if column.endswith("_sd") and value < 0:
+            raise self.wrong(f"{column} = {value:g}: a standard deviation cannot be below 0")
+        return value
 
 
 def _with_outcome(
-    rows: Sequence[dict[str, str]], outcome: str, path: Path
-) -> tuple[list[dict[str, str]], list[bool], dict[str, int]]:
+    rows: Sequence[_Row], outcome: str, path: Path
+) -> tuple[list[_Row], list[bool], dict[str, int]]:
     """Return the usable rows, their outcome, and how many were left out for which reason."""
-    kept: list[dict[str, str]] = []
+    kept: list[_Row] = []
     painful: list[bool] = []
     skipped: dict[str, int] = {}
+    lines: dict[tuple[str, ...], int] = {}
+    discs: set[tuple[str, ...]] = set()
 
     def skip(why: str) -> None:
         skipped[why] = skipped.get(why, 0) + 1
 
-    seen: set[tuple[str, str, str]] = set()
     for row in rows:
-        value = row[outcome].lower()
+        disc, value = row.disc, row.cells[outcome].lower()
+        if disc is None:
+            skip(f"at '{row.cells['level'][:20]}', which is no disc level")
+            continue
+        run = (*disc, row.cells.get("run", str(row.line)))
+        if run in lines:
+            raise row.wrong(
+                f"{' '.join(filter(None, disc))} run {run[-1]} stands in line {lines[run]} already"
+            )
+        lines[run] = row.line
         if value not in (*POSITIVE, *NEGATIVE):
-            known = value in ("", "n/a", "nan", "indeterminate")
+            known = value in (*MISSING, "indeterminate")
             skip("without a clear outcome" if known else f"with the outcome '{value[:20]}'")
-        elif row.get("status", "ok") not in ("ok", ""):
+        elif row.word("status", ("ok", "failed")) == "failed":
             skip("failed")
-        elif row.get("verdict", "") == "poor":
+        elif row.word("verdict", ("good", "acceptable", "poor")) == "poor":
             skip("of poor quality")
-        elif (row["participant_id"], row.get("session_id", ""), row["level"]) in seen:
+        elif disc in discs:
             skip("measured again")
         else:
-            seen.add((row["participant_id"], row.get("session_id", ""), row["level"]))
+            discs.add(disc)
             kept.append(row)
             painful.append(value in POSITIVE)
     if not kept:
@@ -183,14 +238,21 @@ def _with_outcome(
     return kept, painful, skipped
 
 
-def _numeric(rows: Sequence[dict[str, str]], header: Sequence[str]) -> dict[str, FloatArray]:
-    columns = {name: np.array([_number(row.get(name, "")) for row in rows]) for name in header}
+def _numeric(rows: Sequence[_Row], header: Sequence[str]) -> dict[str, FloatArray]:
+    """Return the columns with numbers; of a quantity with its sd every cell has to be one."""
+    quantities = {name for name in header if f"{name}_sd" in header}
+    quantities |= {name for name in header if name.endswith(("_sd", "_low", "_high"))}
+    columns = {
+        name: np.array(
+            [row.number(name) if name in quantities else _any(row, name) for row in rows]
+        )
+        for name in header
+    }
     return {name: values for name, values in columns.items() if np.any(np.isfinite(values))}
 
 
-def _number(cell: str) -> float:
+def _any(row: _Row, name: str) -> float:
     try:
-        value = float(cell)
-    except ValueError:
+        return row.number(name)
+    except InputError:
         return nan
-    return value if isfinite(value) else nan

@@ -2,65 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from mrs_disc.calibrate import Calibration
 from mrs_disc.constants import RESEARCH_USE
-
-_BARE = re.compile(r"^[A-Za-z0-9_-]+$")
-
-
-def toml_text(content: Mapping[str, Any]) -> str:
-    """Return plain data as TOML: numbers and texts first, then tables, then arrays of tables.
-
-    >>> print(toml_text({"name": "x", "class": [{"sd": 0.5}], "scope": {"te": [0.02, 0.04]}}))
-    name = "x"
-    <BLANKLINE>
-    [scope]
-    te = [0.02, 0.04]
-    <BLANKLINE>
-    [[class]]
-    sd = 0.5
-    <BLANKLINE>
-    """
-    lines = [f"{_key(k)} = {_value(v)}" for k, v in content.items() if not _is_table(v)]
-    for key, value in content.items():
-        if isinstance(value, Mapping):
-            lines += ["", f"[{_key(key)}]", *_flat(value)]
-    for key, value in content.items():
-        if _is_table(value) and not isinstance(value, Mapping):
-            for row in value:
-                lines += ["", f"[[{_key(key)}]]", *_flat(row)]
-    return "\n".join(lines) + "\n"
-
-
-def _flat(table: Mapping[str, Any]) -> list[str]:
-    return [f"{_key(k)} = {_value(v)}" for k, v in table.items()]
-
-
-def _is_table(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return True
-    return isinstance(value, Sequence) and bool(value) and isinstance(value[0], Mapping)
-
-
-def _key(key: str) -> str:
-    return key if _BARE.match(key) else json.dumps(key)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + " }"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, Sequence):
-        return "[" + ", ".join(_value(v) for v in value) + "]"
-    return repr(value)
+from mrs_disc.toml_text import toml_text
 
 
 def model_toml(calibration: Calibration) -> str:
@@ -89,10 +33,10 @@ def card_html(calibration: Calibration) -> str:
         roc=" ".join(f"{40 + 200 * x:.1f},{220 - 200 * y:.1f}" for x, y in figures.curve),
         bins=[
             {
-                "x": 40 + 200 * b.mean,
-                "y": 220 - 200 * b.observed,
-                "low": 220 - 200 * b.low,
-                "high": 220 - 200 * b.high,
+                "x": 40 + 200 * b.mean_probability,
+                "y": 220 - 200 * b.share_painful,
+                "low": 220 - 200 * b.low_95,
+                "high": 220 - 200 * b.high_95,
             }
             for b in figures.bins
         ],

@@ -21,13 +21,13 @@ def list_models() -> None:
 
     Example: mrs-disc model list
     """
-    from mrs_disc.models import model_names, model_path
-    from mrs_disc.schema import read_toml
+    from mrs_disc.models import model_names
+    from mrs_disc.models.any_kind import kind_of, load_any_model
 
     for name in model_names():
-        content = read_toml(model_path(name))
-        head = f"{name}@{content.get('version', 1)}"
-        click.echo(f"{head:24s} {_kind(content):22s} {content.get('description', '')}")
+        model, _ = load_any_model(name)
+        head = f"{name}@{model.version}"
+        click.echo(f"{head:24s} {kind_of(model):22s} {model.description}")
 
 
 @command.command()
@@ -40,14 +40,12 @@ def show(name: str) -> None:
     Example: mrs-disc model show acidity_structure
     """
     from mrs_disc.models import model_path
-    from mrs_disc.schema import read_toml
+    from mrs_disc.score.card import model_card
 
-    path = model_path(name)
-    content = read_toml(path)
-    _checked(name)
-    for line in _card(name, content):
+    model, _ = _checked(name)
+    for line in model_card(model):
         click.echo(f"# {line}" if line else "#")
-    click.echo(path.read_text(encoding="utf-8"), nl=False)
+    click.echo(model_path(name).read_text(encoding="utf-8"), nl=False)
 
 
 @command.command()
@@ -146,87 +144,15 @@ def _model_name(stem: str) -> str:
     return name if name[:1].isalpha() else f"m_{name}"[:40]
 
 
-def _kind(content: dict[str, Any]) -> str:
-    if "component" in content:
-        return "metabolites"
-    if "water" in content:
-        return "relaxation times"
-    return f"score: {content.get('kind', 'unknown')}"
-
-
 def _checked(name: str) -> tuple[Any, str]:
-    """Return a model of any kind and its digest; what is wrong is an `InputError`."""
-    from mrs_disc.errors import InputError
-    from mrs_disc.models import (
-        content_digest,
-        load_metabolite_model,
-        metabolite_model_digest,
-        model_path,
-    )
+    """Return a model of any kind, its basis files read too, and its digest."""
+    from mrs_disc.models import MetaboliteModel
+    from mrs_disc.models.any_kind import load_any_model
     from mrs_disc.models.basis import basis_fid
-    from mrs_disc.models.relaxation import load_relaxation_model
-    from mrs_disc.models.scores import load_score_model
-    from mrs_disc.schema import read_toml
 
-    content = read_toml(model_path(name))
-    if "fit" in content or "quantify" in content:
-        raise InputError(
-            f"{name}: is a recipe, not a model; 'mrs-disc recipe check {name}' checks it"
-        )
-    if "component" in content:
-        model = load_metabolite_model(name)
+    model, digest = load_any_model(name)
+    if isinstance(model, MetaboliteModel):
         for component in model.component:
             if component.basis is not None:
                 basis_fid(model, name, component)
-        return model, metabolite_model_digest(name, model)
-    if "water" in content:
-        relaxation = load_relaxation_model(name)
-        return relaxation, content_digest(relaxation)
-    score = load_score_model(name)
-    return score, content_digest(score)
-
-
-def _card(name: str, content: dict[str, Any]) -> list[str]:
-    """Return the card: what the model is, for whom, and how its number comes about."""
-    lines = [
-        f"Model {content['name']}@{content.get('version', 1)}: {content.get('description', '')}"
-    ]
-    if "kind" not in content:
-        return [*lines, ""]
-    lines += [
-        f"Intended use: {content['intended_use']}",
-        f"Validated: {'yes' if content.get('validated') else 'NO'}. "
-        f"Trained on: {content['training']['data']} "
-        f"({content['training'].get('n_discs', 0)} discs).",
-        *(f"Limit: {limit}." for limit in content.get("limits", [])),
-    ]
-    if content["kind"] == "population":
-        lines += _population_card(name)
-    return [*lines, ""]
-
-
-def _population_card(name: str) -> list[str]:
-    """Return the disc-alone probability as arithmetic, and what another prevalence does."""
-    from mrs_disc.models.scores import PopulationScore, load_score_model
-    from mrs_disc.score.card import lone_disc_arithmetic, prevalence_table
-
-    model = load_score_model(name)
-    assert isinstance(model, PopulationScore)
-    lines = [
-        "",
-        "r = log(acidity/structure), natural, with its error e. One disc alone, acid well above "
-        "noise:",
-        f"  p = {lone_disc_arithmetic(model)}",
-        "  with N(x, s) = exp(-(r - x)^2 / (2 (s^2 + e^2))) / sqrt(s^2 + e^2)",
-        "The score itself, from A = acidity (cut at 0), S = structure (at least A / exp(r_cap)),",
-        "their errors a and s and correlation c, of all discs of the patient:",
-        "  L(r) = exp(-(A - k S)^2 / (2 v)) / sqrt(v),  k = exp(r),  v = a^2 - 2 k a s c + k^2 s^2",
-        "  F(class, u) = integral over r_range of N(r; mean + u, sd) L(r) dr",
-        "  g(u) = sum over classes of share F(class, u)",
-        "  p = integral over u of N(u; 0, patient_sd) x (product of g(u) of the other discs)",
-        "      x sum over painful classes of share F(class, u), over the same with all classes",
-        "",
-        f"Assumed prevalence of painful discs: {model.prevalence:.0%} [recipe: score.prevalence]",
-        "Probability of one disc alone, e = 0.3, at other prevalences:",
-    ]
-    return lines + [f"  {line}" for line in prevalence_table(model)]
+    return model, digest

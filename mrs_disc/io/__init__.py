@@ -4,8 +4,8 @@
 >>> "nifti-mrs" in [reader.FORMAT for reader in READERS]
 True
 
-The names below load their module when they are first used. Writers stand in modules of their own
-(`write_nifti_mrs`, `write_philips`, `write_siemens`).
+The names below load their module when they are first used. The writer of NIfTI-MRS stands in a
+module of its own (`write_nifti_mrs`), those of vendors' files in `mrs_disc.simulate`.
 """
 
 from __future__ import annotations

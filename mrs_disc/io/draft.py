@@ -7,7 +7,6 @@ marked GUESS in the draft; nothing is decided in silence, nothing is overwritten
 
 from __future__ import annotations
 
-import json
 import os
 import tomllib
 from collections import defaultdict
@@ -28,6 +27,7 @@ from mrs_disc.io.readers import is_spectroscopy, read_scan, read_series
 from mrs_disc.io.scan import Scan
 from mrs_disc.io.study_toml import FILE_NAME, StudyFile
 from mrs_disc.schema import validate
+from mrs_disc.toml_text import toml_value
 
 MAX_FILES = 50_000
 _SAME_PLACE_MM = 6.0
@@ -332,9 +332,9 @@ def _toml(
     ]
     if region:
         why = "by the voxels' distance, lumbar where there is none"
-        lines.append(f"region = {_text(region)}                    # GUESS: {why}")
+        lines.append(f"region = {toml_value(region)}                    # GUESS: {why}")
     if anatomy:
-        lines.append(f"anatomy = {_text(anatomy[0])}   # GUESS: {anatomy[1]}")
+        lines.append(f"anatomy = {toml_value(anatomy[0])}   # GUESS: {anatomy[1]}")
     else:
         lines.append('# anatomy = "t2_sagittal"            # no sagittal image was found')
     for disc in discs:
@@ -350,7 +350,7 @@ def _toml(
 
 
 def _disc_lines(disc: Found) -> list[str]:
-    lines = ["", "[[disc]]", f"level = {_text(disc.level or '')}   # {disc.level_from}"]
+    lines = ["", "[[disc]]", f"level = {toml_value(disc.level or '')}   # {disc.level_from}"]
     if disc.run > 1:
         lines.append(f"run = {disc.run}   # GUESS: measured again")
     unclear = disc.unsure and disc.water is None
@@ -374,8 +374,8 @@ def _disc_lines(disc: Found) -> list[str]:
 
 def _files(found: Found) -> str:
     if len(found.files) == 1 or found.name != _relative(found, 0):
-        return _text(found.name)
-    return "[" + ", ".join(_text(_relative(found, i)) for i in range(len(found.files))) + "]"
+        return toml_value(found.name)
+    return toml_value([_relative(found, i) for i in range(len(found.files))])
 
 
 def _relative(found: Found, index: int) -> str:
@@ -385,10 +385,6 @@ def _relative(found: Found, index: int) -> str:
 
 def _role(found: Found) -> str:
     return "water reference of no disc found" if found.is_water else "not placed"
-
-
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _comment(text: str) -> str:

@@ -1,11 +1,50 @@
-"""The card of a population model: a lone disc as one line of arithmetic, other prevalences."""
+"""The card of a model: what it is, for whom, and how a score's number comes about."""
 
 from __future__ import annotations
 
 from math import exp, sqrt
 
-from mrs_disc.models.scores import PopulationClass, PopulationScore
+from mrs_disc.models import model_reference
+from mrs_disc.models.any_kind import AnyModel
+from mrs_disc.models.scores import PopulationClass, PopulationScore, ScoreModelBase
 from mrs_disc.score.population_model import shares_at
+
+
+def model_card(model: AnyModel) -> list[str]:
+    """Return the lines of the card, the last one empty."""
+    lines = [f"Model {model_reference(model)}: {model.description}"]
+    if isinstance(model, ScoreModelBase):
+        lines += [
+            f"Intended use: {model.intended_use}",
+            f"Validated: {'yes' if model.validated else 'NO'}. "
+            f"Trained on: {model.training.data} ({model.training.n_discs} discs).",
+            *(f"Limit: {limit}." for limit in model.limits),
+        ]
+    if isinstance(model, PopulationScore):
+        lines += _population_card(model)
+    return [*lines, ""]
+
+
+def _population_card(model: PopulationScore) -> list[str]:
+    """Return the disc-alone probability as arithmetic, and what another prevalence does."""
+    return [
+        "",
+        "r = log(acidity/structure), natural, with its error e. One disc alone, acid well above "
+        "noise:",
+        f"  p = {lone_disc_arithmetic(model)}",
+        "  with N(x, s) = exp(-(r - x)^2 / (2 (s^2 + e^2))) / sqrt(s^2 + e^2)",
+        "The score itself, from A = acidity (cut at 0), S = structure (at least A / exp(r_cap)),",
+        "their errors a and s and correlation c, of all discs of the patient:",
+        "  L(r) = exp(-(A - k S)^2 / (2 v)) / sqrt(v),  k = exp(r),  v = a^2 - 2 k a s c + k^2 s^2",
+        "  F(class, u) = integral over r_range of N(r; mean + u, sd) L(r) dr",
+        "  g(u) = sum over classes of share F(class, u)",
+        "  p = integral over u of N(u; 0, patient_sd) x (product of g(u) of the other discs)",
+        "      x sum over painful classes of share F(class, u), over the same with all classes",
+        "",
+        f"Assumed prevalence of painful discs: {model.prevalence:.0%} [recipe: score.prevalence]",
+        "Probability of one disc alone, e = 0.3, at other prevalences:",
+        *(f"  {line}" for line in prevalence_table(model)),
+    ]
 
 
 def lone_disc_arithmetic(model: PopulationScore) -> str:

@@ -29,14 +29,15 @@ from mrs_disc.data import (
 from mrs_disc.errors import OutputError
 from mrs_disc.files import gzipped, write_whole
 from mrs_disc.io.write_nifti_mrs import sidecar, write_nifti_mrs
-from mrs_disc.io.write_philips import write_sdat
-from mrs_disc.io.write_siemens import write_dicom, write_rda
 from mrs_disc.recipe import PhaseOptions, Recipe, WaterOptions
 from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.noise import noise_covariance
 from mrs_disc.simulate.study import Truth
+from mrs_disc.simulate.write_philips import write_sdat
+from mrs_disc.simulate.write_siemens import write_dicom, write_rda
 from mrs_disc.steps.preprocessing import preprocess, water_average
 from mrs_disc.threads import one_blas_thread
+from mrs_disc.toml_text import toml_text
 from mrs_disc.typing import ComplexArray
 
 Form: TypeAlias = Literal["nifti", "sdat", "rda", "dicom"]
@@ -210,36 +211,28 @@ def _with_signals(
 
 def _write_export(folder: Path, study: Study, form: Form) -> None:
     """Write scanner files, the image and study.toml into a folder."""
-    lines = ["schema_version = 1", f'study_id = "{study.study_id}"']
+    content: dict[str, Any] = {"schema_version": 1, "study_id": study.study_id}
     if study.region:
-        lines.append(f'region = "{study.region}"')
+        content["region"] = study.region
     if study.load_anatomy and (picture := study.load_anatomy()) is not None:
         write_whole(folder / "t2_sagittal.nii.gz", image_bytes(picture))
-        lines.append('anatomy = "t2_sagittal.nii.gz"')
+        content["anatomy"] = "t2_sagittal.nii.gz"
+    content["disc"] = []
     for series, entry in enumerate(study, start=1):
         acquisition = entry.load()
-        stem = entry.level if entry.run == 1 else f"{entry.level}_run-{entry.run}"
-        names = _WRITERS[form](folder, stem, acquisition, series)
-        lines += ["", "[[disc]]", f'level = "{entry.level}"']
+        row: dict[str, Any] = {"level": entry.level}
         if entry.run > 1 or any(e.level == entry.level and e.run > 1 for e in study):
-            lines.append(f"run = {entry.run}")
-        lines += [f'{role} = "{name}"' for role, name in names.items()]
-        lines += _findings(acquisition)
-    if study.clinical:
-        lines += ["", "[clinical]"]
-        lines += [f"{key} = {json.dumps(value)}" for key, value in study.clinical.items()]
-    write_whole(folder / "study.toml", ("\n".join(lines) + "\n").encode())
-
-
-def _findings(acquisition: DiscAcquisition) -> list[str]:
-    lines = []
-    if acquisition.morphology is not None:
-        lines.append("[disc.morphology]")
-        found = asdict(acquisition.morphology)
-        lines += [f"{k} = {json.dumps(v)}" for k, v in found.items() if v is not None]
-    if acquisition.provocation is not None:
-        lines += ["[disc.provocation]", f'result = "{acquisition.provocation.result}"']
-    return lines
+            row["run"] = entry.run
+        stem = entry.level if entry.run == 1 else f"{entry.level}_run-{entry.run}"
+        row |= _WRITERS[form](folder, stem, acquisition, series)
+        if acquisition.morphology is not None:
+            found = asdict(acquisition.morphology)
+            row["morphology"] = {k: v for k, v in found.items() if v is not None}
+        if acquisition.provocation is not None:
+            row["provocation"] = {"result": acquisition.provocation.result}
+        content["disc"].append(row)
+    text = toml_text(content) + (toml_text({"clinical": study.clinical}) if study.clinical else "")
+    write_whole(folder / "study.toml", text.encode())
 
 
 Names: TypeAlias = dict[str, str]

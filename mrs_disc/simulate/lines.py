@@ -20,6 +20,7 @@ from math import comb, log, pi
 
 import numpy as np
 
+from mrs_disc.constants import WATER_PPM
 from mrs_disc.models import Component, MetaboliteModel
 from mrs_disc.typing import ComplexArray, FloatArray
 
@@ -119,7 +120,6 @@ def unit_fids(
     time_s: FloatArray,
     *,
     spectrometer_mhz: float,
-    reference_ppm: float,
     echo_time_s: float,
     refocusing_bandwidth_hz: float | None = None,
     lorentz_hz: Mapping[str, float] | float = 0.0,
@@ -128,7 +128,8 @@ def unit_fids(
 ) -> ComplexArray:
     """Return the FID of every component at amplitude one, shape (component, point).
 
-    Widths and shifts are the same for all components, or given by component name (0 where absent).
+    The carrier lies on water. Widths and shifts are the same for all components, or given by
+    component name (0 where absent).
     """
 
     def of(value: Mapping[str, float] | float, name: str) -> float:
@@ -138,7 +139,7 @@ def unit_fids(
         line_list(
             c,
             spectrometer_mhz=spectrometer_mhz,
-            reference_ppm=reference_ppm,
+            reference_ppm=WATER_PPM,
             echo_time_s=echo_time_s,
             refocusing_bandwidth_hz=refocusing_bandwidth_hz,
             lorentz_hz=of(lorentz_hz, c.name),

@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from mrs_disc.data import LEVELS, Morphology, Provocation, level_order
+from mrs_disc.models import Origin
 from mrs_disc.schema import StrictModel, load_toml
 
 Kind: TypeAlias = Literal["H", "D", "P"]
@@ -28,13 +29,6 @@ Range: TypeAlias = tuple[float, float]
 
 PATIENT, DISC, SCAN, NOISE = range(4)
 """Names of the random streams below a seed and a subject."""
-
-
-class Source(StrictModel):
-    """Where a number comes from."""
-
-    source: str
-    status: Literal["V", "R", "D", "P"]
 
 
 class DiscClass(StrictModel):
@@ -51,6 +45,15 @@ class DiscClass(StrictModel):
     log_sd: dict[str, float]
 
 
+class Rings(StrictModel):
+    """Ring protons of the carbohydrate, which follow PG."""
+
+    visible: float
+    protons: int
+    scatter: Range
+    sources: dict[str, Origin]
+
+
 class Population(StrictModel):
     """The generative model's numbers."""
 
@@ -60,10 +63,8 @@ class Population(StrictModel):
     patient_log_sd: float
     gas_fraction: float
     lipid_log10_range: Range
-    carb_visible: float
-    carb_protons: int
-    carb_range: Range
-    sources: dict[str, Source]
+    carb: Rings
+    sources: dict[str, Origin]
     protons: dict[str, float]
     class_: dict[Kind, DiscClass] = Field(alias="class")
     share: dict[str, tuple[float, float, float]]
@@ -208,8 +209,8 @@ def _concentration(
         offset = patient if name in ("LAC", "ALA", "PA") else 0.0
         log = c.log_sd[name] * rng.standard_normal() + offset
         concentration[name] = median * float(np.exp(spread * log))
-    rings = population.carb_visible * population.carb_protons * concentration["PG"]
-    concentration["CARB"] = rings * float(rng.uniform(*population.carb_range))
+    rings = population.carb.visible * population.carb.protons * concentration["PG"]
+    concentration["CARB"] = rings * float(rng.uniform(*population.carb.scatter))
     return concentration
 
 

@@ -171,7 +171,6 @@ def clean_signal(disc: Disc, scan: Scan, model: MetaboliteModel) -> Clean:
         model,
         time,
         spectrometer_mhz=scan.spectrometer_mhz,
-        reference_ppm=WATER_PPM,
         echo_time_s=scan.echo_time_s,
         refocusing_bandwidth_hz=scan.refocusing_bandwidth_hz,
         lorentz_hz=lorentz,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import log
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack
 
 import numpy as np
 
@@ -70,6 +70,55 @@ class Measured:
     spoilt: tuple[Spoil, ...]
 
 
+class DiscOptions(TypedDict, total=False):
+    """Keywords of `simulate_study` and `plan_study`: what the discs are, how each is measured."""
+
+    kinds: Mapping[str, Kind] | None
+    snr: Mapping[str, float] | float | None
+    spoilt: Mapping[str, Spoil | Sequence[Spoil]] | None
+    repeats: Mapping[str, int] | None
+    lipid: Mapping[str, float | bool] | float | bool | None
+    spread: float
+    baseline: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Options:
+    """The same, checked; what is not given is drawn."""
+
+    kinds: Mapping[str, Kind] | None = None
+    snr: Mapping[str, float] | float | None = None
+    spoilt: Mapping[str, Spoil | Sequence[Spoil]] | None = None
+    repeats: Mapping[str, int] | None = None
+    lipid: Mapping[str, float | bool] | float | bool | None = None
+    spread: float = 1.0
+    baseline: float = 1.0
+
+    def __post_init__(self) -> None:
+        for level, kind in (self.kinds or {}).items():
+            if kind not in KINDS:
+                raise InputError(
+                    f"kinds: {level} is '{kind}'. Allowed: H (healthy), D (degenerated, painless), "
+                    "P (painful)."
+                )
+
+    def spoils(self, levels: Sequence[str]) -> dict[str, tuple[Spoil, ...]]:
+        """Return what goes wrong with each level."""
+        result: dict[str, tuple[Spoil, ...]] = dict.fromkeys(levels, ())
+        for level, what in (self.spoilt or {}).items():
+            names: tuple[Any, ...] = (what,) if isinstance(what, str) else tuple(what)
+            for name in names:
+                if name not in SPOILS:
+                    raise InputError(
+                        f"spoilt: nothing is named '{name}'.{did_you_mean(str(name), SPOILS)} "
+                        f"Known: {', '.join(SPOILS)}."
+                    )
+            if parse_level(level) not in result:
+                raise InputError(f"spoilt: {level} is not among the levels {', '.join(levels)}")
+            result[parse_level(level)] = names
+        return result
+
+
 @one_blas_thread
 def simulate_study(
     seed: int,
@@ -79,15 +128,9 @@ def simulate_study(
     session: int | None = None,
     study_id: str | None = None,
     scan: Scan | None = None,
-    kinds: Mapping[str, Kind] | None = None,
-    snr: Mapping[str, float] | float | None = None,
-    spoilt: Mapping[str, Spoil | Sequence[Spoil]] | None = None,
-    repeats: Mapping[str, int] | None = None,
-    lipid: Mapping[str, float | bool] | float | bool | None = None,
-    spread: float = 1.0,
-    baseline: float = 1.0,
     provocation: bool = False,
     anatomy: bool = True,
+    **discs: Unpack[DiscOptions],
 ) -> tuple[Study, Truth]:
     """Return a study of known truth, wholly in memory, and the truth.
 
@@ -106,6 +149,10 @@ def simulate_study(
         Default ``sub-01`` and the like.
     scan : Scan, optional
         How the discs are measured; by default a short 3 T PRESS with four coils.
+    provocation : bool
+        Add simulated results of provocation discography.
+    anatomy : bool
+        Add a sagittal image.
     kinds : mapping, optional
         Level to H, D or P where the kind is not to be drawn.
     snr : mapping or float, optional
@@ -118,13 +165,9 @@ def simulate_study(
     lipid : mapping, float or bool, optional
         Area of marrow lipid relative to PG, or whether there is any; drawn where not given.
     spread : float
-        Factor on the scatter of concentrations between discs of one class.
+        Factor on the scatter of concentrations between discs of one class; default 1.
     baseline : float
-        Factor on the baseline's spline and hump; 0: none.
-    provocation : bool
-        Add simulated results of provocation discography.
-    anatomy : bool
-        Add a sagittal image.
+        Factor on the baseline's spline and hump, 0 for none; default 1.
 
     Returns
     -------
@@ -142,20 +185,7 @@ def simulate_study(
     """
     scan = scan or Scan()
     visit = session or 1
-    measured = plan_study(
-        seed,
-        levels=levels,
-        subject=subject,
-        visit=visit,
-        scan=scan,
-        kinds=kinds,
-        snr=snr,
-        spoilt=spoilt,
-        repeats=repeats,
-        lipid=lipid,
-        spread=spread,
-        baseline=baseline,
-    )
+    measured = plan_study(seed, levels=levels, subject=subject, visit=visit, scan=scan, **discs)
     wanted = tuple(dict.fromkeys(m.disc.level for m in measured))
     where = places(wanted)
     key = (seed, subject, visit)
@@ -189,71 +219,39 @@ def plan_study(
     subject: int = 1,
     visit: int = 1,
     scan: Scan,
-    kinds: Mapping[str, Kind] | None = None,
-    snr: Mapping[str, float] | float | None = None,
-    spoilt: Mapping[str, Spoil | Sequence[Spoil]] | None = None,
-    repeats: Mapping[str, int] | None = None,
-    lipid: Mapping[str, float | bool] | float | bool | None = None,
-    spread: float = 1.0,
-    baseline: float = 1.0,
+    **discs: Unpack[DiscOptions],
 ) -> list[Measured]:
     """Draw the discs of a study and how each is measured; arguments as in `simulate_study`."""
+    options = _Options(**discs)
     wanted = tuple(sorted({parse_level(level) for level in levels}, key=level_order))
     if not wanted:
         raise InputError("levels is empty: name at least one disc level, as L4-L5")
-    spoils = _spoils(spoilt or {}, wanted)
-    _check_kinds(kinds or {})
+    spoils = options.spoils(wanted)
     model = load_metabolite_model("disc_1h")
     measured: list[Measured] = []
     for level in wanted:
-        share = lipid.get(level) if isinstance(lipid, Mapping) else lipid
+        lipid = options.lipid.get(level) if isinstance(options.lipid, Mapping) else options.lipid
         disc = draw_disc(
             seed,
             subject,
             level,
-            kind=(kinds or {}).get(level),
-            lipid=5.0 if "lipid" in spoils[level] else share,
+            kind=(options.kinds or {}).get(level),
+            lipid=5.0 if "lipid" in spoils[level] else lipid,
             gas=True if "gas" in spoils[level] else None,
-            spread=spread,
+            spread=options.spread,
             field_strength_t=scan.field_strength_t,
         )
-        given = snr.get(level) if isinstance(snr, Mapping) else snr
-        for run in range(1, (repeats or {}).get(level, 1) + 1):
+        snr = options.snr.get(level) if isinstance(options.snr, Mapping) else options.snr
+        for run in range(1, (options.repeats or {}).get(level, 1) + 1):
             rng = stream(seed, subject, SCAN, visit, level_order(level), run)
-            m = plan(rng, disc, scan, model, run=run, snr=given, spoilt=spoils[level])
-            measured.append(replace(m, disturbance=m.disturbance.with_baseline(baseline)))
+            m = plan(rng, disc, scan, model, run=run, snr=snr, spoilt=spoils[level])
+            disturbance = m.disturbance.with_baseline(options.baseline)
+            measured.append(replace(m, disturbance=disturbance))
     return measured
 
 
 def _name(m: Measured) -> str:
     return m.disc.level if m.run == 1 else f"{m.disc.level}_run-{m.run}"
-
-
-def _spoils(
-    spoilt: Mapping[str, Spoil | Sequence[Spoil]], levels: Sequence[str]
-) -> dict[str, tuple[Spoil, ...]]:
-    result: dict[str, tuple[Spoil, ...]] = dict.fromkeys(levels, ())
-    for level, what in spoilt.items():
-        names: tuple[Any, ...] = (what,) if isinstance(what, str) else tuple(what)
-        for name in names:
-            if name not in SPOILS:
-                raise InputError(
-                    f"spoilt: nothing is named '{name}'.{did_you_mean(str(name), SPOILS)} "
-                    f"Known: {', '.join(SPOILS)}."
-                )
-        if parse_level(level) not in result:
-            raise InputError(f"spoilt: {level} is not among the levels {', '.join(levels)}")
-        result[parse_level(level)] = names
-    return result
-
-
-def _check_kinds(kinds: Mapping[str, Kind]) -> None:
-    for level, kind in kinds.items():
-        if kind not in KINDS:
-            raise InputError(
-                f"kinds: {level} is '{kind}'. Allowed: H (healthy), D (degenerated, painless), "
-                "P (painful)."
-            )
 
 
 def plan(

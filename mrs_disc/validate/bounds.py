@@ -8,13 +8,16 @@ deviation p on a parameter adds ``1 / p^2`` to its diagonal.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import log, pi
+from math import pi
 
 import numpy as np
 
+from mrs_disc.models import MetaboliteModel
+from mrs_disc.simulate.lines import GAUSS, unit_fids
+from mrs_disc.simulate.scanner import Scan
+from mrs_disc.simulate.study import Measured
+from mrs_disc.steps.quantification import SUMS
 from mrs_disc.typing import ComplexArray, FloatArray
-
-_GAUSS = pi**2 / (4.0 * log(2.0))
 
 
 def signal_jacobian(
@@ -43,7 +46,7 @@ def signal_jacobian(
     total = parts.sum(axis=0)
     common = [2j * pi * time_s * total, -pi * time_s * total, 1j * total]
     if gaussian:
-        common.append(-_GAUSS * time_s**2 * total)
+        common.append(-GAUSS * time_s**2 * total)
     return np.concatenate([unit, np.array(common), 2j * pi * time_s * parts])
 
 
@@ -51,9 +54,9 @@ def hump_jacobian(
     time_s: FloatArray, centre_hz: FloatArray, fwhm_hz: FloatArray, area: FloatArray
 ) -> ComplexArray:
     """Return the derivatives by area, centre and width of each hump, shape (3 hump, point)."""
-    unit = np.exp(2j * pi * centre_hz[:, None] * time_s - _GAUSS * (fwhm_hz[:, None] * time_s) ** 2)
+    unit = np.exp(2j * pi * centre_hz[:, None] * time_s - GAUSS * (fwhm_hz[:, None] * time_s) ** 2)
     by_centre = 2j * pi * time_s * area[:, None] * unit
-    by_width = -2 * _GAUSS * fwhm_hz[:, None] * time_s**2 * area[:, None] * unit
+    by_width = -2 * GAUSS * fwhm_hz[:, None] * time_s**2 * area[:, None] * unit
     return np.concatenate([unit, by_centre, by_width])
 
 
@@ -89,3 +92,38 @@ def covariance_bound(
 def linear_sd(gradient: FloatArray, covariance: FloatArray) -> float:
     """Return the standard deviation of a function with this gradient (delta method)."""
     return float(np.sqrt(np.maximum(gradient @ covariance @ gradient, 0.0)))
+
+
+def acidity_bound(m: Measured, scan: Scan, model: MetaboliteModel) -> tuple[FloatArray, FloatArray]:
+    """Return the weights of acidity and structure, and the bound on the amplitudes' covariance.
+
+    Place, width and area of the protein hump are unknown, the spline and own widths known.
+
+    Returns
+    -------
+    weights : float array, shape (2, component)
+        Of acidity, then of structure.
+    covariance : float array, shape (component, component)
+    """
+    names, d, disc = m.clean.names, m.disturbance, m.disc
+    n, mhz = len(names), scan.spectrometer_mhz
+    time = scan.sampling.time_s(scan.n_points)
+    unit = unit_fids(
+        model,
+        time,
+        spectrometer_mhz=mhz,
+        echo_time_s=scan.echo_time_s,
+        lorentz_hz={c: 1 / (pi * disc.t2_s[c]) + disc.width_hz.get(c, 0.0) for c in names},
+        gauss_hz=disc.b0_width_hz,
+    )
+    amplitude = np.array([m.clean.amplitude[c] for c in names])
+    jacobian = np.concatenate(
+        [
+            signal_jacobian(unit, amplitude, time, gaussian=True),
+            hump_jacobian(time, d.hump_hz, d.hump_width_hz, d.hump_area),
+        ]
+    )
+    own = {n + 4 + i: c.shift_sd_ppm * mhz for i, c in enumerate(model.component)}
+    noise = m.average_sd * float(np.sqrt(scan.n_transients / max((~d.spoilt).sum(), 1)))
+    weights = np.array([[SUMS[s].get(c, 0.0) for c in names] for s in ("acidity", "structure")])
+    return weights, covariance_bound(jacobian, noise, own)[:n, :n]

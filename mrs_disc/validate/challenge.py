@@ -23,6 +23,7 @@ import numpy as np
 from mrs_disc.constants import Z95
 from mrs_disc.data import DiscAcquisition, Fid, FitResult, Protocol, Sampling
 from mrs_disc.errors import InputError, ReadError
+from mrs_disc.files import read_text
 from mrs_disc.io import read_scan
 from mrs_disc.models import Component, MetaboliteModel, RatioPrior
 from mrs_disc.recipe import Recipe
@@ -232,14 +233,14 @@ def _tables(folder: Path, pattern: str) -> Table:
 
 
 def _table(path: Path) -> Table:
+    rows = list(csv.reader(read_text(path, "table").splitlines()))
     try:
-        rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
         return {
             name: {row[0]: float(row[column]) for row in rows[1:] if row}
             for column, name in enumerate(rows[0])
             if column > 0
         }
-    except (OSError, UnicodeDecodeError, ValueError, IndexError) as error:
+    except (ValueError, IndexError) as error:
         raise ReadError(path, f"is not a table of amounts ({error})") from error
 
 

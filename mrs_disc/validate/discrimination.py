@@ -17,9 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
-from time import process_time
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -30,13 +28,12 @@ from mrs_disc.models import load_metabolite_model
 from mrs_disc.models.scores import load_score_model
 from mrs_disc.recipe import Recipe
 from mrs_disc.score import Disc, disc_of, score_discs
-from mrs_disc.shares import area_under_curve
 from mrs_disc.simulate import LUMBAR, Kind, Scan, simulate_study
 from mrs_disc.simulate.population import KINDS
 from mrs_disc.simulate.study import plan_study
+from mrs_disc.statistics import Bin, area_under_curve, reliability_bins
 from mrs_disc.typing import BoolArray, FloatArray
-from mrs_disc.validate.regimes import acidity_bound
-from mrs_disc.validate.reliability import Bin, reliability_bins
+from mrs_disc.validate.bounds import acidity_bound
 
 COHORTS: dict[str, str] = {
     "mixed": "five lumbar discs, kinds drawn disc by disc",
@@ -55,95 +52,107 @@ BEYOND = "‡"
 """Marks a limit that is missed, and that no fit could hold."""
 
 _DRAWS = 50
-_SNR_EDGES = (0.0, 5.0, 8.0, 12.0, 20.0, float("inf"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SnrBin:
-    """Scored discs whose true SNR lies in a range, and the share that got no label."""
+class Counts:
+    """How many patients and discs there were, how many failed or were of poor quality."""
 
-    low: float
-    high: float
-    n: int
-    share_indeterminate: float
+    patients: int
+    discs: int
+    failed: int
+    poor: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attainable:
-    """What the score makes of unbiased measurements with the smallest possible errors."""
+class Areas:
+    """Areas under the ROC curve: of the score, and of acidity/structure itself.
+
+    `attainable` is that of unbiased measurements whose errors have the Cramér-Rao bound of the true
+    model, `truth` that without any error.
+    """
+
+    score: float
+    attainable: float
+    truth: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What the labels and probabilities of the scored discs are worth.
+
+    `wrong` counts labels (likely or unlikely painful) against the truth; sensitivity and
+    specificity are those of the labelled discs.
+    """
 
     scored: int
+    painful: int
     labelled: int
     wrong: int
+    sensitivity: float
+    specificity: float
+    brier: float
     bins: tuple[Bin, ...]
+
+    @property
+    def misses(self) -> tuple[str, ...]:
+        """What its labels and probabilities do not hold, of `MISSES`."""
+        missed = (
+            self.wrong > MAX_WRONG * self.labelled,
+            self.labelled < MIN_LABELLED * self.scored,
+            not all(b.holds for b in self.bins),
+        )
+        return tuple(name for name, miss in zip(MISSES[1:], missed, strict=True) if miss)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return asdict(self) | {"bins": [asdict(b) | {"holds": b.holds} for b in self.bins]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discrimination:
     """How the score did on one cohort of simulated patients.
 
-    `auc_truth` is that of the true acidity/structure of the scored discs, without measurement
-    error; `auc_attainable` that of unbiased measurements whose errors have the Cramér-Rao bound
-    of the true model, ranked by acidity/structure; `wrong` counts labels (likely or unlikely
-    painful) against the truth; `attainable` is what the same score makes of one such measurement of
-    each disc; `prevalence` is what the score was told, if anything.
+    `prevalence` is what the score was told, if anything; `measured` are the discs as they are
+    analysed, `attainable` is what the same score makes of one unbiased measurement of each disc
+    with the smallest possible error.
     """
 
     cohort: str
     prevalence: float | None
     seed: int
-    patients: int
-    discs: int
-    failed: int
-    poor: int
-    scored: int
-    painful: int
-    auc: float
-    auc_truth: float
-    auc_attainable: float
-    labelled: int
-    wrong: int
-    attainable: Attainable
-    sensitivity: float
-    specificity: float
-    brier: float
-    bins: tuple[Bin, ...]
-    by_snr: tuple[SnrBin, ...]
-    seconds: float
+    counts: Counts
+    auc: Areas
+    measured: Judged
+    attainable: Judged
 
     @property
     def misses(self) -> tuple[str, ...]:
         """What is not held, of `MISSES`."""
-        poor_auc = () if self.auc >= AUC_SHARE * self.auc_attainable else MISSES[:1]
-        return poor_auc + _misses(self)
+        held = self.auc.score >= AUC_SHARE * self.auc.attainable
+        return (() if held else MISSES[:1]) + self.measured.misses
 
     @property
     def out_of_reach(self) -> tuple[str, ...]:
         """What is not held, and not attainable either."""
-        return tuple(name for name in self.misses if name in _misses(self.attainable))
+        return tuple(name for name in self.misses if name in self.attainable.misses)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON types."""
-        return asdict(self) | {
-            "bins": _plain(self.bins),
-            "attainable": asdict(self.attainable) | {"bins": _plain(self.attainable.bins)},
-            "misses": list(self.misses),
-            "out_of_reach": list(self.out_of_reach),
-        }
-
-
-def _misses(one: Discrimination | Attainable) -> tuple[str, ...]:
-    """Return what its labels and probabilities do not hold."""
-    missed = (
-        one.wrong > MAX_WRONG * one.labelled,
-        one.labelled < MIN_LABELLED * one.scored,
-        not all(b.holds for b in one.bins),
-    )
-    return tuple(name for name, miss in zip(MISSES[1:], missed, strict=True) if miss)
-
-
-def _plain(bins: Sequence[Bin]) -> list[dict[str, Any]]:
-    return [asdict(b) | {"holds": b.holds} for b in bins]
+        head = {"cohort": self.cohort, "prevalence": self.prevalence, "seed": self.seed}
+        return (
+            head
+            | asdict(self.counts)
+            | self.measured.as_json()
+            | {
+                "auc": self.auc.score,
+                "auc_attainable": self.auc.attainable,
+                "auc_truth": self.auc.truth,
+                "attainable": self.attainable.as_json(),
+                "misses": list(self.misses),
+                "out_of_reach": list(self.out_of_reach),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +214,6 @@ def _cohort(
     best: dict[float | None, list[_Row]] = {prevalence: [] for prevalence in told}
     model = load_score_model(Recipe().score.model)
     failed = poor = 0
-    start = process_time()
     for subject in range(1, patients + 1):
         seen = _patient(name, seed, subject, levels)
         failed += len(levels) - len(seen)
@@ -217,9 +225,8 @@ def _cohort(
             best[prevalence] += _rows(subject, score_discs(ideal, model, options), seen)
         if progress is not None:
             progress(f"score, {name}", subject, patients)
-    counts = (patients, patients * len(levels), failed, poor)
-    seconds = process_time() - start
-    return [_summary(name, p, seed, counts, rows[p], best[p], seconds) for p in told]
+    counts = Counts(patients=patients, discs=patients * len(levels), failed=failed, poor=poor)
+    return [_summary((name, p, seed), counts, rows[p], best[p]) for p in told]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -295,7 +302,6 @@ class _Row:
     painful: bool
     probability: float
     label: Label
-    snr: float
     mean: FloatArray
     covariance: FloatArray
 
@@ -308,7 +314,6 @@ def _rows(subject: int, scores: Sequence[DiscScore], seen: Sequence[_Seen]) -> l
             painful=one.truth["painful"],
             probability=score.value,
             label=score.label,
-            snr=one.truth["snr"],
             mean=one.mean,
             covariance=one.covariance,
         )
@@ -329,96 +334,56 @@ def _attainable_auc(rows: Sequence[_Row], painful: BoolArray, seed: int) -> floa
 
 
 def _summary(
-    cohort: str,
-    prevalence: float | None,
-    seed: int,
-    counts: tuple[int, int, int, int],
-    rows: list[_Row],
-    ideal: list[_Row],
-    seconds: float,
+    which: tuple[str, float | None, int], counts: Counts, rows: list[_Row], ideal: list[_Row]
 ) -> Discrimination:
-    patients, discs, failed, poor = counts
-    painful, probability = _column(rows, "painful"), _column(rows, "probability")
-    ratio = np.array([row.mean[0] / row.mean[1] for row in rows], dtype=np.float64)
-    likely, unlikely = _labels(rows)
-    labelled = likely | unlikely
+    """Return the figures of a cohort; `which` is its name, what was told, and the seed."""
+    cohort, prevalence, seed = which
+    painful = np.array([row.painful for row in rows], dtype=bool)
+    probability = np.array([row.probability for row in rows], dtype=float)
+    ratio = np.array([row.mean[0] / row.mean[1] for row in rows], dtype=float)
     return Discrimination(
         cohort=cohort,
         prevalence=prevalence,
         seed=seed,
-        patients=patients,
-        discs=discs,
-        failed=failed,
-        poor=poor,
+        counts=counts,
+        auc=Areas(
+            score=area_under_curve(probability, painful),
+            attainable=_attainable_auc(rows, painful, seed) if rows else float("nan"),
+            truth=area_under_curve(ratio, painful),
+        ),
+        measured=_judged(rows),
+        attainable=_judged(ideal),
+    )
+
+
+def _judged(rows: list[_Row]) -> Judged:
+    painful = np.array([row.painful for row in rows], dtype=bool)
+    probability = np.array([row.probability for row in rows], dtype=float)
+    label = np.array([row.label for row in rows], dtype=str)
+    likely, unlikely = label == "likely painful", label == "unlikely painful"
+    labelled = likely | unlikely
+    return Judged(
         scored=len(rows),
         painful=int(painful.sum()),
-        auc=area_under_curve(probability, painful),
-        auc_truth=area_under_curve(ratio, painful),
-        auc_attainable=_attainable_auc(rows, painful, seed) if rows else float("nan"),
         labelled=int(labelled.sum()),
-        wrong=_wrong(rows),
-        attainable=_attainable(ideal),
-        sensitivity=_share(likely[painful & labelled]),
-        specificity=_share(unlikely[~painful & labelled]),
-        brier=float(np.mean((probability - painful) ** 2)) if rows else float("nan"),
-        bins=_bins(rows),
-        by_snr=_by_snr(np.array([row.snr for row in rows]), ~labelled),
-        seconds=round(seconds, 2),
+        wrong=int(((likely & ~painful) | (unlikely & painful)).sum()),
+        sensitivity=_mean(likely[painful & labelled]),
+        specificity=_mean(unlikely[~painful & labelled]),
+        brier=_mean((probability - painful) ** 2),
+        bins=reliability_bins(
+            probability, painful, np.array([row.subject for row in rows], dtype=np.int64)
+        ),
     )
 
 
-def _attainable(ideal: list[_Row]) -> Attainable:
-    likely, unlikely = _labels(ideal)
-    return Attainable(
-        scored=len(ideal),
-        labelled=int((likely | unlikely).sum()),
-        wrong=_wrong(ideal),
-        bins=_bins(ideal),
-    )
-
-
-def _column(rows: list[_Row], name: Literal["painful", "probability", "subject"]) -> Any:
-    kind = {"painful": np.bool_, "probability": np.float64, "subject": np.int64}[name]
-    return np.array([getattr(row, name) for row in rows], dtype=kind)
-
-
-def _labels(rows: list[_Row]) -> tuple[BoolArray, BoolArray]:
-    """Return which discs are labelled likely, and which unlikely painful."""
-    labels = np.array([row.label for row in rows], dtype=np.str_)
-    return labels == "likely painful", labels == "unlikely painful"
-
-
-def _wrong(rows: list[_Row]) -> int:
-    likely, unlikely = _labels(rows)
-    painful = _column(rows, "painful")
-    return int(((likely & ~painful) | (unlikely & painful)).sum())
-
-
-def _bins(rows: list[_Row]) -> tuple[Bin, ...]:
-    return reliability_bins(
-        _column(rows, "probability"), _column(rows, "painful"), _column(rows, "subject")
-    )
-
-
-def _share(mask: BoolArray) -> float:
-    return float(mask.mean()) if mask.size else float("nan")
-
-
-def _by_snr(snr: FloatArray, indeterminate: BoolArray) -> tuple[SnrBin, ...]:
-    bins = []
-    for low, high in pairwise(_SNR_EDGES):
-        inside = (snr >= low) & (snr < high)
-        share = _share(indeterminate[inside])
-        bins.append(SnrBin(low=low, high=high, n=int(inside.sum()), share_indeterminate=share))
-    return tuple(bins)
+def _mean(values: BoolArray | FloatArray) -> float:
+    return float(values.mean()) if values.size else float("nan")
 
 
 def score_text(table: ScoreTable) -> str:
     """Return the table as text: one line a cohort, then each cohort in full."""
-    n = len(table.cohorts)
-    first = table.cohorts[0] if n else None
     rows = [
-        "Score against simulated truth" + (f", seed {first.seed}." if first else "."),
+        f"Score against simulated truth, seed {table.cohorts[0].seed}.",
         "The score was made for the population that is simulated: no evidence for patients.",
         f"Held: AUC at least {AUC_SHARE:g} of the attainable; at most {MAX_WRONG:.0%} of the "
         f"labels wrong, with labels",
@@ -446,37 +411,33 @@ def percent(part: int, of: int) -> str:
 
 
 def _summary_line(one: Discrimination) -> str:
-    best = one.attainable
-    auc = f"{one.auc:.3f} ({one.auc_attainable:.3f})"
-    labelled = f"{percent(one.labelled, one.scored)} ({percent(best.labelled, best.scored)})"
-    wrong = f"{percent(one.wrong, one.labelled)} ({percent(best.wrong, best.labelled)})"
-    bins = f"{sum(b.holds for b in one.bins)} ({sum(b.holds for b in best.bins)})"
+    own, best = one.measured, one.attainable
+    auc = f"{one.auc.score:.3f} ({one.auc.attainable:.3f})"
+    labelled = f"{percent(own.labelled, own.scored)} ({percent(best.labelled, best.scored)})"
+    wrong = f"{percent(own.wrong, own.labelled)} ({percent(best.wrong, best.labelled)})"
+    bins = f"{sum(b.holds for b in own.bins)} ({sum(b.holds for b in best.bins)})"
     outside = [f"{name}{BEYOND if name in one.out_of_reach else ''}" for name in one.misses]
     return (
-        f"{_title(one):<26}{one.discs:>6}{one.scored:>8}{auc:>15}{labelled:>13}"
-        f"{wrong:>13}{bins:>8}{one.brier:>8.3f}  {', '.join(outside) or '–'}"
+        f"{_title(one):<26}{one.counts.discs:>6}{own.scored:>8}{auc:>15}{labelled:>13}"
+        f"{wrong:>13}{bins:>8}{own.brier:>8.3f}  {', '.join(outside) or '–'}"
     )
 
 
 def _cohort_text(one: Discrimination) -> list[str]:
     """Return the lines of one cohort."""
+    counts, own = one.counts, one.measured
     rows = [
-        f"{_title(one)}: {COHORTS[one.cohort]}; {one.patients} patients, {one.discs} discs",
-        f"  scored {one.scored} ({one.painful} painful), poor {one.poor}, failed {one.failed}; "
-        f"AUC without any error {one.auc_truth:.3f}",
-        f"  labelled {one.labelled}, of these wrong {one.wrong}; sensitivity "
-        f"{one.sensitivity:.2f}, specificity {one.specificity:.2f} among labelled",
+        f"{_title(one)}: {COHORTS[one.cohort]}; {counts.patients} patients, {counts.discs} discs",
+        f"  scored {own.scored} ({own.painful} painful), poor {counts.poor}, failed "
+        f"{counts.failed}; AUC without any error {one.auc.truth:.3f}",
+        f"  labelled {own.labelled}, of these wrong {own.wrong}; sensitivity "
+        f"{own.sensitivity:.2f}, specificity {own.specificity:.2f} among labelled",
         f"  {'probability':<14}{'discs':>7}{'mean':>8}{'painful':>9}{'95 %':>14}",
     ]
-    for b in one.bins:
+    for b in own.bins:
         name, band = f"{b.low:.1f} to {b.high:.1f}", f"{b.low_95:.2f} to {b.high_95:.2f}"
         rows.append(
             f"  {name:<14}{b.n:>7}{b.mean_probability:>8.2f}{b.share_painful:>9.2f}{band:>14}"
             f"{'' if b.holds else '   outside'}"
         )
-    shares = [
-        f"{s.low:g} to {s.high:g}: {100 * s.share_indeterminate:.0f} % of {s.n}"
-        for s in one.by_snr
-        if s.n
-    ]
-    return [*rows, "  indeterminate by SNR " + ", ".join(shares)]
+    return rows

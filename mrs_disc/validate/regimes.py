@@ -1,54 +1,47 @@
 """Simulated discs in stated regimes, each with its true amplitudes and the bound on their error.
 
-A regime differs from the next by one difficulty: baseline, dirt, coils, weak signal, in vivo. Every
-disc has a random stream of its own. SNR here is the amplitude of PG over the standard deviation of
-one real channel of the combined average, in the time domain. The bound is that of the true model
-with known baseline; in vivo place, width and area of the hump count as unknown. Lipid is in the
-model throughout and in half of the discs (a tenth of PG to as much as PG; in vivo up to ten times).
+A regime is a row of ``regimes.toml``. Each differs from the next by one difficulty: baseline, dirt,
+coils, weak signal, in vivo. Every disc has a random stream of its own. The bound is that of the
+true model with known baseline; in vivo place, width and area of the hump count as unknown. Lipid is
+in the model throughout and in half of the discs (a tenth of PG to as much as PG; in vivo up to ten
+times).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from math import log, pi
 from pathlib import Path
-from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field, model_validator
 
-from mrs_disc.constants import WATER_PPM
-from mrs_disc.data import (
-    AnySignal,
-    DiscAcquisition,
-    Fid,
-    Protocol,
-    RawSignal,
-    Sampling,
-)
-from mrs_disc.models import MetaboliteModel, load_metabolite_model
-from mrs_disc.simulate.lines import hump_fids, unit_fids
+from mrs_disc.data import AnySignal, DiscAcquisition, Fid, Protocol, RawSignal, Sampling
+from mrs_disc.errors import did_you_mean
+from mrs_disc.models import MetaboliteModel, Status, load_metabolite_model
+from mrs_disc.schema import StrictModel, load_toml
+from mrs_disc.simulate.lines import unit_fids
 from mrs_disc.simulate.population import KINDS, amplitudes, draw_disc
 from mrs_disc.simulate.scanner import Scan, draw_coils
-from mrs_disc.simulate.study import Measured, acquire, plan
-from mrs_disc.steps.quantification import SUMS
+from mrs_disc.simulate.study import acquire, plan
 from mrs_disc.typing import ComplexArray, FloatArray
-from mrs_disc.validate.bounds import covariance_bound, hump_jacobian, linear_sd, signal_jacobian
+from mrs_disc.validate.bounds import acidity_bound, covariance_bound, linear_sd, signal_jacobian
+from mrs_disc.validate.rows import PG, Coils, DiscRow
 
 MHZ, ECHO_TIME_S, N_POINTS, SPECTRAL_WIDTH_HZ = 127.7, 0.028, 2048, 2500.0
 SAMPLING = Sampling(dwell_time_s=1 / SPECTRAL_WIDTH_HZ, spectrometer_mhz=MHZ)
 TIME = SAMPLING.time_s(N_POINTS)
 JUDGED = ("PG", "LAC", "ALA", "PA", "CHO")
-_PG = 100.0
-_FIXED_HUMPS = (  # ppm, FWHM in Hz, area relative to PG: the same in each disc
-    (0.92, 62.0, 0.52),
-    (1.38, 55.0, 0.61),
-    (1.72, 75.0, 0.43),
-    (2.12, 68.0, 0.66),
-    (2.95, 84.0, 0.48),
+LOG = "log(acidity/structure)"
+_PROTOCOL = Protocol(
+    sequence="PRESS",
+    echo_time_s=ECHO_TIME_S,
+    repetition_time_s=1.5,
+    spectrometer_mhz=MHZ,
+    spectral_width_hz=SPECTRAL_WIDTH_HZ,
 )
 
 
@@ -70,258 +63,235 @@ class Case:
 
     acquisition: DiscAcquisition
     model: str
-    truth: MappingProxyType[str, float]
-    bound: MappingProxyType[str, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Regime:
-    """What a regime is, and what its table is expected to hold.
-
-    `rmse` maps a judged quantity to the largest RMSE / bound, `coverage` is the range in percent.
-    """
-
-    name: str
-    text: str
-    make: Callable[[int, int], Case]
-    rmse: MappingProxyType[str, float]
-    coverage: tuple[float, float]
-
-
-@dataclass(slots=True, kw_only=True)
-class _Disc:
-    """A noise-free disc of a regime and what is needed for its bound."""
-
-    names: tuple[str, ...]
-    amplitude: FloatArray
-    unit: ComplexArray
-    shift_sd_hz: FloatArray
-    noise_sd: float
-    water: float
-    baseline: ComplexArray = field(default_factory=lambda: np.zeros(N_POINTS, dtype=complex))
-
-    @property
-    def signal(self) -> ComplexArray:
-        return np.asarray(self.amplitude @ self.unit + self.baseline)
-
-    def covariance(self) -> FloatArray:
-        """Return the bound on the covariance of the amplitudes, baseline known."""
-        n = len(self.names)
-        jacobian = signal_jacobian(self.unit, self.amplitude, TIME, gaussian=False)
-        own = {n + 3 + i: float(sd) for i, sd in enumerate(self.shift_sd_hz)}
-        return covariance_bound(jacobian, self.noise_sd, own)[:n, :n]
+    truth: Mapping[str, float]
+    bound: Mapping[str, float]
 
 
 def model_path() -> Path:
     """Return the file of the regimes' own model."""
-    return Path(str(resources.files("mrs_disc.validate"))) / "disc_regimes.toml"
+    return Path(__file__).with_name("disc_regimes.toml")
 
 
 @cache
-def _model() -> MetaboliteModel:
+def regime_model() -> MetaboliteModel:
+    """Return the regimes' own model."""
     return load_metabolite_model(str(model_path()))
 
 
-def _rng(seed: int, index: int, regime: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(regime, index)))
+class Regime(StrictModel):
+    """A regime, and what its table is expected to hold.
+
+    `rmse` maps a judged quantity to the largest RMSE / bound, `coverage` is the range in percent.
+    """
+
+    name: str = Field(min_length=1)
+    text: str = Field(min_length=1)
+    stream: Annotated[int, Field(ge=0)]
+    rmse: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    coverage: tuple[float, float]
+    judged: Literal["amplitudes", "ratios to PG"] = "amplitudes"
+    source: str = ""
+    status: Status = "P"
+    disc: DiscRow | None = None
+    scan: Scan | None = None
+
+    @model_validator(mode="after")
+    def _sound(self) -> Regime:
+        if (self.disc is None) == (self.scan is None):
+            raise ValueError("give either 'disc' or 'scan'")
+        names = [component.name for component in regime_model().component]
+        for name in (*self.disc.factor, *self.disc.move_ppm) if self.disc else ():
+            if name not in names:
+                raise ValueError(
+                    f"no component is named '{name}'.{did_you_mean(name, names)} "
+                    f"Components: {', '.join(names)}"
+                )
+        return self
+
+    def make(self, seed: int, index: int) -> Case:
+        """Return a disc of the regime, the same for the same seed and index."""
+        key = np.random.SeedSequence(seed, spawn_key=(self.stream, index))
+        rng = np.random.default_rng(key)
+        if self.disc is not None:
+            return _disc_case(rng, self.disc, self.judged)
+        assert self.scan is not None
+        return _patient_case(rng, self.scan)
 
 
-def _draw(
-    rng: np.random.Generator, *, snr: tuple[float, float], width_hz: float, delay_s: float = 0.0
-) -> _Disc:
-    """Draw amplitudes from the population, lipid in half of the discs, lines of the width."""
-    model = _model()
+class _Regimes(StrictModel):
+    """All rows of a file; what `disc` and `humps` say at its head is put into each."""
+
+    source: str
+    status: Status
+    regime: tuple[Regime, ...] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_rows(cls, content: Any) -> Any:
+        common, sets = content.get("disc", {}), content.get("humps", {})
+        rows = []
+        for row in content.get("regime", ()):
+            if "scan" in row and "disc" not in row:
+                rows.append(row)
+                continue
+            disc = {**common, **row.get("disc", {})}
+            if isinstance(name := disc.get("humps"), str):
+                if name not in sets:
+                    raise ValueError(
+                        f"regime '{row.get('name')}': no humps are named '{name}'."
+                        f"{did_you_mean(name, sets)} Humps: {', '.join(sets)}"
+                    )
+                disc["humps"] = sets[name]
+            rows.append({**row, "disc": disc})
+        head = {key: value for key, value in content.items() if key not in ("disc", "humps")}
+        return head | {"regime": rows}
+
+    @model_validator(mode="after")
+    def _apart(self) -> _Regimes:
+        for key in ("name", "stream"):
+            values = [getattr(row, key) for row in self.regime]
+            for value in values:
+                if values.count(value) > 1:
+                    raise ValueError(f"{key} = {value!r} stands in two regimes")
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Disc:
+    """The lines of a disc without noise, and what is needed for their bound.
+
+    `unit` holds the components' FIDs of amplitude one, shape (component, point).
+    """
+
+    names: tuple[str, ...]
+    amplitude: FloatArray
+    unit: ComplexArray
+    water: float
+
+    def covariance(self, noise_sd: float) -> FloatArray:
+        """Return the bound on the covariance of the amplitudes, baseline known."""
+        n = len(self.names)
+        jacobian = signal_jacobian(self.unit, self.amplitude, TIME, gaussian=False)
+        own = {n + 3 + i: c.shift_sd_ppm * MHZ for i, c in enumerate(regime_model().component)}
+        return covariance_bound(jacobian, noise_sd, own)[:n, :n]
+
+
+def _draw_disc(rng: np.random.Generator, row: DiscRow, time_s: FloatArray) -> tuple[_Disc, float]:
+    """Draw amplitudes from the population, places and widths from the row; and the noise's sd."""
+    model = regime_model()
     names = tuple(c.name for c in model.component)
     kind = KINDS[int(rng.integers(3))]
-    lipid = float(np.exp(rng.uniform(log(0.1), 0.0))) * float(rng.random() < 0.5)
+    lipid = row.lipid.one(rng) * float(rng.random() < row.lipid_share)
     disc = draw_disc(int(rng.integers(2**31)), 0, "L4-L5", kind=kind, gas=False, lipid=lipid)
     drawn = amplitudes(disc, echo_time_s=ECHO_TIME_S, repetition_time_s=1.5)
-    scale = _PG / drawn["PG"]
-    sd = np.array([c.shift_sd_ppm * MHZ for c in model.component])
-    shift = sd * rng.standard_normal(len(names))
-    width = width_hz * rng.uniform(0.95, 1.05)
+    scale = PG / drawn["PG"]
+    amplitude = {name: scale * drawn[name] for name in names}
+    shift = {
+        c.name: c.shift_sd_ppm * MHZ * z
+        for c, z in zip(model.component, rng.standard_normal(len(names)), strict=True)
+    }
+    width = row.width_hz.one(rng)
+    noise_sd = PG / row.snr.one(rng)
+    for name, factor in row.factor.items():
+        amplitude[name] *= factor.one(rng)
+    for name, ppm in row.move_ppm.items():
+        shift[name] += MHZ * ppm.one(rng)
     unit = unit_fids(
         model,
-        TIME + delay_s,
+        time_s,
         spectrometer_mhz=MHZ,
-        reference_ppm=WATER_PPM,
         echo_time_s=ECHO_TIME_S,
         lorentz_hz={c.name: width + c.extra_width_hz for c in model.component},
-        shift_hz=dict(zip(names, shift, strict=True)),
+        shift_hz=shift,
     )
-    return _Disc(
+    lines = _Disc(
         names=names,
-        amplitude=np.array([scale * drawn[n] for n in names]),
+        amplitude=np.array(list(amplitude.values())),
         unit=unit,
-        shift_sd_hz=sd,
-        noise_sd=_PG / float(rng.uniform(*snr)),
         water=scale * drawn["water"],
     )
+    return lines, noise_sd
 
 
-def random_humps(rng: np.random.Generator, time_s: FloatArray) -> ComplexArray:
-    """Draw the humps of the ensemble: 1 + Poisson(4), none in a fifth of the discs."""
-    n = 1 + rng.poisson(4)
-    strength = float(np.exp(rng.uniform(log(0.03), 0.0)))
-    centre = (rng.uniform(0.5, 4.1, n) - WATER_PPM) * MHZ
-    width = rng.uniform(45.0, 90.0, n)
-    area = 0.5 * _PG * strength * np.exp(0.5 * rng.standard_normal(n))
-    if rng.random() < 0.2:
-        area[:] = 0.0
-    return hump_fids(time_s, centre_hz=centre, fwhm_hz=width, area=area)
+def _disc_case(rng: np.random.Generator, row: DiscRow, judged: str) -> Case:
+    """Return a disc of a row; whatever a row leaves out draws nothing."""
+    time = TIME + row.delay_s
+    disc, noise_sd = _draw_disc(rng, row, time)
+    signal = disc.amplitude @ disc.unit
+    if row.humps is not None:
+        signal = signal + row.humps.fid(rng, time, MHZ)
+    phase, shift = row.phase_rad.one(rng), row.shift_hz.one(rng)
+    eddy = row.eddy.phase(rng, time) if row.eddy else 0.0
+    turn = np.exp(1j * (phase + 2 * pi * shift * time + eddy))
+    metabolite, water = turn * signal, None
+    if row.water is not None:
+        line = np.exp(-pi * row.water.width_hz * time)
+        metabolite = turn * (signal + row.water.left(rng, disc.water, line, time))
+        water = turn * (disc.water * line + signal)
+    sent = [metabolite] if water is None else [metabolite, water]
+    signals: Sequence[AnySignal]
+    if row.coils is None:
+        signals = [_received(rng, fid, noise_sd) for fid in sent]
+    else:
+        signals, unspoilt = _received_by_coils(rng, row.coils, sent, noise_sd)
+        noise_sd *= float(np.sqrt(row.coils.n_transients / max(unspoilt, 1)))
+    return _case(disc, noise_sd, signals, judged)
 
 
-def _noise(rng: np.random.Generator, sd: float, n: int = N_POINTS) -> ComplexArray:
-    return np.asarray(sd * (rng.standard_normal(n) + 1j * rng.standard_normal(n)))
+def _received(rng: np.random.Generator, fid: ComplexArray, noise_sd: float) -> Fid:
+    noise = rng.standard_normal(N_POINTS) + 1j * rng.standard_normal(N_POINTS)
+    return Fid(signal=(fid + noise_sd * noise).astype(np.complex64), sampling=SAMPLING)
 
 
-def _acquisition(metabolite: AnySignal, water: AnySignal | None = None) -> DiscAcquisition:
-    protocol = Protocol(
-        sequence="PRESS",
-        echo_time_s=ECHO_TIME_S,
-        repetition_time_s=1.5,
-        spectrometer_mhz=MHZ,
-        spectral_width_hz=SPECTRAL_WIDTH_HZ,
-    )
-    return DiscAcquisition(
-        level="L4-L5",
-        metabolite=metabolite,
-        protocol=protocol,
-        water=water,
-        water_protocol=protocol if water is not None else None,
-    )
+def _received_by_coils(
+    rng: np.random.Generator, coils: Coils, sent: Sequence[ComplexArray], noise_sd: float
+) -> tuple[list[RawSignal], int]:
+    """Return the samples of all coils and transients, and how many transients are not spoilt.
 
-
-def _fid(signal: ComplexArray) -> Fid:
-    return Fid(signal=signal.astype(np.complex64), sampling=SAMPLING)
-
-
-def _case(disc: _Disc, acquisition: DiscAcquisition) -> Case:
-    bound = np.sqrt(np.diagonal(disc.covariance()))
-    at = {name: disc.names.index(name) for name in JUDGED}
-    return Case(
-        acquisition=acquisition,
-        model=str(model_path()),
-        truth=MappingProxyType({n: float(disc.amplitude[i]) for n, i in at.items()}),
-        bound=MappingProxyType({n: float(bound[i]) for n, i in at.items()}),
-    )
-
-
-def _plain(
-    rng: np.random.Generator,
-    humps: Literal["none", "random", "same"],
-    *,
-    snr: tuple[float, float] = (14, 25),
-    width_hz: float = 9.0,
-) -> Case:
-    disc = _draw(rng, snr=snr, width_hz=width_hz)
-    if humps == "same":
-        ppm, fwhm, area = np.array(_FIXED_HUMPS).T
-        centre = (ppm - WATER_PPM) * MHZ
-        disc.baseline = hump_fids(TIME, centre_hz=centre, fwhm_hz=fwhm, area=_PG * area)
-    elif humps == "random":
-        disc.baseline = random_humps(rng, TIME)
-    turn = np.exp(1j * (rng.normal(0, 0.1) + 2 * pi * rng.normal(0, 1.0) * TIME))
-    return _case(disc, _acquisition(_fid(turn * disc.signal + _noise(rng, disc.noise_sd))))
-
-
-def matched(seed: int, index: int) -> Case:
-    """Return a single FID without baseline."""
-    return _plain(_rng(seed, index, 0), "none")
-
-
-def ensemble(seed: int, index: int) -> Case:
-    """Return a single FID over humps drawn anew."""
-    return _plain(_rng(seed, index, 1), "random")
-
-
-def fixed(seed: int, index: int) -> Case:
-    """Return a single FID over five strong humps, the same in each disc."""
-    return _plain(_rng(seed, index, 2), "same")
-
-
-def weak(seed: int, index: int) -> Case:
-    """Return a weak, broad FID over humps drawn anew."""
-    return _plain(_rng(seed, index, 5), "random", snr=(5, 8), width_hz=13.0)
-
-
-def dirty(seed: int, index: int) -> Case:
-    """Return an ensemble disc with all that preprocessing has to take away."""
-    rng = _rng(seed, index, 3)
-    delay = 60e-6
-    time = TIME + delay
-    disc = _draw(rng, snr=(14, 25), width_hz=9.0, delay_s=delay)
-    disc.baseline = random_humps(rng, time)
-    total = np.radians(rng.uniform(5, 30)) * rng.choice((-1.0, 1.0))
-    eddy = total * (0.5 * np.exp(-time / 0.005) + 0.5 * np.exp(-time / 0.050))
-    turn = np.exp(1j * (np.radians(60) + 2 * pi * 4.0 * time + eddy))
-    line = np.exp(-pi * 9.0 * time)
-    offset, phase = rng.uniform(-3, 3), rng.uniform(-pi, pi)
-    residual = 0.02 * disc.water * line * np.exp(2j * pi * offset * time + 1j * phase)
-    metabolite = turn * (disc.signal + residual) + _noise(rng, disc.noise_sd)
-    water = turn * (disc.water * line + disc.signal) + _noise(rng, disc.noise_sd)
-    return _case(disc, _acquisition(_fid(metabolite), _fid(water)))
-
-
-def coils(seed: int, index: int) -> Case:
-    """Return a disc seen by 16 coils in 48 transients that drift, some of them spoilt."""
-    rng = _rng(seed, index, 4)
-    n_coils, n_transients = 16, 48
-    disc = _draw(rng, snr=(14, 25), width_hz=9.0)
-    array = draw_coils(rng, n_coils)
-    drift = 6.0 * rng.choice((-1.0, 1.0)) * np.linspace(-0.5, 0.5, n_transients)
-    phase = rng.normal(0, np.radians(5), n_transients)
-    spoilt = rng.random(n_transients) < 0.06
-    phase += spoilt * np.radians(rng.uniform(40, 180, n_transients))
-    frequency = drift + spoilt * rng.normal(0, 8, n_transients)
-    gain = np.where(spoilt, rng.uniform(0.2, 0.7, n_transients), 1.0)
-    broad = np.where(spoilt, rng.uniform(5, 25, n_transients), 0.0)
-    exponent = 1j * phase[:, None] + (2j * pi * frequency - pi * broad)[:, None] * TIME
-    rows = gain[:, None] * np.exp(exponent) * disc.signal
-    sd = disc.noise_sd * np.sqrt(n_transients) / array.best_noise_gain
-
-    def receive(transients: ComplexArray) -> RawSignal:
-        shape = (n_coils, transients.shape[0] * N_POINTS, 2)
+    `noise_sd` is that of the optimally combined average.
+    """
+    array = draw_coils(rng, coils.n_coils)
+    factor, spoilt = coils.transients(rng, TIME)
+    sd = noise_sd * np.sqrt(coils.n_transients) / array.best_noise_gain
+    mixing = (sd * array.mixing).astype(np.complex64)
+    signals = []
+    for fid, factors in zip(sent, (factor, np.ones((coils.n_water, 1))), strict=False):
+        rows = (factors * fid).astype(np.complex64)
+        shape = (coils.n_coils, rows.size, 2)
         white = rng.standard_normal(shape, dtype=np.float32).view(np.complex64)[..., 0]
-        noise = ((sd * array.mixing).astype(np.complex64) @ white).reshape(n_coils, -1, N_POINTS)
-        noise += array.sensitivity.astype(np.complex64)[:, None, None] * transients.astype(
-            np.complex64
-        )
-        noise.flags.writeable = False
-        return RawSignal(signal=noise, sampling=SAMPLING)
-
-    water = np.exp(-pi * 9.0 * TIME) * disc.water + disc.signal
-    acquisition = _acquisition(receive(rows), receive(np.repeat(water[None], 2, axis=0)))
-    disc.noise_sd *= float(np.sqrt(n_transients / (~spoilt).sum()))
-    return _ratio_case(disc, acquisition)
+        samples = (mixing @ white).reshape(coils.n_coils, *rows.shape)
+        samples += array.sensitivity.astype(np.complex64)[:, None, None] * rows
+        signals.append(RawSignal(signal=samples, sampling=SAMPLING))
+    return signals, int((~spoilt).sum())
 
 
-def _ratio_case(disc: _Disc, acquisition: DiscAcquisition) -> Case:
-    """Judge the ratios to PG."""
-    covariance = disc.covariance()
-    pg = disc.names.index("PG")
+def _case(disc: _Disc, noise_sd: float, signals: Sequence[AnySignal], judged: str) -> Case:
+    """Return a disc with the truth and the bound of what is judged of it."""
+    covariance = disc.covariance(noise_sd)
+    amplitude = dict(zip(disc.names, disc.amplitude, strict=True))
     truth, bound = {}, {}
-    for name in JUDGED[1:]:
-        index = disc.names.index(name)
-        ratio = disc.amplitude[index] / disc.amplitude[pg]
+    for name in JUDGED:
         gradient = np.zeros(len(disc.names))
-        gradient[index], gradient[pg] = 1 / disc.amplitude[pg], -ratio / disc.amplitude[pg]
-        truth[f"{name}/PG"], bound[f"{name}/PG"] = float(ratio), linear_sd(gradient, covariance)
-    return Case(
-        acquisition=acquisition,
-        model=str(model_path()),
-        truth=MappingProxyType(truth),
-        bound=MappingProxyType(bound),
+        gradient[disc.names.index(name)] = 1.0
+        if judged == "amplitudes":
+            truth[name], bound[name] = float(amplitude[name]), linear_sd(gradient, covariance)
+        elif name != "PG":
+            ratio = amplitude[name] / amplitude["PG"]
+            gradient /= amplitude["PG"]
+            gradient[disc.names.index("PG")] = -ratio / amplitude["PG"]
+            truth[f"{name}/PG"], bound[f"{name}/PG"] = float(ratio), linear_sd(gradient, covariance)
+    acquisition = DiscAcquisition(
+        level="L4-L5",
+        metabolite=signals[0],
+        protocol=_PROTOCOL,
+        water=signals[1] if len(signals) > 1 else None,
+        water_protocol=_PROTOCOL if len(signals) > 1 else None,
     )
+    return Case(acquisition=acquisition, model=str(model_path()), truth=truth, bound=bound)
 
 
-LOG = "log(acidity/structure)"
-
-
-def in_vivo(seed: int, index: int) -> Case:
+def _patient_case(rng: np.random.Generator, scan: Scan) -> Case:
     """Return a disc of the whole generative model, without gas discs (they have to fail)."""
-    rng = _rng(seed, index, 6)
-    scan = Scan(n_coils=4, n_transients=32, n_water=2)
     model = load_metabolite_model("disc_1h")
     kind = KINDS[int(rng.integers(3))]
     disc = draw_disc(int(rng.integers(2**31)), 0, "L4-L5", kind=kind, gas=False)
@@ -335,103 +305,20 @@ def in_vivo(seed: int, index: int) -> Case:
     return Case(
         acquisition=acquisition,
         model="disc_1h",
-        truth=MappingProxyType({LOG: log(acidity / structure), "PG": amplitude["PG"]}),
-        bound=MappingProxyType({LOG: linear_sd(by_log, covariance), "PG": float(pg)}),
+        truth={LOG: log(acidity / structure), "PG": amplitude["PG"]},
+        bound={LOG: linear_sd(by_log, covariance), "PG": float(pg)},
     )
 
 
-def acidity_bound(m: Measured, scan: Scan, model: MetaboliteModel) -> tuple[FloatArray, FloatArray]:
-    """Return the weights of acidity and structure, and the bound on the amplitudes' covariance.
+def load_regimes(path: Path) -> dict[str, Regime]:
+    """Return the regimes of a file by name.
 
-    Place, width and area of the protein hump are unknown, the spline and own widths known.
-
-    Returns
-    -------
-    weights : float array, shape (2, component)
-        Of acidity, then of structure.
-    covariance : float array, shape (component, component)
+    Raises
+    ------
+    InputError
+        If it cannot be read, or a row is not sound.
     """
-    names, d, disc = m.clean.names, m.disturbance, m.disc
-    n, mhz = len(names), scan.spectrometer_mhz
-    time = scan.sampling.time_s(scan.n_points)
-    unit = unit_fids(
-        model,
-        time,
-        spectrometer_mhz=mhz,
-        reference_ppm=WATER_PPM,
-        echo_time_s=scan.echo_time_s,
-        lorentz_hz={c: 1 / (pi * disc.t2_s[c]) + disc.width_hz.get(c, 0.0) for c in names},
-        gauss_hz=disc.b0_width_hz,
-    )
-    amplitude = np.array([m.clean.amplitude[c] for c in names])
-    jacobian = np.concatenate(
-        [
-            signal_jacobian(unit, amplitude, time, gaussian=True),
-            hump_jacobian(time, d.hump_hz, d.hump_width_hz, d.hump_area),
-        ]
-    )
-    own = {n + 4 + i: c.shift_sd_ppm * mhz for i, c in enumerate(model.component)}
-    noise = m.average_sd * float(np.sqrt(scan.n_transients / max((~d.spoilt).sum(), 1)))
-    weights = np.array([[SUMS[s].get(c, 0.0) for c in names] for s in ("acidity", "structure")])
-    return weights, covariance_bound(jacobian, noise, own)[:n, :n]
+    return {row.name: row for row in load_toml(path, _Regimes).regime}
 
 
-def _limits(*values: float, names: tuple[str, ...] = JUDGED) -> MappingProxyType[str, float]:
-    return MappingProxyType(dict(zip(names, values, strict=False)))
-
-
-_ENSEMBLE = (1.9, 1.2, 1.8, 1.7, 1.6)
-REGIMES: dict[str, Regime] = {
-    r.name: r
-    for r in (
-        Regime(
-            name="matched",
-            text="single FID, 9 Hz lines, PG SNR 14 to 25, no baseline",
-            make=matched,
-            rmse=_limits(1.10, 1.10, 1.10, 1.10, 1.10),
-            coverage=(93, 97),
-        ),
-        Regime(
-            name="ensemble",
-            text="the same over 1 + Poisson(4) positive humps of 45 to 90 Hz, none in a fifth",
-            make=ensemble,
-            rmse=_limits(*_ENSEMBLE),
-            coverage=(92, 98),
-        ),
-        Regime(
-            name="fixed",
-            text="the same over five humps of .4 to .7 of PG, the same in each disc",
-            make=fixed,
-            rmse=_limits(4.0, 1.7, 3.6, 2.4, 2.7),
-            coverage=(90, 100),
-        ),
-        Regime(
-            name="dirty",
-            text="ensemble with 2 % residual water, 60 us delay, 60 degrees, 4 Hz, eddy currents",
-            make=dirty,
-            rmse=_limits(*(1.15 * v for v in _ENSEMBLE)),
-            coverage=(91, 98),
-        ),
-        Regime(
-            name="coils",
-            text="16 coils x 48 transients, correlated noise, 6 Hz drift, 6 % spoilt, no baseline",
-            make=coils,
-            rmse=_limits(1.2, 1.2, 1.2, 1.2, names=tuple(f"{n}/PG" for n in JUDGED[1:])),
-            coverage=(92, 98),
-        ),
-        Regime(
-            name="weak",
-            text="ensemble, PG SNR 5 to 8, 13 Hz lines",
-            make=weak,
-            rmse=MappingProxyType({}),
-            coverage=(91, 98),
-        ),
-        Regime(
-            name="in vivo",
-            text="the whole generative model: broad lines, lipid, hump, spline, motion, coils",
-            make=in_vivo,
-            rmse=MappingProxyType({LOG: 1.3}),
-            coverage=(90, 98),
-        ),
-    )
-}
+REGIMES = load_regimes(Path(__file__).with_name("regimes.toml"))

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 import mrs_disc as md
-from mrs_disc.calibrate import calibrate, calibrate_cohort
+from mrs_disc.calibrate import calibrate
 from mrs_disc.calibrate.table import read_cohort
 from mrs_disc.calibrate.write import model_toml
 
@@ -89,8 +89,9 @@ for found, colour in ((population, RED), (logistic, BLUE)):
         color=colour,
         label=f"{found.model.kind}, AUC {figures.auc:.2f}",
     )
-    mean, observed = (np.array([getattr(b, k) for b in figures.bins]) for k in ("mean", "observed"))
-    low, high = (np.array([getattr(b, k) for b in figures.bins]) for k in ("low", "high"))
+    mean = np.array([b.mean_probability for b in figures.bins])
+    observed = np.array([b.share_painful for b in figures.bins])
+    low, high = (np.array([getattr(b, k) for b in figures.bins]) for k in ("low_95", "high_95"))
     right.vlines(mean, low, high, color=colour, lw=1.5, alpha=0.4)
     right.plot(mean, observed, "o-", ms=4, lw=0.8, color=colour)
 for axes in (left, right):
@@ -127,7 +128,7 @@ for count in (10, 15, 20, 30, 40):
         part = cohort.take(np.flatnonzero(np.isin(patients, chosen)))
         if min(part.painful.sum(), (~part.painful).sum()) < 8:
             continue
-        figures = calibrate_cohort(part, name="part", kind="logistic").assessment
+        figures = calibrate(part, name="part", kind="logistic").assessment
         x = count + 0.8 * (draw - 1)
         axes.plot([x, x], [figures.auc_low, figures.auc_high], color=BLUE, lw=3, alpha=0.4)
         axes.plot(x, figures.auc, "o", ms=4, color=BLUE)

@@ -322,7 +322,8 @@ def measure_waters(n: int, seed: int) -> dict[str, WaterTally]:
 
     from mrs_disc.constants import WATER_PPM
     from mrs_disc.signal.water import remove_water
-    from mrs_disc.validate.regimes import MHZ, N_POINTS, SAMPLING, TIME, ensemble
+    from mrs_disc.validate.regimes import MHZ, N_POINTS, SAMPLING, TIME
+    from mrs_disc.validate.regimes import REGIMES as KNOWN
 
     dwell = SAMPLING.dwell_time_s
     limits = ((4.4 - WATER_PPM) * MHZ, (4.9 - WATER_PPM) * MHZ)
@@ -344,7 +345,8 @@ def measure_waters(n: int, seed: int) -> dict[str, WaterTally]:
     axis = np.fft.fftfreq(N_POINTS, dwell) / MHZ + WATER_PPM
     for index in range(-1, n):
         rng = np.random.default_rng([seed, max(index, 0)])
-        fid = np.asarray(ensemble(seed, max(index, 0)).acquisition.metabolite.signal, complex)
+        case = KNOWN["ensemble"].make(seed, max(index, 0))
+        fid = np.asarray(case.acquisition.metabolite.signal, complex)
         hz, phase, size = rng.uniform(-10, 10), rng.uniform(-pi, pi), 10 ** rng.uniform(2, 4)
         decay = pi * rng.uniform(4, 10) * TIME + GAUSS * (rng.uniform(4, 12) * TIME) ** 2
         water = size * np.exp(1j * phase + 2j * pi * hz * TIME - decay)

@@ -40,7 +40,7 @@ from mrs_disc.simulate.dataset import write_study
 from mrs_disc.simulate.scanner import Scan
 from mrs_disc.steps import grade
 from mrs_disc.threads import one_blas_thread
-from mrs_disc.validate.regimes import MHZ, SAMPLING, dirty
+from mrs_disc.validate.regimes import MHZ, REGIMES, SAMPLING
 
 pytest.importorskip("pytest_benchmark")
 pytestmark = pytest.mark.benchmark(timer=process_time, warmup=True, min_rounds=5)
@@ -118,13 +118,13 @@ def test_alignment(benchmark, acquisition):
 
 
 def test_residual_water(benchmark):
-    fid = np.asarray(dirty(3, 0).acquisition.metabolite.signal, dtype=complex)
+    fid = np.asarray(REGIMES["dirty"].make(3, 0).acquisition.metabolite.signal, dtype=complex)
     benchmark(remove_water, fid, SAMPLING.dwell_time_s, limits_hz=HZ[2:])
 
 
 def test_residual_water_by_hlsvdpropy(benchmark):
     hlsvdpropy = pytest.importorskip("hlsvdpropy")
-    fid = np.asarray(dirty(3, 0).acquisition.metabolite.signal, dtype=complex)
+    fid = np.asarray(REGIMES["dirty"].make(3, 0).acquisition.metabolite.signal, dtype=complex)
     dwell = SAMPLING.dwell_time_s
     benchmark.pedantic(hlsvdpropy.hlsvd, (fid, 25, 1e3 * dwell), rounds=2)
     ours = least_seconds(lambda: remove_water(fid, dwell, limits_hz=HZ[2:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from itertools import product
 
@@ -14,13 +15,13 @@ from mrs_disc.calibrate import calibrate
 from mrs_disc.calibrate.assess import assess
 from mrs_disc.calibrate.population import fit_population
 from mrs_disc.calibrate.table import read_cohort
-from mrs_disc.calibrate.write import card_html, model_toml, toml_text
+from mrs_disc.calibrate.write import card_html, model_toml
 from mrs_disc.errors import InputError
 from mrs_disc.models.scores import load_score_model
 from mrs_disc.recipe import ScoreOptions
 from mrs_disc.score import score_discs
 from mrs_disc.score.disc import Disc
-from mrs_disc.shares import area_under_curve, wilson_interval
+from mrs_disc.statistics import area_under_curve, wilson_interval
 
 MEAN, SD, SHARE, PATIENT_SD = (-2.9, -1.9, -0.9), (0.45, 0.45, 0.45), (0.35, 0.35, 0.3), 0.3
 SUMS = ("acidity", "structure", "log(acidity/structure)", "acidity/structure")
@@ -329,6 +330,88 @@ def test_a_file_that_is_no_table_of_discs_is_refused_in_one_line(tmp_path, conte
     assert "\n" not in str(caught.value)
 
 
+def edited(path, line, column, cell):
+    """Write another cell into a line of the table, the header being line 1."""
+    rows = [row.split("\t") for row in path.read_text().splitlines()]
+    rows[line - 1][rows[0].index(column)] = cell
+    path.write_text("\n".join("\t".join(row) for row in rows))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "words"),
+    [
+        ("verdict", "bad", r"line 4: verdict = 'bad': good, acceptable, poor or n/a expected"),
+        ("status", "perhaps", r"line 4: status = 'perhaps'"),
+        ("acidity_sd", "-4.0", r"line 4: acidity_sd = -4: a standard deviation cannot be below 0"),
+        ("acidity", "12,3", r"line 4: acidity = '12,3' is no number"),
+        ("structure", "inf", r"line 4: structure = 'inf' is no number"),
+        ("pfirrmann", "7", r"line 4: pfirrmann = 7: 1 to 5 or n/a expected"),
+        ("participant_id", "", r"line 4: participant_id is missing"),
+        ("level", "l2l3", r"line 4: sub-000 L2-L3 run 1 stands in line 3 already"),
+        ("acidity", "1\t2", r"line 4 has 17 cells"),
+        ("acidity", '"1', r"line 4: acidity = '\"1' is no number"),
+    ],
+)
+def test_a_cell_that_no_disc_can_have_is_named_with_its_line(tmp_path, column, cell, words):
+    path = edited(write_cohort(tmp_path / "levels.tsv", patients=20), 4, column, cell)
+    with pytest.raises(InputError, match=words) as caught:
+        read_cohort(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "why"),
+    [
+        ("verdict", "POOR", "of poor quality"),
+        ("status", "Failed", "failed"),
+        ("level", "Z9", "at 'Z9', which is no disc level"),
+        ("provocation", "N/A", "without a clear outcome"),
+        ("provocation", "unsure", "with the outcome 'unsure'"),
+    ],
+)
+def test_a_disc_that_does_not_count_is_left_out_and_said(tmp_path, column, cell, why):
+    path = edited(write_cohort(tmp_path / "levels.tsv", patients=30), 4, column, cell)
+    cohort = read_cohort(path)
+    assert cohort.painful.size == 30 * 5 - 1
+    assert cohort.skipped == {why: 1}
+    found = calibrate(path, name="local", folds=2)
+    assert f"left out: 1 {why}" in found.warnings
+    assert f"left out: 1 {why}" in found.content["limits"]
+
+
+@pytest.mark.parametrize(
+    "spell", [lambda level: level.replace("-", ""), str.lower, lambda level: level[0] + level[1:]]
+)
+def test_discs_spelled_otherwise_are_not_counted_twice(tmp_path, spell):
+    path = write_cohort(tmp_path / "levels.tsv", patients=20)
+    head, *lines = path.read_text().splitlines()
+    again = [line.split("\t") for line in lines]
+    again = ["\t".join([row[0], spell(row[1]), "2", *row[3:]]) for row in again]
+    path.write_text("\n".join([head, *lines, *again]))
+    cohort = read_cohort(path)
+    assert cohort.painful.size == 100
+    assert cohort.skipped == {"measured again": 100}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("acidity", "the column 'acidity' is there twice"), ("", "a column has no name")],
+)
+def test_a_column_that_is_there_twice_or_has_no_name_is_refused(tmp_path, name, words):
+    path = write_cohort(tmp_path / "levels.tsv", patients=20)
+    head, *lines = path.read_text().splitlines()
+    path.write_text("\n".join([f"{head}\t{name}", *(f"{line}\t5.0" for line in lines)]))
+    with pytest.raises(InputError, match=words):
+        read_cohort(path)
+
+
+def test_a_pipe_is_no_table(tmp_path):
+    os.mkfifo(tmp_path / "levels.tsv")
+    with pytest.raises(InputError, match="is a pipe"):
+        read_cohort(tmp_path / "levels.tsv")
+
+
 # ------------------------------------------------------------------ figures
 
 
@@ -351,17 +434,6 @@ def test_labels_are_counted(tmp_path):
     figures = assess(perfect, cohort, resamples=50)
     assert (figures.labelled, figures.labels_wrong, figures.auc) == (1.0, 0.0, 1.0)
     assert assess(np.full(perfect.size, 0.5), cohort, resamples=50).labels_wrong is None
-
-
-def test_toml_text_reads_back():
-    content = {
-        "name": 'a "quoted" name',
-        "limits": ["one", "two"],
-        "r_range": [-5.0, 1.0],
-        "scope": {"field_t": [3.0], "sources": {"a b": {"source": "s", "status": "D"}}},
-        "class": [{"name": "x", "painful": True, "n": 3}, {"name": "y", "painful": False, "n": 4}],
-    }
-    assert tomllib.loads(toml_text(content)) == content
 
 
 def test_the_name_of_the_table_stands_in_no_output(tmp_path):

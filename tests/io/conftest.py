@@ -9,8 +9,8 @@ import pytest
 
 from mrs_disc.data import Fid, Protocol, RawSignal, Sampling, Transients
 from mrs_disc.io.write_nifti_mrs import write_nifti_mrs
-from mrs_disc.io.write_philips import write_sdat
-from mrs_disc.io.write_siemens import write_dicom, write_rda
+from mrs_disc.simulate.write_philips import write_sdat
+from mrs_disc.simulate.write_siemens import write_dicom, write_rda
 
 MHZ, DWELL, ECHO, REPETITION = 127.75, 1 / 2000, 0.03, 2.0
 

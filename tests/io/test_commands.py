@@ -192,7 +192,7 @@ def export(tmp_path, build, spectrum, sampling, protocol):
     """A folder as a PACS writes it: spectra of three discs, water, a repeat, images, rubbish."""
     from dataclasses import replace
 
-    from mrs_disc.io.write_siemens import write_dicom, write_rda
+    from mrs_disc.simulate.write_siemens import write_dicom, write_rda
 
     def placed(z):
         affine = protocol.voxel_affine.copy()

@@ -30,7 +30,7 @@ def test_lactate_is_modulated_as_tabulated_for_press(echo_time_s, bandwidth_hz, 
 
 
 def test_amplitude_is_the_value_at_time_zero_without_coupling():
-    fids = unit_fids(MODEL, TIME, spectrometer_mhz=127.7, reference_ppm=4.65, echo_time_s=0.0)
+    fids = unit_fids(MODEL, TIME, spectrometer_mhz=127.7, echo_time_s=0.0)
     for name in ("PG", "CHO", "CARB", "COL", "LIP"):
         assert fids[NAMES.index(name), 0] == pytest.approx(1.0)
 

@@ -11,9 +11,9 @@ from hypothesis.extra.numpy import arrays
 from mrs_disc.data import Fid, Protocol, Sampling, Transients
 from mrs_disc.errors import InputError, OutputError
 from mrs_disc.io.philips import vax_floats
-from mrs_disc.io.write_philips import vax_bytes, write_sdat
-from mrs_disc.io.write_siemens import write_dicom, write_rda
 from mrs_disc.simulate.anatomy import places
+from mrs_disc.simulate.write_philips import vax_bytes, write_sdat
+from mrs_disc.simulate.write_siemens import write_dicom, write_rda
 
 SAMPLING = Sampling(dwell_time_s=0.0005, spectrometer_mhz=123.25)
 AFFINE = places(("L4-L5", "L5-S1"))["L5-S1"].voxel_affine((18.0, 16.0, 5.0))

@@ -11,8 +11,9 @@ from mrs_disc.data import Protocol, Sampling
 from mrs_disc.models import load_metabolite_model
 from mrs_disc.recipe import load_recipe
 from mrs_disc.steps import fit, fitting, preprocess
-from mrs_disc.validate.regimes import in_vivo
+from mrs_disc.validate.regimes import REGIMES
 
+in_vivo = REGIMES["in vivo"].make
 MODEL = load_metabolite_model("disc_1h")
 SAMPLING = Sampling(dwell_time_s=4e-4, spectrometer_mhz=127.7)
 PROTOCOL = Protocol(echo_time_s=0.028, refocusing_bandwidth_hz=1200.0)

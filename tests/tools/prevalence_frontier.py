@@ -31,8 +31,8 @@ from mrs_disc.score.population_model import class_likelihoods, likelihood, model
 from mrs_disc.simulate import LUMBAR, Scan
 from mrs_disc.simulate.population import KINDS, load_population
 from mrs_disc.simulate.study import plan_study
+from mrs_disc.validate.bounds import acidity_bound
 from mrs_disc.validate.discrimination import COHORTS, MAX_WRONG, MIN_LABELLED, kinds_of
-from mrs_disc.validate.regimes import acidity_bound
 
 MODEL = load_score_model("acidity_structure")
 SHARES = shares_at(MODEL, None)

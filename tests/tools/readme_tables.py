@@ -88,19 +88,19 @@ def score_rows(table: validate.ScoreTable) -> list[str]:
         "|---|---|---|---|---|",
     ]
     for one in table.cohorts:
-        best = one.attainable
+        own, best = one.measured, one.attainable
         mark = {name: "†" if name in one.misses else "" for name in MISSES}
         mark |= dict.fromkeys(one.out_of_reach, BEYOND)
         told = "" if one.prevalence is None else f", told {one.prevalence:.0%}"
-        held, held_best = (sum(b.holds for b in bins) for bins in (one.bins, best.bins))
+        held, held_best = (sum(b.holds for b in bins) for bins in (own.bins, best.bins))
         rows.append(
             f"| {COHORTS[one.cohort]}{told} "
-            f"| {one.auc:.2f}{mark['AUC']} ({one.auc_attainable:.2f}) "
-            f"| {percent(one.labelled, one.scored)}{mark['few labels']} "
+            f"| {one.auc.score:.2f}{mark['AUC']} ({one.auc.attainable:.2f}) "
+            f"| {percent(own.labelled, own.scored)}{mark['few labels']} "
             f"({percent(best.labelled, best.scored)}) "
-            f"| {percent(one.wrong, one.labelled)}{mark['labels']} "
+            f"| {percent(own.wrong, own.labelled)}{mark['labels']} "
             f"({percent(best.wrong, best.labelled)}) "
-            f"| {held} of {len(one.bins)}{mark['reliability']} ({held_best}) |"
+            f"| {held} of {len(own.bins)}{mark['reliability']} ({held_best}) |"
         )
     return rows
 

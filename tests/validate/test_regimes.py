@@ -35,12 +35,11 @@ def test_matched_disc_is_its_model():
     """Independent sum of the components at the truth, phase and shift left to a free fit."""
     case = REGIMES["matched"].make(3, 0)
     assert isinstance(case.acquisition.metabolite, Fid)
-    model = regimes._model()
+    model = regimes.regime_model()
     units = unit_fids(
         model,
         TIME,
         spectrometer_mhz=127.7,
-        reference_ppm=4.65,
         echo_time_s=0.028,
         lorentz_hz={c.name: 9.0 + c.extra_width_hz for c in model.component},
     )
@@ -52,7 +51,8 @@ def test_matched_disc_is_its_model():
 
 def test_a_fifth_of_the_ensemble_has_no_hump():
     rng = np.random.default_rng(5)
-    without = [not regimes.random_humps(rng, TIME[:8]).any() for _ in range(1500)]
+    humps = REGIMES["ensemble"].disc.humps
+    without = [not humps.fid(rng, TIME[:8], 127.7).any() for _ in range(1500)]
     assert np.mean(without) == pytest.approx(0.2, abs=0.035)  # three standard errors
 
 

@@ -4,24 +4,23 @@ import numpy as np
 import pytest
 
 from mrs_disc.errors import InputError
-from mrs_disc.shares import area_under_curve, design_effect
 from mrs_disc.simulate import LUMBAR
+from mrs_disc.statistics import area_under_curve, design_effect, reliability_bins
 from mrs_disc.validate import ScoreTable, score_text, validate_score
-from mrs_disc.validate.discrimination import _ideal, _patient, _Row, _summary, kinds_of
-from mrs_disc.validate.reliability import reliability_bins
+from mrs_disc.validate.discrimination import Counts, _ideal, _patient, _Row, _summary, kinds_of
 
 
 def test_table_counts_every_disc():
     table = validate_score(2, 8, cohorts=["mixed", "three"])
     mixed, three, told = table.cohorts
-    assert (mixed.patients, mixed.discs) == (2, 10)
-    assert 0 <= mixed.attainable.labelled <= mixed.attainable.scored <= mixed.discs
-    assert (three.patients, three.discs) == (told.patients, told.discs) == (3, 9)
+    assert (mixed.counts.patients, mixed.counts.discs) == (2, 10)
+    assert 0 <= mixed.attainable.labelled <= mixed.attainable.scored <= mixed.counts.discs
+    assert (three.counts.patients, three.counts.discs) == (3, 9)
+    assert three.counts == told.counts
     for one in table.cohorts:
-        assert one.scored + one.failed <= one.discs
-        assert sum(b.n for b in one.bins) == one.scored
-        assert sum(b.n for b in one.by_snr) == one.scored
-        assert one.wrong <= one.labelled <= one.scored
+        assert one.measured.scored + one.counts.failed <= one.counts.discs
+        assert sum(b.n for b in one.measured.bins) == one.measured.scored
+        assert one.measured.wrong <= one.measured.labelled <= one.measured.scored
     assert "AUC" in score_text(table)
 
 
@@ -38,9 +37,10 @@ def test_cohorts_fix_the_kinds_that_their_words_say():
 def test_a_cohort_unlike_the_assumed_share_is_scored_again_when_told():
     plain, told = validate_score(4, 15, cohorts=["mostly painful"]).cohorts
     assert (plain.prevalence, told.prevalence) == (None, 0.8)
-    assert (plain.scored, plain.painful) == (told.scored, told.painful)
-    assert np.mean([b.n * b.mean_probability for b in told.bins if b.n]) > np.mean(
-        [b.n * b.mean_probability for b in plain.bins if b.n]
+    assert plain.measured.scored == told.measured.scored
+    assert plain.measured.painful == told.measured.painful
+    assert np.mean([b.n * b.mean_probability for b in told.measured.bins if b.n]) > np.mean(
+        [b.n * b.mean_probability for b in plain.measured.bins if b.n]
     )
     text = score_text(ScoreTable(cohorts=(plain, told)))
     assert "mostly painful, told 80%" in text.split("\n\n")[1]
@@ -75,7 +75,6 @@ def rows(probability, painful, subject=None, label="indeterminate"):
             painful=bool(sick),
             probability=float(p),
             label=label,
-            snr=10.0,
             mean=np.array([p, 1.0]),
             covariance=1e-12 * np.eye(2),
         )
@@ -84,7 +83,8 @@ def rows(probability, painful, subject=None, label="indeterminate"):
 
 
 def summary(found, ideal=()):
-    return _summary("mixed", None, 1, (1, len(found), 0, 0), found, list(ideal), 0.0)
+    counts = Counts(patients=1, discs=len(found), failed=0, poor=0)
+    return _summary(("mixed", None, 1), counts, found, list(ideal))
 
 
 def alike_patients(rng, patients, share_alike):
@@ -146,7 +146,7 @@ def test_wrong_and_few_labels_are_named():
     assert good.misses == ("few labels",)
     wrong = summary(rows(p, p > 0.5, label="likely painful"))
     assert wrong.misses == ("labels",)
-    assert wrong.wrong == 25
+    assert wrong.measured.wrong == 25
 
 
 def test_area_under_curve_of_two_normals():
