@@ -163,6 +163,8 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(error, OSError) and error.strerror:  # a name of 300 letters, a full disk
             where = f"{str(error.filename)[-80:]}: " if error.filename else ""
             return _say(f"{where}cannot be used ({error.strerror})", 2)
+        if str(error).startswith("Symlink loop"):  # a RuntimeError of `resolve` before Python 3.13
+            return _say(f"{str(error)[-80:]}: cannot be used (a loop of links)", 2)
         return _say(
             f"this is a bug ({type(error).__name__}: {error}). "
             "Run again with --debug and report what it prints.",
