@@ -164,21 +164,13 @@ def run_batch(
     """
     options = options or BatchOptions()
     progress = progress or Progress()
-    settings, claim = _settings(dataset, out, options)
-    tasks = find_tasks(dataset, participants=options.participants, shard=options.shard)
-    _check_output(dataset, out)
+    settings, claim, tasks = _prepared(dataset, out, options)
     _refuse_results(tasks, settings)
     summary = Summary(n_studies=len(tasks))
     with ShardLock(out, claim) as lock, _termination_as_interrupt():
         _refuse_results(tasks, settings)
         _remember_source(dataset, out)
-        pool: Pool[Task, Outcome] = Pool(
-            work,
-            settings,
-            jobs=options.jobs,
-            time_limit_s=options.time_limit_s,
-            memory_limit_gb=options.memory_limit_gb,
-        )
+        pool = _pool(work, settings, options)
         try:
             _work_through(pool, tasks, settings, summary, progress, lock)
             if options.collect and claim.shard[1] == 1:
@@ -200,12 +192,29 @@ def plan_batch(
     InputError
         As `run_batch`.
     """
-    options = options or BatchOptions()
-    settings, _ = _settings(dataset, out, options)
-    tasks = find_tasks(dataset, participants=options.participants, shard=options.shard)
-    _check_output(dataset, out)
+    settings, _, tasks = _prepared(dataset, out, options or BatchOptions())
     for task in tasks:
         yield task, decide(task, settings)
+
+
+def _prepared(
+    dataset: Path, out: Path, options: BatchOptions
+) -> tuple[Settings, Claim, list[Task]]:
+    """Return what a run asks, claims and has to do, once all of it is checked."""
+    settings, claim = _settings(dataset, out, options)
+    tasks = find_tasks(dataset, participants=options.participants, shard=options.shard)
+    _check_output(dataset, out)
+    return settings, claim, tasks
+
+
+def _pool(work: Work, settings: Settings, options: BatchOptions) -> Pool[Task, Outcome]:
+    return Pool(
+        work,
+        settings,
+        jobs=options.jobs,
+        time_limit_s=options.time_limit_s,
+        memory_limit_gb=options.memory_limit_gb,
+    )
 
 
 def _settings(dataset: Path, out: Path, options: BatchOptions) -> tuple[Settings, Claim]:
