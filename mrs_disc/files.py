@@ -440,7 +440,7 @@ def write_together(
                 path.parent.mkdir(parents=True, exist_ok=True)
                 waiting[path] = written_beside(path, content)
             for path in stale:
-                path.unlink()
+                path.unlink(missing_ok=True)
             for path, temporary in waiting.items():
                 temporary.replace(path)
     except BaseException:

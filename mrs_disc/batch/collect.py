@@ -10,17 +10,18 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
 
-from mrs_disc import __version__
-from mrs_disc.batch.counts import Collected, LevelCounts
-from mrs_disc.batch.lock import STATE_FOLDER, clear_scratch, scratch
-from mrs_disc.batch.work import FAILURE, RESULTS, read_json
-from mrs_disc.errors import InputError, OutputError, ReadError
+from mrs_disc._version import __version__
+from mrs_disc.batch.counts import Collected
+from mrs_disc.batch.lock import STATE_FOLDER
+from mrs_disc.batch.work import FAILURE, RESULTS, json_or_none
+from mrs_disc.errors import InputError, ReadError
+from mrs_disc.files import clear_scratch, json_bytes, scratch, write_whole, writing
 from mrs_disc.record import table
 from mrs_disc.record.file import read_record, results_of
 from mrs_disc.record.level import Level, Results
@@ -73,35 +74,37 @@ def collect_results(out: Path) -> Collected:
     OutputError
         If the tables cannot be written.
     """
-    from mrs_disc.batch.index import write_index
-
     if not out.is_dir():
         raise InputError(f"{out}: there is no such folder; 'mrs-disc batch' makes it")
     if next(study_folders(out), None) is None and not (out / STATE_FOLDER).is_dir():
         raise InputError(f"{out}: no study has a result in it; 'mrs-disc batch' writes them")
     found = Collected()
-    state = out / STATE_FOLDER
-    spool = scratch(state, "rows")
+    spool = scratch(out / STATE_FOLDER, "rows")
     try:
-        state.mkdir(exist_ok=True)
-        clear_scratch(state)
-        with spool.open("w", encoding="utf-8") as rows:
-            _write_whole(out / FAILURES_TABLE, lambda file: _spool(out, rows, file, found))
-        _write_whole(out / LEVELS_TABLE, lambda file: _write_levels(file, spool, found))
-        _write_whole(out / DICTIONARY, lambda file: file.write(_pretty(dictionary(found.units))))
-        _write_whole(out / DESCRIPTION, lambda file: file.write(_pretty(_description(out))))
-        _write_whole(
-            out / INDEX,
-            lambda file: write_index(file, lambda: _spooled(spool), _failures(out), found),
-        )
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise OutputError(f"{out} cannot be written to ({error.strerror or error})") from error
+        with writing(out):
+            _write_tables(out, spool, found)
     finally:
         with suppress(OSError):
             spool.unlink(missing_ok=True)
     return found
+
+
+def _write_tables(out: Path, spool: Path, found: Collected) -> None:
+    from mrs_disc.batch.index import index_page
+
+    state = out / STATE_FOLDER
+
+    def put(name: str, content: bytes | Iterator[str]) -> None:
+        write_whole(out / name, content, overwrite=True, scratch_folder=state)
+
+    state.mkdir(exist_ok=True)
+    clear_scratch(state)
+    with spool.open("w", encoding="utf-8") as rows:
+        put(FAILURES_TABLE, _spool(out, rows, found))
+    put(LEVELS_TABLE, _level_lines(spool, found))
+    put(DICTIONARY, json_bytes(dictionary(found.units)))
+    put(DESCRIPTION, json_bytes(_description(out)))
+    put(INDEX, index_page(_spooled(spool), _failures(out), found))
 
 
 def study_folders(out: Path) -> Iterator[tuple[str, str | None, Path]]:
@@ -127,9 +130,9 @@ def _holds_study(folder: Path) -> bool:
 # --------------------------------------------------------------------------- rows
 
 
-def _spool(out: Path, rows: TextIO, failures: TextIO, found: Collected) -> None:
-    """Read all studies once: rows to the spool, failures to their table, counts to `found`."""
-    failures.write("study\tlevel\trun\tstage\tmessage\n")
+def _spool(out: Path, rows: TextIO, found: Collected) -> Iterator[str]:
+    """Read all studies once: rows to the spool, counts to `found`; yield the table of failures."""
+    yield "study\tlevel\trun\tstage\tmessage\n"
     for participant, session, folder in study_folders(out):
         key = participant if session is None else f"{participant}/{session}"
         found.n_studies += 1
@@ -137,12 +140,12 @@ def _spool(out: Path, rows: TextIO, failures: TextIO, found: Collected) -> None:
             results, review = _record(folder)
         except ReadError as error:
             found.n_studies_failed += 1
-            _failure_line(failures, key, None, None, "collect", error.problem)
+            yield _line(key, None, None, "collect", error.problem)
             continue
         if results is None:
-            failure = read_json(folder / FAILURE) or {"stage": "collect", "message": "damaged"}
+            why = json_or_none(folder / FAILURE) or {"stage": "collect", "message": "damaged"}
             found.n_studies_failed += 1
-            _failure_line(failures, key, None, None, failure.get("stage"), failure.get("message"))
+            yield _line(key, None, None, why.get("stage"), why.get("message"))
             continue
         if review.problem:
             found.broken_reviews.append(key)
@@ -152,11 +155,11 @@ def _spool(out: Path, rows: TextIO, failures: TextIO, found: Collected) -> None:
         for level in results.levels:
             row = level_row(participant, session, level) | {"page": page}
             row |= review_columns(review, level.level, level.run)
-            _count(found, row, level)
+            found.add(row, {name: q.unit for name, q in level.quantities.items()})
             rows.write(json.dumps(row, ensure_ascii=True) + "\n")
             if level.measured is None:
                 place = (key, level.level, level.run)
-                _failure_line(failures, *place, level.failure.stage, level.failure.message)
+                yield _line(*place, level.failure.stage, level.failure.message)
 
 
 def _record(folder: Path) -> tuple[Results | None, Review]:
@@ -186,15 +189,6 @@ def level_row(participant: str, session: str | None, level: Level) -> dict[str, 
     }
 
 
-def _count(found: Collected, row: Mapping[str, Any], level: Level) -> None:
-    found.n_levels += 1
-    found.n_levels_failed += level.measured is None
-    found.n_reviewed += row["review_status"] != "not reviewed"
-    found.by_level.setdefault(row["level"], LevelCounts()).add(row)
-    for name, quantity in level.quantities.items():
-        found.units[name] = found.units.get(name) or quantity.unit
-
-
 def _spooled(spool: Path) -> Iterator[dict[str, Any]]:
     with spool.open(encoding="utf-8") as file:
         for line in file:
@@ -215,15 +209,14 @@ def dictionary(units: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     return columns | table.dictionary(TAIL_COLUMNS)
 
 
-def _write_levels(file: TextIO, spool: Path, found: Collected) -> None:
+def _level_lines(spool: Path, found: Collected) -> Iterator[str]:
     names = columns(found.units)
-    file.write("\t".join(names) + "\n")
-    for row in _spooled(spool):
-        file.write("\t".join(cell(row.get(name)) for name in names) + "\n")
+    yield "\t".join(names) + "\n"
+    yield from (_line(*(row.get(name) for name in names)) for row in _spooled(spool))
 
 
-def _failure_line(file: TextIO, *values: object) -> None:
-    file.write("\t".join(cell(value) for value in values) + "\n")
+def _line(*values: object) -> str:
+    return "\t".join(cell(value) for value in values) + "\n"
 
 
 def _failures(out: Path) -> Iterator[list[str]]:
@@ -257,24 +250,9 @@ def _source(out: Path) -> dict[str, str]:
 
     Nothing else of its description is taken over: names are free text.
     """
-    relative = str((read_json(out / STATE_FOLDER / SOURCE) or {}).get("path") or "..")
-    told = read_json(out / relative / DESCRIPTION) or {}
+    relative = str((json_or_none(out / STATE_FOLDER / SOURCE) or {}).get("path") or "..")
+    told = json_or_none(out / relative / DESCRIPTION) or {}
     doi = told.get("DatasetDOI")
     if isinstance(doi, str) and _DOI.match(doi):
         return {"DOI": doi}
     return {"URL": quote(os.fsencode(relative))}
-
-
-def _pretty(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-
-
-def _write_whole(path: Path, write: Callable[[TextIO], Any]) -> None:
-    """Let a function write a file, which appears under its name when it is whole."""
-    temporary = scratch(path.parent / STATE_FOLDER, path.name)
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            write(file)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

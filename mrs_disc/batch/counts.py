@@ -45,6 +45,15 @@ class Collected:
     versions: set[str] = field(default_factory=set)
     broken_reviews: list[str] = field(default_factory=list)
 
+    def add(self, row: Mapping[str, Any], units: Mapping[str, str]) -> None:
+        """Count one disc: its row of the table, and the units of its quantities by name."""
+        self.n_levels += 1
+        self.n_levels_failed += row["status"] != "ok"
+        self.n_reviewed += row["review_status"] != "not reviewed"
+        self.by_level.setdefault(row["level"], LevelCounts()).add(row)
+        for name, unit in units.items():
+            self.units[name] = self.units.get(name) or unit
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the tables has to know."""

@@ -6,14 +6,14 @@ Self-contained and complete without its script, which only sorts and filters. Wr
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Any, TextIO
+from typing import Any
 from urllib.parse import quote
 
 from markupsafe import Markup
 
-from mrs_disc import __version__
+from mrs_disc._version import __version__
 from mrs_disc.batch.counts import Collected, LevelCounts
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.data import LEVELS
@@ -30,28 +30,23 @@ _LABELS = tuple(LABEL_SHAPE)
 _BAR, _HEIGHT, _BIN = 120, 28, 10
 
 
-def write_index(
-    file: TextIO,
-    rows: Callable[[], Iterator[dict[str, Any]]],
-    failures: Iterator[list[str]],
-    found: Collected,
-) -> None:
-    """Write the page.
+def index_page(
+    rows: Iterator[dict[str, Any]], failures: Iterator[list[str]], found: Collected
+) -> Iterator[str]:
+    """Return the pieces of the page.
 
     Parameters
     ----------
-    file : text file
-        Where to.
-    rows : callable
-        Gives all rows of the table of levels anew.
-    failures : iterator
+    rows : iterator of dict
+        The table of levels.
+    failures : iterator of list of str
         Study, level, run, stage and message of what failed.
     found : Collected
         The counts.
     """
     style, script = resource(_HERE, "index.css"), resource(_HERE, "index.js")
     levels = sorted(found.by_level, key=LEVELS.index)
-    parts = (
+    return (
         environment(_HERE)
         .get_template("index.html.j2")
         .generate(
@@ -62,7 +57,7 @@ def write_index(
             version=__version__,
             research_use=RESEARCH_USE,
             distributions=[_distribution(level, found.by_level[level]) for level in levels],
-            rows=(_shown(row) for row in islice(rows(), MAX_ROWS)),
+            rows=(_shown(row) for row in islice(rows, MAX_ROWS)),
             max_rows=MAX_ROWS,
             failures=islice(failures, MAX_FAILURES),
             n_failures=found.n_studies_failed + found.n_levels_failed,
@@ -71,7 +66,6 @@ def write_index(
             key={verdict: _key(verdict) for verdict in _VERDICTS},
         )
     )
-    file.writelines(parts)
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:

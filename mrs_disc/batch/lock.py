@@ -3,7 +3,8 @@
 Decision: a claim is a small file that its owner renews; nothing depends on the clock. On the same
 host the owner is asked for by process id and start time; on another, a claim that is not renewed
 while one watches is stale. Refused: a lock of the operating system (`flock`) held for the run,
-which network file systems honour only in part, and a coordinator. `flock` guards only the moment
+which network file systems honour only in part; flufl.lock, which goes by the clock (14.7 s to take
+over from a dead holder); and a coordinator. `flock` guards only the moment
 in which claims are compared, and is done without where a file system has none.
 """
 
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import shutil
 import socket
@@ -21,15 +21,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-from mrs_disc.errors import InputError, OutputError
+from mrs_disc.errors import InputError, ReadError
+from mrs_disc.files import clear_scratch, json_bytes, read_json, write_whole, writing
 
 STATE_FOLDER = ".batch"
 RENEW_S = 15.0
 WATCH_S = 60.0
 """How long a claim of another host is watched for a sign of life."""
-_MAX_CLAIM_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,20 +151,13 @@ class ShardLock:
         self.lost = False
 
     def __enter__(self) -> ShardLock:
-        try:
+        with writing(self._folder.parent):
             self._folder.mkdir(parents=True, exist_ok=True)
             self._clear_stale()
             with _guard(self._folder):
                 self._refuse_if_held()
                 self._clear_unfinished()
                 self._write(self._owner)
-        except OSError as error:
-            if isinstance(error, OutputError):
-                raise
-            raise OutputError(
-                f"{self._folder.parent} cannot be written to ({error.strerror or error}); "
-                "choose another folder"
-            ) from error
         self._renewer.start()
         return self
 
@@ -229,7 +221,8 @@ class ShardLock:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _write(self, owner: Owner) -> None:
-        put(self._path, {"claim": asdict(self._claim), "owner": asdict(owner)})
+        record = {"claim": asdict(self._claim), "owner": asdict(owner)}
+        write_whole(self._path, json_bytes(record), overwrite=True)
 
     def _renew(self) -> None:
         """Count up in the claim, until the run ends or another has taken the claim over."""
@@ -248,41 +241,15 @@ class ShardLock:
 def _read(path: Path) -> tuple[Claim, Owner] | None:
     """Return a claim and its owner; `None` where the file is gone or holds something else."""
     try:
-        if path.stat().st_size > _MAX_CLAIM_BYTES:
-            return None
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path, "claim of a batch")
         claim, owner = content["claim"], content["owner"]
         first, total = claim["shard"]
         return (
             Claim(shard=(int(first), int(total)), participants=tuple(claim["participants"])),
             Owner(**owner),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ReadError, ValueError, KeyError, TypeError):
         return None
-
-
-def scratch(folder: Path, name: str) -> Path:
-    """Return a path for a file of this process that is not whole yet."""
-    return folder / f".{name}.{_host_mark()}.{os.getpid()}"
-
-
-def put(path: Path, content: object) -> None:
-    """Write a small record that is whole at any time."""
-    temporary = scratch(path.parent, path.name)
-    temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
-    temporary.replace(path)
-
-
-def clear_scratch(folder: Path) -> None:
-    """Take away such files of processes of this host that are gone."""
-    for path in folder.glob(f".*.{_host_mark()}.*"):
-        pid = path.name.rpartition(".")[2]
-        if pid.isdecimal() and not Path(f"/proc/{pid}").exists() and Path("/proc/self").exists():
-            path.unlink(missing_ok=True)
-
-
-def _host_mark() -> str:
-    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
 @contextlib.contextmanager

@@ -1,8 +1,13 @@
 """Worker processes that may die: each task has an owner, so that a death costs one task.
 
-Decision: a few processes with one pipe each, started afresh (spawn). Refused:
-`concurrent.futures.ProcessPoolExecutor`, whose broken pool does not tell which of the tasks in
-flight killed it, so that all have to be suspected, and which cannot end one task that hangs.
+Decision: a few processes with one pipe each, started afresh (spawn). Refused, as tried:
+
+- `concurrent.futures.ProcessPoolExecutor`: its broken pool does not tell which of the tasks in
+  flight killed it, so that all have to be suspected, and it cannot end one task that hangs.
+- pebble 5.2: all workers share one pipe under one lock. Of eight tasks on two workers, a worker
+  that is killed while it starts breaks the pool (eight lost, after 0.4 s), and one that dies while
+  it sends its reply keeps the lock (four never answered, after 75 s). Its time limits go by the
+  wall clock.
 
 A task whose worker died is tried once more, alone, when all others are done: it may have been the
 memory that all took together. Dead again, it is returned as `Lost`.
@@ -17,14 +22,13 @@ import sys
 import threading
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from multiprocessing import connection, get_context, parent_process
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from mrs_disc.errors import OutputError
-
-if TYPE_CHECKING:
-    from multiprocessing.context import SpawnProcess
 
 ONE_THREAD = (
     "OMP_NUM_THREADS",
@@ -46,8 +50,9 @@ TaskT = TypeVar("TaskT")
 ReplyT = TypeVar("ReplyT")
 
 
+@dataclass(frozen=True, slots=True)
 class Lost:
-    """What is known of a task whose worker did not answer.
+    """What is known of a task that has no reply.
 
     Attributes
     ----------
@@ -57,9 +62,8 @@ class Lost:
         One line for the person who has to look into it.
     """
 
-    def __init__(self, stage: str, message: str) -> None:
-        self.stage = stage
-        self.message = message
+    stage: str
+    message: str
 
 
 class Pool(Generic[TaskT, ReplyT]):
@@ -89,9 +93,8 @@ class Pool(Generic[TaskT, ReplyT]):
         memory_limit_gb: float | None = None,
         tasks_per_worker: int = TASKS_PER_WORKER,
     ) -> None:
-        self._arguments = (work, settings, memory_limit_gb)
+        self._arguments = (work, settings, memory_limit_gb), time_limit_s
         self._jobs = jobs
-        self._time_limit_s = time_limit_s
         self._tasks_per_worker = tasks_per_worker
         self._workers: list[_Worker] = []
         self._starts_in_vain = 0
@@ -106,32 +109,44 @@ class Pool(Generic[TaskT, ReplyT]):
         """
         suspects: list[TaskT] = []
         try:
-            yield from self._pass(iter(tasks), self._jobs, suspects)
+            yield from self._pass(tasks, self._jobs, suspects)
             self._close()
             for task in suspects:
                 again: list[TaskT] = []
-                yield from self._pass(iter([task]), 1, again)
+                yield from self._pass([task], 1, again)
                 for dead in again:
                     yield dead, Lost("crashed", _DIED)
         finally:
             self._kill()
 
     def _pass(
-        self, tasks: Iterator[TaskT], jobs: int, suspects: list[TaskT]
+        self, tasks: Iterable[TaskT], jobs: int, suspects: list[TaskT]
     ) -> Iterator[tuple[TaskT, ReplyT | Lost]]:
-        waiting = _Peekable(tasks)
+        """Yield what is answered; tasks whose worker died go to `suspects`."""
+        waiting = deque(tasks)
         while True:
             self._workers = [w for w in self._workers if not w.retired]
             while waiting and (worker := self._free(jobs)) is not None:
-                worker.give(waiting.take(), self._time_limit_s)
-            busy = [w for w in self._workers if not w.is_idle]
+                worker.give(waiting.popleft())
+            busy = [w for w in self._workers if w.task]
             if not busy:
                 return
-            yield from self._collect(busy, suspects)
+            ready = connection.wait([w.pipe for w in busy], timeout=_TICK_S)
+            for worker in busy:
+                kind, value = worker.answer(worker.pipe in ready)
+                if kind == "done":
+                    yield worker.take_back(), value
+                elif kind == "dead":
+                    suspects.append(worker.take_back())
+                    self._count_vain_start(worker)
+                elif kind == "full":
+                    raise OutputError(value)
+                elif kind == "ready":
+                    self._starts_in_vain = 0
 
     def _free(self, jobs: int) -> _Worker | None:
         """Return a worker without a task, a new one where there may be more, or `None`."""
-        for worker in [w for w in self._workers if w.is_idle]:
+        for worker in [w for w in self._workers if not w.task]:
             if worker.served < self._tasks_per_worker:
                 return worker
             worker.close()
@@ -141,34 +156,8 @@ class Pool(Generic[TaskT, ReplyT]):
         self._workers.append(_Worker(*self._arguments))
         return self._workers[-1]
 
-    def _collect(
-        self, busy: list[_Worker], suspects: list[TaskT]
-    ) -> Iterator[tuple[TaskT, ReplyT | Lost]]:
-        """Wait a moment, then yield what has come."""
-        ready = connection.wait([w.pipe for w in busy], timeout=_TICK_S)
-        for worker in busy:
-            if worker.pipe in ready:
-                kind, value = worker.receive()
-                if kind == "ready":
-                    self._starts_in_vain = 0
-                    continue
-                task = worker.take_back()
-                if kind == "dead":
-                    self._count_vain_start(worker)
-                    suspects.append(task)
-                elif kind == "full":
-                    raise OutputError(value)
-                else:
-                    yield task, (Lost("bug", value) if kind == "bug" else value)
-            elif worker.is_late:
-                task = worker.take_back()
-                worker.kill()
-                yield task, Lost("timeout", f"took longer than {self._time_limit_s:g} s")
-
     def _count_vain_start(self, worker: _Worker) -> None:
-        if worker.started:
-            return
-        self._starts_in_vain += 1
+        self._starts_in_vain += not worker.started
         if self._starts_in_vain >= _STARTS_IN_VAIN:
             raise RuntimeError("worker processes die before their first study")
 
@@ -183,78 +172,49 @@ class Pool(Generic[TaskT, ReplyT]):
         self._workers = []
 
 
-class _Peekable(Generic[TaskT]):
-    """An iterator that can say whether it has more."""
-
-    def __init__(self, items: Iterator[TaskT]) -> None:
-        self._items = items
-        self._next: list[TaskT] = []
-
-    def __bool__(self) -> bool:
-        if not self._next:
-            self._next = [item for _, item in zip(range(1), self._items, strict=False)]
-        return bool(self._next)
-
-    def take(self) -> TaskT:
-        """Return the next item; there has to be one."""
-        assert self
-        return self._next.pop()
-
-
 class _Worker:
-    """One process and its pipe, as the parent sees them."""
+    """One process and its pipe, as the parent sees them; `task` holds one or none."""
 
-    def __init__(self, work: Callable[..., Any], settings: object, memory_gb: float | None) -> None:
+    def __init__(self, arguments: tuple[Any, ...], time_limit_s: float | None) -> None:
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process: SpawnProcess = context.Process(
-            target=serve, args=(theirs, work, settings, memory_gb), daemon=True
-        )
+        self.process = context.Process(target=serve, args=(theirs, *arguments), daemon=True)
         with _one_thread(), _interrupts_wait():
             self.process.start()
         theirs.close()
+        self.task: list[Any] = []
         self.served = 0
-        self.started = False
-        self.retired = False
-        self._task: list[Any] = []
-        self._deadline: float | None = None
-        self._limit: float | None = None
-
-    @property
-    def is_idle(self) -> bool:
-        return not self._task and not self.retired
-
-    @property
-    def is_late(self) -> bool:
-        return self._deadline is not None and time.monotonic() > self._deadline
-
-    def give(self, task: Any, time_limit_s: float | None) -> None:
-        self._task = [task]
+        self.started = self.retired = False
         self._limit = time_limit_s
-        if self.started:
-            self._start_clock()
-        with contextlib.suppress(OSError):  # dead already: the next receive says so
+        self._begun = 0.0
+
+    def give(self, task: Any) -> None:
+        self.task = [task]
+        self._begun = time.monotonic()
+        with contextlib.suppress(OSError):  # dead already: the next answer says so
             self.pipe.send(task)
 
-    def _start_clock(self) -> None:
-        self._deadline = None if self._limit is None else time.monotonic() + self._limit
-
-    def receive(self) -> tuple[str, Any]:
-        """Return what the worker says, or ``("dead", "")``."""
+    def answer(self, is_ready: bool) -> tuple[str, Any]:
+        """Return what has come and its value: done, full, ready, dead or at work."""
+        if not is_ready:
+            took = time.monotonic() - self._begun
+            if not self.started or self._limit is None or took <= self._limit:
+                return "at work", None
+            self.kill()
+            return "done", Lost("timeout", f"took longer than {self._limit:g} s")
         try:
             kind, value = self.pipe.recv()
         except (EOFError, OSError):
             self.kill()
-            return "dead", ""
-        if kind == "ready":
+            return "dead", None
+        if kind == "ready":  # the clock does not run while it starts
             self.started = True
-            self._start_clock()
+            self._begun = time.monotonic()
         return kind, value
 
     def take_back(self) -> Any:
-        self._deadline = None
         self.served += 1
-        return self._task.pop()
+        return self.task.pop()
 
     def close(self) -> None:
         """Let an idle worker end by itself; one that does not is ended."""
@@ -275,16 +235,15 @@ class _Worker:
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
     """Start processes with one BLAS thread: NumPy reads this when a worker imports it."""
-    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    before = dict(os.environ)
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        for name in ONE_THREAD:
+            del os.environ[name]
+            if name in before:
+                os.environ[name] = before[name]
 
 
 @contextlib.contextmanager
@@ -339,12 +298,13 @@ def serve(
             return
         if task is None:
             return
+        reply: tuple[str, Any]
         try:
             reply = ("done", work(task, settings))
         except OutputError as error:
             reply = ("full", str(error))
         except Exception as error:
-            reply = ("bug", where_it_broke(error))
+            reply = ("done", Lost("bug", where_it_broke(error)))
         pipe.send(reply)
 
 
@@ -386,7 +346,8 @@ def _limit_memory(limit_gb: float | None) -> None:
 def _silence() -> None:
     """Keep what libraries print and warn of away from the terminal; findings are in results."""
     warnings.simplefilter("ignore")
-    with open(os.devnull, "w") as nothing:  # noqa: PTH123
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError, AttributeError):
-                os.dup2(nothing.fileno(), stream.fileno())
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            os.dup2(nothing, stream.fileno())
+    os.close(nothing)

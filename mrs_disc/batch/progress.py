@@ -3,33 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Protocol, TextIO
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
+from typing import TextIO
 
 LINE_EVERY_S = 10.0
 
 
-class Progress(Protocol):
-    """What a batch tells while it runs."""
-
-    def start(self, total: int) -> None:
-        """Begin with so many studies."""
-
-    def step(self, failed: int) -> None:
-        """Count one study; `failed` studies and levels so far."""
-
-    def say(self, text: str) -> None:
-        """Show a line between."""
-
-    def close(self) -> None:
-        """End."""
-
-
 def progress_on(stream: TextIO) -> Progress:
     """Return the progress that suits a stream."""
-    return Bar(stream) if stream.isatty() else Lines(stream)
+    return _Bar(stream) if stream.isatty() else Progress(stream)
 
 
 def duration(seconds: float) -> str:
@@ -46,10 +27,18 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-class Lines:
-    """Plain lines for logs: at the start, every ten seconds and at the end."""
+class Progress:
+    """Plain lines for logs, at the start, every ten seconds and at the end; silent without stream.
 
-    def __init__(self, stream: TextIO, every_s: float = LINE_EVERY_S) -> None:
+    Parameters
+    ----------
+    stream : text stream, optional
+        Where to.
+    every_s : float
+        Time between two lines, s.
+    """
+
+    def __init__(self, stream: TextIO | None = None, every_s: float = LINE_EVERY_S) -> None:
         self._stream = stream
         self._every_s = every_s
         self._total = self._done = self._failed = 0
@@ -59,69 +48,71 @@ class Lines:
         """Begin with so many studies."""
         self._total = total
         self._begun = self._told = time.monotonic()
-        self.say(f"{total} {'study' if total == 1 else 'studies'}")
+        self._begin()
 
     def step(self, failed: int) -> None:
-        """Count one study and tell now and then."""
+        """Count one study; `failed` studies and levels so far."""
         self._done += 1
         self._failed = failed
+        self._move()
+
+    def say(self, text: str) -> None:
+        """Show a line between."""
+        if self._stream is not None:
+            print(f"mrs-disc: {text}", file=self._stream, flush=True)
+
+    def close(self) -> None:
+        """End, with the last state."""
+        if self._done:
+            self._tell()
+
+    @property
+    def _rate(self) -> float:
+        return self._done / max(time.monotonic() - self._begun, 1e-9)
+
+    def _begin(self) -> None:
+        self.say(f"{self._total} {'study' if self._total == 1 else 'studies'}")
+
+    def _move(self) -> None:
         now = time.monotonic()
         if now - self._told >= self._every_s and self._done < self._total:
             self._told = now
-            self._tell(now)
+            self._tell()
 
-    def say(self, text: str) -> None:
-        """Print a line."""
-        print(f"mrs-disc: {text}", file=self._stream, flush=True)
-
-    def close(self) -> None:
-        """Tell the last state."""
-        if self._done:
-            self._tell(time.monotonic())
-
-    def _tell(self, now: float) -> None:
-        rate = self._done / max(now - self._begun, 1e-9)
-        left = duration((self._total - self._done) / rate)
+    def _tell(self) -> None:
+        left = duration((self._total - self._done) / self._rate)
         remaining = f", {left} left" if self._done < self._total else ""
         self.say(
-            f"{self._done} of {self._total} studies, {rate * 60:.1f} a minute{remaining}, "
+            f"{self._done} of {self._total} studies, {self._rate * 60:.1f} a minute{remaining}, "
             f"{self._failed} failures"
         )
 
 
-class Bar:
-    """A bar with rate, remaining time and failures."""
+class _Bar(Progress):
+    """A bar with rate, remaining time and failures; lines stand above it."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def _begin(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as RichProgress
+        from rich.progress import Progress as Bar
 
-        self._bar: RichProgress = RichProgress(
+        self._bar = Bar(
             TextColumn("studies"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[failed]} failures"),
-            console=Console(file=stream),
+            console=Console(file=self._stream),
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._begun = time.monotonic()
-        self._done = 0
-
-    def start(self, total: int) -> None:
-        """Show the bar."""
-        self._begun = time.monotonic()
-        self._task = self._bar.add_task("studies", total=total, rate="", failed=0)
+        self._task = self._bar.add_task("studies", total=self._total, rate="", failed=0)
         self._bar.start()
 
-    def step(self, failed: int) -> None:
-        """Move the bar by one."""
-        self._done += 1
-        rate = self._done / max(time.monotonic() - self._begun, 1e-9)
-        self._bar.update(self._task, advance=1, rate=f"{rate * 60:.1f}/min", failed=failed)
+    def _move(self) -> None:
+        rate = f"{self._rate * 60:.1f}/min"
+        self._bar.update(self._task, advance=1, rate=rate, failed=self._failed)
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
@@ -130,19 +121,3 @@ class Bar:
     def close(self) -> None:
         """Leave the bar as it stands."""
         self._bar.stop()
-
-
-class Silent:
-    """Nothing; for use from Python."""
-
-    def start(self, total: int) -> None:
-        """Begin."""
-
-    def step(self, failed: int) -> None:
-        """Count."""
-
-    def say(self, text: str) -> None:
-        """Keep still."""
-
-    def close(self) -> None:
-        """End."""

@@ -17,10 +17,10 @@ from typing import Any
 from mrs_disc.analysis import load_models
 from mrs_disc.batch.collect import SOURCE, collect_results
 from mrs_disc.batch.counts import Collected
-from mrs_disc.batch.lock import STATE_FOLDER, Claim, ShardLock, put
+from mrs_disc.batch.lock import STATE_FOLDER, Claim, ShardLock
 from mrs_disc.batch.plan import Task, find_tasks, participant_ids
 from mrs_disc.batch.pool import Lost, Pool
-from mrs_disc.batch.progress import Progress, Silent
+from mrs_disc.batch.progress import Progress
 from mrs_disc.batch.work import (
     FAILURE,
     RESULTS,
@@ -32,7 +32,8 @@ from mrs_disc.batch.work import (
     record_failure,
 )
 from mrs_disc.data import parse_level
-from mrs_disc.errors import InputError, OutputError, did_you_mean
+from mrs_disc.errors import InputError, did_you_mean
+from mrs_disc.files import json_bytes, reading, write_whole
 from mrs_disc.recipe import Recipe, digest, load_recipe
 from mrs_disc.report import FORMATS
 
@@ -162,22 +163,14 @@ def run_batch(
         If the results cannot be written; what is there is whole, and ``resume`` goes on from it.
     """
     options = options or BatchOptions()
-    progress = progress or Silent()
-    settings, claim = _settings(dataset, out, options)
-    tasks = find_tasks(dataset, participants=options.participants, shard=options.shard)
-    _check_output(dataset, out)
+    progress = progress or Progress()
+    settings, claim, tasks = _prepared(dataset, out, options)
     _refuse_results(tasks, settings)
     summary = Summary(n_studies=len(tasks))
     with ShardLock(out, claim) as lock, _termination_as_interrupt():
         _refuse_results(tasks, settings)
         _remember_source(dataset, out)
-        pool: Pool[Task, Outcome] = Pool(
-            work,
-            settings,
-            jobs=options.jobs,
-            time_limit_s=options.time_limit_s,
-            memory_limit_gb=options.memory_limit_gb,
-        )
+        pool = _pool(work, settings, options)
         try:
             _work_through(pool, tasks, settings, summary, progress, lock)
             if options.collect and claim.shard[1] == 1:
@@ -199,12 +192,29 @@ def plan_batch(
     InputError
         As `run_batch`.
     """
-    options = options or BatchOptions()
-    settings, _ = _settings(dataset, out, options)
-    tasks = find_tasks(dataset, participants=options.participants, shard=options.shard)
-    _check_output(dataset, out)
+    settings, _, tasks = _prepared(dataset, out, options or BatchOptions())
     for task in tasks:
         yield task, decide(task, settings)
+
+
+def _prepared(
+    dataset: Path, out: Path, options: BatchOptions
+) -> tuple[Settings, Claim, list[Task]]:
+    """Return what a run asks, claims and has to do, once all of it is checked."""
+    settings, claim = _settings(dataset, out, options)
+    tasks = find_tasks(dataset, participants=options.participants, shard=options.shard)
+    _check_output(dataset, out)
+    return settings, claim, tasks
+
+
+def _pool(work: Work, settings: Settings, options: BatchOptions) -> Pool[Task, Outcome]:
+    return Pool(
+        work,
+        settings,
+        jobs=options.jobs,
+        time_limit_s=options.time_limit_s,
+        memory_limit_gb=options.memory_limit_gb,
+    )
 
 
 def _settings(dataset: Path, out: Path, options: BatchOptions) -> tuple[Settings, Claim]:
@@ -288,10 +298,8 @@ def _check_output(dataset: Path, out: Path) -> None:
         raise InputError(f"{out} lies inside a subject of the dataset; choose another folder")
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder for the results")
-    try:
+    with reading(out):
         strange = out.is_dir() and not (out / STATE_FOLDER).is_dir() and any(out.iterdir())
-    except OSError as error:
-        raise OutputError(f"{out} cannot be read ({error.strerror})") from error
     if strange:
         raise InputError(f"{out} holds other files; choose a folder that is absent or empty")
 
@@ -312,10 +320,7 @@ def _refuse_results(tasks: list[Task], settings: Settings) -> None:
 def _remember_source(dataset: Path, out: Path) -> None:
     """Note where the dataset lies, relative to the output, for `collect`."""
     relative = os.path.relpath(dataset.resolve(), out.resolve()).replace(os.sep, "/")
-    try:
-        put(out / STATE_FOLDER / SOURCE, {"path": relative})
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written to ({error.strerror})") from error
+    write_whole(out / STATE_FOLDER / SOURCE, json_bytes({"path": relative}), overwrite=True)
 
 
 @contextmanager

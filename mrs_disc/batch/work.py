@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,18 +17,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from mrs_disc import __version__
+from mrs_disc._version import __version__
 from mrs_disc.batch.lock import STATE_FOLDER
 from mrs_disc.batch.plan import Task
 from mrs_disc.batch.pool import where_it_broke
 from mrs_disc.data import Study, StudyReport
-from mrs_disc.errors import InputError, OutputError
+from mrs_disc.errors import InputError, OutputError, ReadError
+from mrs_disc.files import (
+    check_file,
+    json_bytes,
+    opened,
+    read_json,
+    read_table,
+    sha256_of,
+    write_whole,
+    writing,
+)
 from mrs_disc.recipe import Recipe
 
 RESULTS, PROVENANCE, FAILURE = "results.json", "provenance.json", "failure.json"
 REVIEW = "review.jsonl"
 TABLES = ("participants.tsv", "morphology.tsv")
-MAX_RECORD_BYTES = 64_000_000
 _WHOLE_BYTES = 256_000
 _EDGE_BYTES = 64_000
 """What of a larger file of the spectra's kind is hashed at either end: the results hold the hash of
@@ -95,11 +103,11 @@ def analyze_one(task: Task, settings: Settings) -> Outcome:
     OutputError
         If the folder cannot be written; then no other study's can.
     """
-    with _writing(settings):
+    with writing(Path(settings.out)):
         restore(settings.target(task))
     decision = decide(task, settings)
     if decision.action == "keep":
-        record = read_json(settings.target(task) / RESULTS) or {}
+        record = json_or_none(settings.target(task) / RESULTS) or {}
         return _counted("kept", record)
     redone = decision.why if decision.action == "redo" else ""
     with _unfinished(task, settings) as folder:
@@ -135,11 +143,11 @@ def _written(report: StudyReport, folder: Path, task: Task, settings: Settings) 
     """Write the results of a study into a folder; return the record."""
     from mrs_disc.report import write_report
 
-    with _writing(settings):
+    with writing(Path(settings.out)):
         write_report(report, folder, formats=settings.formats)
-    record = read_json(folder / RESULTS) or {}
+    record = json_or_none(folder / RESULTS) or {}
     provenance = _provenance(task, settings, record.get("inputs", []))
-    write_json(folder / PROVENANCE, provenance)
+    write_whole(folder / PROVENANCE, json_bytes(provenance))
     return record
 
 
@@ -191,7 +199,7 @@ def decide(task: Task, settings: Settings) -> Decision:
         return Decision(action="refuse", why="has a result, and --resume is not given")
     if (target / FAILURE).exists():
         return Decision(action="redo", why="failed before")
-    record, provenance = read_json(target / RESULTS), read_json(target / PROVENANCE)
+    record, provenance = json_or_none(target / RESULTS), json_or_none(target / PROVENANCE)
     if record is None or provenance is None:
         return Decision(action="redo", why="the earlier result is damaged")
     if why := _asked_otherwise(record, provenance, settings):
@@ -300,30 +308,29 @@ def _bids_path(path: Path, dataset: str) -> str:
 def _content(path: Path, *, whole: bool) -> bytes:
     """Return a digest of a file; of a large one its size and both ends, unless `whole`."""
     try:
-        if not path.is_file():  # a pipe or a socket would never end
-            return b"no file"
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            if whole or size <= _WHOLE_BYTES:
-                return hashlib.file_digest(file, "sha256").digest()
+        size = check_file(path)
+        if whole or size <= _WHOLE_BYTES:
+            return bytes.fromhex(sha256_of(path))
+        with opened(path, "any") as file:
             digest = hashlib.sha256(str(size).encode() + file.read(_EDGE_BYTES))
             file.seek(-_EDGE_BYTES, os.SEEK_END)
             digest.update(file.read(_EDGE_BYTES))
             return digest.digest()
-    except OSError:
+    except ReadError:
         return b"unreadable"
 
 
 def _rows(table: Path, participant_id: str) -> Iterator[bytes]:
-    """Yield the head of a table and the lines that name a participant."""
-    names = {os.fsencode(participant_id), os.fsencode(participant_id.removeprefix("sub-"))}
+    """Yield what a table says of a participant, as it is read: columns and cells."""
+    names = (participant_id, participant_id.removeprefix("sub-"))
     try:
-        with table.open("rb") as file:
-            for number, line in enumerate(file):
-                if number == 0 or names & {word.strip() for word in line.split(b"\t")}:
-                    yield line.rstrip()
-    except OSError:
+        rows = read_table(table) if os.path.lexists(table) else []
+    except ReadError as error:
+        yield error.problem.encode()
         return
+    for row in rows:
+        if row.cells.get("participant_id") in names:
+            yield json_bytes(row.cells)
 
 
 # --------------------------------------------------------------------------- folders
@@ -343,7 +350,7 @@ def record_failure(
         with _unfinished(task, settings) as made:
             record_failure(task, settings, stage, message, made)
         return
-    with _writing(settings):
+    with writing(Path(settings.out)):
         shutil.rmtree(folder)
         folder.mkdir()
     record = {
@@ -355,20 +362,8 @@ def record_failure(
         "recipe_sha256": settings.recipe_sha256,
         "software": {"name": "mrs_disc", "version": __version__},
     }
-    write_json(folder / FAILURE, record)
+    write_whole(folder / FAILURE, json_bytes(record))
     publish(folder, settings.target(task))
-
-
-@contextlib.contextmanager
-def _writing(settings: Settings) -> Iterator[None]:
-    """Turn a failure to write into the error that ends the batch: no other study fares better."""
-    try:
-        yield
-    except OutputError:
-        raise
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise OutputError(f"{settings.out} cannot be written to ({reason})") from error
 
 
 @contextlib.contextmanager
@@ -376,7 +371,7 @@ def _unfinished(task: Task, settings: Settings) -> Iterator[Path]:
     """Give a new folder on the same file system; what is left in it at the end is deleted."""
     name = hashlib.sha256(os.fsencode(task.key)).hexdigest()[:16]
     folder = settings.unfinished / f"{name}-{os.getpid()}"
-    with _writing(settings):
+    with writing(Path(settings.out)):
         folder.mkdir(parents=True)
     try:
         yield folder
@@ -396,20 +391,16 @@ def publish(folder: Path, target: Path) -> None:
         If that cannot be done.
     """
     away = _away(target)
-    try:
+    with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_symlink() or (target.exists() and not target.is_dir()):
             raise OutputError(f"{target} is there and is no folder of results; take it away")
         if (target / REVIEW).exists():
             _same_file(target / REVIEW, folder / REVIEW)
         if target.exists():
-            os.replace(target, away)  # noqa: PTH105
-        os.replace(folder, target)  # noqa: PTH105
+            target.replace(away)
+        folder.replace(target)
         restore(target)
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise OutputError(f"{target} cannot be written ({error.strerror or error})") from error
 
 
 def restore(target: Path) -> None:
@@ -418,10 +409,10 @@ def restore(target: Path) -> None:
     if not away.is_dir():
         return
     if not target.exists():
-        os.replace(away, target)  # noqa: PTH105
+        away.replace(target)
         return
     for session in away.glob("ses-*"):
-        os.replace(session, target / session.name)  # noqa: PTH105
+        session.replace(target / session.name)
     shutil.rmtree(away, ignore_errors=True)
 
 
@@ -437,27 +428,9 @@ def _same_file(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a small record.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
-    """
-    text = json.dumps(record, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror or error})") from error
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
+def json_or_none(path: Path) -> dict[str, Any] | None:
     """Return a JSON object; `None` where the file is absent or holds anything else."""
     try:
-        if path.stat().st_size > MAX_RECORD_BYTES:
-            return None
-        record = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return read_json(path, "record of a batch")
+    except ReadError:
         return None
-    return record if isinstance(record, dict) else None

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mrs_disc import __version__
+from mrs_disc._version import __version__
 from mrs_disc.calibrate.assess import Assessment, assess, cross_validated
 from mrs_disc.calibrate.logistic import (
     DEFAULT_QUANTITIES,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +23,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 import click  # noqa: E402 - NumPy reads the settings above when it is first imported
 
-from mrs_disc import __version__  # noqa: E402
+from mrs_disc._version import __version__  # noqa: E402
 from mrs_disc.cli.shared import Group  # noqa: E402
 from mrs_disc.errors import InputError, OutputError  # noqa: E402
 
@@ -73,7 +74,6 @@ def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if not value or ctx.resilient_parsing:
         return
     import platform
-    import re
     from importlib.metadata import PackageNotFoundError, requires, version
 
     click.echo(f"mrs-disc {__version__}, Python {platform.python_version()}, {platform.platform()}")
@@ -160,6 +160,11 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, OSError) and error.strerror:  # a name of 300 letters, a full disk
+            where = f"{str(error.filename)[-80:]}: " if error.filename else ""
+            return _say(f"{where}cannot be used ({error.strerror})", 2)
+        if str(error).startswith("Symlink loop"):  # a RuntimeError of `resolve` before Python 3.13
+            return _say(f"{str(error)[-80:]}: cannot be used (a loop of links)", 2)
         return _say(
             f"this is a bug ({type(error).__name__}: {error}). "
             "Run again with --debug and report what it prints.",
@@ -168,5 +173,12 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _say(message: str, status: int) -> int:
-    print(f"mrs-disc: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    line = re.sub(r"[\x00-\x1f\x7f-\x9f]", "?", " ".join(message.split()))
+    if len(line) > _LONGEST:
+        line = f"{line[: _LONGEST // 2]} … {line[-_LONGEST // 4 :]}"
+    print(f"mrs-disc: {line}", file=sys.stderr)  # noqa: T201
     return status
+
+
+_LONGEST = 2_000
+"""Characters of a message: what a file holds may stand in it, and a terminal takes orders."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
@@ -13,6 +13,21 @@ from mrs_disc.cli import shared
 
 if TYPE_CHECKING:
     from mrs_disc.batch.run import BatchOptions
+
+
+class Chosen(TypedDict):
+    """What the options say, under the names of `BatchOptions`."""
+
+    recipe: str | None
+    jobs: int
+    shard: tuple[int, int]
+    resume: bool
+    participants: tuple[str, ...]
+    levels: tuple[str, ...]
+    formats: tuple[str, ...]
+    time_limit_s: float | None
+    memory_limit_gb: float | None
+
 
 TIME_LIMIT_S = 1800.0
 MEMORY_LIMIT_GB = 4.0
@@ -25,14 +40,33 @@ def cpu_count() -> int:
     return os.cpu_count() or 1
 
 
+def _shard(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
+    from mrs_disc.batch.plan import parse_shard
+
+    return parse_shard(value)
+
+
+def _none_for_zero(_: click.Context, __: click.Parameter, value: float) -> float | None:
+    return value or None
+
+
 @click.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder.")
 @shared.recipe
 @click.option(
-    "--jobs", type=click.IntRange(1, 1024), help="Worker processes. Default: one per processor."
+    "--jobs",
+    type=click.IntRange(1, 1024),
+    default=cpu_count,
+    help="Worker processes. Default: one per processor.",
 )
-@click.option("--shard", metavar="I/N", default="1/1", help="Only part I of N, as on a cluster.")
+@click.option(
+    "--shard",
+    metavar="I/N",
+    default="1/1",
+    callback=_shard,
+    help="Only part I of N, as on a cluster.",
+)
 @click.option("--resume", is_flag=True, help="Keep results that still hold; redo the others.")
 @click.option("--dry-run", is_flag=True, help="List what would be done, and why; write nothing.")
 @click.option(
@@ -49,6 +83,8 @@ def cpu_count() -> int:
 )
 @click.option(
     "--time-limit",
+    "time_limit_s",
+    callback=_none_for_zero,
     type=click.FloatRange(0),
     default=TIME_LIMIT_S,
     show_default=True,
@@ -56,25 +92,14 @@ def cpu_count() -> int:
 )
 @click.option(
     "--memory-limit",
+    "memory_limit_gb",
+    callback=_none_for_zero,
     type=click.FloatRange(0),
     default=MEMORY_LIMIT_GB,
     show_default=True,
     help="Data memory of one worker, GiB; 0: none.",
 )
-def command(
-    dataset: Path,
-    output: Path,
-    recipe: str | None,
-    jobs: int | None,
-    shard: str,
-    resume: bool,
-    dry_run: bool,
-    participants: tuple[str, ...],
-    levels: tuple[str, ...],
-    formats: tuple[str, ...],
-    time_limit: float,
-    memory_limit: float,
-) -> int:
+def command(dataset: Path, output: Path, dry_run: bool, **chosen: Unpack[Chosen]) -> int:
     """Analyse every study of DATASET (BIDS, or a folder of study folders) into OUTPUT.
 
     Each study gets a folder of its own, which appears when it is whole; the tables of the
@@ -82,20 +107,9 @@ def command(
 
     Example: mrs-disc batch sample_data/bids -o out_bids --jobs 2
     """
-    from mrs_disc.batch.plan import parse_shard
     from mrs_disc.batch.run import BatchOptions
 
-    options = BatchOptions(
-        recipe=recipe,
-        jobs=jobs or cpu_count(),
-        shard=parse_shard(shard),
-        resume=resume,
-        participants=participants,
-        levels=levels,
-        formats=formats,
-        time_limit_s=time_limit or None,
-        memory_limit_gb=memory_limit or None,
-    )
+    options = BatchOptions(**chosen)
     return show_plan(dataset, output, options) if dry_run else run(dataset, output, options)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from mrs_disc import __version__
+from mrs_disc._version import __version__
 from mrs_disc.cli import shared
 from mrs_disc.cli.batch import MEMORY_LIMIT_GB, TIME_LIMIT_S, cpu_count, run
 from mrs_disc.cli.collect import collect

@@ -63,11 +63,9 @@ def read_study(path: str | os.PathLike[str]) -> Study:
     place = Path(path)
     if not place.exists():
         raise NoSuchPathError(place)
-    try:
+    with reading(place):
         form, place = form_of(place)
         return form.read(place)
-    except OSError as error:
-        raise ReadError(place, f"cannot be read ({error.strerror or error})") from error
 
 
 class Form(Protocol):
@@ -88,7 +86,7 @@ def form_of(place: Path) -> tuple[Form, Path]:
     ReadError
         If it is another file, or a dataset of several subjects.
     """
-    if place.is_file():
+    if not place.is_dir():
         if place.suffix.lower() == ".toml":
             return study_toml, place
         raise ReadError(

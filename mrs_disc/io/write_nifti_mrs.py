@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mrs_disc import __version__
+from mrs_disc._version import __version__
 from mrs_disc.constants import WATER_PPM
 from mrs_disc.data import AnySignal, Protocol, RawSignal, StepRecord, Transients
 from mrs_disc.files import gzipped, write_whole

@@ -10,7 +10,7 @@ from importlib import resources
 from typing import Any
 from urllib.parse import quote
 
-from mrs_disc import __version__
+from mrs_disc._version import __version__
 from mrs_disc.record.level import Results
 
 

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from mrs_disc import __version__
+from mrs_disc._version import __version__
 from mrs_disc.errors import InputError
 from mrs_disc.record.level import Level, Results
 from mrs_disc.record.parts import Metabolite, Quantity

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from mrs_disc.errors import InputError, OutputError
+from mrs_disc.files import write_together
 
 OF_FORMAT: dict[str, tuple[str, ...]] = {
     "json": ("results.json", "signals.npz"),
@@ -53,7 +53,7 @@ def check_folder(out: Path, formats: Sequence[str], overwrite: bool) -> None:
 
 
 def write_files(out: Path, files: Mapping[str, bytes], *, overwrite: bool) -> list[Path]:
-    """Write all files under temporary names, then give them their own.
+    """Write all files of a report, which appear together.
 
     Parameters
     ----------
@@ -71,46 +71,23 @@ def write_files(out: Path, files: Mapping[str, bytes], *, overwrite: bool) -> li
         If a file cannot be written, or is there already; then none of them stays.
     """
     targets = {out / PurePosixPath(name): content for name, content in files.items()}
-    waiting: dict[Path, Path] = {}
-    try:
-        for target, content in targets.items():
-            if not overwrite and target.exists():
+    stale: list[Path] = []
+    if not overwrite:
+        for target in targets:
+            if target.exists():
                 raise OutputError(f"{target} is there already; give --overwrite to replace it")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            waiting[target] = _temporary(target, content)
-        if overwrite and "results.json" in files and (out / "results.json").exists():
-            _remove_stale(out, set(targets))
-        for target, temporary in waiting.items():
-            temporary.replace(target)
-    except OSError as error:
-        for temporary in waiting.values():
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-        if isinstance(error, OutputError):
-            raise
-        raise OutputError(f"{out} cannot be written to ({error.strerror or error})") from error
-    return list(targets)
-
-
-def _temporary(target: Path, content: bytes) -> Path:
-    """Write content beside its target under a name that nobody reads."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(content)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    return temporary
+    elif "results.json" in files and (out / "results.json").exists():
+        stale = [path for path in _of_a_report(out) if path not in targets]
+    return write_together(out, targets, stale=stale)
 
 
 _OURS = re.compile(r"(overview|[CTL]\d{1,2}-[CTLS]\d{1,2}(_run-\d+)?)(_\w+)?\.(png|nii\.gz)")
 
 
-def _remove_stale(out: Path, kept: set[Path]) -> None:
-    """Remove files of an earlier report that the new one does not replace."""
+def _of_a_report(out: Path) -> Iterator[Path]:
+    """Yield the files that a report has left in a folder."""
     for patterns in OF_FORMAT.values():
         for pattern in patterns:
             for path in out.glob(pattern):
-                ours = "*" not in pattern or _OURS.fullmatch(path.name)
-                if path not in kept and path.is_file() and ours:
-                    path.unlink()
+                if path.is_file() and ("*" not in pattern or _OURS.fullmatch(path.name)):
+                    yield path

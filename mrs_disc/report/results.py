@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from importlib import metadata
 
-from mrs_disc import __version__
+from mrs_disc._version import __version__
 from mrs_disc.data import StudyReport
 from mrs_disc.recipe import resolved
 from mrs_disc.record.level import Results

@@ -8,18 +8,19 @@ looked up here; text from an address never becomes part of a path.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 from mrs_disc.errors import InputError, ReadError
+from mrs_disc.files import table_lines
 from mrs_disc.record.file import RESULTS_NAME, read_record
 from mrs_disc.record.review import level_key
 
 TABLE_NAME = "levels.tsv"
 FAILURES_NAME = "failures.tsv"
-MAX_TABLE_BYTES = 1_000_000_000
+_KIND = "table of a batch"
 MAX_SCANNED = 2_000
 """Results that are opened where a folder has no table."""
 PAGE_SIZE = 50
@@ -270,21 +271,15 @@ def _has_quality(row: StudyRow, quality: str) -> bool:
 
 
 def _rows_of_table(path: Path) -> list[StudyRow]:
-    """Read the first columns of ``levels.tsv``; the many quantities behind them stay unsplit."""
-    if path.stat().st_size > MAX_TABLE_BYTES:
-        raise ReadError(path, "larger than 1 GB, not the table of a batch")
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    header = lines[0].split("\t") if lines else []
+    """Read the first columns of ``levels.tsv``; the many quantities behind them are not kept."""
+    lines = table_lines(path, _KIND)
+    header = next(lines)[1]
     absent = [name for name in ("participant_id", "level", "status") if name not in header]
     if absent:
         raise ReadError(path, f"lacks the column '{absent[0]}'; run mrs-disc collect again")
     places = [header.index(name) if name in header else -1 for name in _COLUMNS]
-    last = max(places) + 1
     levels: dict[tuple[str, str], list[LevelRow]] = {}
-    for line in lines[1:]:
-        cells = line.split("\t", last)
-        if len(cells) < last:
-            continue
+    for _, cells in lines:
         participant, session, *rest = (cells[k] if k >= 0 else "" for k in places)
         key = (participant, "" if session == "n/a" else session)
         levels.setdefault(key, []).append(_level_row(*rest))
@@ -297,16 +292,23 @@ def _rows_of_table(path: Path) -> list[StudyRow]:
 
 def _failed_studies(path: Path) -> list[StudyRow]:
     """Read the studies that have no results at all; single levels stand in the other table."""
-    if not path.is_file() or path.stat().st_size > MAX_TABLE_BYTES:
-        return []
     rows = []
-    for line in path.read_text(encoding="utf-8", errors="replace").split("\n")[1:]:
-        cells = line.split("\t")
-        parts = cells[0].split("/")
-        if len(cells) == 5 and cells[1] == "n/a" and all(_NAME.fullmatch(p) for p in parts):
+    for study, level, _, stage, message in _failures(path):
+        parts = study.split("/")
+        if level == "n/a" and all(_NAME.fullmatch(part) for part in parts):
             folder = path.parent.joinpath(*parts)
-            rows.append(StudyRow("_".join(parts), folder, (), f"{cells[3]}: {cells[4]}"))
+            rows.append(StudyRow("_".join(parts), folder, (), f"{stage}: {message}"))
     return rows
+
+
+def _failures(path: Path) -> Iterator[list[str]]:
+    """Yield the cells of a table of failures; none of what is not one."""
+    try:
+        for number, cells in table_lines(path, _KIND):
+            if number > 1 and len(cells) == 5:
+                yield cells
+    except ReadError:
+        return
 
 
 def _level_row(level: str, run: str, status: str, verdict: str, label: str, score: str) -> LevelRow:

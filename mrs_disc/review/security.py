@@ -4,6 +4,8 @@ A one-time token in the printed address becomes a strict cookie. Every request n
 the right Host; every change needs the right Origin, a JSON body of bounded size and its length.
 A page that another site opens, frames or posts to gets nothing: the cookie is not sent, the Host or
 Origin is another, and the policy forbids frames, inline script and any address but our own.
+
+Refused: Starlette's TrustedHostMiddleware, which forgets the port, so that ``127.0.0.1:80`` passes.
 """
 
 from __future__ import annotations

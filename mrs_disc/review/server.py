@@ -14,7 +14,7 @@ import uvicorn
 from mrs_disc.errors import InputError
 from mrs_disc.review.app import create_app
 from mrs_disc.review.catalogue import Catalogue
-from mrs_disc.review.security import Door
+from mrs_disc.review.security import Door, Guard
 from mrs_disc.review.studies import Library
 
 LOOPBACK = "127.0.0.1"
@@ -83,21 +83,7 @@ def serve(
 
         library = Library()
         app = create_app(catalogue, door, stop, dicom_reference=dicom_reference, library=library)
-        config = uvicorn.Config(
-            app,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            h11_max_incomplete_event_size=16_384,
-            limit_concurrency=64,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=3,
-        )
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(_settings(app))
         announce(door.address)
         if browser:
             threading.Thread(target=webbrowser.open, args=(door.address,), daemon=True).start()
@@ -107,3 +93,21 @@ def serve(
         # ends in the middle of such an import aborts.
         threading.Thread(target=import_module, args=("mrs_disc.review.views",)).start()
         server.run(sockets=[listening])
+
+
+def _settings(app: Guard) -> uvicorn.Config:
+    """Return a server without what one person at one machine has no need of."""
+    return uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        h11_max_incomplete_event_size=16_384,
+        limit_concurrency=64,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=3,
+    )

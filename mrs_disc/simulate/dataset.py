@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from mrs_disc import __version__
+from mrs_disc._version import __version__
 from mrs_disc.data import (
     Anatomy,
     AnySignal,

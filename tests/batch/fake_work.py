@@ -17,9 +17,9 @@ from mrs_disc.batch.work import (
     decide,
     publish,
     restore,
-    write_json,
 )
 from mrs_disc.errors import OutputError
+from mrs_disc.files import json_bytes, write_whole
 
 
 def behave(task: Task, settings: Settings) -> Outcome:
@@ -50,8 +50,8 @@ def canned(task: Task, settings: Settings) -> Outcome:
     record |= {"study_id": task.participant_id, "recipe_sha256": settings.recipe_sha256}
     record["inputs"] = []
     with _unfinished(task, settings) as made:
-        write_json(made / "results.json", record)
-        write_json(made / "provenance.json", _provenance(task, settings, []))
+        write_whole(made / "results.json", json_bytes(record))
+        write_whole(made / "provenance.json", json_bytes(_provenance(task, settings, [])))
         publish(made, settings.target(task))
     redone = decision.why if decision.action == "redo" else ""
     return Outcome(kind="analysed", n_levels=len(record["levels"]), redone=redone)

@@ -39,9 +39,9 @@ CHILD = """
 import json, resource, sys, time
 sys.path[:0] = {path!r}
 from pathlib import Path
-from mrs_disc.batch.progress import Silent
+from mrs_disc.batch.progress import Progress
 from mrs_disc.batch.run import BatchOptions, run_batch
-class Times(Silent):
+class Times(Progress):
     at = []
     def step(self, failed):
         self.at.append(time.perf_counter())
