@@ -17,8 +17,9 @@ import pytest
 import mrs_disc as md
 from mrs_disc import report
 from mrs_disc.cli import run
-from mrs_disc.io import acquire, readers
-from mrs_disc.io.scan import Scan
+from mrs_disc.io import acquire
+from mrs_disc.io.formats import readers
+from mrs_disc.io.formats.scan import Scan
 from mrs_disc.record.findings import finding
 from mrs_disc.record.wording import KINDS, Kind
 

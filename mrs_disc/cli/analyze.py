@@ -65,7 +65,7 @@ def command(
 def _spare_the_input(study: Path, output: Path) -> None:
     """Refuse to write results among the scanner's files, or into a subject of a dataset."""
     from mrs_disc.errors import InputError
-    from mrs_disc.io.bids import is_subject
+    from mrs_disc.io.studies.bids import is_subject
 
     folder, target = (study.parent if study.is_file() else study).resolve(), output.resolve()
     if folder.is_dir() and target == folder:

@@ -17,7 +17,7 @@ def command(folder: Path) -> None:
 
     Example: mrs-disc init sample_data/lumbar_dicom/L4-L5_press
     """
-    from mrs_disc.io.draft import write_draft
+    from mrs_disc.io.studies.draft import write_draft
 
     path, draft = write_draft(folder)
     for remark in draft.remarks:

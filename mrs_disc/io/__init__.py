@@ -14,10 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mrs_disc.io.readers import read_scan as read_scan
-    from mrs_disc.io.study import StudyPath as StudyPath
-    from mrs_disc.io.study import find_studies as find_studies
-    from mrs_disc.io.study import read_study as read_study
+    from mrs_disc.io.formats.readers import read_scan as read_scan
+    from mrs_disc.io.studies.study import StudyPath as StudyPath
+    from mrs_disc.io.studies.study import find_studies as find_studies
+    from mrs_disc.io.studies.study import read_study as read_study
 
 __all__ = ["StudyPath", "find_studies", "read_scan", "read_study"]
 
@@ -25,5 +25,5 @@ __all__ = ["StudyPath", "find_studies", "read_scan", "read_study"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'mrs_disc.io' has no attribute '{name}'")
-    home = "readers" if name == "read_scan" else "study"
+    home = "formats.readers" if name == "read_scan" else "studies.study"
     return getattr(import_module(f"mrs_disc.io.{home}"), name)

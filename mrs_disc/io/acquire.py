@@ -25,7 +25,7 @@ from mrs_disc.data import (
     Transients,
 )
 from mrs_disc.io import gate
-from mrs_disc.io.scan import Scan, read_only
+from mrs_disc.io.formats.scan import Scan, read_only
 from mrs_disc.record.findings import Finding, finding, once, stop
 from mrs_disc.schema import StrictModel
 

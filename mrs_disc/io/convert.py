@@ -9,9 +9,9 @@ from pathlib import Path
 from mrs_disc.errors import InputError, OutputError
 from mrs_disc.io import gate
 from mrs_disc.io.acquire import Given, split_water, to_protocol, to_signal
-from mrs_disc.io.disc_files import resolve
-from mrs_disc.io.readers import read_series
-from mrs_disc.io.scan import Scan
+from mrs_disc.io.formats.readers import read_series
+from mrs_disc.io.formats.scan import Scan
+from mrs_disc.io.studies.disc_files import resolve
 from mrs_disc.io.write_nifti_mrs import write_nifti_mrs
 from mrs_disc.record.findings import finding, stop
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from mrs_disc.errors import InputError, NoSuchPathError, ReadError
 from mrs_disc.files import reading
 from mrs_disc.io import gate
+from mrs_disc.io.formats.readers import is_spectroscopy, not_read, read_scan
+from mrs_disc.io.formats.scan import Scan
 from mrs_disc.io.names import COMPANIONS, names_water
-from mrs_disc.io.readers import is_spectroscopy, not_read, read_scan
-from mrs_disc.io.scan import Scan
 from mrs_disc.record.findings import Finding, finding, finding_of, of_role, plain, sentences
 
 if TYPE_CHECKING:
     from mrs_disc.data import Study
-    from mrs_disc.io.disc_files import DiscFiles
+    from mrs_disc.io.studies.disc_files import DiscFiles
 
 KEYS = (
     "format",
@@ -58,8 +58,8 @@ def describe(path: Path) -> dict[str, Any]:
 def _describe(path: Path) -> dict[str, Any]:
     if not path.is_dir() and path.suffix.lower() != ".toml":
         return describe_file(path)
-    from mrs_disc.io.bids import is_dataset
-    from mrs_disc.io.study import form_of, is_study
+    from mrs_disc.io.studies.bids import is_dataset
+    from mrs_disc.io.studies.study import form_of, is_study
 
     if path.is_dir() and not is_study(path):
         if is_dataset(path) or _holds_studies(path):
@@ -170,14 +170,14 @@ def _names(names: tuple[str, ...]) -> str | list[str] | None:
 
 
 def _holds_studies(path: Path) -> bool:
-    from mrs_disc.io.study import is_study
+    from mrs_disc.io.studies.study import is_study
 
     return any(p.is_dir() and is_study(p) for p in path.iterdir())
 
 
 def _describe_dataset(path: Path) -> dict[str, Any]:
     """Return the studies of a dataset with their levels; no signal is read."""
-    from mrs_disc.io.study import find_studies
+    from mrs_disc.io.studies.study import find_studies
 
     studies: list[dict[str, Any]] = []
     for found in find_studies(path):

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from mrs_disc.errors import ReadError
-from mrs_disc.io.scan import Scan, other_voxel
+from mrs_disc.io.formats.scan import Scan, other_voxel
 from mrs_disc.record.findings import Finding, finding
 from mrs_disc.typing import ComplexArray, FloatArray
 

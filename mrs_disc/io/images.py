@@ -12,7 +12,7 @@ import numpy as np
 from mrs_disc.data import Anatomy
 from mrs_disc.errors import ReadError
 from mrs_disc.files import check_file
-from mrs_disc.io.scan import head, lps_affine, number
+from mrs_disc.io.formats.scan import head, lps_affine, number
 
 MAX_IMAGE_BYTES = 300_000_000
 _MAX_FILES, _MAX_SLICES = 20_000, 2_000

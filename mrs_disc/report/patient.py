@@ -25,8 +25,8 @@ from pydicom.errors import InvalidDicomError
 
 from mrs_disc.data import Study, StudyReport, parse_level
 from mrs_disc.errors import InputError, MrsDiscError, ReadError
-from mrs_disc.io import dicom as spectroscopy
-from mrs_disc.io.scan import digest
+from mrs_disc.io.formats import dicom as spectroscopy
+from mrs_disc.io.formats.scan import digest
 from mrs_disc.record.level import Results
 from mrs_disc.record.review import level_key
 from mrs_disc.record.signals import Signals

@@ -21,7 +21,7 @@ from scipy.linalg import lapack
 
 from mrs_disc.errors import InputError
 from mrs_disc.signal.axes import complex_array
-from mrs_disc.signal.robust import TINY, power_above_noise
+from mrs_disc.signal.transients.robust import TINY, power_above_noise
 from mrs_disc.typing import ComplexArray, FloatArray, IntArray
 
 SINGULAR = 1e-5

@@ -35,10 +35,10 @@ from mrs_disc.models import (
 from mrs_disc.models.basis import BasisFid
 from mrs_disc.recipe import Recipe
 from mrs_disc.signal.axes import phasors, window_hz
-from mrs_disc.signal.basis import component_fid, resample_basis
-from mrs_disc.signal.fit import Doubt, FitArrays, fit_fid
-from mrs_disc.signal.fit_input import FitBasis
-from mrs_disc.signal.fit_model import Scan
+from mrs_disc.signal.fit.basis import component_fid, resample_basis
+from mrs_disc.signal.fit.fit import Doubt, FitArrays, fit_fid
+from mrs_disc.signal.fit.inputs import FitBasis
+from mrs_disc.signal.fit.model import Scan
 from mrs_disc.signal.phase import full_width
 from mrs_disc.threads import one_blas_thread
 from mrs_disc.typing import ComplexArray

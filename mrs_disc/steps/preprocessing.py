@@ -26,14 +26,14 @@ from mrs_disc.data import (
 from mrs_disc.errors import InputError
 from mrs_disc.recipe import Recipe
 from mrs_disc.record.findings import Finding, finding
-from mrs_disc.signal.align import Alignment, align
 from mrs_disc.signal.axes import time_axis, window_hz
 from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.eddy import correct_eddy_currents
 from mrs_disc.signal.noise import noise_covariance
 from mrs_disc.signal.phase import dominant_frequency_hz, find_phase, linewidth_hz
-from mrs_disc.signal.reject import clipped_transients, find_outliers
-from mrs_disc.signal.series import Series
+from mrs_disc.signal.transients.align import Alignment, align
+from mrs_disc.signal.transients.reject import clipped_transients, find_outliers
+from mrs_disc.signal.transients.series import Series
 from mrs_disc.signal.water import remove_water
 from mrs_disc.threads import one_blas_thread
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray

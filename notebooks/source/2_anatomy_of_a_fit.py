@@ -13,13 +13,13 @@ import numpy as np
 
 import mrs_disc as md
 from mrs_disc.models import load_metabolite_model
-from mrs_disc.signal.align import align
 from mrs_disc.signal.axes import ppm_axis, spectrum
 from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.eddy import correct_eddy_currents
 from mrs_disc.signal.noise import noise_covariance
 from mrs_disc.signal.phase import dominant_frequency_hz
-from mrs_disc.signal.series import Series
+from mrs_disc.signal.transients.align import align
+from mrs_disc.signal.transients.series import Series
 from mrs_disc.simulate import Scan
 from mrs_disc.steps.fitting import basis_of
 

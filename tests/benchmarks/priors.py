@@ -21,8 +21,8 @@ from rejection import discs
 
 from mrs_disc.data import Transients
 from mrs_disc.recipe import Recipe
-from mrs_disc.signal import transient_priors
-from mrs_disc.signal.align import Alignment
+from mrs_disc.signal.transients import priors as transient_priors
+from mrs_disc.signal.transients.align import Alignment
 from mrs_disc.simulate.scanner import Scan
 from mrs_disc.steps import preprocessing
 from mrs_disc.threads import one_blas_thread

@@ -32,9 +32,9 @@ from mrs_disc.constants import WATER_PPM
 from mrs_disc.data import DiscAcquisition
 from mrs_disc.models import load_metabolite_model
 from mrs_disc.recipe import Recipe
-from mrs_disc.signal.align import align
-from mrs_disc.signal.reject import find_outliers
-from mrs_disc.signal.series import Series
+from mrs_disc.signal.transients.align import align
+from mrs_disc.signal.transients.reject import find_outliers
+from mrs_disc.signal.transients.series import Series
 from mrs_disc.simulate.population import KINDS, draw_disc
 from mrs_disc.simulate.scanner import Scan, baseline, draw_disturbance
 from mrs_disc.simulate.study import Measured, acquire, plan

@@ -16,7 +16,7 @@ import pytest
 import mrs_disc as md
 from mrs_disc.analysis.impression import clean_reason
 from mrs_disc.cli import run
-from mrs_disc.io.draft import draft_study
+from mrs_disc.io.studies.draft import draft_study
 from mrs_disc.record import findings
 from mrs_disc.record.findings import plain
 

@@ -118,7 +118,7 @@ def read_spectra(path: Path) -> None:
     """Describe and load a file as a study of one disc does, with the user's facts if need be."""
     from mrs_disc.errors import InputError
     from mrs_disc.io.acquire import Given
-    from mrs_disc.io.disc_files import DiscFiles
+    from mrs_disc.io.studies.disc_files import DiscFiles
 
     echo = Given(echo_time_s=0.03)
     told = Given(echo_time_s=0.03, spectrometer_mhz=127.7, dwell_time_s=0.0005)

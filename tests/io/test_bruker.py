@@ -6,7 +6,7 @@ import pytest
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.io.acquire import Given, Source, to_acquisition
 from mrs_disc.io.describe import describe
-from mrs_disc.io.readers import read_scan, read_series
+from mrs_disc.io.formats.readers import read_scan, read_series
 
 from .conftest import DWELL, MHZ, bruker
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrs_disc.errors import ReadError
+from mrs_disc.io.formats.scan import Scan, read_only
 from mrs_disc.io.gate import check_samples, examine, missing, water_ratio
-from mrs_disc.io.scan import Scan, read_only
 from mrs_disc.record.findings import words
 
 

@@ -9,7 +9,7 @@ import pytest
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.io.acquire import Given, Source, to_acquisition
 from mrs_disc.io.convert import convert
-from mrs_disc.io.readers import read_scan, read_series
+from mrs_disc.io.formats.readers import read_scan, read_series
 
 from .conftest import DWELL, MHZ
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mrs_disc.errors import ReadError
-from mrs_disc.io.draft import draft_study
+from mrs_disc.io.formats.readers import READERS, find_reader, read_scan
 from mrs_disc.io.gate import examine
-from mrs_disc.io.readers import READERS, find_reader, read_scan
+from mrs_disc.io.studies.draft import draft_study
 
 NOT_BUILT = {
     "siemens-twix": "its binary header cannot be written honestly; tested on real files",

@@ -9,10 +9,10 @@ import pytest
 
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.io.describe import describe
-from mrs_disc.io.disc_files import DiscFiles
+from mrs_disc.io.formats.readers import read_scan, read_series
 from mrs_disc.io.gate import examine, water_ratio
-from mrs_disc.io.readers import read_scan, read_series
-from mrs_disc.io.study import read_study
+from mrs_disc.io.studies.disc_files import DiscFiles
+from mrs_disc.io.studies.study import read_study
 
 
 def fid_of(scan):

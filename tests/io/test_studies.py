@@ -10,7 +10,7 @@ import pytest
 
 from mrs_disc.data import Fid, RawSignal, Transients
 from mrs_disc.errors import InputError, ReadError
-from mrs_disc.io.study import find_studies, read_study
+from mrs_disc.io.studies.study import find_studies, read_study
 from mrs_disc.io.write_nifti_mrs import write_nifti_mrs
 from mrs_disc.record.findings import finding_of, plain
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mrs_disc.errors import ReadError
-from mrs_disc.io.readers import read_scan
+from mrs_disc.io.formats.readers import read_scan
 
 from .twix_releases import as_vd, header, header_blocks
 

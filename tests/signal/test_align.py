@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrs_disc.errors import InputError
-from mrs_disc.signal.align import align
-from mrs_disc.signal.reject import find_outliers
-from mrs_disc.signal.robust import smooth_course
-from mrs_disc.signal.series import Series
+from mrs_disc.signal.transients.align import align
+from mrs_disc.signal.transients.reject import find_outliers
+from mrs_disc.signal.transients.robust import smooth_course
+from mrs_disc.signal.transients.series import Series
 
 MHZ, REFERENCE, DWELL_S, N_POINTS = 127.7, 4.65, 1 / 2500, 2048
 TIME = np.arange(N_POINTS) * DWELL_S

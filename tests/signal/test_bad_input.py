@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrs_disc.errors import InputError
-from mrs_disc.signal.align import align
 from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.eddy import correct_eddy_currents
 from mrs_disc.signal.noise import noise_covariance, noise_sd
 from mrs_disc.signal.phase import dominant_frequency_hz, find_phase, linewidth_hz
-from mrs_disc.signal.reject import clipped_transients, find_outliers
-from mrs_disc.signal.robust import smooth_course
-from mrs_disc.signal.series import Series
+from mrs_disc.signal.transients.align import align
+from mrs_disc.signal.transients.reject import clipped_transients, find_outliers
+from mrs_disc.signal.transients.robust import smooth_course
+from mrs_disc.signal.transients.series import Series
 from mrs_disc.signal.water import remove_water
 from mrs_disc.signal.water_scan import water_transients
 

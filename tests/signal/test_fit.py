@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from mrs_disc.errors import InputError
 from mrs_disc.models import RatioPrior, Resonance
-from mrs_disc.signal.baseline import no_humps
-from mrs_disc.signal.basis import GAUSS_RATE, component_fid
-from mrs_disc.signal.fit import Doubt, fit_fid
-from mrs_disc.signal.fit_input import FitBasis
-from mrs_disc.signal.fit_model import MetaboliteModel, Scan
-from mrs_disc.signal.fit_solve import Problem, solve
+from mrs_disc.signal.fit.basis import GAUSS_RATE, component_fid
+from mrs_disc.signal.fit.fit import Doubt, fit_fid
+from mrs_disc.signal.fit.humps import no_humps
+from mrs_disc.signal.fit.inputs import FitBasis
+from mrs_disc.signal.fit.model import MetaboliteModel, Scan
+from mrs_disc.signal.fit.solver import Problem, solve
 from mrs_disc.signal.noise import tail_noise_sd
 
 _PATH = Path(__file__).with_name("fit_oracle.py")

@@ -6,10 +6,10 @@ from math import comb, log
 import numpy as np
 import pytest
 
-from mrs_disc.signal import priors
-from mrs_disc.signal.baseline import hump_grid
-from mrs_disc.signal.chains import Chains, LinearProblem, Scales, draw_chains
-from mrs_disc.signal.fit_model import window_bins
+from mrs_disc.signal.fit import priors
+from mrs_disc.signal.fit.chains import Chains, LinearProblem, Scales, draw_chains
+from mrs_disc.signal.fit.humps import hump_grid
+from mrs_disc.signal.fit.model import window_bins
 
 GAUSS_MEAN = 300.0
 ODDS = np.array([0.5, 0.2, 0.3])  # of a hump of the grid against the others

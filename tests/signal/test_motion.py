@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from mrs_disc.signal.align import align
 from mrs_disc.signal.axes import frequency_axis, window
-from mrs_disc.signal.motion import judge_motion
-from mrs_disc.signal.registration import decimated
-from mrs_disc.signal.reject import find_outliers
-from mrs_disc.signal.series import Series
-from mrs_disc.signal.transient_priors import SPOILT_CHANCE
+from mrs_disc.signal.transients.align import align
+from mrs_disc.signal.transients.motion import judge_motion
+from mrs_disc.signal.transients.priors import SPOILT_CHANCE
+from mrs_disc.signal.transients.registration import decimated
+from mrs_disc.signal.transients.reject import find_outliers
+from mrs_disc.signal.transients.series import Series
 
 DWELL_S, N_POINTS, N = 1 / 2500, 1024, 96
 TIME = np.arange(N_POINTS) * DWELL_S

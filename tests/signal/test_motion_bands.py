@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from mrs_disc.signal.align import align
 from mrs_disc.signal.axes import frequency_axis, window
-from mrs_disc.signal.motion_bands import part, reference_of
-from mrs_disc.signal.registration import decimated
-from mrs_disc.signal.reject import find_outliers
-from mrs_disc.signal.series import Series, Spectra
+from mrs_disc.signal.transients.align import align
+from mrs_disc.signal.transients.motion_bands import part, reference_of
+from mrs_disc.signal.transients.registration import decimated
+from mrs_disc.signal.transients.reject import find_outliers
+from mrs_disc.signal.transients.series import Series, Spectra
 
 DWELL_S, N_POINTS, N = 1 / 2500, 1024, 64
 TIME = np.arange(N_POINTS) * DWELL_S

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from mrs_disc.errors import InputError
-from mrs_disc.signal.align import align
-from mrs_disc.signal.reject import clipped_transients, find_outliers
-from mrs_disc.signal.series import Series
+from mrs_disc.signal.transients.align import align
+from mrs_disc.signal.transients.reject import clipped_transients, find_outliers
+from mrs_disc.signal.transients.series import Series
 from mrs_disc.signal.water_scan import water_transients
 
 MHZ, REFERENCE, DWELL_S, N_POINTS = 127.7, 4.65, 1 / 2500, 2048

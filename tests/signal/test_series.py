@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrs_disc.errors import InputError
-from mrs_disc.signal import robust, transient_priors
-from mrs_disc.signal.series import Series, projected_out
+from mrs_disc.signal.transients import priors as transient_priors
+from mrs_disc.signal.transients import robust
+from mrs_disc.signal.transients.series import Series, projected_out
 
 DWELL_S, N_POINTS = 1 / 2500, 1024
 TIME = np.arange(N_POINTS) * DWELL_S

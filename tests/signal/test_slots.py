@@ -7,7 +7,7 @@ the plain one.
 import numpy as np
 import pytest
 
-from mrs_disc.signal.slots import ROUNDING_PRECISION, SlotPrior, Slots
+from mrs_disc.signal.fit.slots import ROUNDING_PRECISION, SlotPrior, Slots
 
 N_SLOTS, N_CHAINS = 10, 6
 

@@ -20,7 +20,7 @@ from mrs_disc.models import (
     metabolite_model_digest,
 )
 from mrs_disc.recipe import load_recipe
-from mrs_disc.signal.fit import Doubt
+from mrs_disc.signal.fit.fit import Doubt
 from mrs_disc.simulate.study import simulate_study
 from mrs_disc.steps import fit, fitting, preprocess
 from mrs_disc.validate.regimes import REGIMES

@@ -12,9 +12,9 @@ import sys
 import numpy as np
 
 from mrs_disc.data import Preprocessed
-from mrs_disc.signal import fit as kernel
-from mrs_disc.signal import priors
-from mrs_disc.signal.baseline import hump_grid
+from mrs_disc.signal.fit import fit as kernel
+from mrs_disc.signal.fit import priors
+from mrs_disc.signal.fit.humps import hump_grid
 from mrs_disc.steps import fit, preprocess
 from mrs_disc.validate.accuracy import Tools, load_tools
 from mrs_disc.validate.regimes import REGIMES, Case
