@@ -68,7 +68,7 @@ def figures(series: list[Case], *, realign: bool = False) -> str:
 
 
 def with_factor(name: str, part: int | None, factor: float) -> object:
-    """Return the value of a prior, or of one of its parts, times a factor."""
+    """Return the present value of a prior, or of one of its parts, times a factor."""
     value = np.array(getattr(transient_priors, name), dtype=float)
     value[... if part is None else part] *= factor
     value = np.minimum(value, MOST.get(name, np.inf))
@@ -88,7 +88,7 @@ def main() -> None:
         for factor in (0.5, 2.0):
             setattr(transient_priors, name, with_factor(name, part, factor))
             cells.append(figures(series, realign=name == "JITTER_HZ"))
-        setattr(transient_priors, name, kept)
+            setattr(transient_priors, name, kept)
         sys.stdout.write(f"{match[0]} {cells[0]} | {cells[1]} |\n")
         sys.stdout.flush()
 
