@@ -8,8 +8,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from mrs_disc.record.overlay import read_review
 
+from mrs_disc.record.overlay import read_review
 from mrs_disc.record.review import read_log
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
