@@ -14,8 +14,14 @@ Z95 = 1.959964
 Z95_ONE_SIDED = 1.6448536269514722
 """The same of a one-sided limit: the 95th percentile."""
 
+TINY = 1e-300
+"""Least divisor: zero over it stays zero, and no sum of squares of a signal comes near it."""
+
 ROMAN = ("", "I", "II", "III", "IV", "V")
 """Pfirrmann grades as they are written (Spine 2001;26:1873-1878)."""
+
+UNLIKELY_UP_TO, LIKELY_FROM = 0.2, 0.8
+"""Probabilities at which the labels begin unless a recipe says otherwise [proposed]."""
 
 RESEARCH_USE = (
     "For research use only. Not a medical device; not for diagnosis or treatment decisions."

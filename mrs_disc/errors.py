@@ -9,6 +9,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mrs_disc.record.findings import Finding
 
 
 class MrsDiscError(Exception):
@@ -16,7 +20,19 @@ class MrsDiscError(Exception):
 
 
 class InputError(MrsDiscError, ValueError):
-    """The input, an option or a file is wrong in a way that the caller can mend."""
+    """The input, an option or a file is wrong in a way that the caller can mend.
+
+    Parameters
+    ----------
+    message : str
+        One line for a person.
+    finding : Finding, optional
+        The same as data, for a script and for the record.
+    """
+
+    def __init__(self, message: str = "", *, finding: Finding | None = None) -> None:
+        super().__init__(message)
+        self.finding = finding
 
 
 class ReadError(InputError):
@@ -27,17 +43,19 @@ class ReadError(InputError):
     path : Path
         The file; its name starts the message.
     problem : str
-        What is wrong and what to do, without the file's name.
+        What is wrong and what to do, without a file's name: a report shows a label in its place.
+    finding : Finding, optional
+        As in `InputError`.
     """
 
-    def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(f"{path.name or path.resolve().name or path}: {problem}")
+    def __init__(self, path: Path, problem: str, *, finding: Finding | None = None) -> None:
+        super().__init__(f"{path.name or path.resolve().name or path}: {problem}", finding=finding)
         self.path = path
         self.problem = problem
 
-    def __reduce__(self) -> tuple[type[ReadError], tuple[Path, str]]:
+    def __reduce__(self) -> tuple[type[ReadError], tuple[Path, str], dict[str, object]]:
         """Rebuild from both arguments, so that the error crosses process borders."""
-        return type(self), (self.path, self.problem)
+        return type(self), (self.path, self.problem), {"finding": self.finding}
 
 
 class NoSuchPathError(ReadError):
@@ -52,9 +70,9 @@ class NoSuchPathError(ReadError):
         place = "" if first.parent == Path() or path.is_absolute() else f" in {first.parent}"
         super().__init__(first, f"there is no such {what}{place}")
 
-    def __reduce__(self) -> tuple[type[ReadError], tuple[Path, str]]:
+    def __reduce__(self) -> tuple[type[ReadError], tuple[Path, str], dict[str, object]]:
         """Rebuild as it was worded here, so that the error crosses process borders."""
-        return ReadError, (self.path, self.problem)
+        return ReadError, (self.path, self.problem), {"finding": self.finding}
 
 
 class RecipeError(InputError):

@@ -63,7 +63,12 @@ def read_lcmodel_raw(path: Path) -> RawFile:
     ReadError
         If the file is not of that form, or holds something else than pairs of finite numbers.
     """
-    text = read_bytes(path, "LCModel RAW").decode("latin-1")
+    return parse_lcmodel_raw(path, read_bytes(path, "LCModel RAW"))
+
+
+def parse_lcmodel_raw(path: Path, content: bytes) -> RawFile:
+    """Return what the content of a LCModel RAW file says; `path` names it in a `ReadError`."""
+    text = content.decode("latin-1")
     header: dict[str, str] = {}
     end = 0
     for namelist in _NAMELIST.finditer(text):

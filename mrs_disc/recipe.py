@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
+from mrs_disc.constants import LIKELY_FROM, UNLIKELY_UP_TO
 from mrs_disc.errors import RecipeError, did_you_mean
 from mrs_disc.schema import StrictModel, load_toml
 from mrs_disc.toml_text import toml_value
@@ -152,8 +153,10 @@ class ScoreOptions(StrictModel):
     """From quantities to a judgement."""
 
     model: str = Field("acidity_structure", description="score model: a name, or a TOML file")
-    likely: Fraction = Field(0.8, description="likely painful from this probability on [P]")
-    unlikely: Fraction = Field(0.2, description="unlikely painful up to this probability [P]")
+    likely: Fraction = Field(LIKELY_FROM, description="likely painful from this probability on [P]")
+    unlikely: Fraction = Field(
+        UNLIKELY_UP_TO, description="unlikely painful up to this probability [P]"
+    )
     prevalence: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         None, description="share of painful discs before measuring; default: the model's own"
     )

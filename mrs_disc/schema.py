@@ -127,10 +127,18 @@ def explain(
         least = mistake["ctx"]["min_length"]
         items = "item" if least == 1 else "items"
         return f"{source}: {_where(location)}should have at least {least} {items}.{came}"
-    reason = mistake["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    reason = reason.replace("a valid tuple", "a list in square brackets")
+    reason = _reason(mistake)
     more = f" ({len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
     return f"{source}: {_where(location)}{reason.rstrip('.')}.{came}{more}"
+
+
+def _reason(mistake: ErrorDetails) -> str:
+    """Return what is wrong with a value: a validator's own words, else pydantic's, shortened."""
+    if mistake["type"] == "value_error":
+        return str(mistake["ctx"]["error"])
+    if mistake["type"] == "tuple_type":
+        return "should be a list in square brackets"
+    return mistake["msg"].removeprefix("Input ")
 
 
 def _without_echoes(mistakes: Sequence[ErrorDetails]) -> list[ErrorDetails]:

@@ -7,7 +7,9 @@ import re
 import sys
 import tomllib
 import types
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,11 @@ import pytest
 import mrs_disc as md
 from mrs_disc import report
 from mrs_disc.cli import run
-from mrs_disc.io import readers
+from mrs_disc.io import acquire
+from mrs_disc.io.formats import readers
+from mrs_disc.io.formats.scan import Scan
+from mrs_disc.record.findings import finding
+from mrs_disc.record.wording import KINDS, Kind
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / ".github" / "CONTRIBUTING.md").read_text()
@@ -124,6 +130,28 @@ def test_the_report_format_of_the_page_carries_what_every_format_has_to(tmp_path
     assert found.recipe_sha256 in text
     assert "research use only" in text.lower()
     assert "indeterminate" in text
+
+
+def test_the_finding_of_the_page_reaches_a_script_and_a_report(monkeypatch, capsys):
+    wording = example("mrs_disc/record/wording.py")
+    for kind, row in eval(f"{{{wording}}}", {"Kind": Kind}).items():
+        monkeypatch.setitem(KINDS, kind, row)
+    noticing: dict[str, Any] = {"Scan": Scan, "finding": finding}
+    exec(example("mrs_disc/io/acquire.py"), noticing)
+
+    def judge(source, given, judge=acquire.judge):
+        judged = judge(source, given)
+        return replace(judged, scan=noticing["few_averages"](judged.scan))
+
+    monkeypatch.setattr(acquire, "judge", judge)
+    assert run(["info", str(DEMO), "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)["levels"][0]
+    found = {f["kind"]: f for f in first["findings"]}["few_averages"]
+    n = found["values"]["n"]
+    assert found == {"kind": "few_averages", "subject": "", "values": {"n": n, "least": 64}}
+    sentence = f"{n} averages: 64 or more are usual for a disc"
+    assert sentence in first["problems"]
+    assert sentence in md.read_study(DEMO)["L4-L5"].notes
 
 
 def test_the_citation_file_names_what_the_project_is():

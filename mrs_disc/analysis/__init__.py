@@ -40,6 +40,7 @@ from mrs_disc.models.relaxation import RelaxationModel, load_relaxation_model
 from mrs_disc.models.scores import ScoreModel, load_score_model
 from mrs_disc.recipe import Recipe, digest, load_recipe
 from mrs_disc.record.concordance import concordance, join
+from mrs_disc.record.findings import finding, finding_of, words
 from mrs_disc.record.level import Level, completeness_of
 from mrs_disc.score import score_study
 from mrs_disc.steps import fit, grade, preprocess, quantify
@@ -80,7 +81,7 @@ def load_models(recipe: Recipe) -> Models:
     with _named_by("[score] model", recipe):
         score = load_score_model(recipe.score.model)
     digests = {
-        "fit.model": metabolite_model_digest(recipe.fit.model, fit_model),
+        "fit.model": metabolite_model_digest(fit_model),
         "quantify.relaxation": content_digest(relaxation),
         "score.model": content_digest(score),
     }
@@ -177,11 +178,13 @@ def _measured_or_failed(
         stage = "measure"
         return measure_level(acquisition, recipe, models)
     except InputError as error:
-        return LevelFailure(stage=stage, message=" ".join(str(error).split()))
+        message = " ".join(str(error).split())
+        return LevelFailure(stage=stage, message=message, findings=(finding_of(error),))
     except (LinAlgError, FloatingPointError) as error:
-        return LevelFailure(stage=stage, message=f"the numbers do not allow a solution ({error})")
+        noticed = finding("no_solution", error=str(error))
     except MemoryError:
-        return LevelFailure(stage=stage, message="not enough memory for this file")
+        noticed = finding("no_memory")
+    return LevelFailure(stage=stage, message=words(noticed), findings=(noticed,))
 
 
 def scored(levels: Sequence[Level], model: ScoreModel, recipe: Recipe) -> tuple[Level, ...]:

@@ -5,27 +5,26 @@ Self-contained and complete without its script, which only sorts and filters. Wr
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from importlib import resources
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mrs_disc._version import __version__
 from mrs_disc.batch.counts import Collected, LevelCounts
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.data import LEVELS
+from mrs_disc.report.marks import bar, bars
+from mrs_disc.report.page import environment, policy, resource
 from mrs_disc.report.words import LABEL_SHAPE, VERDICT_SHAPE, harmless, probability
 
 MAX_ROWS = 20_000
 """A page with more rows opens slowly; the table holds them all."""
 MAX_FAILURES = 2_000
+_HERE = "mrs_disc.batch"
 _VERDICTS = ("good", "acceptable", "poor", "failed")
 _LABELS = tuple(LABEL_SHAPE)
 _BAR, _HEIGHT, _BIN = 120, 28, 10
@@ -45,46 +44,27 @@ def index_page(
     found : Collected
         The counts.
     """
-    environment = Environment(
-        loader=PackageLoader("mrs_disc.batch", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style, script = _text("index.css"), _text("index.js")
+    style, script = resource(_HERE, "index.css"), resource(_HERE, "index.js")
     levels = sorted(found.by_level, key=LEVELS.index)
-    return environment.get_template("index.html.j2").generate(
-        style=Markup(style),
-        script=Markup(script),
-        policy=_policy(style, script),
-        found=found,
-        version=__version__,
-        research_use=RESEARCH_USE,
-        distributions=[_distribution(level, found.by_level[level]) for level in levels],
-        rows=(_shown(row) for row in islice(rows, MAX_ROWS)),
-        max_rows=MAX_ROWS,
-        failures=islice(failures, MAX_FAILURES),
-        n_failures=found.n_studies_failed + found.n_levels_failed,
-        max_failures=MAX_FAILURES,
-        shapes=LABEL_SHAPE,
-        key={verdict: _key(verdict) for verdict in _VERDICTS},
-    )
-
-
-def _text(name: str) -> str:
-    return resources.files("mrs_disc.batch").joinpath("templates", name).read_text("utf-8")
-
-
-def _policy(style: str, script: str) -> str:
-    """Return a content security policy that lets this style and this script run, nothing else."""
-
-    def digest(text: str) -> str:
-        return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
     return (
-        f"default-src 'none'; style-src 'sha256-{digest(style)}'; "
-        f"script-src 'sha256-{digest(script)}'; base-uri 'none'; form-action 'none'"
+        environment(_HERE)
+        .get_template("index.html.j2")
+        .generate(
+            style=style,
+            script=script,
+            policy=policy(style, script),
+            found=found,
+            version=__version__,
+            research_use=RESEARCH_USE,
+            distributions=[_distribution(level, found.by_level[level]) for level in levels],
+            rows=(_shown(row) for row in islice(rows, MAX_ROWS)),
+            max_rows=MAX_ROWS,
+            failures=islice(failures, MAX_FAILURES),
+            n_failures=found.n_studies_failed + found.n_levels_failed,
+            max_failures=MAX_FAILURES,
+            shapes=LABEL_SHAPE,
+            key={verdict: _key(verdict) for verdict in _VERDICTS},
+        )
     )
 
 
@@ -137,32 +117,20 @@ def _stacked(counts: LevelCounts) -> Markup:
     left, parts = 0.0, []
     for verdict in _VERDICTS:
         width = _BAR * counts.verdicts.get(verdict, 0) / max(counts.total, 1)
-        parts.append(_rectangle(left, 0, width, 14, f"verdict-{verdict}"))
+        parts.append(bar(left, 0, width, 14, f"verdict-{verdict}"))
         left += width
-    return _picture(_BAR, 14, parts)
+    return bars(_BAR, 14, parts)
 
 
 def _key(verdict: str) -> Markup:
-    return _picture(10, 10, [_rectangle(0, 0, 10, 10, f"verdict-{verdict}")])
+    return bars(10, 10, [bar(0, 0, 10, 10, f"verdict-{verdict}")])
 
 
 def _histogram(scores: list[int]) -> Markup:
     highest = max(*scores, 1)
     parts = [
-        _rectangle(_BIN * k, _HEIGHT * (1 - n / highest), _BIN - 1, _HEIGHT * n / highest, "score")
+        bar(_BIN * k, _HEIGHT * (1 - n / highest), _BIN - 1, _HEIGHT * n / highest, "score")
         for k, n in enumerate(scores)
     ]
-    parts.append(_rectangle(0, _HEIGHT, _BIN * len(scores), 1, "axis"))
-    return _picture(_BIN * len(scores), _HEIGHT + 1, parts)
-
-
-def _rectangle(x: float, y: float, width: float, height: float, kind: str) -> Markup:
-    return Markup('<rect x="{}" y="{}" width="{}" height="{}" class="{}"/>').format(
-        *(f"{v:.2f}" for v in (x, y, width, height)), kind
-    )
-
-
-def _picture(width: int, height: int, parts: Iterable[Markup]) -> Markup:
-    head = Markup('<svg width="{0}" height="{1}" viewBox="0 0 {0} {1}" {2}>')
-    rest = Markup('preserveAspectRatio="none" aria-hidden="true" focusable="false"')
-    return head.format(width, height, rest) + Markup("").join(parts) + Markup("</svg>")
+    parts.append(bar(0, _HEIGHT, _BIN * len(scores), 1, "axis"))
+    return bars(_BIN * len(scores), _HEIGHT + 1, parts)

@@ -221,15 +221,10 @@ def _settings(dataset: Path, out: Path, options: BatchOptions) -> tuple[Settings
     recipe = load_recipe(options.recipe)
     formats = tuple(dict.fromkeys(["json", *(options.formats or DEFAULT_FORMATS)]))
     for name in formats:
-        if name == "dicom":
-            raise InputError(
-                "--format dicom: needs a file of each patient, so it is not made in a batch; use "
-                "'mrs-disc report RESULTS.json --format dicom --dicom-reference FILE' per study"
-            )
         if name not in FORMATS:
             raise InputError(
                 f"there is no format '{name}'.{did_you_mean(name, FORMATS)} "
-                f"Formats: {', '.join(f for f in FORMATS if f != 'dicom')}."
+                f"Formats: {', '.join(FORMATS)}."
             )
     if options.jobs < 1:
         raise InputError(f"--jobs {options.jobs}: at least 1")

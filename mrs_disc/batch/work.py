@@ -132,6 +132,10 @@ def _analyzed(task: Task, settings: Settings) -> StudyReport:
 
     study = read_study(task.path)
     levels = wanted_levels(study, settings.levels)
+    if "dicom" in settings.formats:  # before the work: without a patient there is no such output
+        from mrs_disc.report.patient import check_patient
+
+        check_patient(study, levels, None)
     return analyze(study, settings.recipe, levels=levels)
 
 

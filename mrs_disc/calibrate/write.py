@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from mrs_disc.calibrate import Calibration
 from mrs_disc.constants import RESEARCH_USE
+from mrs_disc.report.marks import Scale, points
 from mrs_disc.toml_text import toml_text
+
+_ACROSS, _UP = Scale(0, 1, 40, 240), Scale(0, 1, 220, 20)
 
 
 def model_toml(calibration: Calibration) -> str:
@@ -15,29 +18,28 @@ def model_toml(calibration: Calibration) -> str:
 
 def card_html(calibration: Calibration) -> str:
     """Return the figures of a calibration as one self-contained page."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from mrs_disc.report.page import environment  # here, so that the command's help stays quick
 
-    environment = Environment(
-        loader=PackageLoader("mrs_disc.calibrate", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-    )
     figures = calibration.assessment
-    return environment.get_template("card.html.j2").render(
-        model=calibration.model,
-        content=calibration.content,
-        figures=figures,
-        warnings=calibration.warnings,
-        outcome=calibration.outcome,
-        notice=RESEARCH_USE,
-        roc=" ".join(f"{40 + 200 * x:.1f},{220 - 200 * y:.1f}" for x, y in figures.curve),
-        bins=[
-            {
-                "x": 40 + 200 * b.mean_probability,
-                "y": 220 - 200 * b.share_painful,
-                "low": 220 - 200 * b.low_95,
-                "high": 220 - 200 * b.high_95,
-            }
-            for b in figures.bins
-        ],
+    return (
+        environment("mrs_disc.calibrate")
+        .get_template("card.html.j2")
+        .render(
+            model=calibration.model,
+            content=calibration.content,
+            figures=figures,
+            warnings=calibration.warnings,
+            outcome=calibration.outcome,
+            notice=RESEARCH_USE,
+            roc=points((_ACROSS(x), _UP(y)) for x, y in figures.curve),
+            bins=[
+                {
+                    "x": _ACROSS(b.mean_probability),
+                    "y": _UP(b.share_painful),
+                    "low": _UP(b.low_95),
+                    "high": _UP(b.high_95),
+                }
+                for b in figures.bins
+            ],
+        )
     )

@@ -45,14 +45,17 @@ def command(
 
     shared.refuse_idle_dicom_options(formats, dicom_reference)
     _spare_the_input(study, output)
-    check_output(output, formats or DEFAULT_FORMATS, dicom_reference, overwrite=overwrite)
-    report = analyze(read_study(study), recipe, levels=levels)
+    wanted = formats or DEFAULT_FORMATS
+    read = read_study(study)
+    check_output(output, wanted, dicom_reference, overwrite=overwrite, study=read, levels=levels)
+    report = analyze(read, recipe, levels=levels)
     paths = write_report(
         report,
         output,
-        formats=formats or DEFAULT_FORMATS,
+        formats=wanted,
         dicom_reference=dicom_reference,
         overwrite=overwrite,
+        say=lambda line: click.echo(f"mrs-disc: {line}", err=True),
     )
     for path in paths:
         click.echo(path)
@@ -62,7 +65,7 @@ def command(
 def _spare_the_input(study: Path, output: Path) -> None:
     """Refuse to write results among the scanner's files, or into a subject of a dataset."""
     from mrs_disc.errors import InputError
-    from mrs_disc.io.bids import is_subject
+    from mrs_disc.io.studies.bids import is_subject
 
     folder, target = (study.parent if study.is_file() else study).resolve(), output.resolve()
     if folder.is_dir() and target == folder:

@@ -78,7 +78,8 @@ def _none_for_zero(_: click.Context, __: click.Parameter, value: float) -> float
 )
 @shared.levels
 @shared.formats(
-    "html, csv, pdf, png, nifti, or json alone; may be repeated. Default: json and html."
+    "html, csv, pdf, png, nifti, dicom (of DICOM input), or json alone; may be repeated. "
+    "Default: json and html."
 )
 @click.option(
     "--time-limit",

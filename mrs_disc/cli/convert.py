@@ -33,9 +33,13 @@ def command(
     """
     from mrs_disc.io.acquire import Given
     from mrs_disc.io.convert import convert
+    from mrs_disc.schema import validate
 
-    given = Given(
-        spectrometer_mhz=spectrometer_mhz, dwell_time_s=dwell_time_s, echo_time_s=echo_time_s
-    )
+    values = {
+        "spectrometer_mhz": spectrometer_mhz,
+        "dwell_time_s": dwell_time_s,
+        "echo_time_s": echo_time_s,
+    }
+    given = validate(values, Given, "options")
     for path in convert(files, output, given, overwrite=overwrite):
         click.echo(path)

@@ -17,14 +17,13 @@ def command(folder: Path) -> None:
 
     Example: mrs-disc init sample_data/lumbar_dicom/L4-L5_press
     """
-    from mrs_disc.io.draft import write_draft
+    from mrs_disc.io.studies.draft import write_draft
 
     path, draft = write_draft(folder)
     for remark in draft.remarks:
         click.echo(remark, err=True)
-    guesses = draft.text.count("GUESS") - 1
     click.echo(
-        f"{draft.n_discs} disc{'s' * (draft.n_discs != 1)}, guesses to check: {guesses}; "
+        f"{draft.n_discs} disc{'s' * (draft.n_discs != 1)}, guesses to check: {draft.n_guesses}; "
         f"then: mrs-disc info {folder}",
         err=True,
     )

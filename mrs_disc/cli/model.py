@@ -146,13 +146,6 @@ def _model_name(stem: str) -> str:
 
 def _checked(name: str) -> tuple[Any, str]:
     """Return a model of any kind, its basis files read too, and its digest."""
-    from mrs_disc.models import MetaboliteModel
     from mrs_disc.models.any_kind import load_any_model
-    from mrs_disc.models.basis import basis_fid
 
-    model, digest = load_any_model(name)
-    if isinstance(model, MetaboliteModel):
-        for component in model.component:
-            if component.basis is not None:
-                basis_fid(model, name, component)
-    return model, digest
+    return load_any_model(name)

@@ -64,6 +64,7 @@ def command(
         dicom_reference=dicom_reference,
         paper=paper,
         secondary_capture=page_image,
+        say=lambda line: click.echo(f"mrs-disc: {line}", err=True),
     )
     if problem := read_log(results if results.is_dir() else results.parent).problem:
         click.echo(f"mrs-disc: {problem}; the report says so", err=True)

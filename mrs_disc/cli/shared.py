@@ -73,7 +73,8 @@ levels = click.option("--level", "levels", multiple=True, help="Only this level;
 dicom_reference = click.option(
     "--dicom-reference",
     type=click.Path(path_type=Path),
-    help="A DICOM file of the patient, whose patient and study fields the DICOM output takes.",
+    help="A DICOM file of the patient, or a folder with some, for the DICOM output. DICOM input "
+    "needs none.",
 )
 
 

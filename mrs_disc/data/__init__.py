@@ -19,7 +19,7 @@ from mrs_disc.data.results import (
     StudyReport,
 )
 from mrs_disc.data.signals import AnySignal, Fid, Protocol, RawSignal, Signal, Transients
-from mrs_disc.data.study import Anatomy, DiscAcquisition, DiscEntry, Study
+from mrs_disc.data.study import Anatomy, DiscAcquisition, DiscEntry, Origin, Study
 from mrs_disc.record.levels import LEVELS, level_order, parse_level, spans
 from mrs_disc.record.parts import (
     MANUFACTURERS,
@@ -72,6 +72,7 @@ __all__ = [
     "Limit",
     "Morphology",
     "Noise",
+    "Origin",
     "Phase",
     "Preprocessed",
     "Protocol",

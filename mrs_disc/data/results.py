@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mrs_disc.data.signals import Fid, Protocol
-from mrs_disc.data.study import Anatomy
+from mrs_disc.data.study import Anatomy, Origin
 from mrs_disc.errors import InputError
-from mrs_disc.record.findings import Finding
+from mrs_disc.record.findings import Finding, sentences
 from mrs_disc.record.level import Level, best_run
 from mrs_disc.record.levels import parse_level
 from mrs_disc.record.parts import (
@@ -68,7 +68,12 @@ class Preprocessed:
     n_transients: int = 1
     drift_hz: float | None = None
     water_linewidth_hz: float | None = None
-    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The findings in words."""
+        return sentences(self.findings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -233,6 +238,7 @@ class LevelReport:
     measurement: LevelMeasurement | None = None
     signals: LevelSignals | None = None
     inputs: tuple[InputFile, ...] = ()
+    origin: Callable[[], Origin] = field(default=Origin, repr=False)
 
     @property
     def level(self) -> str:

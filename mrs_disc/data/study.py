@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from mrs_disc.data.signals import AnySignal, Protocol
 from mrs_disc.errors import InputError
+from mrs_disc.record.findings import Finding, sentences
 from mrs_disc.record.levels import level_order, parse_level
 from mrs_disc.record.parts import InputFile, Morphology, Provocation
 from mrs_disc.typing import FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Origin:
+    """What ties a disc's spectrum to one examination; in memory alone, never shown or written.
+
+    `dicom` are its files where these are DICOM, `day` a digest of the date of the examination
+    where another format states it.
+    """
+
+    dicom: tuple[Path, ...] = ()
+    day: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,7 +41,7 @@ class Anatomy:
 class DiscAcquisition:
     """All that was measured of one disc, ready for `preprocess`.
 
-    `water` is the unsuppressed reference, `water_protocol` how that was measured. `notes` are
+    `water` is the unsuppressed reference, `water_protocol` how that was measured. `findings` are
     what the reader noticed and mended or only suspects; what forbids analysis is an error.
     """
 
@@ -39,7 +53,12 @@ class DiscAcquisition:
     water_protocol: Protocol | None = None
     morphology: Morphology | None = None
     provocation: Provocation | None = None
-    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The findings in words."""
+        return sentences(self.findings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,13 +66,14 @@ class DiscEntry:
     """One disc of a study before its signal is read.
 
     `load` reads the files and raises `InputError` where they cannot be used; `inputs` names and
-    hashes them without reading them as spectra.
+    hashes them without reading them as spectra; `origin` looks up whose they are.
     """
 
     level: str
     run: int = 1
     load: Callable[[], DiscAcquisition]
     inputs: Callable[[], tuple[InputFile, ...]]
+    origin: Callable[[], Origin] = Origin
     morphology: Morphology | None = None
     provocation: Provocation | None = None
 
@@ -71,7 +91,7 @@ class Study:
     region: str | None = None
     clinical: Mapping[str, Any] = field(default_factory=dict)
     load_anatomy: Callable[[], Anatomy | None] | None = None
-    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.discs:
@@ -85,6 +105,11 @@ class Study:
                 )
         ordered = sorted(self.discs, key=lambda d: (level_order(d.level), d.run))
         object.__setattr__(self, "discs", tuple(ordered))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The findings in words."""
+        return sentences(self.findings)
 
     @property
     def levels(self) -> tuple[str, ...]:

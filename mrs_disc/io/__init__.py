@@ -10,39 +10,20 @@ module of its own (`write_nifti_mrs`), those of vendors' files in `mrs_disc.simu
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mrs_disc.io.describe import describe as describe
-    from mrs_disc.io.images import load_image as load_image
-    from mrs_disc.io.readers import READERS as READERS
-    from mrs_disc.io.readers import read_scan as read_scan
-    from mrs_disc.io.study import StudyPath as StudyPath
-    from mrs_disc.io.study import find_studies as find_studies
-    from mrs_disc.io.study import read_study as read_study
-    from mrs_disc.models.basis import read_basis_fid as read_basis_fid
+    from mrs_disc.io.formats.readers import read_scan as read_scan
+    from mrs_disc.io.studies.study import StudyPath as StudyPath
+    from mrs_disc.io.studies.study import find_studies as find_studies
+    from mrs_disc.io.studies.study import read_study as read_study
 
-_HOME = {
-    "READERS": "mrs_disc.io.readers",
-    "StudyPath": "mrs_disc.io.study",
-    "describe": "mrs_disc.io.describe",
-    "find_studies": "mrs_disc.io.study",
-    "load_image": "mrs_disc.io.images",
-    "read_basis_fid": "mrs_disc.models.basis",
-    "read_scan": "mrs_disc.io.readers",
-    "read_study": "mrs_disc.io.study",
-}
-
-__all__ = sorted(_HOME)
+__all__ = ["StudyPath", "find_studies", "read_scan", "read_study"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        from importlib import import_module
-
-        return getattr(import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'mrs_disc.io' has no attribute '{name}'")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    if name not in __all__:
+        raise AttributeError(f"module 'mrs_disc.io' has no attribute '{name}'")
+    home = "formats.readers" if name == "read_scan" else "studies.study"
+    return getattr(import_module(f"mrs_disc.io.{home}"), name)

@@ -10,24 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from mrs_disc.data import (
     AnySignal,
     DiscAcquisition,
     Fid,
-    Morphology,
     Protocol,
-    Provocation,
     RawSignal,
     Sampling,
     Transients,
 )
-from mrs_disc.errors import InputError
 from mrs_disc.io import gate
-from mrs_disc.io.scan import Scan, other_voxel, read_only
-from mrs_disc.typing import BoolArray
+from mrs_disc.io.formats.scan import Scan, read_only
+from mrs_disc.record.findings import Finding, finding, once, stop
+from mrs_disc.schema import StrictModel
 
 _TOLERANCE = {
     "echo_time_s": 0.01,
@@ -35,21 +35,18 @@ _TOLERANCE = {
     "spectrometer_mhz": 1e-3,
     "dwell_time_s": 1e-2,
 }
-_FREQUENCY_APART = 2e-4
-"""Relative difference that only another scanner has (120 MHz: 24 kHz; drift stays below 1 kHz)."""
 _STRONGER = 5.0
 """A file this much stronger than the metabolites is water, however little of it is seen."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class Given(StrictModel):
     """What the user says of an acquisition, for what the file is silent on."""
 
-    echo_time_s: float | None = None
-    repetition_time_s: float | None = None
-    spectrometer_mhz: float | None = None
-    dwell_time_s: float | None = None
-    refocusing_bandwidth_hz: float | None = None
+    echo_time_s: Annotated[float, Field(gt=0, lt=1)] | None = None
+    repetition_time_s: Annotated[float, Field(gt=0, lt=60)] | None = None
+    spectrometer_mhz: Annotated[float, Field(gt=10, le=1000)] | None = None
+    dwell_time_s: Annotated[float, Field(ge=5e-5, le=2e-3)] | None = None
+    refocusing_bandwidth_hz: Annotated[float, Field(gt=0, le=100_000)] | None = None
 
     def fill(self, scan: Scan, name: str) -> tuple[Scan, tuple[str, ...]]:
         """Return the scan with its gaps filled, and the names of what was filled.
@@ -64,30 +61,63 @@ class Given:
             mine, theirs = getattr(self, key), getattr(scan, key)
             if mine is None:
                 continue
-            if theirs is None:
+            if theirs is None or (key == "echo_time_s" and scan.echo_time_doubt is not None):
                 filled[key] = mine
             elif abs(mine - theirs) > tolerance * abs(theirs):
-                raise InputError(
-                    f"{name}: [disc.acquisition] {key} = {mine:g}, but the file says {theirs:g}. "
-                    "Take the entry out, or correct it."
-                )
+                raise stop(finding("user_contradicts", key, given=mine, file=theirs), name)
         given = (*filled, *(["refocusing_bandwidth_hz"] if self.refocusing_bandwidth_hz else []))
         return replace(scan, **filled), given  # type: ignore[arg-type]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A scan on its way into the record.
+
+    Parameters
+    ----------
+    scan : Scan
+        With all that was noticed of it among its findings.
+    name : str
+        What messages call its file.
+    given : tuple of str
+        What the user said of it.
+    mirrored, is_water : bool, bool or None
+        What the gate saw of the metabolites.
+    own : bool
+        Of a water reference: it lies in the metabolites' own file.
+    """
+
+    scan: Scan
+    name: str
+    given: tuple[str, ...] = ()
+    mirrored: bool = False
+    is_water: bool | None = None
+    own: bool = False
+
+    def noted(self, *findings: Finding) -> Source:
+        """Return the same source with more findings."""
+        return replace(self, scan=self.scan.noted(*findings))
+
+
 def to_acquisition(
     level: str,
-    run: int,
-    metabolite: Scan,
-    water: Scan | None,
+    metabolite: Source,
+    water: Source | None,
     given: Given,
-    *,
-    names: tuple[str, str] = ("metabolite", "water"),
-    morphology: Morphology | None = None,
-    provocation: Provocation | None = None,
-    notes: Sequence[str] = (),
+    noticed: Sequence[Finding] = (),
 ) -> DiscAcquisition:
-    """Judge the scans of one disc and return its record.
+    """Return the record of one disc: its metabolites judged, its water found, the two paired.
+
+    Parameters
+    ----------
+    level : str
+        Disc level.
+    metabolite, water : Source
+        As read; `water` is `None` where the study names none.
+    given : Given
+        What the user says.
+    noticed : sequence of Finding
+        What was noticed before the files were read.
 
     Raises
     ------
@@ -95,66 +125,138 @@ def to_acquisition(
         If the metabolite scan must not be analysed, lacks what an analysis needs, or disagrees
         with the water reference or the user.
     """
-    scan, by_user = given.fill(metabolite, names[0])
-    scan, findings = judged(scan, names[0])
-    for sentence in gate.missing(scan):
-        raise InputError(f"{names[0]}: {sentence}")
-    said = [*notes, *scan.notes]
-    if gate.is_clipped(scan.signal):
-        said.append("samples are clipped: the receiver was overdriven, amounts are distorted")
-    if water is None and scan.water is not None:
-        water, names = scan.water, (names[0], names[0])
-        said.append("the water reference was found in the metabolite's own file")
-    from_the_same: Scan | None = None
-    if water is None:
-        scan, from_the_same, note = split_water(scan)  # of a scan that lies right by now
-        water = from_the_same
-        said += [note] if note else []
-    if water is None and findings.is_water:
-        said.append("the water of the metabolite spectrum is not suppressed")
-    water_by_user: tuple[str, ...] = ()
     if water is not None:
-        if findings.mirrored and water.format == scan.format and water is not from_the_same:
-            water = _turned_over(water)
-        water, water_by_user, more = _reference(scan, water, given, names)
-        said += more
+        water = replace(water, scan=water.scan.from_echo())
+    metabolite, water = find_water(judge(metabolite, given), water)
+    reference, more = (None, ()) if water is None else pair(metabolite, water, given)
     return DiscAcquisition(
         level=level,
-        run=run,
-        metabolite=to_signal(scan),
-        protocol=to_protocol(scan, given, by_user),
-        water=to_signal(water) if water is not None else None,
-        water_protocol=to_protocol(water, given, water_by_user) if water is not None else None,
-        morphology=morphology,
-        provocation=provocation,
-        notes=tuple(dict.fromkeys(said)),
+        metabolite=to_signal(metabolite.scan),
+        protocol=to_protocol(metabolite.scan, given, metabolite.given),
+        water=to_signal(reference.scan) if reference else None,
+        water_protocol=to_protocol(reference.scan, given, reference.given) if reference else None,
+        findings=once([*noticed, *metabolite.scan.findings, *more]),
     )
 
 
-def judged(scan: Scan, name: str) -> tuple[Scan, gate.Findings]:
-    """Return the scan, mended where it lies mirrored, with the gate's findings.
+def judge(source: Source, given: Given) -> Source:
+    """Return the metabolites with what the user said, turned over where they lay mirrored.
 
     Raises
     ------
     InputError
-        If it must not be analysed.
+        If they must not be analysed, or lack what an analysis needs.
     """
-    findings = gate.examine(scan)
-    if findings.first is not None:
-        raise InputError(f"{name}: {findings.first}")
-    if findings.mirrored:
-        note = "the spectrum lay mirrored about its carrier and was turned over (conjugated)"
-        scan = _turned_over(scan).noted(note)
-    return scan, findings
+    scan, by_user = given.fill(source.scan, source.name)
+    scan = scan.from_echo()
+    examined = gate.examine(scan)
+    for forbids in (*examined.forbids, *gate.missing(scan)):
+        raise stop(forbids, source.name)
+    if examined.mirrored:
+        scan = scan.turned_over().noted(finding("turned_over"))
+    if gate.is_clipped(scan.signal):
+        scan = scan.noted(finding("clipped"))
+    return replace(
+        source,
+        scan=scan,
+        given=by_user,
+        mirrored=examined.mirrored,
+        is_water=examined.is_water,
+    )
 
 
-def _turned_over(scan: Scan) -> Scan:
-    """Return a scan with its spectrum turned over about the carrier.
+def find_water(metabolite: Source, water: Source | None) -> tuple[Source, Source | None]:
+    """Return the metabolites without water transients, and the water reference or `None`.
 
-    A water line alone does not tell how it lies: the reference goes as the metabolites of the same
-    format went, or its coil phases, eddy currents and offset would count with the wrong sign.
+    The reference of a file of its own is taken as it is; without one, that which the metabolites'
+    file holds as a second scan, or as transients without suppression.
     """
-    return replace(scan, signal=read_only(np.conj(scan.signal)))
+    if water is not None:
+        return metabolite, water
+    if (inside := metabolite.scan.water) is not None:
+        found = Source(scan=inside, name=metabolite.name, own=True)
+        return metabolite.noted(finding("own_water")), found
+    scan, split = split_water(metabolite.scan)  # of a scan that lies right by now
+    if split is not None:
+        count = finding("water_transients", n=split.n_transients, of=metabolite.scan.n_transients)
+        found = Source(scan=split, name=metabolite.name, own=True)
+        return replace(metabolite, scan=scan.noted(count)), found
+    if metabolite.is_water:
+        metabolite = metabolite.noted(finding("not_suppressed"))
+    return metabolite, None
+
+
+def pair(
+    metabolite: Source, water: Source, given: Given
+) -> tuple[Source | None, tuple[Finding, ...]]:
+    """Return the water reference as it goes with the metabolites, and what was noticed of it.
+
+    `None` stands for one that belongs to another measurement, or holds no water.
+
+    Raises
+    ------
+    InputError
+        If its dwell time is another, or the gate forbids it.
+    """
+    scan = metabolite.scan
+    reference, by_user = _as_reference(metabolite, water, given)
+    dwell_s, other_s = scan.dwell_time_s or 0.0, reference.dwell_time_s or 0.0
+    if abs(dwell_s - other_s) > 2e-3 * dwell_s:
+        raise stop(
+            finding(
+                "other_dwell_time",
+                file=water.name,
+                metabolite=metabolite.name,
+                came_s=other_s,
+                wanted_s=dwell_s,
+            )
+        )
+    examined = gate.examine(reference)
+    if examined.first is not None:
+        raise stop(examined.first, water.name)
+    why = gate.false_pair(scan, reference)
+    stronger = gate.water_height(reference) > _STRONGER * gate.water_height(scan)
+    if why is None and examined.is_water is False and not stronger:
+        why = finding("holds_no_water")
+    if why is not None:
+        return None, (finding("water_not_used", "water", file=water.name, why=why),)
+    new = [f for f in reference.findings if f not in scan.findings]
+    noted = tuple(finding("of_the_water", "water", note=one) for one in new)
+    return replace(water, scan=reference, given=by_user), noted
+
+
+def _as_reference(metabolite: Source, water: Source, given: Given) -> tuple[Scan, tuple[str, ...]]:
+    """Return the reference's scan with its gaps filled, turned as the metabolites are."""
+    scan, reference = metabolite.scan, water.scan
+    if metabolite.mirrored and not water.own and reference.format == scan.format:
+        reference = reference.turned_over()
+    own = Given(spectrometer_mhz=given.spectrometer_mhz, dwell_time_s=given.dwell_time_s)
+    reference, by_user = own.fill(reference, water.name)
+    if not reference.spectrometer_mhz:
+        reference = replace(reference, spectrometer_mhz=scan.spectrometer_mhz)
+    if not reference.dwell_time_s:
+        reference = replace(reference, dwell_time_s=scan.dwell_time_s)
+    if not water.own and (inside := split_water(reference)[1]) is not None:
+        reference = inside
+    return reference, by_user
+
+
+def split_water(scan: Scan) -> tuple[Scan, Scan | None]:
+    """Return the scan without its unsuppressed transients, and these; `None` for none."""
+    if scan.n_transients < 2:
+        return scan, None
+    from mrs_disc.signal.water_scan import water_transients
+
+    mask = np.asarray(water_transients(scan.signal))
+    if not mask.any() or mask.all():
+        return scan, None
+    water = replace(
+        scan, signal=read_only(scan.signal[:, mask]), water=None, water_suppressed=False
+    )
+    return replace(scan, signal=read_only(scan.signal[:, ~mask])), water
+
+
+# --------------------------------------------------------------------------- records
 
 
 def to_signal(scan: Scan) -> AnySignal:
@@ -196,75 +298,3 @@ def to_protocol(scan: Scan, given: Given, by_user: Sequence[str] = ()) -> Protoc
         software=scan.software,
         given_by_user=tuple(by_user),
     )
-
-
-# --------------------------------------------------------------------------- water
-
-
-def split_water(scan: Scan) -> tuple[Scan, Scan | None, str | None]:
-    """Return the scan without its unsuppressed transients, these, and a note."""
-    if scan.n_transients < 2:
-        return scan, None, None
-    from mrs_disc.signal.reject import water_transients
-
-    mask: BoolArray = np.asarray(water_transients(scan.signal))
-    if not mask.any() or mask.all():
-        return scan, None, None
-    note = f"{int(mask.sum())} of {mask.size} transients are unsuppressed water: the reference"
-    water = replace(
-        scan, signal=read_only(scan.signal[:, mask]), water=None, water_suppressed=False
-    )
-    return replace(scan, signal=read_only(scan.signal[:, ~mask])), water, note
-
-
-def _reference(
-    scan: Scan, water: Scan, given: Given, names: tuple[str, str]
-) -> tuple[Scan | None, tuple[str, ...], list[str]]:
-    """Return the water reference and what the user said of it, or `None` with the reason."""
-    own = Given(spectrometer_mhz=given.spectrometer_mhz, dwell_time_s=given.dwell_time_s)
-    water, by_user = own.fill(water, names[1])
-    fill = {
-        k: getattr(scan, k) for k in ("spectrometer_mhz", "dwell_time_s") if not getattr(water, k)
-    }
-    water = replace(water, **fill)
-    if names[0] != names[1] and (inside := split_water(water)[1]) is not None:
-        water = inside
-    dwell, other = scan.dwell_time_s or 0.0, water.dwell_time_s or 0.0
-    if abs(dwell - other) > 2e-3 * dwell:
-        raise InputError(
-            f"dwell time of {names[1]} is {other:.6g} s, that of {names[0]} {dwell:.6g} s: "
-            "not one protocol. Name the reference that belongs to it, or leave water out."
-        )
-    findings = gate.examine(water)
-    if findings.first is not None:
-        raise InputError(f"{names[1]}: {findings.first}")
-    if (apart := false_pair(scan, water)) is not None:
-        return None, (), [f"water reference {names[1]} is not used: {apart}"]
-    stronger = gate.water_height(water) > _STRONGER * gate.water_height(scan)
-    if findings.is_water is False and not stronger:
-        why = "its water is suppressed, or it holds none"
-        return None, (), [f"water reference {names[1]} is not used: {why}"]
-    return (
-        water,
-        by_user,
-        [f"water reference: {note}" for note in water.notes if note not in scan.notes],
-    )
-
-
-def false_pair(scan: Scan, water: Scan) -> str | None:
-    """Return why a water reference belongs to another measurement, or `None`.
-
-    Digests are compared, never shown; what one of the files does not say is no difference.
-    """
-    a, b = scan.identity, water.identity
-    if a.subject and b.subject and a.subject != b.subject:
-        return "its header names another subject"
-    if a.date and b.date and a.date != b.date and not (a.exam and a.exam == b.exam):
-        return "it was measured on another day"
-    f, g = scan.spectrometer_mhz, water.spectrometer_mhz
-    if f and g and abs(f - g) > _FREQUENCY_APART * f:
-        return f"its spectrometer frequency is {g:.4f} MHz, not {f:.4f} MHz"
-    if np.array_equal(scan.signal, water.signal):
-        # Where much water is left, the spectrum itself would pass for one of water.
-        return "it holds the samples of the metabolite file"
-    return other_voxel(scan, water)

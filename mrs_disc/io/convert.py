@@ -9,10 +9,11 @@ from pathlib import Path
 from mrs_disc.errors import InputError, OutputError
 from mrs_disc.io import gate
 from mrs_disc.io.acquire import Given, split_water, to_protocol, to_signal
-from mrs_disc.io.disc_files import resolve
-from mrs_disc.io.readers import read_series
-from mrs_disc.io.scan import Scan
+from mrs_disc.io.formats.readers import read_series
+from mrs_disc.io.formats.scan import Scan
+from mrs_disc.io.studies.disc_files import resolve
 from mrs_disc.io.write_nifti_mrs import write_nifti_mrs
+from mrs_disc.record.findings import finding, stop
 
 
 def convert(
@@ -42,9 +43,9 @@ def convert(
     paths = [p for f in files for p in resolve(f.parent, [f.name])]
     name = files[0].name
     scan, by_user = given.fill(read_series(paths), name)
-    _check(scan, name)
+    _check(scan, name, by_user)
     if scan.water is None:
-        scan, water, _ = split_water(scan)
+        scan, water = split_water(scan)
         scan = replace(scan, water=water)
     pairs = [(output, scan)]
     if scan.water is not None:
@@ -60,9 +61,13 @@ def convert(
     ]
 
 
-def _check(scan: Scan, name: str) -> None:
+def _check(scan: Scan, name: str, by_user: Sequence[str]) -> None:
+    if scan.echo_is_part and "echo_time_s" not in by_user:
+        raise stop(next(one for one in scan.findings if one.subject == "echo_time_s"), name)
+    if scan.varying:
+        raise stop(finding("varies", keys=list(scan.varying)), name)
     if scan.n_voxels > 1 or scan.extra_axes:
-        raise InputError(f"{name}: {gate.examine(scan).first}")
+        raise stop(gate.examine(scan).forbids[0], name)
     for what, value, option in (
         ("spectrometer frequency", scan.spectrometer_mhz, "--spectrometer-mhz"),
         ("dwell time", scan.dwell_time_s, "--dwell-time-s"),

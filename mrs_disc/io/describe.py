@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mrs_disc.errors import InputError, NoSuchPathError, ReadError
 from mrs_disc.files import reading
 from mrs_disc.io import gate
+from mrs_disc.io.formats.readers import is_spectroscopy, not_read, read_scan
+from mrs_disc.io.formats.scan import Scan
 from mrs_disc.io.names import COMPANIONS, names_water
-from mrs_disc.io.readers import is_spectroscopy, read_scan
-from mrs_disc.io.scan import Scan
+from mrs_disc.record.findings import Finding, finding, finding_of, of_role, plain, sentences
+
+if TYPE_CHECKING:
+    from mrs_disc.data import Study
+    from mrs_disc.io.studies.disc_files import DiscFiles
 
 KEYS = (
     "format",
@@ -33,9 +39,10 @@ KEYS = (
 def describe(path: Path) -> dict[str, Any]:
     """Return what is at `path`, ready for JSON.
 
-    A file gives one entry (`KEYS`, `notes`, `problems`), a study ``{study_id, levels, problems}``,
-    a dataset ``{dataset, n_studies, studies}`` without reading signals, any other folder
-    ``{folder, files}``.
+    A file gives one entry (`KEYS`, `notes`, `problems`, `findings`), a study ``{study_id, levels,
+    problems, findings}``, a dataset ``{dataset, n_studies, studies}`` without reading signals, any
+    other folder ``{folder, files}``. `findings` are notes and problems as data, ``{kind, subject,
+    values}``: a script acts on these codes, a person reads the sentences.
 
     Raises
     ------
@@ -51,38 +58,33 @@ def describe(path: Path) -> dict[str, Any]:
 def _describe(path: Path) -> dict[str, Any]:
     if not path.is_dir() and path.suffix.lower() != ".toml":
         return describe_file(path)
-    from mrs_disc.io import bids, folder, study, study_toml
+    from mrs_disc.io.studies.bids import is_dataset
+    from mrs_disc.io.studies.study import form_of, is_study
 
-    if path.is_dir() and not study.is_study(path):
-        if bids.is_dataset(path) or _holds_studies(path):
+    if path.is_dir() and not is_study(path):
+        if is_dataset(path) or _holds_studies(path):
             return _describe_dataset(path)
         return _describe_folder(path)
-    if not path.is_dir() or (path / study_toml.FILE_NAME).is_file():
-        file = path / study_toml.FILE_NAME if path.is_dir() else path
-        described = study_toml.read(file)
-        discs = study_toml.discs(file)
-    elif bids.is_subject(path.resolve()):
-        described = bids.read(path)
-        discs = bids.disc_files(path)
-    else:
-        described = folder.read(path)
-        discs = folder.discs(path)
+    form, place = form_of(path)
+    described, discs = form.read(place), form.discs(place)
     levels = [_describe_disc(disc) for disc in discs]
     problems = [f"{e['level']}: {p}" for e in levels for p in e["problems"]]
+    anatomy = _anatomy_problem(described)
     return {
         "study_id": described.study_id,
         "levels": levels,
-        "problems": [*described.notes, *problems, *_anatomy_problem(described)],
+        "problems": [*described.notes, *problems, *sentences(anatomy)],
+        "findings": [plain(one) for one in (*described.findings, *anatomy)],
     }
 
 
-def _anatomy_problem(study: Any) -> list[str]:
+def _anatomy_problem(study: Study) -> list[Finding]:
     """Say what keeps the anatomy image from the report."""
     try:
         if study.load_anatomy is not None:
             study.load_anatomy()
     except InputError as error:
-        return [f"the anatomy image could not be used: {error}"]
+        return [finding("anatomy_not_used", why=str(error))]
     return []
 
 
@@ -96,88 +98,86 @@ def describe_file(path: Path) -> dict[str, Any]:
 
 
 def _entry(scan: Scan) -> dict[str, Any]:
-    findings = gate.examine(scan)
-    size = scan.voxel_size_mm
-    is_water = findings.is_water
+    examined = gate.examine(scan)
+    is_water = examined.is_water
     if is_water is None and scan.water_suppressed is not None:
         is_water = not scan.water_suppressed
-    problems = [*findings.forbids, *([] if findings.forbids else gate.missing(scan))]
-    if findings.mirrored:
-        problems.append("the spectrum lies mirrored about its carrier; analysis turns it over")
-    values = {
-        "format": scan.format,
-        "reader": scan.reader,
-        "nucleus": scan.nucleus,
-        "spectrometer_mhz": scan.spectrometer_mhz,
-        "dwell_time_s": _rounded(scan.dwell_time_s),
-        "n_points": scan.n_points,
-        "n_coils": scan.n_coils,
-        "n_transients": scan.n_transients,
-        "echo_time_s": _rounded(scan.echo_time_s),
-        "repetition_time_s": _rounded(scan.repetition_time_s),
-        "voxel_size_mm": [_rounded(v) for v in size] if size else None,
-        "sequence": scan.sequence,
-        "manufacturer": scan.manufacturer,
-        "is_water": is_water,
-    }
+    values = {key: _shown(getattr(scan, key)) for key in KEYS if key != "is_water"}
+    values["is_water"] = is_water
     if scan.water is not None:
         values["n_water_transients"] = scan.water.n_transients
-    return {**values, "notes": list(scan.notes), "problems": problems}
+    noticed = [*scan.findings, *(examined.forbids or gate.missing(scan))]
+    if examined.mirrored:
+        noticed.append(finding("mirrored"))
+    return {**values, **_said(noticed)}
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.10g}")
+def _shown(value: Any) -> Any:
+    """Return a value of a scan as JSON holds it, numbers without the noise of their last bits."""
+    if isinstance(value, tuple):
+        return [_shown(v) for v in value]
+    return float(f"{value:.10g}") if isinstance(value, float) else value
 
 
-def _describe_disc(disc: Any) -> dict[str, Any]:
+def _said(noticed: Sequence[Finding]) -> dict[str, Any]:
+    """Return findings as `info` shows them: in words, by what follows from them, and as data."""
+    problems = of_role(noticed, "forbids", "problem")
+    notes = [one for one in noticed if one not in problems]
+    return {
+        "notes": list(sentences(notes)),
+        "problems": list(sentences(problems)),
+        "findings": [plain(one) for one in noticed],
+    }
+
+
+def _refused(error: InputError) -> dict[str, Any]:
+    """Return an error as a description's only problem, in words that name the file."""
+    return {"problems": [str(error)], "findings": [plain(finding_of(error))]}
+
+
+def _describe_disc(disc: DiscFiles) -> dict[str, Any]:
     """Return a level's entry; what cannot be read is a problem and not an error."""
-    from mrs_disc.io.acquire import to_acquisition
-
     entry: dict[str, Any] = {
         "level": disc.level,
         "run": disc.run,
-        "path": _shown(disc.metabolite),
-        "water": _shown(disc.water),
+        "path": _names(disc.metabolite),
+        "water": _names(disc.water),
         **dict.fromkeys(KEYS),
         "notes": [],
-        "problems": [],
     }
+    noticed: list[Finding] = []
     try:
         metabolite = disc.scan("metabolite")
-    except InputError as error:
-        return {**entry, "problems": [str(error)]}
-    names = disc.name("metabolite"), disc.name("water")
-    try:
-        filled = disc.given.fill(metabolite, names[0])[0]
-        entry |= {k: v for k, v in _entry(filled).items() if k != "problems"}
-        acquisition = to_acquisition(
-            disc.level, disc.run, metabolite, disc.scan("water"), disc.given, names=names
+        if metabolite is not None:
+            filled, _ = disc.given.fill(metabolite, disc.name("metabolite"))
+            entry |= _entry(filled)
+            noticed += filled.findings
+        acquisition = disc.acquire(
+            {"metabolite": metabolite, "water": disc.scan("water")},
+            {"metabolite": disc.name("metabolite"), "water": disc.name("water")},
         )
     except InputError as error:
-        return {**entry, "problems": [str(error)]}
-    notes = [*disc.notes, *acquisition.notes]
+        return entry | _said([*noticed, finding_of(error)]) | {"problems": [str(error)]}
     if entry["is_water"] is None:
         entry["is_water"] = False  # the study names it as the metabolites
-    unused = [n for n in notes if "is not used" in n or "is not suppressed" in n]
-    entry["notes"] = [n for n in notes if n not in unused]
-    entry["problems"] = unused + ([] if acquisition.water else ["no water reference"])
-    return entry
+    without = () if acquisition.water else (finding("no_water", "water"),)
+    return entry | _said([*acquisition.findings, *without])
 
 
-def _shown(names: tuple[str, ...]) -> str | list[str] | None:
+def _names(names: tuple[str, ...]) -> str | list[str] | None:
     shown = [Path(n).name if Path(n).is_absolute() else n for n in names]
     return shown[0] if len(shown) == 1 else shown or None
 
 
 def _holds_studies(path: Path) -> bool:
-    from mrs_disc.io.study import is_study
+    from mrs_disc.io.studies.study import is_study
 
     return any(p.is_dir() and is_study(p) for p in path.iterdir())
 
 
 def _describe_dataset(path: Path) -> dict[str, Any]:
     """Return the studies of a dataset with their levels; no signal is read."""
-    from mrs_disc.io.study import find_studies
+    from mrs_disc.io.studies.study import find_studies
 
     studies: list[dict[str, Any]] = []
     for found in find_studies(path):
@@ -188,6 +188,7 @@ def _describe_dataset(path: Path) -> dict[str, Any]:
             "study_id": None,
             "levels": [],
             "problems": [],
+            "findings": [],
         }
         try:
             study = found.read()
@@ -195,9 +196,10 @@ def _describe_dataset(path: Path) -> dict[str, Any]:
                 "study_id": study.study_id,
                 "levels": [f"{d.level} run {d.run}" if d.run > 1 else d.level for d in study],
                 "problems": list(study.notes),
+                "findings": [plain(one) for one in study.findings],
             }
         except InputError as error:
-            entry["problems"] = [str(error)]
+            entry |= _refused(error)
         studies.append(entry)
     return {"dataset": path.resolve().name, "n_studies": len(studies), "studies": studies}
 
@@ -213,7 +215,9 @@ def _describe_folder(path: Path) -> dict[str, Any]:
         try:
             files.append(describe_file(file))
         except ReadError as error:
-            files.append({"path": file.name, **dict.fromkeys(KEYS), "problems": [str(error)]})
+            files.append({"path": file.name, **dict.fromkeys(KEYS), **_refused(error)})
     if not files:
-        raise ReadError(path, "holds no study and no spectroscopy file that is read")
+        raise ReadError(
+            path, not_read(path) or "holds no study and no spectroscopy file that is read"
+        )
     return {"folder": path.resolve().name, "files": files}

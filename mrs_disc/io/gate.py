@@ -4,6 +4,11 @@ Nothing here trusts a header. Whether a spectrum is one of unsuppressed water, a
 mirrored about its carrier, is judged on the samples: under a sine-squared window over the first
 50 to 80 ms the tails of the water line fall off fast, so that the region of the metabolites can be
 compared with its mirror image and with the water.
+
+These two are heuristics, as no header says either reliably: `WaterSuppressed` is absent from most
+files and false in some, and the sign of the axis is a convention that exports have got wrong. Their
+limits lie between what the real files at hand show on both sides; what lies between two limits is
+not decided here. A file of another kind of tissue or sequence may meet them otherwise.
 """
 
 from __future__ import annotations
@@ -14,12 +19,13 @@ from pathlib import Path
 import numpy as np
 
 from mrs_disc.errors import ReadError
-from mrs_disc.io.scan import Scan
+from mrs_disc.io.formats.scan import Scan, other_voxel
+from mrs_disc.record.findings import Finding, finding
 from mrs_disc.typing import ComplexArray, FloatArray
 
 MIN_POINTS = 256
 DWELL_TIME_S = (50e-6, 2e-3)
-SPECTROMETER_MHZ = (10.0, 500.0)
+SPECTROMETER_MHZ = (10.0, 1000.0)
 WATER_RATIO = 60.0
 """Height of the water against the highest peak of 1.9 to 3.5 ppm, above which a spectrum counts as
 not suppressed. Real files: suppressed 0.1 to 47; unsuppressed 66 to 5,000."""
@@ -31,21 +37,23 @@ _FARTHEST_PPM, _NEAREST_PPM = 3.9, 2.75
 """Offsets from water that are looked at, and that the spectral width has to hold."""
 PEAK = (1e-15, 1e15)
 """Largest sample: beyond, squares and sums leave single precision. Real files: 1e-9 to 1e10."""
+_FREQUENCY_APART = 2e-4
+"""Relative difference that only another scanner has (120 MHz: 24 kHz; drift stays below 1 kHz)."""
 _MAX_FIDS = 512
 _BLOCK = 1 << 20
 _CLIP_POINTS, _CLIP_ROW = 256, 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
-    """What the gate found; `forbids` are sentences that stop an analysis."""
+class Examined:
+    """What the gate found; what `forbids` an analysis stops it."""
 
-    forbids: tuple[str, ...] = ()
+    forbids: tuple[Finding, ...] = ()
     mirrored: bool = False
     is_water: bool | None = None
 
     @property
-    def first(self) -> str | None:
+    def first(self) -> Finding | None:
         """The first reason not to analyse."""
         return self.forbids[0] if self.forbids else None
 
@@ -79,39 +87,32 @@ def check_samples(path: Path, signal: ComplexArray, what: str = "samples") -> No
         )
 
 
-def examine(scan: Scan) -> Findings:
+def examine(scan: Scan) -> Examined:
     """Judge a scan; what the user may still add (frequency, echo time) is not judged here."""
-    forbids: list[str] = []
+    scan = scan.from_echo()
+    dwell_time_s, mhz = scan.dwell_time_s, scan.spectrometer_mhz
+    sizes = {tag: n for tag, n in scan.extra_axes.items() if tag != "DIM_EDIT"}
+    forbids: list[Finding] = []
     if scan.nucleus not in (None, "1H"):
-        forbids.append(f"nucleus {scan.nucleus}: only 1H spectra are analysed")
+        forbids.append(finding("other_nucleus", nucleus=scan.nucleus))
     if scan.n_voxels > 1:
-        forbids.append(
-            f"{scan.n_voxels} voxels: spectroscopic imaging is not analysed, only single voxels"
-        )
+        forbids.append(finding("many_voxels", n=scan.n_voxels))
     if "DIM_EDIT" in scan.extra_axes or scan.sequence == "edited":
-        forbids.append(
-            "edited spectra (MEGA, HERMES and the like): not analysed; measure without editing"
-        )
-    others = [f"{t} of {n}" for t, n in scan.extra_axes.items() if t != "DIM_EDIT"]
-    if others:
-        forbids.append(
-            f"dimension {', '.join(others)}: only coils and transients are analysed; "
-            "reduce the file to these first"
-        )
+        forbids.append(finding("edited"))
+    if sizes:
+        forbids.append(finding("more_dimensions", sizes=sizes))
     if scan.n_points < MIN_POINTS:
-        forbids.append(f"{scan.n_points} points: at least {MIN_POINTS} are needed")
-    if scan.dwell_time_s is not None and not (
-        DWELL_TIME_S[0] * 0.99 <= scan.dwell_time_s <= DWELL_TIME_S[1] * 1.01
-    ):
+        forbids.append(finding("too_few_points", n=scan.n_points, least=MIN_POINTS))
+    low, high = DWELL_TIME_S
+    if dwell_time_s is not None and not low * 0.99 <= dwell_time_s <= high * 1.01:
         forbids.append(
-            f"dwell time {scan.dwell_time_s:.3g} s: between {DWELL_TIME_S[0]:.0e} and "
-            f"{DWELL_TIME_S[1]:.0e} s expected"
+            finding("dwell_time_implausible", dwell_time_s=dwell_time_s, low=low, high=high)
         )
-    mhz = scan.spectrometer_mhz
-    if mhz is not None and not SPECTROMETER_MHZ[0] < mhz < SPECTROMETER_MHZ[1]:
-        forbids.append(f"spectrometer frequency {mhz:.6g} MHz: between 10 and 500 expected")
+    low, high = SPECTROMETER_MHZ
+    if mhz is not None and not low < mhz < high:
+        forbids.append(finding("frequency_implausible", spectrometer_mhz=mhz, low=low, high=high))
     is_water = _verdict(water_ratio(scan))
-    return Findings(
+    return Examined(
         forbids=tuple(forbids),
         mirrored=not is_water and _is_mirrored(scan),
         is_water=is_water,
@@ -148,26 +149,34 @@ def is_clipped(signal: ComplexArray) -> bool:
     return False
 
 
-def missing(scan: Scan) -> list[str]:
-    """Return sentences for what neither the file nor the user has said but an analysis needs."""
-    wanted = (
-        ("echo time", "echo_time_s", scan.echo_time_s),
-        ("spectrometer frequency", "spectrometer_mhz", scan.spectrometer_mhz),
-        ("dwell time", "dwell_time_s", scan.dwell_time_s),
-    )
-    return [
-        f"no {what} in the file{_said_instead(scan, what)}: give {key} under [disc.acquisition] in "
-        "study.toml"
-        for what, key, value in wanted
-        if value is None
-    ]
+def missing(scan: Scan) -> list[Finding]:
+    """Return what neither the file nor the user has said but an analysis needs."""
+    found: list[Finding] = []
+    for name in ("echo_time_s", "spectrometer_mhz", "dwell_time_s"):
+        if getattr(scan, name) is None:
+            wrong = [f for f in scan.findings if f.kind == "no_time" and f.subject == name]
+            instead = {"instead": wrong[0]} if wrong else {}
+            found.append(finding("stated_wrong" if wrong else "not_stated", name, **instead))
+    return found
 
 
-def _said_instead(scan: Scan, what: str) -> str:
-    """Return what a reader noted of a field that holds something else than it should."""
-    field = f"its {what.title().replace(' ', '')} is "
-    notes = [note for note in scan.notes if note.startswith(field)]
-    return f" ({notes[0]})" if notes else ""
+def false_pair(scan: Scan, water: Scan) -> Finding | None:
+    """Return why a water reference belongs to another measurement, or `None`.
+
+    Digests are compared, never shown; what one of the files does not say is no difference.
+    """
+    a, b = scan.identity, water.identity
+    if a.subject and b.subject and a.subject != b.subject:
+        return finding("other_subject")
+    if a.date and b.date and a.date != b.date and not (a.exam and a.exam == b.exam):
+        return finding("other_day")
+    f, g = scan.spectrometer_mhz, water.spectrometer_mhz
+    if f and g and abs(f - g) > _FREQUENCY_APART * f:
+        return finding("other_frequency", came=g, wanted=f)
+    if np.array_equal(scan.signal, water.signal):
+        # Where much water is left, the spectrum itself would pass for one of water.
+        return finding("same_samples")
+    return other_voxel(scan, water)
 
 
 # --------------------------------------------------------------------------- spectrum

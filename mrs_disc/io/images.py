@@ -12,7 +12,7 @@ import numpy as np
 from mrs_disc.data import Anatomy
 from mrs_disc.errors import ReadError
 from mrs_disc.files import check_file
-from mrs_disc.io.scan import head, lps_affine, number
+from mrs_disc.io.formats.scan import head, lps_affine, number
 
 MAX_IMAGE_BYTES = 300_000_000
 _MAX_FILES, _MAX_SLICES = 20_000, 2_000
@@ -94,19 +94,24 @@ def _dicom_series(path: Path, files: list[Path]) -> Anatomy:
     return _anatomy(path, array, affine)
 
 
-def _header(path: Path) -> str | None:
-    """Return the series of a DICOM image; `None` for other files, which may be many and large."""
+def dicom_header(path: Path, *tags: str) -> Any | None:
+    """Return the named entries of a DICOM file; `None` for others, which may be many and large."""
     import pydicom
 
-    tags = ["SeriesInstanceUID", "ImagePositionPatient", "Rows"]
     if head(path, 132)[128:] != b"DICM":
         return None
     try:
-        found = pydicom.dcmread(path, specific_tags=tags, stop_before_pixels=True)
-        placed = "ImagePositionPatient" in found and "Rows" in found
-        return str(found.get("SeriesInstanceUID")) if placed else None
-    except Exception:  # pydicom raises many kinds on a broken file, which is then no slice
+        return pydicom.dcmread(path, specific_tags=list(tags), stop_before_pixels=True)
+    except Exception:  # pydicom raises many kinds on a broken file, which then says nothing
         return None
+
+
+def _header(path: Path) -> str | None:
+    """Return the series of a DICOM image that lies somewhere in the patient."""
+    found = dicom_header(path, "SeriesInstanceUID", "ImagePositionPatient", "Rows")
+    if found is None or not ("ImagePositionPatient" in found and "Rows" in found):
+        return None
+    return str(found.get("SeriesInstanceUID"))
 
 
 def _whole(path: Path, file: Path) -> Any:

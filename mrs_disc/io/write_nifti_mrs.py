@@ -22,13 +22,14 @@ from mrs_disc.files import gzipped, write_whole
 
 INTENT = "mrs_v0_9"
 _METHODS = {
-    "combine": "RF coil combination",
-    "coils": "RF coil combination",
+    "combine coils": "RF coil combination",
     "align": "Frequency and phase correction",
+    "align, reject": "Frequency and phase correction",
+    "align, reject, average": "Frequency and phase correction",
     "reject": "Removal of outlying transients",
     "average": "Signal averaging",
-    "eddy": "Eddy current correction",
-    "water": "Nuisance peak removal",
+    "eddy currents": "Eddy current correction",
+    "residual water": "Nuisance peak removal",
     "phase": "Phasing",
 }
 
@@ -160,6 +161,6 @@ def _processing(step: StepRecord) -> dict[str, Any]:
     return {
         "Program": "mrs_disc",
         "Version": __version__,
-        "Method": next((m for k, m in _METHODS.items() if k in step.step), step.step),
+        "Method": _METHODS.get(step.step, step.step),
         "Details": f"{step.step}: {step.method}" + (f" ({options})" if options else ""),
     }

@@ -1,23 +1,32 @@
 """Prior knowledge as data: metabolite, relaxation and score models, read from TOML and checked.
 
 Every model is a file that a user can write; the package's own are of the same form. A model's
-digest covers its content (and that of the basis files it names), never its path.
+digest covers its content (and that of the basis files it names), never its path. A loaded model
+carries the FIDs of its basis files: whoever fits with it opens none.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
-from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from mrs_disc.errors import ModelError, NoSuchPathError, ReadError, did_you_mean
-from mrs_disc.files import read_text, sha256_of
+from mrs_disc.errors import ModelError, did_you_mean
+from mrs_disc.files import read_text
+from mrs_disc.models.basis import BasisFid, read_basis_fid
 from mrs_disc.schema import TOML, StrictModel, parse_toml, validate
 
 Status: TypeAlias = Literal["V", "R", "D", "P"]
@@ -64,6 +73,20 @@ class Component(StrictModel):
     extra_width_sd_hz: Annotated[float, Field(ge=0, le=100)] = 0.0
     resonance: tuple[Resonance, ...] = ()
     basis: str | None = None
+    _simulated: BasisFid | None = PrivateAttr(default=None)
+
+    @property
+    def simulated(self) -> BasisFid | None:
+        """The FID of the basis file, where there is one and the model is loaded."""
+        return self._simulated
+
+    def load_simulated(self, folder: Path) -> Component:
+        """Return the component with the FID of its basis file, if any, relative to a folder."""
+        if self.basis is None:
+            return self
+        component = self.model_copy()
+        component._simulated = read_basis_fid(folder / self.basis)
+        return component
 
     @field_validator("sources", mode="before")
     @classmethod
@@ -156,14 +179,38 @@ def model_path(name: str) -> Path:
 
 
 def load_metabolite_model(name: str) -> MetaboliteModel:
-    """Return a metabolite model by shipped name or path.
+    """Return a metabolite model by shipped name or path, its basis files read.
 
     Raises
     ------
     ModelError
         If it is not there, or not valid.
+    ReadError
+        If a basis file is not there, or not of a known form.
     """
-    return load_model(name, _metabolite_model)
+    return load_basis_fids(load_model(name, _metabolite_model), model_path(name).parent)
+
+
+def load_basis_fids(model: MetaboliteModel, folder: Path) -> MetaboliteModel:
+    """Return a metabolite model with the FIDs of its basis files, whose paths start at a folder.
+
+    Raises
+    ------
+    ReadError
+        If a basis file is not there, or not of a known form.
+    ModelError
+        If neither a file nor the model says the dwell time.
+    """
+    components = tuple(component.load_simulated(folder) for component in model.component)
+    for component in components:
+        if component.simulated is None or component.simulated.dwell_time_s is not None:
+            continue
+        if model.basis_dwell_time_s is None:
+            raise ModelError(
+                f"{component.basis}: the file does not say its dwell time; "
+                f"give basis_dwell_time_s at the head of the model {model.name}"
+            )
+    return model.model_copy(update={"component": components})
 
 
 def _metabolite_model(content: dict[str, Any], source: str) -> MetaboliteModel:
@@ -185,28 +232,19 @@ def _checked(text: str, path: Path, check: Callable[[dict[str, Any], str], Any])
     return check(parse_toml(text, path), path.name)
 
 
-def basis_path(name: str, component: Component) -> Path:
-    """Return the file of a component's simulated FID; its path is relative to the model."""
-    assert component.basis is not None
-    return model_path(name).parent / component.basis
-
-
-def content_digest(model: BaseModel, files: tuple[Path, ...] = ()) -> str:
-    """Return the SHA-256 of a model's content and of the files it names."""
+def content_digest(model: BaseModel, files: Sequence[str] = ()) -> str:
+    """Return the SHA-256 of a model's content and of the digests of the files it names."""
     canonical = json.dumps(model.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
     total = hashlib.sha256(canonical.encode())
-    for path in files:
-        try:
-            total.update(bytes.fromhex(sha256_of(path, "basis")))
-        except NoSuchPathError as error:
-            raise ReadError(path, "cannot be read (there is no such basis file)") from error
+    for sha256 in files:
+        total.update(bytes.fromhex(sha256))
     return total.hexdigest()
 
 
-def metabolite_model_digest(name: str, model: MetaboliteModel) -> str:
-    """Return the digest of a metabolite model, its basis files included."""
-    files = tuple(basis_path(name, c) for c in model.component if c.basis is not None)
-    return content_digest(model, files)
+def metabolite_model_digest(model: MetaboliteModel) -> str:
+    """Return the digest of a loaded metabolite model, its basis files included."""
+    simulated = [component.simulated for component in model.component]
+    return content_digest(model, [basis.sha256 for basis in simulated if basis is not None])
 
 
 def model_reference(model: Any) -> str:

@@ -34,7 +34,7 @@ def load_any_model(name: str) -> tuple[AnyModel, str]:
         )
     if "component" in content:
         metabolites = load_metabolite_model(name)
-        return metabolites, metabolite_model_digest(name, metabolites)
+        return metabolites, metabolite_model_digest(metabolites)
     model = load_relaxation_model(name) if "water" in content else load_score_model(name)
     return model, content_digest(model)
 

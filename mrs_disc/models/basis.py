@@ -1,88 +1,88 @@
 """Simulated FIDs of unit amount that a metabolite model names: LCModel RAW, or NIfTI-MRS.
 
-Both store the opposite of this package's sign, and are conjugated.
+Both store the opposite of this package's sign, and are conjugated. A file is opened once, when its
+model is loaded; the loaded model carries the FID.
 """
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import io
+import zlib
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from mrs_disc.errors import ModelError, ReadError
-from mrs_disc.files import check_file, read_head
-from mrs_disc.lcmodel_raw import is_lcmodel_raw, read_lcmodel_raw
-from mrs_disc.models import Component, MetaboliteModel, basis_path
+from mrs_disc.errors import ReadError
+from mrs_disc.files import MOST_BYTES, read_bytes
+from mrs_disc.lcmodel_raw import is_lcmodel_raw, parse_lcmodel_raw
 from mrs_disc.typing import ComplexArray
 
+_GZIP = b"\x1f\x8b"
+_NIFTI_1, _NIFTI_2 = 348, 540
+"""Bytes of the header, with which a file begins: 32 bits, in either order."""
 
-def read_basis_fid(path: Path) -> tuple[ComplexArray, float | None]:
-    """Return a simulated FID and its dwell time in s, where the file says it.
+
+@dataclass(frozen=True, slots=True)
+class BasisFid:
+    """A simulated FID as its file holds it; two of the same content are the same.
 
     Parameters
     ----------
-    path : Path
-        LCModel RAW, or NIfTI-MRS of one FID.
-
-    Returns
-    -------
-    complex array, shape (point,)
+    fid : complex array, shape (point,)
         Larger ppm is larger frequency.
-    float or None
-        Dwell time, s.
+    dwell_time_s : float or None
+        Dwell time, s, where the file says it.
+    sha256 : str
+        Digest of the file's content.
     """
-    check_file(path, "basis")
-    if is_lcmodel_raw(read_head(path, 4096)):
-        raw = read_lcmodel_raw(path)
-        scale = (raw.number("tramp") or 1.0) / (raw.number("volume") or 1.0)
-        with np.errstate(over="ignore", invalid="ignore"):  # refused below as not finite
-            fid, dwell_time_s = raw.fid * scale, raw.dwell_time_s
-    else:
-        fid, dwell_time_s = _read_nifti(path)
-    if not np.isfinite(fid).all() or not fid.any():
-        raise ReadError(path, "a basis FID has to be finite and not zero throughout")
-    return fid, dwell_time_s
+
+    fid: ComplexArray = field(compare=False, repr=False)
+    dwell_time_s: float | None
+    sha256: str
 
 
-def basis_fid(
-    model: MetaboliteModel, name: str, component: Component
-) -> tuple[ComplexArray, float]:
-    """Return the simulated FID of a component and its dwell time in s.
-
-    Parameters
-    ----------
-    model : MetaboliteModel
-        Says the dwell time where the file is silent.
-    name : str
-        The model's name or path, to which the file's path is relative.
-    component : Component
-        One with a `basis`.
+def read_basis_fid(path: Path) -> BasisFid:
+    """Return a simulated FID from LCModel RAW, or NIfTI-MRS of one FID.
 
     Raises
     ------
     ReadError
         If the file is not there, or not of a known form.
-    ModelError
-        If neither the file nor the model says the dwell time.
     """
-    fid, dwell_time_s = read_basis_fid(basis_path(name, component))
-    dwell_time_s = dwell_time_s or model.basis_dwell_time_s
-    if dwell_time_s is None:
-        raise ModelError(
-            f"{component.basis}: the file does not say its dwell time; "
-            f"give basis_dwell_time_s at the head of the model {model.name}"
-        )
-    return fid, dwell_time_s
+    content = read_bytes(path, "basis")
+    if is_lcmodel_raw(content[:4096]):
+        raw = parse_lcmodel_raw(path, content)
+        scale = (raw.number("tramp") or 1.0) / (raw.number("volume") or 1.0)
+        with np.errstate(over="ignore", invalid="ignore"):  # refused below as not finite
+            fid, dwell_time_s = raw.fid * scale, raw.dwell_time_s
+    else:
+        fid, dwell_time_s = _parse_nifti(path, content)
+    if not np.isfinite(fid).all() or not fid.any():
+        raise ReadError(path, "a basis FID has to be finite and not zero throughout")
+    fid.flags.writeable = False  # all fits share it
+    return BasisFid(fid, dwell_time_s, hashlib.sha256(content).hexdigest())
 
 
-def _read_nifti(path: Path) -> tuple[ComplexArray, float | None]:
+def _parse_nifti(path: Path, content: bytes) -> tuple[ComplexArray, float | None]:
+    """Return the one FID of a NIfTI-MRS file, and its dwell time in s."""
     import nibabel
     from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
 
     try:
-        image = nibabel.load(path)
+        if content.startswith(_GZIP):
+            with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
+                content = packed.read(int(MOST_BYTES["basis"]))
+        sizes = {int.from_bytes(content[:4], "little"), int.from_bytes(content[:4], "big")}
+        if not sizes & {_NIFTI_1, _NIFTI_2}:
+            raise ValueError("no NIfTI")
+        kind = nibabel.Nifti1Image if _NIFTI_1 in sizes else nibabel.Nifti2Image
+        image = kind.from_bytes(content)
         data = np.asanyarray(image.dataobj)
-    except (ImageFileError, OSError, EOFError, ValueError) as error:
+    except (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, zlib.error) as error:
         raise ReadError(
             path, "is neither LCModel RAW nor NIfTI-MRS, the two forms of a basis FID"
         ) from error

@@ -1,6 +1,21 @@
 """The words of every finding, in one table: kind to sentence, and to what follows from it.
 
-A template names the values of the finding in braces; `mrs_disc.record.findings` formats it.
+A template names the values of the finding in braces. `mrs_disc.record.findings` formats it: after
+a colon stands what Python's own formatting knows (``{snr:.1f}``), with a unit after a blank and
+what to say of an unknown value after a bar (``{echo_time_ms:g ms|unknown}``), or one of:
+
+==================  ==============================================================================
+``beside 5.0 1``    a number of 1 decimal place or more: as show on which side of 5.0 it lies
+``probability``     a probability that never claims certainty
+``field``           the words for a field of the records, such as ``echo_time_s``
+``list``, ``and``   texts or findings joined by commas, or as a sentence joins them (``and %g T``)
+``clauses``         findings joined by semicolons
+``verb does do``    the first for one item of a list, the second for several
+``by .3g``          numbers joined as the edges of a voxel
+``each %s of %s``   the entries of a mapping, each in this form
+==================  ==============================================================================
+
+Names of files are values too, as paths: a report shows labels in their place, a terminal the names.
 """
 
 from __future__ import annotations
@@ -8,10 +23,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Role: TypeAlias = Literal["forbids", "problem", "note", "reason", "remark"]
-"""``forbids``: the level cannot be analysed. ``problem``: the result may be wrong, or something was
-left out; ``info`` shows it as a problem and the impression counts it. ``note``: what was mended,
-assumed or found. ``reason``: of a verdict or a score. ``remark``: worth a line beside a reason."""
+Role: TypeAlias = Literal[
+    "forbids", "problem", "guess", "note", "reason", "passed", "remark", "because"
+]
+"""What follows from a finding.
+
+``forbids``: the level cannot be analysed. ``problem``: the result may be wrong, or something was
+left out; `mrs-disc info` shows it as a problem. ``guess``: assumed without a word from file or
+user, to be confirmed. ``note``: what was mended or found. ``reason``: of a verdict or a score.
+``passed``: a gate that was passed. ``remark``: worth a line beside the reasons. ``because``: stands
+inside another finding and says why.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +55,446 @@ class Kind:
     verdict: Literal["acceptable", "poor"] | None = None
 
 
+FIELDS = {
+    "echo_time_s": "echo time",
+    "spectrometer_mhz": "spectrometer frequency",
+    "dwell_time_s": "dwell time",
+}
+"""What a sentence calls a field of the records."""
+
 KINDS: dict[str, Kind] = {
-    # ---- gate: what a file holds
+    # ---- which disc: names of levels against places, files and headers
+    "levels_exchanged": Kind(
+        "{lower} lies {higher_mm:.0f} mm above {upper}, though its name says below "
+        "({upper} at {upper_z_mm:.0f} mm, {lower} at {lower_z_mm:.0f} mm towards the head): "
+        "the files of the two were exchanged, or their names; correct the names",
+        "forbids",
+    ),
+    "levels_at_one_place": Kind(
+        "{upper} and {lower} lie at one place, {apart_mm:.1f} mm apart ({upper} at "
+        "{upper_z_mm:.0f} mm, {lower} at {lower_z_mm:.0f} mm towards the head): one disc under two "
+        "names; correct the names, or name the repeat as run 2",
+        "forbids",
+    ),
+    "same_file_twice": Kind(
+        "{subject} and {other} are the same file: one measurement under two names; "
+        "name each file once",
+        "forbids",
+    ),
+    "other_person": Kind(
+        "the header of {subject} names another person than that of {others:and}: files of two "
+        "examinations are mixed; take out what does not belong",
+        "forbids",
+    ),
+    "spacing_unlikely": Kind(
+        "{subject} lies {apart_mm:.0f} mm from {other}, where some {expected_mm:.0f} mm are usual: "
+        "one of the two names may be wrong",
+        "problem",
+    ),
+    "beside_the_spine": Kind(
+        "{subject} lies {across_mm:.0f} mm across and {along_mm:.0f} mm along the body from "
+        "{other}: one of the two voxels may lie beside the spine",
+        "problem",
+    ),
+    "voxel_larger_than_disc": Kind(
+        "the voxel of {subject} ({size} mm) is larger than a disc, which is up to "
+        "{height_mm:.0f} mm high",
+        "problem",
+    ),
+    "voxel_outside_image": Kind(
+        "the voxel of {subject} lies {beyond_mm:.0f} mm outside the image", "problem"
+    ),
+    "voxel_mirrored": Kind(
+        "the axes of the voxel of {subject} are mirrored against those of the other levels: "
+        "left and right may be exchanged",
+        "problem",
+    ),
+    "other_scanner": Kind(
+        "{subject} was measured at {mhz:.4f} MHz, the others at {others_mhz:.4f} MHz: "
+        "another scanner, or a file of another examination",
+        "problem",
+    ),
+    # ---- errors without a kind of their own
+    "unreadable": Kind("{problem}", "forbids"),
+    "refused": Kind("{problem}", "forbids"),
+    "no_solution": Kind("the numbers do not allow a solution ({error})", "forbids"),
+    "no_memory": Kind("not enough memory for this file", "forbids"),
+    # ---- the files of a disc
+    "empty_folder": Kind("the folder holds no spectroscopy file that is read", "forbids"),
+    "no_match": Kind("the pattern finds no file", "forbids"),
+    "too_many_files": Kind("{n} files; at most {most} make one series", "forbids"),
+    "no_metabolite_file": Kind("{level}: no metabolite file is named", "forbids"),
+    "image": Kind("is an image, not spectroscopy (its samples are not complex)", "forbids"),
+    "no_partner": Kind("its {what} {file} is not beside it", "forbids"),
+    "partner_absent": Kind("its partner {file} is absent", "forbids"),
+    "parameter_absent": Kind("{file} has no valid {key} (Hz), which is required", "forbids"),
+    "not_one_acquisition": Kind(
+        "{file} and {first} are not of one acquisition: {why}. List the files of one series only.",
+        "forbids",
+    ),
+    "other_format": Kind("{one} and {other}", "because"),
+    "other_shape": Kind("{one[0]} coils x {one[1]} points and {other[0]} x {other[1]}", "because"),
+    "other_value": Kind("{what} {one:.8g} and {other:.8g}", "because"),
+    "other_subjects": Kind("their headers name different subjects", "because"),
+    "other_series": Kind("their headers name different series", "because"),
+    # ---- what a reader mended or assumed
+    "frequency_in_hz": Kind("the spectrometer frequency stood in Hz and was divided by 1e6"),
+    "sidecar_contradicts": Kind(
+        "the JSON sidecar says {key} {sidecar:g}, the file's own header {file:g}: the header "
+        "counts; correct one of them"
+    ),
+    "no_mrs_extension": Kind("no MRS header extension: frequency and dimensions are the sidecar's"),
+    "no_time": Kind(
+        "its {key} is {value:g|no number}: seconds expected, above 0 and below {below:g}"
+    ),
+    "untagged_dimension": Kind(
+        "dimension {dimension} of size {size} has no tag: taken as transients"
+    ),
+    "signals_as_transients": Kind(
+        "{n} signals in the file: taken as transients of one acquisition"
+    ),
+    "sign_assumed": Kind(
+        "plain text has no convention of sign: taken with larger ppm at larger frequency"
+    ),
+    "frames_in_order": Kind("frames taken in their order: no mapping of its sequence"),
+    "no_end_mark": Kind(
+        "the file has no end mark: the scan was stopped, or whole readouts are missing"
+    ),
+    "largest_scan": Kind("the first of the largest of {n} scans in the file is read"),
+    "early_samples": Kind("the first {n} samples lie before the echo and are left out"),
+    "echo_in_parts": Kind(
+        "its EchoTime of {stated_ms:g ms} can be the first of three parts (svs_slaser_dkd): give "
+        "{subject}",
+        "problem",
+    ),
+    "echo_in_known_parts": Kind(
+        "its EchoTime of {stated_ms:g ms} can be the first of three parts (svs_slaser_dkd); where "
+        "this part is met, the echo time is {known_ms:g ms}: give {subject}",
+        "problem",
+    ),
+    "no_start": Kind(
+        "its AcquisitionStartTime is {value:g|no number}: seconds from the echo; 0 is taken"
+    ),
+    "no_carrier": Kind(
+        "its SpecFreqChemShift is {value:g|no number}: ppm expected, between {low:g} and {high:g}; "
+        "{taken:g} ppm is taken"
+    ),
+    "bruker_averages": Kind("dimension {dimension}, DIM_USER_0 of Bruker, is taken as transients"),
+    "no_voxel": Kind("its header holds no place and size of the voxel that can be read"),
+    "reference_unfit": Kind("its reference scan has other points or coils and is not used"),
+    "reference_coils": Kind(
+        "its reference scan holds {n} coils and is not used with coils that were combined: name "
+        "rawdata.job0 to use it"
+    ),
+    "reference_gain": Kind("the gain of its reference scan was {other:g}, not {gain:g}: scaled"),
+    "reference_mean": Kind("{n} averages are taken to be their mean where amounts refer to water"),
+    "fewer_transients": Kind(
+        "{n} of {wanted} transients: the scan was stopped, or the file is cut off"
+    ),
+    "other_start": Kind("start after the echo {one:.6g} s and {other:.6g} s", "because"),
+    "varies": Kind(
+        "{keys:list} {keys:verb changes change} along the transients: series of several protocols; "
+        "split it, or name one of its parts",
+        "forbids",
+    ),
+    # ---- gate: what forbids an analysis
+    "other_nucleus": Kind("nucleus {nucleus}: only 1H spectra are analysed", "forbids"),
+    "many_voxels": Kind(
+        "{n} voxels: spectroscopic imaging is not analysed, only single voxels", "forbids"
+    ),
+    "edited": Kind(
+        "edited spectra (MEGA, HERMES and the like): not analysed; measure without editing",
+        "forbids",
+    ),
+    "more_dimensions": Kind(
+        "dimension {sizes:each %s of %s}: only coils and transients are analysed; reduce the file "
+        "to these first",
+        "forbids",
+    ),
     "too_few_points": Kind("{n} points: at least {least} are needed", "forbids"),
+    "dwell_time_implausible": Kind(
+        "dwell time {dwell_time_s:.3g} s: between {low:.0e} and {high:.0e} s expected", "forbids"
+    ),
+    "frequency_implausible": Kind(
+        "spectrometer frequency {spectrometer_mhz:.6g} MHz: between {low:g} and {high:g} expected",
+        "forbids",
+    ),
+    "not_stated": Kind(
+        "no {subject:field} in the file: give {subject} under [disc.acquisition] in study.toml",
+        "forbids",
+    ),
+    "stated_wrong": Kind(
+        "no {subject:field} in the file ({instead}): give {subject} under [disc.acquisition] in "
+        "study.toml",
+        "forbids",
+    ),
+    "user_contradicts": Kind(
+        "[disc.acquisition] {subject} = {given:g}, but the file says {file:g}. Take the entry out, "
+        "or correct it.",
+        "forbids",
+    ),
+    # ---- what acquire noticed
+    "mirrored": Kind(
+        "the spectrum lies mirrored about its carrier; analysis turns it over", "problem"
+    ),
+    "turned_over": Kind(
+        "the spectrum lay mirrored about its carrier and was turned over (conjugated)"
+    ),
     "clipped": Kind(
         "samples are clipped: the receiver was overdriven, amounts are distorted", "problem"
     ),
+    "simulated": Kind("simulated"),
+    # ---- water reference
+    "no_water": Kind("no water reference", "problem"),
+    "not_suppressed": Kind("the water of the metabolite spectrum is not suppressed", "problem"),
+    "own_water": Kind("the water reference was found in the metabolite's own file"),
+    "water_transients": Kind("{n} of {of} transients are unsuppressed water: the reference"),
+    "of_the_water": Kind("water reference: {note}"),
+    "water_not_used": Kind("water reference {file} is not used: {why}", "problem"),
+    "other_subject": Kind("its header names another subject", "because"),
+    "other_day": Kind("it was measured on another day", "because"),
+    "other_frequency": Kind(
+        "its spectrometer frequency is {came:.4f} MHz, not {wanted:.4f} MHz", "because"
+    ),
+    "same_samples": Kind("it holds the samples of the metabolite file", "because"),
+    "other_voxel_size": Kind(
+        "its voxel has {came_mm:by .3g} mm, not {wanted_mm:by .3g} mm", "because"
+    ),
+    "other_voxel_place": Kind("its voxel lies {apart_mm:.0f} mm away", "because"),
+    "holds_no_water": Kind("its water is suppressed, or it holds none", "because"),
+    "other_dwell_time": Kind(
+        "dwell time of {file} is {came_s:.6g} s, that of {metabolite} {wanted_s:.6g} s: not one "
+        "protocol. Name the reference that belongs to it, or leave water out.",
+        "forbids",
+    ),
+    "other_coils": Kind(
+        "water reference not used: it has {came} coils, the metabolite data {wanted}", "problem"
+    ),
+    # ---- preprocessing
+    "coil_left_out": Kind("coil {coil} left out: {why}"),
+    "combined_by_scanner": Kind(
+        "the scanner combined the metabolite data, but not the water reference"
+    ),
+    "eddy_not_corrected": Kind("no eddy-current correction: {why}"),
+    # ---- a study
+    "named_by_files": Kind("level and water reference are taken from the files' names"),
+    "reference_not_there": Kind(
+        "the sidecar's ReferenceSignal names a file that is not there; paired by name"
+    ),
+    "voi_no_level": Kind("{file} is left out: voi-{voi} is not a disc level", "problem"),
+    "outside_region": Kind(
+        'region = "{region}", where {where} {levels:verb does do} not lie', "problem"
+    ),
+    "anatomy_not_used": Kind("the anatomy image could not be used: {why}", "problem"),
+    # ---- a draft
+    "level_by_name": Kind("level from the file's name"),
+    "level_by_series": Kind("level from the series' name"),
+    "level_by_voxel": Kind("level from the voxel's place"),
+    "level_by_order": Kind("level by the voxel's place, no name says it", "guess"),
+    "level_lowest": Kind(
+        "taken for the lowest disc, as neither name nor neighbour says it", "guess"
+    ),
+    "region_by_spacing": Kind("by the voxels' distance, lumbar where there is none", "guess"),
+    "study_unnamed": Kind("your identifier, free of names", "guess"),
+    "anatomy_proposed": Kind("{plane}, {n_slices} slices", "guess"),
+    "repeated": Kind("measured again", "guess"),
+    "role_unclear": Kind("metabolites or water is not clear", "guess"),
+    "water_paired": Kind("same voxel, day and subject", "guess"),
+    "spare_water": Kind("water reference of no disc found"),
+    "not_placed": Kind("not placed"),
+    # ---- verdict on a spectrum: signal and line
+    "noise_unknown": Kind(
+        "the noise of the spectrum or the height of {subject} is not known", "reason", "poor"
+    ),
+    "not_measurable": Kind(
+        "{subject} is {ratio:beside {least} 1} sd, below {least:g}", "reason", "poor"
+    ),
+    "snr_low": Kind(
+        "SNR of {subject} is {snr:beside {least} 1}, below {least:g}", "reason", "poor"
+    ),
+    "snr_fair": Kind(
+        "SNR of {subject} is {snr:beside {good} 1}; good from {good:g} on", "reason", "acceptable"
+    ),
+    "snr_good": Kind("SNR {snr:.1f}", "passed"),
+    "no_linewidth": Kind("{subject} has no linewidth", "reason", "poor"),
+    "linewidth_wide": Kind(
+        "linewidth of {subject} is {hz:.1f} Hz ({ppm:beside {most} 2} ppm), above {most:g} ppm",
+        "reason",
+        "poor",
+    ),
+    "linewidth_fair": Kind(
+        "linewidth of {subject} is {hz:.1f} Hz ({ppm:beside {good} 2} ppm); good up to {good:g} "
+        "ppm",
+        "reason",
+        "acceptable",
+    ),
+    "linewidth_good": Kind("linewidth {hz:.1f} Hz ({ppm:.2f} ppm)", "passed"),
+    # ---- verdict: fit
+    "not_converged": Kind("{why}", "reason", "poor"),
+    "residual_high": Kind(
+        "the residual is {ratio:beside {most} 2} times the noise, above {most:g}: the model does "
+        "not describe the spectrum",
+        "reason",
+        "poor",
+    ),
+    "residual_good": Kind("residual {ratio:.2f} times the noise", "passed"),
+    "residual_structured": Kind(
+        "the residual has structure (whiteness p below {limit:g})", "reason", "acceptable"
+    ),
+    # ---- verdict: water and lipid
+    "residual_water_high": Kind(
+        "residual water is {ratio:beside {most} 1} times the height of {subject}, above {most:g}",
+        "reason",
+        "poor",
+    ),
+    "residual_water_good": Kind("residual water {ratio:.1f} times {subject}", "passed"),
+    "swapped": Kind(
+        "the water reference is {ratio:.2g} times as strong as the metabolite measurement: the two "
+        "are swapped, or the reference is not one",
+        "reason",
+        "poor",
+    ),
+    "marrow_by_water": Kind(
+        "lipid is {ratio:.2g} times the water: the voxel lies in marrow or fat", "reason", "poor"
+    ),
+    "marrow_by_peak": Kind(
+        "lipid is {ratio:.0f} times {subject}: the voxel lies in marrow or fat", "reason", "poor"
+    ),
+    "unsuppressed_known": Kind(
+        "measured without water suppression: water as high as {ratio:.2g} times its reference",
+        "reason",
+        "acceptable",
+    ),
+    "unsuppressed": Kind(
+        "water is as high as {ratio:.2g} times its reference: not suppressed, or there is nothing "
+        "else",
+        "reason",
+        "poor",
+    ),
+    "one_line": Kind(
+        "one line holds {share:.0%} of the energy: water or fat alone", "reason", "poor"
+    ),
+    "unsuppressed_peak_known": Kind(
+        "measured without water suppression: {ratio:.0f} times the peak", "reason", "acceptable"
+    ),
+    "unsuppressed_peak": Kind(
+        "water was not suppressed: {ratio:.0f} times {subject}", "reason", "poor"
+    ),
+    "lipid_on_lactate": Kind(
+        "lactate contaminated by lipid: its CH2 is {ratio:beside {most} 1} times LAC + ALA, above "
+        "{most:g}",
+        "reason",
+        "acceptable",
+    ),
+    "lipid_displaced": Kind(
+        "voxels of lipid and water lie {share:.0%} of the voxel apart in each refocused direction",
+        "remark",
+    ),
+    "lipid_displaced_mm": Kind(
+        "voxels of lipid and water lie {share:.0%} of the voxel apart in each refocused direction "
+        "({mm:.1f} mm in the thinnest)",
+        "remark",
+    ),
+    # ---- verdict: transients
+    "many_rejected": Kind(
+        "{n} of {of} transients rejected; at least {least:.0%} have to stay", "reason", "poor"
+    ),
+    "few_rejected": Kind("{n} of {of} transients rejected", "passed"),
+    "drift_large": Kind(
+        "drift of {hz:beside {most} 1} Hz, above {most:g} Hz", "reason", "acceptable"
+    ),
+    "drift_good": Kind("drift {hz:.1f} Hz", "passed"),
+    "all_passed": Kind("all gates passed: {gates:list}", "reason"),
+    # ---- score: why there is none
+    "poor_spectrum": Kind("poor spectrum: {why}", "reason"),
+    "not_fitted": Kind("model {model} needs {names:list}, which was not fitted", "reason"),
+    "echo_time_outside": Kind(
+        "model {model} was made for echo times of {low_ms:g} to {high_ms:g} ms, not "
+        "{came_ms:g ms|unknown}",
+        "reason",
+    ),
+    "field_outside": Kind(
+        "model {model} was made for {fields:and %g T}, not {came:.2f T|an unknown field}", "reason"
+    ),
+    "sums_not_measured": Kind("acidity or structure was not measured", "reason"),
+    "sums_not_finite": Kind("acidity or structure is not a finite number", "reason"),
+    "structure_not_measurable": Kind(
+        "structure not measurable: {ratio:.1f} sd, {least:g} are needed", "reason"
+    ),
+    "acidity_negative": Kind(
+        "acidity lies {ratio:.1f} sd below zero, which noise does not explain: baseline or lipid "
+        "is misjudged",
+        "reason",
+    ),
+    "no_quantities": Kind("no quantities", "reason"),
+    "no_quantity": Kind("{subject} could not be had: {why}", "reason"),
+    "no_logarithm": Kind("{subject} is an upper limit; its logarithm is not known", "reason"),
+    "no_error": Kind("{subject} is an upper limit and has no error to average over", "reason"),
+    "only_a_limit": Kind("{subject} is only an upper limit", "reason"),
+    # ---- score: what it follows from
+    "ratio": Kind("{subject} = {value:.2f} ± {sd:.2f} (means: {means:each %s %.2f})", "reason"),
+    "ratio_below": Kind(
+        "acid is below 2 sd: {subject} below {upper:.2f} (means: {means:each %s %.2f})", "reason"
+    ),
+    "judged_alone": Kind(
+        "probability {probability:probability}; no other disc of the patient was usable", "reason"
+    ),
+    "judged_beside": Kind(
+        "probability {alone:probability} for this disc alone, {probability:probability} beside "
+        "{where} (patient's offset {offset:+.2f} ± {offset_sd:.2f})",
+        "reason",
+    ),
+    "says_little": Kind(
+        "the measurement says little: without it the probability would be {prevalence:.2f}, the "
+        "odds are {factor:.2g} times as high with it",
+        "reason",
+    ),
+    "label_would_change": Kind("at the same errors: {where:clauses}", "reason"),
+    "likely_from": Kind("likely painful from {at:.2f} on", "because"),
+    "likely_until": Kind("likely painful no longer below {at:.2f}", "because"),
+    "never_likely": Kind("no acidity would make it likely painful at this noise", "because"),
+    "unlikely_to": Kind("unlikely painful up to {at:.2f}", "because"),
+    "unlikely_until": Kind("unlikely painful no longer above {at:.2f}", "because"),
+    "never_unlikely": Kind("no acidity would make it unlikely painful at this noise", "because"),
+    "prevalence_assumed": Kind(
+        "assumes that {prevalence:.0%} of such discs are painful ({others:list})", "reason"
+    ),
+    "prevalence": Kind("assumes that {prevalence:.0%} of such discs are painful", "reason"),
+    "at_prevalence": Kind("{probability:probability} at {prevalence:.0%}", "because"),
+    "unlike_assumed": Kind(
+        "this patient's discs together fit a prevalence of {high:.0%} better than the assumed "
+        "{prevalence:.0%} ({ratio:.1f} times as likely); at {high:.0%} the probability would be "
+        "{probability:probability}",
+        "reason",
+    ),
+    "logit": Kind(
+        "{quantities:each %s = %.3g}: logit {logit:.2f} ± {sd:.2f}, probability "
+        "{probability:probability}",
+        "reason",
+    ),
+    "cutoff": Kind("{subject} = {value:.3g} ± {sd:.2g}, positive {side} {limit:g}", "reason"),
+    "rule_met": Kind(
+        "the rule is met with probability {probability:probability} over the measurement error: "
+        "so sure is the measurement, that is no probability of pain",
+        "reason",
+    ),
+    "degeneration": Kind(
+        "{subject} = {value:.2f} ± {sd:.2f}: probability of degeneration (Pfirrmann III or more) "
+        "{probability:probability}",
+        "reason",
+    ),
+    "not_about_pain": Kind("the structure index says nothing about pain", "reason"),
+    # ---- score: what to know of the model
+    "lipid_in_error": Kind(
+        "lactate may be contaminated by lipid: its wider error is in the interval", "remark"
+    ),
+    "exploratory_field": Kind(
+        "exploratory at {field_t:.1f} T: no published validation was found", "remark"
+    ),
+    "repetition_time_outside": Kind(
+        "repetition time {came_s:g} s lies outside {low_s:g} to {high_s:g} s, for which the model "
+        "was made",
+        "remark",
+    ),
+    "not_validated": Kind("model not validated; trained on: {data}", "remark"),
 }

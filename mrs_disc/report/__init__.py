@@ -11,7 +11,7 @@ A new format is one module with ``render(view)``, and one line in `RENDERERS`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib import import_module
@@ -25,7 +25,7 @@ from mrs_disc.record.signals import SIGNALS_NAME
 from mrs_disc.report.files import check_folder, write_files
 
 if TYPE_CHECKING:
-    from mrs_disc.data import StudyReport
+    from mrs_disc.data import Study, StudyReport
     from mrs_disc.record.level import Results
     from mrs_disc.record.signals import Signals
 
@@ -53,6 +53,8 @@ def check_output(
     dicom_reference: str | Path | None = None,
     *,
     overwrite: bool = False,
+    study: Study | None = None,
+    levels: Sequence[str] = (),
 ) -> None:
     """Refuse before any work what cannot be written.
 
@@ -63,30 +65,32 @@ def check_output(
     formats : sequence of str
         Of `FORMATS`.
     dicom_reference : str or Path, optional
-        A DICOM file of the patient, which DICOM output needs.
+        A DICOM file of the patient, or a folder with some: DICOM output needs it, unless the
+        input is DICOM itself.
     overwrite : bool
         Whether an earlier report may be replaced.
+    study : Study, optional
+        What is going to be analysed, and of it `levels` (all where empty).
 
     Raises
     ------
     InputError
-        If a format is unknown, DICOM has no reference, or the folder holds a report already.
+        If a format is unknown, the folder holds a report already, or DICOM has no reference or one
+        of another patient.
     """
+    _check(out, formats, overwrite)
+    if "dicom" in formats:
+        from mrs_disc.report.patient import check_patient
+
+        check_patient(study, levels, dicom_reference)
+
+
+def _check(out: str | Path, formats: Sequence[str], overwrite: bool) -> None:
     for name in formats:
         if name not in FORMATS:
             raise InputError(
                 f"there is no format '{name}'.{did_you_mean(name, FORMATS)} "
                 f"Formats: {', '.join(FORMATS)}."
-            )
-    if "dicom" in formats:
-        if dicom_reference is None:
-            raise InputError(
-                "--format dicom needs --dicom-reference FILE: a DICOM file of this patient's "
-                "examination, whose patient and study fields the objects take over"
-            )
-        if not Path(dicom_reference).is_file():
-            raise InputError(
-                f"--dicom-reference {Path(dicom_reference).name}: there is no such file"
             )
     check_folder(Path(out), formats, overwrite)
 
@@ -100,6 +104,7 @@ def write_report(
     *,
     paper: Literal["a4", "letter"] = "a4",
     secondary_capture: bool = False,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
     """Write a report.
 
@@ -116,11 +121,14 @@ def write_report(
     overwrite : bool
         Replace an earlier report in the folder, with all its formats.
     dicom_reference : str or Path, optional
-        A DICOM file of the patient, which DICOM output needs.
+        A DICOM file of the patient, or a folder with some: DICOM output needs it, unless the
+        input is DICOM itself. One that contradicts the input is refused.
     paper : {"a4", "letter"}
         Page of the PDF.
     secondary_capture : bool
         Whether DICOM output holds the first page as an image too.
+    say : callable
+        Takes a line on which reference was chosen, and what could not be compared.
 
     Returns
     -------
@@ -137,7 +145,7 @@ def write_report(
     from mrs_disc.record.signals import arrays_of, npz_bytes, sha256, signals_of
     from mrs_disc.report.results import results_from, signals_from
 
-    check_output(out, formats, dicom_reference, overwrite=overwrite)
+    _check(out, formats, overwrite)
     noise = {r.record.key: r.record.fit.noise_sd for r in report if r.record.fit is not None}
     arrays = arrays_of(signals_from(report), noise)
     packed = npz_bytes(arrays)
@@ -146,7 +154,12 @@ def write_report(
     if any(name != "json" for name in formats):
         results = results_of(parsed(content), Path(out) / RESULTS_NAME)
         signals = signals_of(arrays, Path(out) / SIGNALS_NAME)
-        pages = _Pages(dicom_reference, paper, secondary_capture)
+        patient = None
+        if "dicom" in formats:
+            from mrs_disc.report.patient import patient_of
+
+            patient = patient_of(results, signals, dicom_reference, report, say)
+        pages = _Pages(patient, paper, secondary_capture)
         files |= pages.files(formats, results, signals, sha256(content))
     return write_files(Path(out), files, overwrite=overwrite)
 
@@ -160,6 +173,7 @@ def render_results(
     *,
     paper: Literal["a4", "letter"] = "a4",
     secondary_capture: bool = False,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
     """Render ``results.json`` again, without the raw data, as its reviewer left it.
 
@@ -167,8 +181,9 @@ def render_results(
     ----------
     results : str or Path
         ``results.json``, with ``signals.npz`` beside it; or their folder.
-    out, formats, overwrite, dicom_reference, paper, secondary_capture
-        As in `write_report`; json copies the record.
+    out, formats, overwrite, dicom_reference, paper, secondary_capture, say
+        As in `write_report`; json copies the record, which holds no patient: DICOM output needs
+        the reference.
 
     Raises
     ------
@@ -192,7 +207,12 @@ def render_results(
     if review.n_acts or review.problem:
         record = reviewed(record, review)
     signals = read_signals(beside, record.signals.sha256) if needs_signals else None
-    pages = _Pages(dicom_reference, paper, secondary_capture)
+    patient = None
+    if "dicom" in formats:
+        from mrs_disc.report.patient import patient_of
+
+        patient = patient_of(record, signals, dicom_reference, None, say)
+    pages = _Pages(patient, paper, secondary_capture)
     files = pages.files(formats, record, signals, digest)
     if "json" in formats:
         files |= {RESULTS_NAME: content, SIGNALS_NAME: beside.read_bytes()}
@@ -203,7 +223,7 @@ def render_results(
 class _Pages:
     """How the pages of a report are asked for, whatever it is made from."""
 
-    dicom_reference: str | Path | None
+    patient: Path | None
     paper: Literal["a4", "letter"]
     secondary_capture: bool
 
@@ -217,7 +237,7 @@ class _Pages:
             results=results,
             signals=signals,
             written=today(),
-            dicom_reference=None if self.dicom_reference is None else Path(self.dicom_reference),
+            dicom_reference=self.patient,
             paper=self.paper,
             record_sha256=digest,
             secondary_capture=self.secondary_capture,

@@ -71,16 +71,12 @@ def report_content(view: View) -> dict[str, Any]:
     """Return the whole report: words, tables and figures (SVG with alternative text)."""
     # Here, so that tables and records alone load no plotting library.
     from mrs_disc.report import figures
+    from mrs_disc.report.curves import study_spectra
     from mrs_disc.report.level_content import level_content, structure_unit, summary_row
     from mrs_disc.report.overview import overview_alt, overview_figure
 
     results, signals = view.results, view.signals
-    drawn = {
-        level.key: figures.spectra(level, signals.levels[level.key])
-        for level in results.levels
-        if signals is not None and figures.has_signals(level, signals)
-    }
-    top = figures.common_top(results.levels, drawn)
+    drawn, top = study_spectra(results, signals)
     content = {
         "title": f"Disc spectroscopy report: {results.study_id}",
         "study_id": results.study_id,

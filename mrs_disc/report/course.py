@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mrs_disc.constants import RESEARCH_USE
+from mrs_disc.report.marks import Scale, few, points
 from mrs_disc.report.words import decimals, harmless, interval, rounded
 
 WIDTH, HEIGHT, LEFT, TOP = 640, 280, 60, 16
@@ -112,61 +112,40 @@ def change_words(difference: float, low: float | None, high: float | None) -> st
 
 def _drawing(chart: Mapping[str, Sequence[Point | None]], count: int) -> dict[str, Any] | None:
     """Return what the chart's lines and marks are, in pixels; `None` where nothing is known."""
-    known = [point for points in chart.values() for point in points if point is not None]
+    known = [point for course in chart.values() for point in course if point is not None]
     if not known:
         return None
     ends = [end for point in known for end in point if end is not None]
     margin = 0.05 * (max(ends) - min(ends)) or 0.5  # no mark on the frame
     low, high = min(ends) - margin, max(ends) + margin
-    span = high - low
     bottom, right = HEIGHT - 44, WIDTH - 130
-
-    def y(value: float) -> float:
-        return bottom - (value - low) / span * (bottom - TOP)
-
+    y = Scale(low, high, bottom, TOP)
+    x = Scale(0, max(count - 1, 1), LEFT + 30, right - 30)
     series = []
-    for n, (level, points) in enumerate(chart.items()):
+    for n, (level, course) in enumerate(chart.items()):
         shift = 6.0 * (n - (len(chart) - 1) / 2)
         marks, limits = [], []
-        for k, point in enumerate(points):
-            x = _x(k, count, right) + shift
+        for k, point in enumerate(course):
             if point is None:
                 continue
             value, below, above = point
+            across = x(k) + shift
             if value is None or below is None:
-                limits.append({"x": x, "y": y(above)})
+                limits.append({"x": across, "y": y(above)})
             else:
-                marks.append({"x": x, "y": y(value), "low": y(below), "high": y(above)})
+                marks.append({"x": across, "y": y(value), "low": y(below), "high": y(above)})
         if marks or limits:
             series.append(
                 {
                     "level": level,
                     "marks": marks,
                     "limits": limits,
-                    "line": " ".join(f"{m['x']:.1f},{m['y']:.1f}" for m in marks),
+                    "line": points((m["x"], m["y"]) for m in marks),
                     "colour": _COLOURS[n % len(_COLOURS)],
                 }
             )
     ticks = [
-        {"y": y(v), "text": f"{v:g}".replace("-", "\N{MINUS SIGN}")}
-        for v in _round_numbers(low, high)
+        {"y": y(v), "text": f"{v:g}".replace("-", "\N{MINUS SIGN}")} for v in few(low, high, 3, 6)
     ]
-    places = [_x(k, count, right) for k in range(count)]
+    places = [x(k) for k in range(count)]
     return {"series": series, "ticks": ticks, "places": places, "bottom": bottom, "right": right}
-
-
-def _round_numbers(low: float, high: float) -> list[float]:
-    """Return three to six round numbers between two ends.
-
-    >>> _round_numbers(-1.36, 0.8)
-    [-1.0, -0.5, 0.0, 0.5]
-    """
-    power = 10.0 ** math.floor(math.log10(high - low))
-    steps = (s * power for s in (1.0, 0.5, 0.2, 0.1))
-    step = next(s for s in steps if math.floor(high / s) - math.ceil(low / s) >= 2)
-    inside = range(math.ceil(low / step), math.floor(high / step) + 1)
-    return [round(k * step, 12) for k in inside]
-
-
-def _x(index: int, count: int, right: float) -> float:
-    return LEFT + 30 + (right - LEFT - 60) * (index / max(count - 1, 1))

@@ -1,6 +1,7 @@
 """DICOM objects of a report: Encapsulated PDF, TID 1500 measurement report, page 1 as image.
 
-Patient and study come from a DICOM file that the user names, and from nowhere else. The report is
+Patient and study come from the input where that is DICOM, else from a file that the user names and
+that `patient` has held against the data. The report is
 UNVERIFIED until a person signs it on the review page. Identifiers are made from the record, its
 review, the study and the day of writing: the same report has the same identifiers, and one that
 differs has others.
@@ -14,28 +15,29 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from mrs_disc._version import __version__
-from mrs_disc.errors import InputError, ReadError
+from mrs_disc.errors import InputError
 from mrs_disc.record.level import Level, Results
 from mrs_disc.record.parts import Metabolite, Quantity
 from mrs_disc.report import dicom_codes as codes
 from mrs_disc.report.content import View
+from mrs_disc.report.patient import TYPE_2, read_reference
 from mrs_disc.report.pdf import page_png, pdf_bytes
 from mrs_disc.report.words import harmless
 
 try:
     import numpy as np
     from highdicom import sr
+    from highdicom.sc import SCImage
     from highdicom.sr.coding import CodedConcept
     from PIL import Image
-    from pydicom import Dataset, dcmread
+    from pydicom import Dataset
     from pydicom.dataset import FileMetaDataset
-    from pydicom.errors import InvalidDicomError
     from pydicom.uid import ExplicitVRLittleEndian
 except ImportError as error:  # pragma: no cover - depends on the installation
     raise InputError(
@@ -45,22 +47,7 @@ except ImportError as error:  # pragma: no cover - depends on the installation
 
 MANUFACTURER = "mrs_disc (research software)"
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
-SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _SERIES = {"pdf": 9901, "sr": 9902, "capture": 9903}
-
-TYPE_2 = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyDate",
-    "StudyTime",
-    "ReferringPhysicianName",
-    "StudyID",
-    "AccessionNumber",
-)
-"""Attributes of patient and study that have to be there and may be empty."""
-REQUIRED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 
 
 def render(view: View) -> dict[str, bytes]:
@@ -84,33 +71,6 @@ def render(view: View) -> dict[str, bytes]:
     return files
 
 
-def read_reference(path: Path) -> Dataset:
-    """Return patient and study of a DICOM file, in UTF-8, without its pixels.
-
-    Raises
-    ------
-    ReadError
-        If it is not a DICOM file, or lacks what ties an object to a study.
-    """
-    try:
-        found = dcmread(path, stop_before_pixels=True)
-    except InvalidDicomError as error:
-        raise ReadError(path, "is not a DICOM file; name one of this patient's images") from error
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
-    except Exception as error:
-        raise ReadError(path, f"is a damaged DICOM file ({type(error).__name__})") from error
-    for name in REQUIRED:
-        if not found.get(name):
-            raise ReadError(path, f"lacks {name}, so that nothing can be tied to its study")
-    found.decode()
-    found.SpecificCharacterSet = "ISO_IR 192"
-    for name in TYPE_2:  # has to be there, may be empty; research files often lack it
-        if name not in found:
-            setattr(found, name, "")
-    return found
-
-
 def uid(view: View, reference: Dataset, what: str) -> str:
     """Return the identifier of an object: of record, study, day, software and kind."""
     parts = (
@@ -128,51 +88,22 @@ def uid(view: View, reference: Dataset, what: str) -> str:
 # --------------------------------------------------------------------------- objects
 
 
-def _object(view: View, reference: Dataset, kind: str, sop_class: str, modality: str) -> Dataset:
-    """Return a dataset with patient, study, series, equipment and SOP common modules."""
-    made = Dataset()
-    made.SpecificCharacterSet = "ISO_IR 192"
-    made.SOPClassUID = sop_class
-    made.SOPInstanceUID = uid(view, reference, kind)
-    for name in TYPE_2:
-        setattr(made, name, _text(reference, name))
-    for name in ("IssuerOfPatientID", "StudyDescription"):
-        if reference.get(name):
-            setattr(made, name, _text(reference, name))
-    made.StudyInstanceUID = str(reference.StudyInstanceUID)
-    made.Modality = modality
-    made.SeriesInstanceUID = uid(view, reference, f"{kind} series")
-    made.SeriesNumber = _SERIES[kind]
-    made.SeriesDescription = "Disc spectroscopy (research)"
-    made.Manufacturer = MANUFACTURER
-    made.ManufacturerModelName = "mrs_disc"
-    made.SoftwareVersions = __version__
-    made.ConversionType = "WSD"
-    made.InstanceNumber = 1
-    day = view.written.strftime("%Y%m%d")
-    made.InstanceCreationDate = made.ContentDate = day
-    made.InstanceCreationTime = made.ContentTime = "000000"
-    made.BurnedInAnnotation = "NO"
-    _name_scheme(made)
-    return made
-
-
-def _text(reference: Dataset, name: str) -> Any:
-    value = reference.get(name, "")
-    return "" if value is None else value
-
-
-def _name_scheme(made: Dataset) -> None:
-    scheme = Dataset()
-    scheme.CodingSchemeDesignator = codes.PRIVATE
-    scheme.CodingSchemeName = codes.PRIVATE_NAME
-    scheme.CodingSchemeResponsibleOrganization = "mrs_disc"
-    made.CodingSchemeIdentificationSequence = [scheme]
-
-
 def encapsulated_pdf(view: View, reference: Dataset, pdf: bytes) -> Dataset:
     """Return the report as an Encapsulated PDF."""
-    made = _object(view, reference, "pdf", ENCAPSULATED_PDF, "DOC")
+    made = Dataset()
+    made.SOPClassUID = ENCAPSULATED_PDF
+    made.SOPInstanceUID = uid(view, reference, "pdf")
+    for name in TYPE_2:
+        value = reference.get(name, "")
+        setattr(made, name, "" if value is None else value)
+    made.StudyInstanceUID = str(reference.StudyInstanceUID)
+    made.Modality = "DOC"
+    made.SeriesInstanceUID = uid(view, reference, "pdf series")
+    made.SeriesNumber = _SERIES["pdf"]
+    made.Manufacturer = MANUFACTURER
+    made.ConversionType = "WSD"
+    made.InstanceNumber = 1
+    made.BurnedInAnnotation = "NO"
     made.AcquisitionDateTime = ""
     made.DocumentTitle = "Disc spectroscopy report, research use only"
     made.ConceptNameCodeSequence = [_code_item(codes.DOCUMENT)]
@@ -180,27 +111,43 @@ def encapsulated_pdf(view: View, reference: Dataset, pdf: bytes) -> Dataset:
     made.MIMETypeOfEncapsulatedDocument = "application/pdf"
     made.EncapsulatedDocument = pdf + b"\x00" * (len(pdf) % 2)
     made.EncapsulatedDocumentLength = len(pdf)
+    _settle(made, view, reference)
     return made
 
 
 def secondary_capture(view: View, reference: Dataset) -> Dataset:
     """Return the first page of the report as an image."""
-    made = _object(view, reference, "capture", SECONDARY_CAPTURE, "OT")
     with Image.open(io.BytesIO(page_png(view, view.content))) as image:
         pixels = np.asarray(image.convert("RGB"))
-    made.Laterality = made.PatientOrientation = ""
-    made.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
-    made.SamplesPerPixel = 3
-    made.PhotometricInterpretation = "RGB"
-    made.PlanarConfiguration = 0
-    made.Rows, made.Columns = pixels.shape[:2]
-    made.BitsAllocated = made.BitsStored = 8
-    made.HighBit = 7
-    made.PixelRepresentation = 0
-    content = pixels.tobytes()
-    made.PixelData = content + b"\x00" * (len(content) % 2)
-    made["PixelData"].VR = "OB"
+    with _names_as_they_are():
+        made: Dataset = SCImage.from_ref_dataset(
+            reference,
+            pixels,
+            photometric_interpretation="RGB",
+            bits_allocated=8,
+            coordinate_system="PATIENT",
+            patient_orientation=("L", "F"),
+            series_instance_uid=uid(view, reference, "capture series"),
+            series_number=_SERIES["capture"],
+            sop_instance_uid=uid(view, reference, "capture"),
+            instance_number=1,
+            manufacturer=MANUFACTURER,
+        )
+    # asked for on making it, but a page does not lie in the patient
+    made.PatientOrientation = made.Laterality = ""
+    made.ConversionType = "WSD"
+    made.BurnedInAnnotation = "NO"
+    del made.DateOfSecondaryCapture, made.TimeOfSecondaryCapture
+    _settle(made, view, reference)
     return made
+
+
+@contextmanager
+def _names_as_they_are() -> Iterator[None]:
+    """Leave the patient's name as the reference has it, without highdicom's advice on it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The string .* person name", category=UserWarning)
+        yield
 
 
 def _code_item(concept: codes.Concept) -> Dataset:
@@ -224,8 +171,7 @@ def measurement_report(view: View, reference: Dataset) -> Dataset:
         title=_coded(codes.REPORT),
     )
     _add_impression(content, results)
-    with warnings.catch_warnings():  # the patient's name stays as the reference has it
-        warnings.filterwarnings("ignore", message="The string .* person name", category=UserWarning)
+    with _names_as_they_are():
         made = sr.EnhancedSR(
             evidence=[reference],
             content=content,
@@ -237,7 +183,7 @@ def measurement_report(view: View, reference: Dataset) -> Dataset:
             is_complete=True,
             **_signature(results),
         )
-    _settle(made, view)
+    _settle(made, view, reference)
     return made
 
 
@@ -262,8 +208,11 @@ def person_name(typed: str) -> str:
     return harmless(re.sub(r"[\^=\\\\]+", " ", typed), 60) + "^"
 
 
-def _settle(made: Dataset, view: View) -> None:
-    """Take the clock out, name software and private scheme."""
+def _settle(made: Dataset, view: View, reference: Dataset) -> None:
+    """Take the clock out; name the software, the private scheme and what is not always there."""
+    for name in ("IssuerOfPatientID", "StudyDescription"):
+        if reference.get(name):
+            setattr(made, name, reference.get(name))
     day = view.written.strftime("%Y%m%d")
     made.InstanceCreationDate = made.ContentDate = day
     made.InstanceCreationTime = made.ContentTime = "000000"
@@ -274,7 +223,11 @@ def _settle(made: Dataset, view: View) -> None:
     for name in ("ContributingEquipmentSequence", "InstitutionName", "InstitutionalDepartmentName"):
         if name in made:
             delattr(made, name)
-    _name_scheme(made)
+    scheme = Dataset()
+    scheme.CodingSchemeDesignator = codes.PRIVATE
+    scheme.CodingSchemeName = codes.PRIVATE_NAME
+    scheme.CodingSchemeResponsibleOrganization = "mrs_disc"
+    made.CodingSchemeIdentificationSequence = [scheme]
     review = view.results.review
     for observer in made.get("VerifyingObserverSequence", ()):
         stamp = (review.signed_at or "") if review is not None else ""

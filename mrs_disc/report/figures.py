@@ -11,24 +11,22 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from textwrap import wrap
 from threading import RLock
 
 import matplotlib as mpl
 import numpy as np
-import scipy.fft
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from mrs_disc.record.level import Level
-from mrs_disc.record.signals import LevelSignals, Signals
+from mrs_disc.report.curves import PPM_RANGE, Spectra
+from mrs_disc.report.marks import nice
 from mrs_disc.report.words import component_word, number
-from mrs_disc.typing import ComplexArray, FloatArray
 
 INK = "#1c1c1c"
 GREY = "#595959"
@@ -55,7 +53,6 @@ REGIONS = {"CARB": (3.4, 4.2)}
 LABELLED = {"COL": (3.02, 1.71), "LIP": (0.90,)}
 """Where lines are named that are not at the component's first resonance."""
 
-PPM_RANGE = (0.5, 4.5)
 STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "mrs_disc",
@@ -81,78 +78,6 @@ def styled() -> Iterator[None]:
     """Draw in the style of the report; one thread at a time, as the settings are global."""
     with _LOCK, mpl.rc_context(STYLE):
         yield
-
-
-@dataclass(frozen=True, slots=True)
-class Spectra:
-    """The curves of one level on the shown axis (ascending ppm): real parts, delay removed."""
-
-    ppm: FloatArray
-    data: FloatArray
-    fit: FloatArray
-    baseline: FloatArray
-    components: FloatArray
-    fitted: tuple[float, float]
-    noise_sd: float
-
-    @property
-    def inside(self) -> slice:
-        """The fitted range."""
-        low, high = np.searchsorted(self.ppm, self.fitted)
-        return slice(int(low), int(high))
-
-    @property
-    def top(self) -> float:
-        """Highest point of the fit, or of the data in the fitted range."""
-        return float(max(self.fit[self.inside].max(), self.data[self.inside].max()))
-
-
-# --------------------------------------------------------------------------- curves
-
-
-def spectra(level: Level, signals: LevelSignals) -> Spectra:
-    """Return the curves of a level in the units of the data."""
-    assert level.fit is not None
-    sampling, n = signals.sampling, signals.data.size
-    size = scipy.fft.next_fast_len(2 * n)
-    hz = scipy.fft.fftshift(scipy.fft.fftfreq(size, sampling.dwell_time_s))
-    ppm = sampling.reference_ppm + hz / sampling.spectrometer_mhz
-    low, high = level.fit.window_ppm
-    shown = (ppm >= PPM_RANGE[0]) & (ppm <= PPM_RANGE[1])
-    turn = np.exp(-2j * np.pi * hz[shown] * level.fit.delay_s)
-
-    def real(fids: ComplexArray) -> FloatArray:
-        weighted = fids.astype(np.complex128)
-        weighted[..., 0] *= 0.5  # the first point stands for half an interval
-        curve = scipy.fft.fftshift(scipy.fft.fft(weighted, size), axes=-1)[..., shown]
-        return np.asarray((curve * turn).real)
-
-    baseline, components = real(signals.baseline), real(signals.components)
-    return Spectra(
-        ppm=ppm[shown],
-        data=real(signals.data),
-        fit=baseline + components.sum(axis=0),
-        baseline=baseline,
-        components=components,
-        fitted=_shown_window(low, high),
-        noise_sd=level.fit.spectrum_noise_sd,
-    )
-
-
-def _shown_window(low: float, high: float) -> tuple[float, float]:
-    """Return the part of the fitted range that is shown; all of the axis where there is none."""
-    low, high = max(low, PPM_RANGE[0]), min(high, PPM_RANGE[1])
-    return (low, high) if high - low > 0.05 else PPM_RANGE
-
-
-def common_top(levels: Sequence[Level], curves: Mapping[str, Spectra]) -> float:
-    """Return the height that stands for 100 in all levels: the tallest of usable quality."""
-    usable = [
-        curves[level.key].top
-        for level in levels
-        if level.key in curves and level.quality is not None and level.quality.verdict != "poor"
-    ]
-    return max(usable or [c.top for c in curves.values()] or [1.0]) or 1.0
 
 
 FACTORS = (
@@ -406,15 +331,6 @@ def _spread(
 # --------------------------------------------------------------------------- files
 
 
-def nice(low: float, high: float, n: int) -> list[float]:
-    """Return about `n` round numbers between two ends."""
-    rough = max((high - low) / n, 1e-12)
-    power = 10.0 ** np.floor(np.log10(rough))
-    step = next(s * power for s in (1, 2, 5, 10) if s * power >= rough)
-    first = np.ceil(low / step)
-    return [float(k * step) for k in np.arange(first, np.floor(high / step) + 1)]
-
-
 def svg(figure: Figure) -> str:
     """Return a figure as compact SVG: no clock, coordinates of two decimals."""
     buffer = io.StringIO()
@@ -452,8 +368,3 @@ def spectrum_alt(level: Level, factor: float) -> str:
         f"quality {level.quality.verdict}; residual {number(level.fit.residual_ratio, 2)} times "
         f"the noise. {scale_words(factor)}"
     )
-
-
-def has_signals(level: Level, signals: Signals) -> bool:
-    """Say whether a level can be drawn."""
-    return level.measured is not None and level.key in signals.levels

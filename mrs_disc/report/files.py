@@ -13,7 +13,7 @@ from mrs_disc.files import write_together
 OF_FORMAT: dict[str, tuple[str, ...]] = {
     "json": ("results.json", "signals.npz"),
     "html": ("report.html",),
-    "pdf": ("report.pdf", "report-letter.pdf"),
+    "pdf": ("report.pdf",),
     "png": ("figures/*.png",),
     "csv": ("levels.csv", "levels.json"),
     "nifti": ("nifti/*_preprocessed.nii.gz", "nifti/*_fit.nii.gz", "nifti/*_residual.nii.gz"),

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from functools import lru_cache
-from importlib import resources
 from typing import Any
 
 import jinja2
-from markupsafe import Markup, escape
 
 from mrs_disc.report.content import View
+from mrs_disc.report.page import environment, policy, resource
 
-_KEPT = str.maketrans({"%": "%25", "#": "%23", '"': "%22", "<": "%3C", ">": "%3E", "'": "%27"})
-_LEVEL = re.compile(r"\b[CTL]\d{1,2}-[CTLS]\d{1,2}\b")
+_HERE = "mrs_disc.report"
 
 
 def render(view: View) -> dict[str, bytes]:
@@ -29,44 +24,11 @@ def page(content: dict[str, Any]) -> str:
 
 
 def rendered(template: str, **content: Any) -> str:
-    """Return a page of the package's templates in the report's style, with its strict policy."""
-    css = _resource("report.css")
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    return _template(template).render(**content, css=Markup(css), policy=policy)
+    """Return a page of the report's templates in its style, with its strict policy."""
+    css = resource(_HERE, "report.css")
+    return _environment().get_template(template).render(**content, css=css, policy=policy(css))
 
 
-def data_uri(svg: str) -> Markup:
-    """Return an SVG as the address of an image, for a double-quoted attribute."""
-    return Markup("data:image/svg+xml," + svg.translate(_KEPT).replace("&", "%26"))
-
-
-def unbroken(text: str) -> Markup:
-    """Return text as HTML in which no line ends within the name of a level.
-
-    >>> str(unbroken("<b> above it in L2-L3."))
-    '&lt;b&gt; above it in <span class="whole">L2-L3</span>.'
-    """
-    return Markup(_LEVEL.sub(r'<span class="whole">\g<0></span>', str(escape(text))))
-
-
-@lru_cache(maxsize=4)
-def _template(name: str) -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["uri"] = data_uri
-    environment.filters["unbroken"] = unbroken
-    return environment.from_string(_resource(name))
-
-
-@lru_cache(maxsize=4)
-def _resource(name: str) -> str:
-    folder = resources.files("mrs_disc.report") / "templates"
-    return (folder / name).read_text(encoding="utf-8")
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    return environment(_HERE)

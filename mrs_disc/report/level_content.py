@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mrs_disc.constants import ROMAN
 from mrs_disc.record.concordance import agreements, concordance
 from mrs_disc.record.file import plain, quantification_json
-from mrs_disc.record.level import Level, Results
-from mrs_disc.record.parts import Metabolite, Morphology, Quantity
+from mrs_disc.record.level import Level, Measured, Results
+from mrs_disc.record.parts import DiscScore, Metabolite, Morphology, Quantity
 from mrs_disc.record.signals import Signals
 from mrs_disc.report import figures, quality_strip
+from mrs_disc.report.curves import Spectra
 from mrs_disc.report.words import (
     COMPONENTS,
+    LABEL_KIND,
     LABEL_SHAPE,
     SUMS,
     VERDICT_SHAPE,
@@ -33,6 +34,8 @@ from mrs_disc.report.words import (
 
 STRUCTURE_SHOWN = ("structure/water", "PG/water")
 """Structure in the table of levels: the first that the level has."""
+NOTHING = "–"
+NOT_STATED = "reason not stated"
 
 
 def summary_row(level: Level, results: Results) -> dict[str, Any]:
@@ -43,28 +46,23 @@ def summary_row(level: Level, results: Results) -> dict[str, Any]:
         "anchor": anchor(level),
         "run": f"run {level.run} of {runs}" if runs > 1 else "",
     }
-    if not level.measured:
-        message = level.error.message if level.error is not None else "no result"
+    if level.measured is None:
         return base | {
             "label": "not measured",
             "shape": VERDICT_SHAPE["failed"],
             "kind": "failed",
-            "probability": "–",
-            "structure": "–",
+            "probability": NOTHING,
+            "structure": NOTHING,
             "quality": f"{VERDICT_SHAPE['failed']} failed",
-            "why": harmless(message, 300),
-            "concordance": "–",
+            "why": harmless(level.failure.message, 300),
+            "concordance": NOTHING,
             "agreement": [],
         }
-    assert level.score is not None
-    assert level.quality is not None
-    score, verdict = level.score, level.quality.verdict
+    score, verdict = level.measured.score, level.measured.quality.verdict
+    _, structure = _structure(level)
     return base | {
-        "label": score.label,
-        "shape": LABEL_SHAPE[score.label],
-        "kind": score.label.split()[0],
-        "probability": score_words(level),
-        "structure": _structure(level),
+        **_judgement(score),
+        "structure": NOTHING if structure is None else _cell(structure)[0],
         "quality": f"{VERDICT_SHAPE[verdict]} {verdict}",
         "why": "; ".join(_why(level)),
         "concordance": level.concordance or "no morphology given",
@@ -72,23 +70,30 @@ def summary_row(level: Level, results: Results) -> dict[str, Any]:
     }
 
 
+def _judgement(score: DiscScore) -> dict[str, str]:
+    return {
+        "label": score.label,
+        "shape": LABEL_SHAPE[score.label],
+        "kind": LABEL_KIND[score.label],
+        "probability": score_words(score),
+    }
+
+
 def agreement(level: Level) -> list[tuple[str, str]]:
     """Return how images and provocation agree with the score: the word, and what with.
 
-    An earlier version may have judged otherwise: then the words of the record stand as they are.
+    An earlier version may have judged otherwise: then the text of the record stands as it is.
     """
     if concordance(level) != level.concordance:
         return [("", level.concordance)] if level.concordance else []
-    return [
-        (a.word, f"provocation {a.shown}" if a.of == "provocation" else a.shown)
-        for a in agreements(level)
-    ]
+    return [(a.word, f"provocation {a.shown}" if a.of == "provocation" else a.shown)
+            for a in agreements(level)]  # fmt: skip
 
 
 def agreement_words(level: Level) -> list[str]:
     """Return how images and provocation agree with the score, in a word each."""
     if concordance(level) != level.concordance:
-        return []
+        return [level.concordance] if level.concordance else []
     return [f"provocation {a.word}" if a.of == "provocation" else a.word for a in agreements(level)]
 
 
@@ -96,7 +101,7 @@ def _why(level: Level) -> list[str]:
     """Return what stands against a level: the review's word, why it is poor or has no score."""
     words = [level.review.words] if level.review is not None and level.review.words else []
     if level.quality is not None and level.quality.verdict == "poor":
-        first, *others = level.quality.reasons or ("reason not stated",)
+        first, *others = level.quality.reasons or (NOT_STATED,)
         words.append(f"{first} (and {len(others)} more, below)" if others else first)
     elif reason := unscored(level):
         words.append(reason)
@@ -105,10 +110,9 @@ def _why(level: Level) -> list[str]:
 
 def unscored(level: Level) -> str:
     """Return why a level has no score though its quality is fair, or nothing if it was rejected."""
-    rejected = level.review is not None and level.review.decision == "reject"
-    if level.score is None or level.score.value is not None or rejected:
+    if level.score is None or level.score.value is not None or level.rejected:
         return ""
-    return true_minus(next(iter(level.score.reasons), "reason not stated"))
+    return true_minus(next(iter(level.score.reasons), NOT_STATED))
 
 
 def anchor(level: Level) -> str:
@@ -116,32 +120,27 @@ def anchor(level: Level) -> str:
     return f"level-{level.key}"
 
 
-def score_words(level: Level) -> str:
+def score_words(score: DiscScore) -> str:
     """Return probability and interval, or a dash."""
-    score = level.score
-    if score is None or score.value is None:
-        return "–"
+    if score.value is None:
+        return NOTHING
     text = probability(score.value)
     if score.low is None or score.high is None:
         return text
     return f"{text} ({probability(score.low)} to {probability(score.high)})"
 
 
-def _structure(level: Level) -> str:
-    for name in STRUCTURE_SHOWN:
-        quantity = (level.quantities or {}).get(name)
-        if quantity is not None and quantity.value is not None:
-            return measured(quantity.value, quantity.sd, quantity.limit, quantity.high)
-    return "–"
+def _structure(level: Level) -> tuple[str, Quantity | None]:
+    """Return the quantity that speaks for structure, with its name."""
+    found = ((name, level.quantities.get(name)) for name in STRUCTURE_SHOWN)
+    return next(((n, q) for n, q in found if q is not None and q.value is not None), ("", None))
 
 
 def structure_unit(results: Results) -> str:
     """Return what the column of structure shows."""
-    for level in results.levels:
-        for name in STRUCTURE_SHOWN:
-            quantity = (level.quantities or {}).get(name)
-            if quantity is not None and quantity.value is not None:
-                return f"{name}, {quantity.unit}" if quantity.unit else name
+    for name, quantity in map(_structure, results.levels):
+        if quantity is not None:
+            return f"{name}, {quantity.unit}" if quantity.unit else name
     return "not available in any level; it needs a water reference"
 
 
@@ -149,50 +148,42 @@ def level_content(
     level: Level,
     results: Results,
     signals: Signals | None,
-    curves: figures.Spectra | None,
+    curves: Spectra | None,
     top: float,
 ) -> dict[str, Any]:
     """Return the section of one level."""
-    base = {"title": level.title, "anchor": anchor(level), "measured": level.measured is not None}
-    if not level.measured:
-        error = level.error
-        return base | {
-            "stage": error.stage if error is not None else "measure",
-            "message": harmless(error.message if error is not None else "no result", 600),
-        }
-    assert level.measured is not None
-    assert level.score is not None
-    assert level.quality is not None
+    found = level.measured
+    base = {"title": level.title, "anchor": anchor(level), "measured": found is not None}
+    if found is None:
+        message = harmless(level.failure.message, 600)
+        return base | {"stage": level.failure.stage, "message": message}
     return base | {
-        "label": level.score.label,
-        "shape": LABEL_SHAPE[level.score.label],
-        "kind": level.score.label.split()[0],
-        "probability": score_words(level),
-        "score_reasons": [true_minus(r) for r in level.score.reasons],
-        "score_inputs": list(_flatten("", level.score.inputs)),
+        **_judgement(found.score),
+        "score_reasons": [true_minus(r) for r in found.score.reasons],
+        "score_inputs": list(_flatten("", found.score.inputs)),
         "counts": results.best.get(level.level) is level,
-        "verdict": level.quality.verdict,
-        "verdict_shape": VERDICT_SHAPE[level.quality.verdict],
-        "quality_reasons": [true_minus(r) for r in level.quality.reasons],
-        "quality": quality_rows(level),
+        "verdict": found.quality.verdict,
+        "verdict_shape": VERDICT_SHAPE[found.quality.verdict],
+        "quality_reasons": [true_minus(r) for r in found.quality.reasons],
+        "quality": quality_rows(found),
         "morphology": morphology_rows(level.morphology),
         "provocation": level.provocation.result if level.provocation is not None else "",
-        "concordance": level.concordance or "",
+        "concordance": level.concordance,
         "agreement": agreement_words(level),
-        "amounts": amounts(level),
-        "others": other_rows(level),
+        "amounts": amounts(found),
+        "others": other_rows(found),
         "relative": relative_rows(level, results),
         "compared": results.comparison.quantity,
-        "factors": factor_rows(level),
-        "notes": list(level.notes or ()),
+        "factors": factor_rows(found),
+        "notes": list(found.notes),
         "review": _review(level),
-        "merged": level.measured.quantities.merged_laal,
+        "merged": found.quantities.merged_laal,
         **_pictures(level, signals, curves, top),
     }
 
 
 def _pictures(
-    level: Level, signals: Signals | None, curves: figures.Spectra | None, top: float
+    level: Level, signals: Signals | None, curves: Spectra | None, top: float
 ) -> dict[str, str]:
     """Return the figures of a level with their words; empty ones where nothing can be drawn."""
     if curves is None or signals is None:
@@ -208,20 +199,21 @@ def _pictures(
     }
 
 
-def quality_rows(level: Level) -> list[tuple[str, str]]:
+def quality_rows(found: Measured) -> list[tuple[str, str]]:
     """Return what was measured of the spectrum's quality."""
-    assert level.quality is not None
-    assert level.fit is not None
-    q, fit = level.quality, level.fit
+    q, fit, mhz = found.quality, found.fit, found.protocol.spectrometer_mhz
     peak = component_word(fit.quality_peak) if fit.quality_peak else "quality peak"
-    mhz = level.protocol.spectrometer_mhz if level.protocol is not None else None
     width = number(q.linewidth_hz, 2, "Hz")
     if q.linewidth_hz is not None and mhz:
         width += f" ({number(q.linewidth_hz / mhz, 2)} ppm)"
     kept = f"{q.n_transients - q.n_rejected} of {q.n_transients}"
     if q.n_transients <= 1:
         kept = "averaged on the scanner"
-    converged = "yes" if fit.converged else f"no: {fit.reason or 'reason not stated'}"
+    drift = number(q.drift_hz, 2, "Hz")
+    if q.n_transients == 1:
+        drift = "not known: the file holds one transient"
+    elif q.drift_hz is None:
+        drift = "not followed: transients too weak"
     whiteness = fit.residual_whiteness_p
     chance = "< 0.001" if whiteness is not None and whiteness < 1e-3 else number(whiteness, 2)
     return [
@@ -229,106 +221,132 @@ def quality_rows(level: Level) -> list[tuple[str, str]]:
         (f"Linewidth ({peak})", width),
         ("Water linewidth", number(q.water_linewidth_hz, 2, "Hz")),
         ("Transients kept", kept),
-        ("Frequency drift", _drift(level)),
+        ("Frequency drift", drift),
         ("Residual water / quality peak", number(q.residual_water, 2)),
         ("Fit residual / noise", number(fit.residual_ratio, 2)),
         ("Chance of such a residual from noise", chance),
-        ("Fit converged", converged),
+        ("Fit converged", "yes" if fit.converged else f"no: {fit.reason or NOT_STATED}"),
     ]
 
 
-def _drift(level: Level) -> str:
-    assert level.quality is not None
-    if level.quality.n_transients == 1:
-        return "not known: the file holds one transient"
-    if not quality_strip.is_followed(level):
-        return "not followed: transients too weak"
-    return number(level.quality.drift_hz, 2, "Hz")
+_MORPHOLOGY: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "pfirrmann": ("Pfirrmann grade", lambda grade: ROMAN[grade]),
+    "modic": ("Modic type", lambda kind: str(kind) if kind else "none"),
+    "hiz": ("High-intensity zone", lambda seen: "yes" if seen else "no"),
+    "herniation": ("Herniation", lambda kind: harmless(kind, 60)),
+    "disc_height_loss": ("Loss of disc height", lambda loss: harmless(loss, 60)),
+}
 
 
 def morphology_rows(morphology: Morphology | None) -> list[tuple[str, str]]:
     """Return what the images show, as given."""
-    if morphology is None:
-        return []
-    rows = []
-    if morphology.pfirrmann is not None:
-        rows.append(("Pfirrmann grade", ROMAN[morphology.pfirrmann]))
-    if morphology.modic is not None:
-        rows.append(("Modic type", str(morphology.modic) if morphology.modic else "none"))
-    if morphology.hiz is not None:
-        rows.append(("High-intensity zone", "yes" if morphology.hiz else "no"))
-    if morphology.herniation is not None:
-        rows.append(("Herniation", harmless(morphology.herniation, 60)))
-    if morphology.disc_height_loss is not None:
-        rows.append(("Loss of disc height", harmless(morphology.disc_height_loss, 60)))
-    return rows
+    found = {name: getattr(morphology, name, None) for name in _MORPHOLOGY}
+    return [
+        (title, say(found[name]))
+        for name, (title, say) in _MORPHOLOGY.items()
+        if found[name] is not None
+    ]
 
+
+# --------------------------------------------------------------------------- quantities
 
 Cell = tuple[str, str]
 """Value, and its interval or what else is to be said of it."""
-
-
-def amounts(level: Level) -> dict[str, Any]:
-    """Return the table of components and sums: amplitude, ratio, amount per tissue water.
-
-    Large and small amplitudes share a power of ten; columns that no row could fill are left out.
-    """
-    assert level.fit is not None
-    fit, quantities = level.fit, level.quantities or {}
-    sums = [
-        name
-        for name, q in quantities.items()
-        if "/" not in name and name not in fit.metabolites and q.value is not None
-    ]
-    power = _shared_power([m.amplitude for m in fit.metabolites.values()])
-    ratio = _denominator(level)
-    rows = []
-    for name in (*fit.metabolites, *sums):
-        m = fit.metabolites.get(name)
-        amount: Metabolite | Quantity = m if m is not None else quantities[name]
-        rows.append(
-            {
-                "name": name,
-                "word": SUMS.get(name) or COMPONENTS.get(name, (name, ""))[0],
-                "amount": _cell(amount, power),
-                "ratio": _cell(quantities.get(f"{name}/{ratio}")),
-                "water": NONE if m is None else _cell(quantities.get(f"{name}/water")),
-                "crlb": "–" if m is None or m.crlb_percent is None else _percent(m.crlb_percent),
-                # What was not found has no place and no width of its own.
-                "ppm": "–" if m is None or m.limit == "upper" else rounded(m.ppm, 2),
-                "width": "–" if m is None or m.limit == "upper" else number(m.linewidth_hz, 2),
-            }
-        )
-    unit = "signal units of the file" if power == 0 else f"10{_superscript(power)} signal units"
-    water = next(
-        (q.unit for n in fit.metabolites if (q := quantities.get(f"{n}/water")) and q.unit), ""
-    )
-    return {
-        "unit": unit,
-        "rows": rows,
-        "ratio": ratio if any(r["ratio"] != NONE for r in rows) else "",
-        "water": water if any(r["water"] != NONE for r in rows) else "",
-    }
-
-
-NONE: Cell = ("–", "")
+NONE: Cell = (NOTHING, "")
 RATIO = "ratio of areas"
 MAX_REASONS = 5
 """Reasons for missing quantities that a page names; the record has all."""
 
 
-def _shared_power(values: list[float]) -> int:
-    """Return the power of ten that makes a column of amplitudes readable; zero where it is."""
-    largest = max((abs(v) for v in values), default=1.0) or 1.0
-    power = math.floor(math.log10(largest))
-    return power if power > 4 or power < -1 else 0
+def amounts(found: Measured) -> dict[str, Any]:
+    """Return the table of components and sums: amplitude, ratio, amount per tissue water.
+
+    Large and small amplitudes share a power of ten; columns that no row could fill are left out.
+    """
+    metabolites, quantities = found.fit.metabolites, found.quantities.values
+    largest = max((abs(m.amplitude) for m in metabolites.values()), default=1.0) or 1.0
+    power = _power(largest, 1e-1, 1e5)
+    ratio = _denominator(found)
+    water = [q for n in metabolites if (q := quantities.get(f"{n}/water")) is not None]
+    rows = [
+        {
+            "name": name,
+            "word": COMPONENTS.get(name, (name, ""))[0],
+            "amount": _cell(m, power),
+            "ratio": _cell(quantities.get(f"{name}/{ratio}")),
+            "water": _cell(quantities.get(f"{name}/water")),
+            "crlb": NOTHING if m.crlb_percent is None else _percent(m.crlb_percent),
+            # What was not found has no place and no width of its own.
+            "ppm": NOTHING if m.limit else rounded(m.ppm, 2),
+            "width": NOTHING if m.limit else number(m.linewidth_hz, 2),
+        }
+        for name, m in metabolites.items()
+    ] + [
+        {
+            "name": name,
+            "word": SUMS.get(name) or COMPONENTS.get(name, (name, ""))[0],
+            "amount": _cell(quantity, power),
+            "ratio": _cell(quantities.get(f"{name}/{ratio}")),
+            "water": NONE,
+            **dict.fromkeys(("crlb", "ppm", "width"), NOTHING),
+        }
+        for name, quantity in quantities.items()
+        if "/" not in name and name not in metabolites and quantity.value is not None
+    ]
+    return {
+        "unit": f"{_ten(power)} signal units" if power else "signal units of the file",
+        "rows": rows,
+        "ratio": ratio if any(r["ratio"] != NONE for r in rows) else "",
+        "water": next((q.unit for q in water if q.unit), "")
+        if any(r["water"] != NONE for r in rows)
+        else "",
+    }
 
 
-def _denominator(level: Level) -> str:
+def other_rows(found: Measured) -> list[tuple[str, str]]:
+    """Return the quantities that have no column in the table, and the reasons for missing ones."""
+    ratio = _denominator(found)
+    rows: list[tuple[str, str]] = []
+    reasons: dict[str, list[str]] = {}
+    for name, q in found.quantities.values.items():
+        if q.value is None:
+            reasons.setdefault(q.reason or NOT_STATED, []).append(name)
+        elif not _has_column(name, found, ratio):
+            power = _power(max(abs(q.value), q.sd or 0.0), 1e-3, 1e5)
+            unit = f"× {_ten(power)} {q.unit}".strip() if power else q.unit
+            shown, more = _cell(q, power)
+            words = f"{shown} ({more})"
+            rows.append((name, f"{words} {unit}" if unit not in ("", RATIO) else words))
+    missing = [
+        ("No value", f"{', '.join(names)}: {true_minus(why)}") for why, names in reasons.items()
+    ]
+    left = sum(len(names) for names in list(reasons.values())[MAX_REASONS:])
+    if left:
+        missing = [*missing[:MAX_REASONS], ("No value", f"{left} more; results.json says why")]
+    return rows + missing
+
+
+def _has_column(name: str, found: Measured, ratio: str) -> bool:
+    """Say whether the table of components shows a quantity."""
+    base, _, under = name.partition("/")
+    if base in found.fit.metabolites:
+        return under in ("", ratio, "water")
+    return not under or (under == ratio and base in COMPONENTS)
+
+
+def _denominator(found: Measured) -> str:
     """Return the component that ratios are made to."""
-    found = [n.partition("/")[2] for n in level.quantities or {} if n.partition("/")[2]]
-    names = level.fit.metabolites if level.fit is not None else {}
-    return next((n for n in found if n in names), "")
+    under = (name.partition("/")[2] for name in found.quantities.values)
+    return next((name for name in under if name in found.fit.metabolites), "")
+
+
+def _power(size: float, low: float, high: float) -> int:
+    """Return the power of ten that makes a number readable; 0 between `low` and `high`."""
+    return 0 if size == 0 or low <= size < high else math.floor(math.log10(size))
+
+
+def _ten(power: int) -> str:
+    return "10" + "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(c)] if c.isdigit() else "⁻" for c in str(power))
 
 
 def _percent(value: float) -> str:
@@ -339,78 +357,25 @@ def _cell(quantity: Metabolite | Quantity | None, power: int = 0) -> Cell:
     """Return a quantity as value and interval; an upper limit with the estimate behind it."""
     if quantity is None:
         return NONE
-    value = quantity.amplitude if isinstance(quantity, Metabolite) else quantity.value
-    if value is None:
+    first = quantity.amplitude if isinstance(quantity, Metabolite) else quantity.value
+    if first is None:
         return NONE
-    scale = 10.0**-power
-    sd, high = _scaled(quantity.sd, scale), _scaled(quantity.high, scale)
-    value *= scale
+    value, sd, low, high = (
+        None if x is None else x * 10.0**-power
+        for x in (first, quantity.sd, quantity.low, quantity.high)
+    )
     shown = measured(value, sd, quantity.limit, high)
     if quantity.limit == "upper":
         return shown, f"estimate {measured(value, sd, None, None)}"
-    return shown, interval(_scaled(quantity.low, scale), high, decimals(sd, value))
-
-
-def _scaled(value: float | None, scale: float) -> float | None:
-    return None if value is None else value * scale
-
-
-def _superscript(power: int) -> str:
-    return "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(c)] if c.isdigit() else "⁻" for c in str(power))
-
-
-def other_rows(level: Level) -> list[tuple[str, str]]:
-    """Return the quantities that have no column in the table, and the reasons for missing ones."""
-    assert level.fit is not None
-    ratio = _denominator(level)
-    rows: list[tuple[str, str]] = []
-    reasons: dict[str, list[str]] = {}
-    for name, q in (level.quantities or {}).items():
-        base, _, under = name.partition("/")
-        tabled = not under or (under in (ratio, "water") and base in level.fit.metabolites)
-        if q.value is None:
-            reasons.setdefault(q.reason or "reason not stated", []).append(name)
-        elif not tabled and not (under == ratio and base in COMPONENTS):
-            value, sd, low, high, unit = _in_power(q.value, q.sd, q.low, q.high, q.unit)
-            shown, more = _cell(replace(q, value=value, sd=sd, low=low, high=high))
-            rows.append(
-                (name, f"{shown} ({more})" + (f" {unit}" if unit and unit != RATIO else ""))
-            )
-    missing = [
-        ("No value", f"{', '.join(names)}: {true_minus(why)}") for why, names in reasons.items()
-    ]
-    left = sum(len(names) for names in list(reasons.values())[MAX_REASONS:])
-    if left:
-        missing = [*missing[:MAX_REASONS], ("No value", f"{left} more; results.json says why")]
-    return rows + missing
-
-
-def _in_power(
-    value: float, sd: float | None, low: float | None, high: float | None, unit: str
-) -> tuple[float, float | None, float | None, float | None, str]:
-    """Return a very large or small quantity in a power of ten, named in its unit."""
-    size = max(abs(value), sd or 0.0)
-    if size == 0 or 1e-3 <= size < 1e5:
-        return value, sd, low, high, unit
-    power = math.floor(math.log10(size))
-    scale = 10.0**-power
-    words = f"× 10{_superscript(power)} {unit}".strip()
-    return (
-        value * scale,
-        _scaled(sd, scale),
-        _scaled(low, scale),
-        _scaled(high, scale),
-        words,
-    )
+    return shown, interval(low, high, decimals(sd, value))
 
 
 def relative_rows(level: Level, results: Results) -> list[tuple[str, str]]:
     """Return the level against the other discs of this person; the run that counts alone."""
-    comparison = results.comparison
     if results.best.get(level.level) is not level:
         return []
     rows = []
-    for reference in comparison.references:
+    for reference in results.comparison.references:
         found = reference.levels.get(level.level)
         if found is None or reference.reference == level.level:
             continue
@@ -426,12 +391,12 @@ def relative_rows(level: Level, results: Results) -> list[tuple[str, str]]:
     return rows
 
 
-def factor_rows(level: Level) -> list[tuple[str, str]]:
+# --------------------------------------------------------------------------- numbers behind
+
+
+def factor_rows(found: Measured) -> list[tuple[str, str]]:
     """Return the factors behind the water-referenced amounts, flattened."""
-    if level.measured is None:
-        return []
-    factors = quantification_json(level.measured.quantities)["factors"]
-    return list(_flatten("", plain(factors)))
+    return list(_flatten("", plain(quantification_json(found.quantities)["factors"])))
 
 
 UNIT_ENDINGS = {"_s": "s", "_hz": "Hz", "_ppm": "ppm", "_mm": "mm", "_ms": "ms", "_mhz": "MHz"}
@@ -451,7 +416,7 @@ def key_words(key: str) -> str:
 
 
 def _flatten(prefix: str, value: Any) -> Iterable[tuple[str, str]]:
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _flatten(f"{prefix} {key_words(key)}".strip(), inner)
     elif isinstance(value, list | tuple):

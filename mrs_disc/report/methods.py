@@ -11,7 +11,6 @@ from typing import Any
 
 from mrs_disc.constants import GAMMA_1H_MHZ_PER_T
 from mrs_disc.record.level import Level, Results
-from mrs_disc.record.parts import Protocol
 from mrs_disc.report.citations import references, steps_taken
 from mrs_disc.report.words import exact, harmless, number
 
@@ -43,38 +42,57 @@ def _per_level(levels: list[Level], of: Callable[[Level], str | None]) -> str:
     return "; ".join(f"{', '.join(titles)}: {content}" for content, titles in groups.items())
 
 
-def _from_protocol(
-    levels: list[Level], field: str, say: Callable[[Any], str], protocol: str = "protocol"
-) -> str:
-    def of(level: Level) -> str | None:
-        part: Protocol | None = getattr(level, protocol)
-        value = getattr(part, field) if part is not None else None
-        if value is None:
-            return None
-        given = part is not None and field in part.given_by_user
-        return harmless(say(value), 200) + (" (given by the user)" if given else "")
-
-    return _per_level(levels, of)
-
-
 def _milliseconds(seconds: float) -> str:
     return exact(1000 * seconds, "ms")
 
 
+def _sides(value: tuple[float, float, float]) -> str:
+    return " × ".join(exact(v) for v in value) + " mm"
+
+
+def _size(value: tuple[float, float, float]) -> str:
+    return f"{_sides(value)} ({number(value[0] * value[1] * value[2] / 1000, 2)} mL)"
+
+
+_ITEMS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "spectrometer_mhz": ("Spectrometer frequency", lambda v: exact(v, "MHz")),
+    "manufacturer": ("Manufacturer", str),
+    "scanner": ("Model", str),
+    "software": ("Scanner software", str),
+    "n_coils": ("Receive coils (channels in the file)", lambda n: f"{n}, names not reported"),
+    "sequence": ("Pulse sequence", str),
+    "voxel_size_mm": ("Nominal voxel size", _size),
+    "echo_time_s": ("Echo time", _milliseconds),
+    "repetition_time_s": ("Repetition time", _milliseconds),
+    "n_transients": ("Transients in the file", str),
+    "n_averages": ("Averages", str),
+    "spectral_width_hz": ("Spectral width", lambda v: exact(v, "Hz")),
+    "n_points": ("Complex points", str),
+    "refocusing_bandwidth_hz": ("Refocusing bandwidth", lambda v: exact(v, "Hz")),
+    "water_suppressed": ("Water suppression", lambda v: f"on, method {ABSENT}" if v else "off"),
+}
+"""Field of the protocol to its item of the table, and how its value is said."""
+
+
+def _item(levels: list[Level], field: str, say: Callable[[Any], str] | None = None) -> Row:
+    """Return an item of the protocol; what the user gave is marked so."""
+    title, usual = _ITEMS[field]
+
+    def of(level: Level) -> str | None:
+        value = getattr(level.protocol, field, None)
+        if value is None or level.protocol is None:
+            return None
+        mark = " (given by the user)" if field in level.protocol.given_by_user else ""
+        return harmless((say or usual)(value), 200) + mark
+
+    return title, _per_level(levels, of)
+
+
 def _hardware(levels: list[Level]) -> list[Row]:
+    fields = ("spectrometer_mhz", "manufacturer", "scanner", "software", "n_coils")
     return [
         ("Field strength", _field(levels)),
-        (
-            "Spectrometer frequency",
-            _from_protocol(levels, "spectrometer_mhz", lambda v: exact(v, "MHz")),
-        ),
-        ("Manufacturer", _from_protocol(levels, "manufacturer", str)),
-        ("Model", _from_protocol(levels, "scanner", str)),
-        ("Scanner software", _from_protocol(levels, "software", str)),
-        (
-            "Receive coils (channels in the file)",
-            _from_protocol(levels, "n_coils", lambda n: f"{n}, names not reported"),
-        ),
+        *(_item(levels, field) for field in fields),
         ("Additional hardware", ABSENT),
     ]
 
@@ -93,36 +111,15 @@ def _field(levels: list[Level]) -> str:
 
 
 def _acquisition(levels: list[Level]) -> list[Row]:
-    def size(value: tuple[float, float, float]) -> str:
-        volume = value[0] * value[1] * value[2] / 1000
-        sides = " × ".join(exact(v) for v in value)
-        return f"{sides} mm ({number(volume, 2)} mL)"
-
-    def water(suppressed: bool) -> str:
-        return f"on, method {ABSENT}" if suppressed else "off"
-
     def given(level: Level) -> str:
         assert level.protocol is not None
         return ", ".join(level.protocol.given_by_user) or "nothing"
 
+    first, *fields = list(_ITEMS)[list(_ITEMS).index("sequence") :]
     return [
-        ("Pulse sequence", _from_protocol(levels, "sequence", str)),
+        _item(levels, first),
         ("Volume of interest", "intervertebral discs " + ", ".join(t.title for t in levels)),
-        ("Nominal voxel size", _from_protocol(levels, "voxel_size_mm", size)),
-        ("Echo time", _from_protocol(levels, "echo_time_s", _milliseconds)),
-        ("Repetition time", _from_protocol(levels, "repetition_time_s", _milliseconds)),
-        ("Transients in the file", _from_protocol(levels, "n_transients", str)),
-        ("Averages", _from_protocol(levels, "n_averages", str)),
-        (
-            "Spectral width",
-            _from_protocol(levels, "spectral_width_hz", lambda v: exact(v, "Hz")),
-        ),
-        ("Complex points", _from_protocol(levels, "n_points", str)),
-        (
-            "Refocusing bandwidth",
-            _from_protocol(levels, "refocusing_bandwidth_hz", lambda v: exact(v, "Hz")),
-        ),
-        ("Water suppression", _from_protocol(levels, "water_suppressed", water)),
+        *(_item(levels, field) for field in fields),
         ("Water reference", _water_reference(levels)),
         ("Shimming", ABSENT),
         ("Triggering or motion correction", ABSENT),
@@ -225,41 +222,40 @@ def _quality(results: Results) -> list[Row]:
 def paragraph(results: Results) -> str:
     """Return a methods paragraph that can be cited."""
     levels = [level for level in results.levels if level.measured]
-    names = {p.why: n for n, p in enumerate(references(results), 1)}
+    numbers = {paper.key: n for n, paper in enumerate(references(results), 1)}
 
-    def cite(why: str) -> str:
-        return f" [{names[why]}]" if why in names else ""
+    def cite(key: str) -> str:
+        return f" [{numbers[key]}]" if key in numbers else ""
 
     if not levels:
         return f"No disc could be analysed by {results.software.name} {results.software.version}."
-    sequence = _from_protocol(levels, "sequence", str)
-    echo = _from_protocol(levels, "echo_time_s", _milliseconds)
-    repetition = _from_protocol(levels, "repetition_time_s", _milliseconds)
-    voxel = _from_protocol(
-        levels, "voxel_size_mm", lambda v: " × ".join(exact(x) for x in v) + " mm"
-    )
+    said = {
+        field: _item(levels, field)[1] for field in ("sequence", "echo_time_s", "repetition_time_s")
+    }
+    voxel = _item(levels, "voxel_size_mm", _sides)[1]
     steps = _steps_in_words(results, cite)
-    mark = cite("J evolution under displaced refocusing")
+    mark = cite("Slotboom1994")
     displaced = f", the refocusing pulses' displacement included{mark}" if mark else ""
-    mark = cite("form of the water reference; order of processing")
+    mark = cite("Near2021")
     water = f"Amounts per tissue water were corrected for relaxation{mark}. " if mark else ""
     window = levels[0].fit.window_ppm if levels[0].fit else (0.5, 4.2)
     return harmless(
         f"Single-voxel 1H spectra of {len({v.level for v in levels})} intervertebral discs "
-        f"(sequence {sequence}; echo time {echo}; repetition time {repetition}; "
+        f"(sequence {said['sequence']}; echo time {said['echo_time_s']}; "
+        f"repetition time {said['repetition_time_s']}; "
         f"voxel {voxel}; field {_field(levels)}) were analysed with {results.software.name} "
         f"{results.software.version} (recipe {results.recipe.get('name', 'default')}, SHA-256 "
         f"{results.recipe_sha256[:12]}). {steps}"
         f"Metabolites of the model {results.models.get('fit', ABSENT)} were fitted to the complex "
         f"spectrum from {exact(window[0])} to {exact(window[1])} ppm by separable least "
-        f"squares{cite('separable least squares of the fit')}, with J evolution at the echo time"
-        f"{cite('chemical shifts and couplings')}{displaced}; amounts are posterior means"
+        f"squares{cite('Golub1973')}, with J evolution at the echo time"
+        f"{cite('Govindaraju2000')}{displaced}; amounts are posterior means"
         f"{_averaged(results)}, intervals the central 95 %. {water}"
         f"The score is that of the model {results.models.get('score', ABSENT)}"
         f"{_made_from(results)}. "
         "Reported after MRSinMRS"
-        f"{cite('the table of methods')}, in the terms of the experts' consensus"
-        f"{cite('terms and definitions')}.",
+        f"{cite('Lin2021')}, in the terms of the experts' consensus"
+        f"{cite('Kreis2021')}.",
         4000,
     )
 
@@ -273,23 +269,8 @@ def _made_from(results: Results) -> str:
 
 
 def _steps_in_words(results: Results, cite: Callable[[str], str]) -> str:
-    used = steps_taken(results)
-    words = {
-        "coil": "coils were combined by noise-whitened singular-value decomposition"
-        + cite("coil combination"),
-        "align": "transients were aligned in frequency and phase"
-        + cite("alignment of the transients"),
-        "reject": "outlying transients were left out",
-        "eddy": "eddy currents were corrected by the water reference"
-        + cite("eddy-current correction"),
-        "water": "residual water was removed by a low-rank model"
-        + cite("removal of residual water"),
-    }
-    said = [text for word, text in words.items() if word in used]
-    if not said:
-        return ""
-    text = "; ".join(said)
-    return text[0].upper() + text[1:] + ". "
+    text = "; ".join(step.words + cite(step.paper) for step in steps_taken(results))
+    return text[:1].upper() + text[1:] + ". " if text else ""
 
 
 def model_card(results: Results) -> list[Row]:

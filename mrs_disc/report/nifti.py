@@ -13,7 +13,7 @@ from mrs_disc.io.write_nifti_mrs import nifti_mrs_bytes
 from mrs_disc.record.level import Level
 from mrs_disc.record.signals import LevelSignals
 from mrs_disc.report.content import View
-from mrs_disc.report.figures import has_signals
+from mrs_disc.report.curves import has_signals
 from mrs_disc.typing import ComplexArray
 
 

@@ -6,7 +6,6 @@ eye goes across. Label and quality are told by word and shape, not by colour alo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from mrs_disc.record.level import Level, Results
 from mrs_disc.record.parts import Quantity
 from mrs_disc.record.signals import AnatomySlice, Signals
 from mrs_disc.report.figures import GREY, INK, LABEL_COLOUR, LABEL_MARKER, PALE, framed, styled
+from mrs_disc.report.marks import few
 from mrs_disc.report.words import VERDICT_SHAPE, probability
 from mrs_disc.typing import FloatArray
 
@@ -172,7 +172,7 @@ def _draw_quantity(axes: Axes, rows: Sequence[Row], name: str, title: str, unit:
         low, high = min(ends), max(ends)
         room = 0.12 * (high - low) or 0.5
         axes.set_xlim(low - room, high + room)
-        ticks = _ticks(low - room, high + room)
+        ticks = few(low - room, high + room, 2, 4)  # the column is narrow
         axes.set_xticks(ticks, [f"{t:g}".replace("-", "\u2212") for t in ticks])
         axes.set_xlabel(unit, fontsize=7.5, labelpad=2)
     else:
@@ -183,16 +183,6 @@ def _draw_quantity(axes: Axes, rows: Sequence[Row], name: str, title: str, unit:
     axes.set_yticks([row.y for row in rows], [""] * len(rows))
     axes.set_title(title, fontsize=8.5, pad=_TITLE_PAD)
     _frame(axes)
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Return two to four round numbers between two ends."""
-    power = 10.0 ** math.floor(math.log10((high - low) / 2))
-    for step in (5 * power, 2 * power, power):
-        inside = np.arange(math.ceil(low / step), math.floor(high / step) + 1) * step
-        if 2 <= inside.size <= 4:
-            return [float(f"{v:.6g}") for v in inside]
-    return [float(f"{(low + high) / 2:.2g}")]
 
 
 def _draw_quality(axes: Axes, rows: Sequence[Row]) -> None:

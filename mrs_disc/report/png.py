@@ -10,6 +10,7 @@ from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.record.level import Level, Results
 from mrs_disc.report import figures
 from mrs_disc.report.content import View, status_words
+from mrs_disc.report.curves import study_spectra
 from mrs_disc.report.level_content import score_words
 from mrs_disc.report.overview import overview_alt, overview_figure
 from mrs_disc.report.words import VERDICT_SHAPE, harmless
@@ -25,12 +26,7 @@ def render(view: View) -> dict[str, bytes]:
     files = {"figures/overview.png": figures.png(overview, words=words)}
     if signals is None:
         return files
-    drawn = {
-        level.key: figures.spectra(level, signals.levels[level.key])
-        for level in results.levels
-        if figures.has_signals(level, signals)
-    }
-    top = figures.common_top(results.levels, drawn)
+    drawn, top = study_spectra(results, signals)
     for level in results.levels:
         if level.key not in drawn:
             continue
@@ -48,7 +44,7 @@ def _head(level: Level, results: Results) -> str:
     assert level.score is not None
     assert level.quality is not None
     score, verdict = level.score, level.quality.verdict
-    probability = "" if score.value is None else f" {score_words(level)}"
+    probability = "" if score.value is None else f" {score_words(score)}"
     quality = f"{VERDICT_SHAPE[verdict]} {verdict}"
     study = harmless(results.study_id, 40)
     return f"{study}   {level.title}: {score.label}{probability}   quality {quality}"

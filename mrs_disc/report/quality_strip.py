@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import scipy.fft
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mrs_disc.record.level import Level
 from mrs_disc.record.signals import LevelSignals
-from mrs_disc.report.figures import FIT_COLOUR, GREY, nice, styled
+from mrs_disc.report.curves import WATER_RANGE, water_line
+from mrs_disc.report.figures import FIT_COLOUR, GREY, styled
+from mrs_disc.report.marks import nice
 from mrs_disc.report.words import number
 from mrs_disc.typing import FloatArray
 
@@ -65,19 +66,12 @@ def _draw_transients(
 
 def _draw_water(axes: Axes, level: Level, signals: LevelSignals) -> None:
     assert level.fit is not None
-    sampling = signals.sampling
-    size = scipy.fft.next_fast_len(signals.data.size)
-    hz = scipy.fft.fftshift(scipy.fft.fftfreq(size, sampling.dwell_time_s))
-    ppm = sampling.reference_ppm + hz / sampling.spectrometer_mhz
-    shown = (ppm > 3.9) & (ppm < 5.4)
     noise = level.fit.spectrum_noise_sd or 1.0
-    before, after = (
-        np.abs(scipy.fft.fftshift(scipy.fft.fft(fid, size))[shown]) / noise
-        for fid in (signals.residue, signals.data)
-    )
-    axes.plot(ppm[shown], before, color=GREY, lw=1.0, ls=(0, (3, 1)), label="before")
-    axes.plot(ppm[shown], after, color=FIT_COLOUR, lw=1.1, label="after")
-    axes.set_xlim(5.4, 3.9)
+    ppm, before, after = water_line(signals)
+    before, after = before / noise, after / noise
+    axes.plot(ppm, before, color=GREY, lw=1.0, ls=(0, (3, 1)), label="before")
+    axes.plot(ppm, after, color=FIT_COLOUR, lw=1.1, label="after")
+    axes.set_xlim(WATER_RANGE[::-1])
     axes.set_xticks([5, 4.5, 4])
     highest = 1.25 * float(max(before.max(), after.max(), 1.0))
     axes.set_ylim(0, highest)

@@ -18,6 +18,12 @@ from mrs_disc.words import harmless as harmless
 from mrs_disc.words import quantity_word as quantity_word
 
 LABEL_SHAPE = {"likely painful": "◆", "indeterminate": "○", "unlikely painful": "■"}
+LABEL_KIND = {
+    "likely painful": "likely",
+    "indeterminate": "indeterminate",
+    "unlikely painful": "unlikely",
+}
+"""How a page's style sheet names the labels."""
 VERDICT_SHAPE = {"good": "●", "acceptable": "◐", "poor": "○", "failed": "✕"}
 
 CODES = (

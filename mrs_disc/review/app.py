@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import jinja2
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -29,12 +28,12 @@ from mrs_disc.record.journal import StaleError, append_act
 from mrs_disc.record.level import Level
 from mrs_disc.record.parts import Morphology
 from mrs_disc.record.review import STATUS_SHAPE
-from mrs_disc.report.html import unbroken
-from mrs_disc.report.words import harmless, probability
+from mrs_disc.report.curves import MAX_BROADENING_HZ, spectrum_json
+from mrs_disc.report.page import environment
+from mrs_disc.report.words import harmless
 from mrs_disc.review.acts import MorphologySent, fields_of, sent
 from mrs_disc.review.catalogue import LABELS, QUALITIES, SORTS, Catalogue, Query, StudyRow
 from mrs_disc.review.security import Door, Guard
-from mrs_disc.review.spectra import MAX_BROADENING_HZ, spectrum_json
 from mrs_disc.review.studies import Library, LoadedStudy
 
 HERE = Path(__file__).parent
@@ -81,15 +80,7 @@ class Server:
             for path in (HERE / "static").iterdir()
             if path.suffix in STATIC_TYPES
         }
-        self.templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self.templates.filters["unbroken"] = unbroken
-        self.templates.filters["probability"] = probability
+        self.templates = environment("mrs_disc.review")
         self.templates.globals.update(research_use=RESEARCH_USE, single=catalogue.single)
 
     def routes(self) -> list[Route]:

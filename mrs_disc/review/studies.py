@@ -16,8 +16,8 @@ from mrs_disc.record.level import Level, Results
 from mrs_disc.record.overlay import read_review, reviewed
 from mrs_disc.record.review import LOG_NAME, Decision, Review, ReviewLog, read_log, review_of
 from mrs_disc.record.signals import SIGNALS_NAME, Signals, read_signals
+from mrs_disc.report.curves import common_height
 from mrs_disc.review.catalogue import StudyRow
-from mrs_disc.review.spectra import common_height
 
 
 @dataclass(frozen=True, slots=True)

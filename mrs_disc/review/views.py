@@ -10,10 +10,11 @@ import numpy as np
 from PIL import Image
 
 from mrs_disc.constants import RESEARCH_USE
-from mrs_disc.record.level import Level, Results
+from mrs_disc.record.level import Level, Measured, Results
 from mrs_disc.record.review import DECISION_SHAPE, STATUS_SHAPE, Act, LevelReview, Review
 from mrs_disc.record.signals import AnatomySlice, LevelSignals, Signals
 from mrs_disc.report.content import sentences
+from mrs_disc.report.curves import in_words
 from mrs_disc.report.level_content import (
     agreement_words,
     amounts,
@@ -23,7 +24,9 @@ from mrs_disc.report.level_content import (
     summary_row,
     unscored,
 )
+from mrs_disc.report.marks import Scale, points
 from mrs_disc.report.words import (
+    LABEL_KIND,
     LABEL_SHAPE,
     VERDICT_SHAPE,
     clean,
@@ -33,7 +36,6 @@ from mrs_disc.report.words import (
     true_minus,
 )
 from mrs_disc.review.acts import HEIGHT_LOSSES, HERNIATIONS, REASONS
-from mrs_disc.review.spectra import in_words
 from mrs_disc.review.studies import LoadedStudy
 
 ACT_WORDS = {"level": "decision", "morphology": "morphology", "sign": "signature"}
@@ -93,22 +95,20 @@ def _row(level: Level, results: Results, review: Review) -> dict[str, Any]:
         or ("no morphology given" if level.measured else "–"),
         "why": _why(level),
         **_decision(decided),
-        **(_judged(level, row) if level.measured else {}),
+        **(_judged(level.measured, row) if level.measured else {}),
     }
 
 
-def _judged(level: Level, summary: dict[str, Any]) -> dict[str, Any]:
+def _judged(found: Measured, summary: dict[str, Any]) -> dict[str, Any]:
     """Return quality and score with their reasons, which an act may change."""
-    assert level.quality is not None
-    assert level.score is not None
-    scored = level.score.value is not None
+    scored = found.score.value is not None
     return {
         "quality_words": summary["quality"],
-        "quality_reasons": [harmless(true_minus(r), 300) for r in level.quality.reasons],
+        "quality_reasons": [harmless(true_minus(r), 300) for r in found.quality.reasons],
         "score_words": f"{summary['label']}, {summary['probability']}"
         if scored
         else summary["label"],
-        "score_reasons": [harmless(true_minus(r), 300) for r in level.score.reasons],
+        "score_reasons": [harmless(true_minus(r), 300) for r in found.score.reasons],
     }
 
 
@@ -136,7 +136,8 @@ def _score_axis(level: Level) -> dict[str, float] | None:
         return None
     low = score.value if score.low is None else score.low
     high = score.value if score.high is None else score.high
-    return {"value": 4 + 100 * score.value, "low": 4 + 100 * low, "high": 4 + 100 * high}
+    place = Scale(0, 1, 4, 104)
+    return {"value": place(score.value), "low": place(low), "high": place(high)}
 
 
 def _act(act: Act, results_sha256: str) -> dict[str, Any]:
@@ -177,7 +178,7 @@ def panel(
         "level": level.level,
         "title": level.title,
         "measured": level.measured is not None,
-        "drawn": level.measured and arrays is not None,
+        "drawn": level.measured is not None and arrays is not None,
         "review": decided,
         "comment": decided.comment,
         "message": harmless(level.error.message, 600) if level.error else "",
@@ -186,22 +187,20 @@ def panel(
         "concordance": harmless(level.concordance or "no morphology given", 400),
         **_decision(decided),
     }
-    if not level.measured:
+    if level.measured is None or original.quality is None:
         return base
-    assert level.quality is not None
-    assert level.score is not None
-    assert original.quality is not None
+    quality = level.measured.quality
     return base | {
-        **_judged(level, clean(summary_row(level, results), 400)),
-        "verdict": level.quality.verdict,
+        **_judged(level.measured, clean(summary_row(level, results), 400)),
+        "verdict": quality.verdict,
         "automatic_verdict": original.quality.verdict,
-        "amounts": clean(amounts(level), 300),
-        "others": clean(other_rows(level), 300),
-        "quality": clean(quality_rows(level), 300),
+        "amounts": clean(amounts(level.measured), 300),
+        "others": clean(other_rows(level.measured), 300),
+        "quality": clean(quality_rows(level.measured), 300),
         "relative": clean(relative_rows(level, results), 300),
-        "notes": clean(list(level.notes or ()), 600),
+        "notes": clean(list(level.measured.notes), 600),
         "words": _spectrum_rows(level, arrays, height) if arrays is not None else [],
-        "strip": transient_strip(arrays, level.quality.rejected) if arrays is not None else None,
+        "strip": transient_strip(arrays, quality.rejected) if arrays is not None else None,
     }
 
 
@@ -224,19 +223,18 @@ def transient_strip(arrays: LevelSignals, rejected: tuple[int, ...]) -> dict[str
     if values.size < 2:
         return None
     low, high = float(values.min()), float(values.max())
-    span = max(high - low, 1.0)
-    x = 40 + 368 * np.arange(values.size) / (values.size - 1)
-    y = 66 - 52 * (values - (low + high) / 2 + span / 2) / span
-    points = [
-        {"x": round(float(a), 1), "y": round(float(b), 1), "rejected": n in rejected}
-        for n, (a, b) in enumerate(zip(x, y, strict=True))
+    half, middle = max(high - low, 1.0) / 2, (low + high) / 2
+    x, y = Scale(0, values.size - 1, 40, 408), Scale(middle - half, middle + half, 66, 14)
+    marks = [
+        {"x": round(x(n), 1), "y": round(y(float(hz)), 1), "rejected": n in rejected}
+        for n, hz in enumerate(values)
     ]
     words = f"{values.size} transients, frequencies from {low:.1f} to {high:.1f} Hz"
     if rejected:
         numbers = ", ".join(str(n + 1) for n in rejected[:20])
         words += f"; rejected: {numbers}" + (" and more" if len(rejected) > 20 else "")
     return {
-        "points": points,
+        "points": marks,
         "words": words.replace("-", "\u2212"),
         "low": rounded(low, 1),
         "high": rounded(high, 1),
@@ -269,11 +267,11 @@ def anatomy(results: Results, signals: Signals) -> dict[str, Any] | None:
             {
                 "key": level.key,
                 "title": level.level,
-                "kind": level.score.label.split()[0] if level.score else "failed",
+                "kind": LABEL_KIND[level.score.label] if level.score else "failed",
                 "rejected": level.review is not None and level.review.decision == "reject",
                 "label": level.score.label if level.score else "not measured",
                 "shape": LABEL_SHAPE[level.score.label] if level.score else VERDICT_SHAPE["failed"],
-                "points": " ".join(f"{a:.1f},{b:.1f}" for a, b in corners),
+                "points": points((float(a), float(b)) for a, b in corners),
                 "x": round(float(corners[:, 0].max()) + 3, 1),
                 "y": round(float(corners[:, 1].mean()) + 3, 1),
             }

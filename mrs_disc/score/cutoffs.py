@@ -13,7 +13,8 @@ from mrs_disc.data import DiscScore
 from mrs_disc.models import model_reference
 from mrs_disc.models.scores import CutoffScore
 from mrs_disc.recipe import ScoreOptions
-from mrs_disc.score.disc import Disc, indeterminate, label_of, probability, scope_remarks
+from mrs_disc.record.findings import finding, sentences
+from mrs_disc.score.disc import Disc, indeterminate, label_of, no_quantity, scope_remarks
 
 _DRAWS = 8000
 _SEED = 6
@@ -27,14 +28,11 @@ def score_cutoffs(
     reference = model_reference(model)
     quantities = disc.quantities
     if quantities is None:
-        return indeterminate(reference, "no quantities")
+        return indeterminate(reference, finding("no_quantities"))
     for rule in model.cutoff:
         quantity = quantities.values.get(rule.quantity)
         if quantity is None or quantity.value is None or rule.quantity not in quantities.names:
-            why = quantity.reason if quantity is not None else "not among the quantities"
-            return indeterminate(
-                reference, f"{rule.quantity} could not be had: {why or 'only an upper limit'}"
-            )
+            return indeterminate(reference, no_quantity(rule.quantity, disc))
     rows = [quantities.names.index(rule.quantity) for rule in model.cutoff]
     covariance = np.array(quantities.covariance)[np.ix_(rows, rows)]
     values, vectors = np.linalg.eigh(covariance)
@@ -46,20 +44,25 @@ def score_cutoffs(
     passed = side[:, None] * (centre[:, None] + noise - limit[:, None]) > 0
     positive = passed.all(axis=0) if model.combine == "all" else passed.any(axis=0)
     value = float(positive.mean())
-    reasons = [
-        f"{rule.quantity} = {c:.3g} ± {np.sqrt(v):.2g}, positive {rule.positive} {rule.limit:g}"
+    findings = [
+        finding(
+            "cutoff",
+            rule.quantity,
+            value=float(c),
+            sd=float(np.sqrt(v)),
+            side=rule.positive,
+            limit=rule.limit,
+        )
         for rule, c, v in zip(model.cutoff, centre, np.diagonal(covariance), strict=True)
     ]
-    reasons.append(
-        f"the rule is met with probability {probability(value)} over the measurement error: "
-        "so sure is the measurement, that is no probability of pain"
-    )
+    findings += [finding("rule_met", probability=value), *scope_remarks(disc, model)]
     return DiscScore(
         model=reference,
         value=value,
         low=float(value > 0.975),
         high=float(value > 0.025),
         label=label_of(value, options),
-        reasons=(*reasons, *scope_remarks(disc, model)),
+        reasons=sentences(findings),
+        findings=tuple(findings),
         inputs={rule.quantity: float(c) for rule, c in zip(model.cutoff, centre, strict=True)},
     )

@@ -1,23 +1,23 @@
-"""What a score sees of one disc, and the words that all kinds share."""
+"""What a score sees of one disc, and the findings that all kinds share."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import isfinite, sqrt
 from typing import Any
 
 from mrs_disc.constants import GAMMA_1H_MHZ_PER_T
-from mrs_disc.data import DiscScore, Label, Quantities
+from mrs_disc.data import DiscScore, Label, Quality, Quantities
 from mrs_disc.models.relaxation import FIELD_TOLERANCE
 from mrs_disc.models.scores import ScoreModel
 from mrs_disc.recipe import ScoreOptions
+from mrs_disc.record.findings import Finding, finding, sentences
+from mrs_disc.record.findings import probability as probability
 from mrs_disc.record.level import Level
 
 STRUCTURE_SD = 3.0
 """Structure below so many standard deviations is not measurable, and gives no score."""
-
-LABELS_BEGIN = tuple(f"{limit:.2f}" for limit in (ScoreOptions().unlikely, ScoreOptions().likely))
-"""Probabilities at which the labels begin by default, as they are written."""
 
 NEGATIVE_SD = 3.5
 """Acidity so many standard deviations below zero is no noise: baseline or lipid is misjudged."""
@@ -39,8 +39,10 @@ class Disc:
         What was fitted.
     quantities : Quantities or None
         For kinds that look at other quantities.
-    unusable : str
-        Why this disc can have no score; empty: it can.
+    unusable : Finding or None
+        Why this disc can have no score.
+    remarks : tuple of Finding
+        What a reader has to know of its score.
     """
 
     level: str
@@ -54,8 +56,8 @@ class Disc:
     repetition_time_s: float | None = None
     field_t: float | None = None
     quantities: Quantities | None = None
-    unusable: str = ""
-    remarks: tuple[str, ...] = field(default_factory=tuple)
+    unusable: Finding | None = None
+    remarks: tuple[Finding, ...] = ()
 
 
 def disc_of(level: Level) -> Disc:
@@ -76,14 +78,6 @@ def disc_of(level: Level) -> Disc:
             "correlation": sums.covariance_acidity_structure / product if product > 0 else 0.0,
         }
     mhz = protocol.spectrometer_mhz
-    unusable = ""
-    if quality.verdict == "poor":
-        unusable = "poor spectrum: " + (
-            quality.reasons[0] if quality.reasons else "no reason given"
-        )
-    remarks = []
-    if quality.lipid_contaminated:
-        remarks.append("lactate may be contaminated by lipid: its wider error is in the interval")
     return Disc(
         level=level.level,
         components=tuple(measured.fit.metabolites),
@@ -91,48 +85,50 @@ def disc_of(level: Level) -> Disc:
         repetition_time_s=protocol.repetition_time_s,
         field_t=protocol.field_strength_t or (mhz and mhz / GAMMA_1H_MHZ_PER_T),
         quantities=quantities,
-        unusable=unusable,
-        remarks=tuple(remarks),
+        unusable=_unusable(quality),
+        remarks=(finding("lipid_in_error"),) if quality.lipid_contaminated else (),
         **known,
     )
 
 
-def out_of_scope(disc: Disc, model: ScoreModel) -> str:
-    """Return why the model was not made for this disc, or an empty text."""
+def _unusable(quality: Quality) -> Finding | None:
+    """Return why a spectrum gives no score: the gravest reason of a poor one."""
+    if quality.verdict != "poor":
+        return None
+    reasons: Sequence[Finding | str] = quality.findings or quality.reasons or ["no reason given"]
+    return finding("poor_spectrum", why=reasons[0])
+
+
+def out_of_scope(disc: Disc, model: ScoreModel) -> Finding | None:
+    """Return why the model was not made for this disc, or `None`."""
     scope = model.scope
     absent = [name for name in scope.components if name not in disc.components]
     if absent:
-        return f"model {model.name} needs {', '.join(absent)}, which was not fitted"
+        return finding("not_fitted", model=model.name, names=absent)
     low, high = scope.echo_time_s
     if disc.echo_time_s is None or not low <= disc.echo_time_s <= high:
-        came = "unknown" if disc.echo_time_s is None else f"{1000 * disc.echo_time_s:g} ms"
-        return (
-            f"model {model.name} was made for echo times of {1000 * low:g} to {1000 * high:g} ms, "
-            f"not {came}"
-        )
+        came = None if disc.echo_time_s is None else 1000 * disc.echo_time_s
+        limits = {"low_ms": 1000 * low, "high_ms": 1000 * high}
+        return finding("echo_time_outside", model=model.name, came_ms=came, **limits)
     fields = (*scope.field_t, *scope.exploratory_field_t)
     if disc.field_t is None or not any(_same_field(disc.field_t, f) for f in fields):
-        made = " and ".join(f"{f:g} T" for f in fields)
-        came = "an unknown field" if disc.field_t is None else f"{disc.field_t:.2f} T"
-        return f"model {model.name} was made for {made}, not {came}"
-    return ""
+        return finding("field_outside", model=model.name, fields=fields, came=disc.field_t)
+    return None
 
 
-def scope_remarks(disc: Disc, model: ScoreModel) -> tuple[str, ...]:
+def scope_remarks(disc: Disc, model: ScoreModel) -> tuple[Finding, ...]:
     """Return what a reader has to know about the model when it is applied to this disc."""
     remarks = list(disc.remarks)
     exploratory = model.scope.exploratory_field_t
     if disc.field_t is not None and any(_same_field(disc.field_t, f) for f in exploratory):
-        remarks.append(f"exploratory at {disc.field_t:.1f} T: no published validation was found")
+        remarks.append(finding("exploratory_field", field_t=disc.field_t))
     times = model.scope.repetition_time_s
-    repetition = disc.repetition_time_s
-    if times and repetition is not None and not times[0] <= repetition <= times[1]:
-        remarks.append(
-            f"repetition time {repetition:g} s lies outside {times[0]:g} to {times[1]:g} s, "
-            "for which the model was made"
-        )
+    came_s = disc.repetition_time_s
+    if times and came_s is not None and not times[0] <= came_s <= times[1]:
+        limits = {"low_s": times[0], "high_s": times[1]}
+        remarks.append(finding("repetition_time_outside", came_s=came_s, **limits))
     if not model.validated:
-        remarks.append(f"model not validated; trained on: {model.training.data}")
+        remarks.append(finding("not_validated", data=model.training.data))
     return tuple(remarks)
 
 
@@ -149,7 +145,7 @@ def label_of(probability: float, options: ScoreOptions) -> Label:
     return "indeterminate"
 
 
-def indeterminate(model: str, *reasons: str, **inputs: Any) -> DiscScore:
+def indeterminate(model: str, *findings: Finding, **inputs: Any) -> DiscScore:
     """Return the score of a disc that can have none."""
     return DiscScore(
         model=model,
@@ -157,27 +153,35 @@ def indeterminate(model: str, *reasons: str, **inputs: Any) -> DiscScore:
         low=None,
         high=None,
         label="indeterminate",
-        reasons=reasons,
+        reasons=sentences(findings),
+        findings=findings,
         inputs=inputs,
     )
 
 
-def structure_problem(disc: Disc) -> str:
-    """Return why acidity over structure cannot be had of a disc, or an empty text."""
+def structure_problem(disc: Disc) -> Finding | None:
+    """Return why acidity over structure cannot be had of a disc, or `None`."""
     if disc.acidity is None or disc.structure is None:
-        return "acidity or structure was not measured"
+        return finding("sums_not_measured")
     numbers = (disc.acidity, disc.acidity_sd, disc.structure, disc.structure_sd, disc.correlation)
     if not all(isfinite(n) for n in numbers):
-        return "acidity or structure is not a finite number"
+        return finding("sums_not_finite")
     if disc.structure <= 0 or disc.structure < STRUCTURE_SD * disc.structure_sd:
         ratio = disc.structure / disc.structure_sd if disc.structure_sd > 0 else 0.0
-        return f"structure not measurable: {ratio:.1f} sd, {STRUCTURE_SD:g} are needed"
+        return finding("structure_not_measurable", ratio=ratio, least=STRUCTURE_SD)
     if disc.acidity < -NEGATIVE_SD * disc.acidity_sd:
-        return (
-            f"acidity lies {-disc.acidity / disc.acidity_sd:.1f} sd below zero, which noise does "
-            "not explain: baseline or lipid is misjudged"
-        )
-    return ""
+        return finding("acidity_negative", ratio=-disc.acidity / disc.acidity_sd)
+    return None
+
+
+def no_quantity(name: str, disc: Disc) -> Finding:
+    """Return why a quantity that a model needs could not be had."""
+    quantities = disc.quantities
+    if quantities is None:
+        return finding("no_quantities")
+    if (quantity := quantities.values.get(name)) is None:
+        return finding("no_quantity", name, why="not among the quantities")
+    return finding("no_quantity", name, why=quantity.reason or "only an upper limit")
 
 
 def log_error(disc: Disc) -> float | None:
@@ -191,21 +195,3 @@ def log_error(disc: Disc) -> float | None:
         return None
     a, s = disc.acidity_sd / disc.acidity, disc.structure_sd / disc.structure
     return sqrt(max(a * a + s * s - 2 * disc.correlation * a * s, 0.0))
-
-
-def probability(value: float | None) -> str:
-    """Return a probability of two decimals that never claims certainty.
-
-    Three, where two would read as a limit of the labels that the value has not reached.
-
-    >>> probability(0.874), probability(0.9991), probability(0.001), probability(0.7967)
-    ('0.87', '> 0.99', '< 0.01', '0.797')
-    """
-    if value is None:
-        return "–"
-    if value > 0.99:
-        return "> 0.99"
-    if value < 0.01:
-        return "< 0.01"
-    text = f"{value:.2f}"
-    return f"{value:.3f}".removesuffix("0") if text in LABELS_BEGIN else text

@@ -12,7 +12,8 @@ from mrs_disc.data import DiscScore
 from mrs_disc.models import model_reference
 from mrs_disc.models.scores import LogisticScore
 from mrs_disc.recipe import ScoreOptions
-from mrs_disc.score.disc import Disc, indeterminate, label_of, probability, scope_remarks
+from mrs_disc.record.findings import Finding, finding, sentences
+from mrs_disc.score.disc import Disc, indeterminate, label_of, no_quantity, scope_remarks
 from mrs_disc.typing import FloatArray
 
 
@@ -30,49 +31,49 @@ def score_logistic(
     del others
     reference = model_reference(model)
     found = _logit(disc, model)
-    if isinstance(found, str):
+    if isinstance(found, Finding):
         return indeterminate(reference, found)
     logit, sd, seen = found
     prevalence = options.prevalence or model.prevalence
     logit += log(prevalence / (1 - prevalence)) - log(model.prevalence / (1 - model.prevalence))
     value = expected_probability(logit, sd)
     low, high = (1 / (1 + np.exp(-(logit + side * Z95 * sd))) for side in (-1, 1))
-    words = ", ".join(f"{name} = {number:.3g}" for name, number in seen.items())
+    findings = (
+        finding("logit", quantities=seen, logit=logit, sd=sd, probability=value),
+        finding("prevalence", prevalence=prevalence),
+        *scope_remarks(disc, model),
+    )
     return DiscScore(
         model=reference,
         value=value,
         low=min(float(low), value),
         high=max(float(high), value),
         label=label_of(value, options),
-        reasons=(
-            f"{words}: logit {logit:.2f} ± {sd:.2f}, probability {probability(value)}",
-            f"assumes that {prevalence:.0%} of such discs are painful",
-            *scope_remarks(disc, model),
-        ),
+        reasons=sentences(findings),
+        findings=findings,
         inputs={**seen, "logit": logit, "logit_sd": sd, "prevalence": prevalence},
     )
 
 
-def _logit(disc: Disc, model: LogisticScore) -> tuple[float, float, dict[str, float]] | str:
+def _logit(disc: Disc, model: LogisticScore) -> tuple[float, float, dict[str, float]] | Finding:
     """Return the logit, its standard error and the quantities, or why there is none."""
     quantities = disc.quantities
     if quantities is None:
-        return "no quantities"
+        return finding("no_quantities")
     logit = model.intercept
     slopes: FloatArray = np.zeros(len(quantities.names))
     seen: dict[str, float] = {}
     for term in model.term:
         quantity = quantities.values.get(term.quantity)
         if quantity is None or quantity.value is None:
-            why = quantity.reason if quantity is not None else "not among the quantities"
-            return f"{term.quantity} could not be had: {why}"
+            return no_quantity(term.quantity, disc)
         value, slope = quantity.value, 1.0
         if term.transform == "log":
             if value <= 0 or quantity.limit is not None:
-                return f"{term.quantity} is an upper limit; its logarithm is not known"
+                return finding("no_logarithm", term.quantity)
             value, slope = log(value), 1 / value
         if term.quantity not in quantities.names:
-            return f"{term.quantity} is an upper limit and has no error to average over"
+            return finding("no_error", term.quantity)
         logit += term.coefficient * (value - term.centre) / term.scale
         slopes[quantities.names.index(term.quantity)] += term.coefficient * slope / term.scale
         seen[term.quantity] = quantity.value

@@ -47,12 +47,12 @@ from mrs_disc.data import DiscScore, spans
 from mrs_disc.models import model_reference
 from mrs_disc.models.scores import PopulationScore
 from mrs_disc.recipe import ScoreOptions
+from mrs_disc.record.findings import Finding, finding, sentences
 from mrs_disc.score.disc import (
     Disc,
     indeterminate,
     label_of,
     log_error,
-    probability,
     scope_remarks,
     structure_problem,
 )
@@ -100,7 +100,7 @@ def score_population(
     alone = posterior_given(grid, shares, replace(seen, other_classes=seen.other_classes[:0]))
     label = label_of(found.probability, options)
     inputs = _inputs(disc, beside, model, options, found, alone)
-    reasons = (
+    noticed = (
         _what_was_seen(disc, model),
         _how_it_was_judged(found, alone, beside),
         _what_it_weighs(found, options.prevalence or model.prevalence),
@@ -109,13 +109,15 @@ def score_population(
         _unlike_assumed(model, grid, seen, options),
         *scope_remarks(disc, model),
     )
+    findings = tuple(one for one in noticed if one is not None)
     return DiscScore(
         model=reference,
         value=found.probability,
         low=found.low,
         high=found.high,
         label=label,
-        reasons=tuple(r for r in reasons if r),
+        reasons=sentences(findings),
+        findings=findings,
         inputs=inputs,
     )
 
@@ -164,14 +166,12 @@ def _inputs(
     }
 
 
-def _what_was_seen(disc: Disc, model: PopulationScore) -> str:
-    assert disc.acidity is not None
-    assert disc.structure is not None
-    means = ", ".join(f"{c.name} {c.mean:.2f}" for c in model.disc_class)
+def _what_was_seen(disc: Disc, model: PopulationScore) -> Finding:
+    means = {c.name: c.mean for c in model.disc_class}
     value, error, upper = _stated(disc)
     if value is None or error is None:
-        return f"acid is below 2 sd: {LOG} below {upper:.2f} (means: {means})"
-    return f"{LOG} = {value:.2f} ± {error:.2f} (means: {means})"
+        return finding("ratio_below", LOG, upper=upper, means=means)
+    return finding("ratio", LOG, value=value, sd=error, means=means)
 
 
 def _stated(disc: Disc) -> tuple[float | None, float | None, float]:
@@ -190,30 +190,33 @@ def _stated(disc: Disc) -> tuple[float | None, float | None, float]:
     return value, error, log(most / disc.structure)
 
 
-def _what_it_weighs(found: Posterior, prevalence: float) -> str:
+def _what_it_weighs(found: Posterior, prevalence: float) -> Finding | None:
     """Say where the measurement has hardly moved what was assumed before it."""
     p = min(max(found.probability, 1e-12), 1 - 1e-12)
     factor = p / (1 - p) * (1 - prevalence) / prevalence
     if not 1 / _LITTLE < factor < _LITTLE:
-        return ""
-    return (
-        f"the measurement says little: without it the probability would be {prevalence:.2f}, "
-        f"the odds are {factor:.2g} times as high with it"
-    )
+        return None
+    return finding("says_little", prevalence=prevalence, factor=factor)
 
 
-def _how_it_was_judged(found: Posterior, alone: Posterior, beside: Sequence[Disc]) -> str:
-    together = probability(found.probability)
+def _how_it_was_judged(found: Posterior, alone: Posterior, beside: Sequence[Disc]) -> Finding:
     if not beside:
-        return f"probability {together}; no other disc of the patient was usable"
-    return (
-        f"probability {probability(alone.probability)} for this disc alone, {together} beside "
-        f"{spans([d.level for d in beside])} "
-        f"(patient's offset {found.offset_mean:+.2f} ± {found.offset_sd:.2f})"
+        return finding("judged_alone", probability=found.probability)
+    levels = [d.level for d in beside]
+    return finding(
+        "judged_beside",
+        alone=alone.probability,
+        probability=found.probability,
+        levels=levels,
+        where=spans(levels),
+        offset=found.offset_mean,
+        offset_sd=found.offset_sd,
     )
 
 
-def _what_would_change(disc: Disc, grid: Grid, options: ScoreOptions, found: Posterior) -> str:
+def _what_would_change(
+    disc: Disc, grid: Grid, options: ScoreOptions, found: Posterior
+) -> Finding | None:
     """Return at which log(acidity/structure) the label would be another, all else the same."""
     assert disc.structure is not None
     relative = disc.acidity_sd / disc.structure, disc.structure_sd / disc.structure
@@ -228,25 +231,22 @@ def _what_would_change(disc: Disc, grid: Grid, options: ScoreOptions, found: Pos
 
     likely = _crossing(at, options.likely, grid)
     unlikely = _crossing(at, options.unlikely, grid)
-    parts = []
+    where = []
     if found.probability < options.likely:
-        parts.append(
-            "no acidity would make it likely painful at this noise"
-            if likely is None
-            else f"likely painful from {likely:.2f} on"
-        )
-    else:
-        parts.append(f"likely painful no longer below {likely:.2f}" if likely is not None else "")
+        where.append(finding("never_likely") if likely is None else _at("likely_from", likely))
+    elif likely is not None:
+        where.append(_at("likely_until", likely))
     if found.probability > options.unlikely:
-        parts.append(
-            "no acidity would make it unlikely painful at this noise"
-            if unlikely is None
-            else f"unlikely painful up to {unlikely:.2f}"
+        where.append(
+            finding("never_unlikely") if unlikely is None else _at("unlikely_to", unlikely)
         )
     elif unlikely is not None:
-        parts.append(f"unlikely painful no longer above {unlikely:.2f}")
-    words = "; ".join(p for p in parts if p)
-    return f"at the same errors: {words}" if words else ""
+        where.append(_at("unlikely_until", unlikely))
+    return finding("label_would_change", LOG, where=where) if where else None
+
+
+def _at(kind: str, r: float) -> Finding:
+    return finding(kind, LOG, at=r)
 
 
 def _crossing(at: Any, wanted: float, grid: Grid) -> float | None:
@@ -262,32 +262,38 @@ def _crossing(at: Any, wanted: float, grid: Grid) -> float | None:
 
 def _other_prevalence(
     model: PopulationScore, grid: Grid, seen: Evidence, options: ScoreOptions
-) -> str:
+) -> Finding:
     used = options.prevalence or model.prevalence
-    others = [p for p in _OTHER_PREVALENCES if abs(p - used) > 0.02]
-    words = [
-        f"{probability(probability_given(grid, shares_at(model, p), seen))} at {p:.0%}"
-        for p in others
+    others = [
+        finding(
+            "at_prevalence",
+            prevalence=p,
+            probability=probability_given(grid, shares_at(model, p), seen),
+        )
+        for p in _OTHER_PREVALENCES
+        if abs(p - used) > 0.02
     ]
-    return f"assumes that {used:.0%} of such discs are painful ({', '.join(words)})"
+    return finding("prevalence_assumed", prevalence=used, others=others)
 
 
 def _unlike_assumed(
     model: PopulationScore, grid: Grid, seen: Evidence, options: ScoreOptions
-) -> str:
+) -> Finding | None:
     """Say where a patient's discs together speak for far more painful discs than assumed.
 
     Such patients are rare in the model; where they are not, the probabilities are too low.
     """
     used = options.prevalence or model.prevalence
     if seen.other_classes.shape[0] < 2 or used >= _HIGH_PREVALENCE:
-        return ""
+        return None
     shares = shares_at(model, _HIGH_PREVALENCE)
     ratio = fits_better(grid, seen, shares, shares_at(model, used))
     if ratio < _TELLING:
-        return ""
-    return (
-        f"this patient's discs together fit a prevalence of {_HIGH_PREVALENCE:.0%} better than the "
-        f"assumed {used:.0%} ({ratio:.1f} times as likely); at {_HIGH_PREVALENCE:.0%} the "
-        f"probability would be {probability(probability_given(grid, shares, seen))}"
+        return None
+    return finding(
+        "unlike_assumed",
+        high=_HIGH_PREVALENCE,
+        prevalence=used,
+        ratio=ratio,
+        probability=probability_given(grid, shares, seen),
     )

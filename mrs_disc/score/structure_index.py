@@ -10,7 +10,8 @@ from mrs_disc.data import DiscScore
 from mrs_disc.models import model_reference
 from mrs_disc.models.scores import StructureIndexScore
 from mrs_disc.recipe import ScoreOptions
-from mrs_disc.score.disc import Disc, indeterminate, probability, scope_remarks
+from mrs_disc.record.findings import finding
+from mrs_disc.score.disc import Disc, indeterminate, no_quantity, scope_remarks
 
 
 def score_structure_index(
@@ -21,10 +22,9 @@ def score_structure_index(
     reference = model_reference(model)
     quantity = disc.quantities.values.get(model.quantity) if disc.quantities is not None else None
     if quantity is None or quantity.value is None:
-        why = quantity.reason if quantity is not None else "not among the quantities"
-        return indeterminate(reference, f"{model.quantity} could not be had: {why}")
+        return indeterminate(reference, no_quantity(model.quantity, disc))
     if quantity.sd is None:
-        return indeterminate(reference, f"{model.quantity} is only an upper limit")
+        return indeterminate(reference, finding("only_a_limit", model.quantity))
     classes = model.disc_class
     sd = np.sqrt(np.array([c.sd for c in classes]) ** 2 + quantity.sd**2)
     z = (quantity.value - np.array([c.mean for c in classes])) / sd
@@ -33,9 +33,14 @@ def score_structure_index(
     share = float(weight[degenerated].sum() / weight.sum())
     return indeterminate(
         reference,
-        f"{model.quantity} = {quantity.value:.2f} ± {quantity.sd:.2f}: probability of "
-        f"degeneration (Pfirrmann III or more) {probability(share)}",
-        "the structure index says nothing about pain",
+        finding(
+            "degeneration",
+            model.quantity,
+            value=quantity.value,
+            sd=quantity.sd,
+            probability=share,
+        ),
+        finding("not_about_pain"),
         *scope_remarks(disc, model),
         **{model.quantity: quantity.value, "sd": quantity.sd, "degeneration": share},
     )

@@ -19,6 +19,10 @@ from mrs_disc.typing import ComplexArray, FloatArray
 MOST = 1e60
 """Largest magnitude of a point: no measurement comes near, and fourth powers stay finite."""
 
+BAND_EDGE = 0.49
+"""Share of the spectral width, to either side of the carrier, that windows may reach: in the last
+hundredth the receiver's filter has begun to cut."""
+
 
 def complex_array(signal: ArrayLike, name: str, *shapes: int, finite: bool = True) -> ComplexArray:
     """Return the signal as a complex array, or say in one line what is wrong with it.
@@ -51,8 +55,8 @@ def complex_array(signal: ArrayLike, name: str, *shapes: int, finite: bool = Tru
     if array.dtype != np.complex64:
         array = array.astype(np.complex128, copy=False)
     if shapes and array.ndim not in shapes:
-        wanted = " or ".join(str(n) for n in shapes)
-        raise InputError(f"{name} has {array.ndim} axes, {wanted} expected")
+        allowed = " or ".join(str(n) for n in shapes)
+        raise InputError(f"{name} has {array.ndim} axes, {allowed} expected")
     if array.size == 0:
         raise InputError(f"{name} is empty: shape {array.shape}")
     if array.dtype == np.complex128 and _is_beyond(array):
@@ -187,6 +191,65 @@ def spectrum(fid: ComplexArray) -> ComplexArray:
     return shifted
 
 
+def window_hz(
+    window_ppm: tuple[float, float],
+    dwell_time_s: float,
+    spectrometer_mhz: float,
+    reference_ppm: float,
+) -> tuple[float, float]:
+    """Return a window of chemical shifts in Hz from the carrier, low first; ends in any order.
+
+    It is cut at `BAND_EDGE` of the spectral width; the other parameters are those of `ppm_axis`.
+
+    >>> window_hz((4.2, 0.2), 1 / 2000, 100.0, 4.7)
+    (-450.0, -50.0)
+    >>> window_hz((0.2, 4.2), 1 / 800, 100.0, 4.7)
+    (-392.0, -50.0)
+    """
+    edge = BAND_EDGE / dwell_time_s
+    ends = sorted((ppm - reference_ppm) * spectrometer_mhz for ppm in window_ppm)
+    low, high = (min(max(hz, -edge), edge) for hz in ends)
+    return low, high
+
+
+def exponential_tables(
+    rate: ComplexArray, n_points: int, start: ComplexArray | float = 0.0
+) -> tuple[ComplexArray, ComplexArray]:
+    """Return two tables, (row, block) and (row, point of a block), of `exponentials`.
+
+    Point ``k = block * n_fine + j`` is ``coarse[:, block] * fine[:, j]``: so a row costs about
+    ``2 * sqrt(n_points)`` exponentials. The last block reaches beyond `n_points`.
+    """
+    n_fine = max(int(np.sqrt(n_points)), 1)
+    n_blocks = -(-n_points // n_fine)
+    step, first = rate[:, None], np.reshape(start, (-1, 1))
+    return np.exp(step * (n_fine * np.arange(n_blocks)) + first), np.exp(step * np.arange(n_fine))
+
+
+def exponentials(
+    rate: ComplexArray,
+    n_points: int,
+    start: ComplexArray | float = 0.0,
+    dtype: DTypeLike = np.complex128,
+) -> ComplexArray:
+    """Return ``exp(start + rate * k)`` for the points k = 0, 1, ..., shape (row, point).
+
+    Parameters
+    ----------
+    rate : complex array, shape (row,)
+        Change of the exponent from point to point.
+    n_points : int
+        Points of each row.
+    start : complex array, shape (row,), or float
+        Exponent at point 0.
+    dtype : dtype
+        Precision of the result; the exponentials are always computed in double precision.
+    """
+    coarse, fine = (t.astype(dtype) for t in exponential_tables(rate, n_points, start))
+    product: ComplexArray = (coarse[:, :, None] * fine[:, None, :]).reshape(len(rate), -1)
+    return product[:, :n_points]
+
+
 def phasors(
     frequency_hz: FloatArray,
     phase_rad: FloatArray,
@@ -196,29 +259,7 @@ def phasors(
 ) -> ComplexArray:
     """Return ``exp(1j * (phase + 2 * pi * frequency * t))``, shape (transient, point).
 
-    The points are written as blocks, so that a transient costs about ``2 * sqrt(n_points)``
-    exponentials instead of ``n_points``.
-
-    Parameters
-    ----------
-    frequency_hz, phase_rad : float arrays, shape (transient,)
-        Frequency in Hz and phase at the first point in rad.
-    n_points : int
-        Points of each.
-    dwell_time_s : float
-        Time from point to point, s.
-    dtype : dtype
-        Precision of the result; the exponentials are always computed in double precision.
-
-    Returns
-    -------
-    complex array, shape (transient, point)
+    Frequencies and phases have the shape (transient,); `dtype` is that of the result.
     """
-    block = max(int(np.sqrt(n_points)), 1)
-    n_blocks = -(-n_points // block)
-    step = 2j * np.pi * dwell_time_s * np.atleast_1d(frequency_hz)[:, None]
-    turn = 1j * np.atleast_1d(phase_rad)[:, None]
-    coarse = np.exp(step * (block * np.arange(n_blocks)) + turn).astype(dtype)
-    fine = np.exp(step * np.arange(block)).astype(dtype)
-    product: ComplexArray = (coarse[:, :, None] * fine[:, None, :]).reshape(len(coarse), -1)
-    return product[:, :n_points]
+    rate = 2j * np.pi * dwell_time_s * np.atleast_1d(frequency_hz)
+    return exponentials(rate, n_points, 1j * np.atleast_1d(phase_rad), dtype)

@@ -21,6 +21,7 @@ from scipy.linalg import lapack
 
 from mrs_disc.errors import InputError
 from mrs_disc.signal.axes import complex_array
+from mrs_disc.signal.transients.robust import TINY, power_above_noise
 from mrs_disc.typing import ComplexArray, FloatArray, IntArray
 
 SINGULAR = 1e-5
@@ -35,11 +36,8 @@ class CoilWeights:
     ----------
     weights : complex128 array, shape (coil,)
         ``weights @ raw`` is the combined signal, in the units of the strongest coil.
-    sensitivity : complex128 array, shape (coil,)
-        What each coil, used or not, sees of the combined signal: ``weights @ sensitivity`` is 1,
-        and the largest magnitude is 1, that of the strongest coil.
     strongest : int
-        The coil of largest sensitivity.
+        The coil, used or not, that sees most of the combined signal.
     dropped : tuple of (int, str)
         Coils left out, each with the reason.
     snr_gain : float
@@ -47,7 +45,6 @@ class CoilWeights:
     """
 
     weights: ComplexArray
-    sensitivity: ComplexArray
     strongest: int
     dropped: tuple[tuple[int, str], ...]
     snr_gain: float
@@ -106,6 +103,7 @@ def coil_weights(reference: ComplexArray, covariance: ComplexArray) -> CoilWeigh
     whitening = scipy.linalg.solve_triangular(
         factor, direction, lower=True, trans="C", check_finite=False
     ).conj()
+    # what each coil sees of the combined signal: by regression for coils that were left out
     sensitivity = _as_seen(mean, whitening @ mean[used])
     sensitivity[used] = factor @ direction
     strongest = int(np.argmax(np.abs(sensitivity)))
@@ -113,11 +111,10 @@ def coil_weights(reference: ComplexArray, covariance: ComplexArray) -> CoilWeigh
     weights = np.zeros(n_coils, dtype=np.complex128)
     weights[used] = scale * whitening
     start = weights @ mean[:, 0]
-    turn = np.exp(-1j * np.angle(start)) if start != 0 else 1.0
+    phasor = np.exp(-1j * np.angle(start)) if start != 0 else 1.0
     best_coil = float(np.max(np.abs(sensitivity[used]) / np.sqrt(np.diag(noise).real[used])))
     return CoilWeights(
-        weights=weights * turn,
-        sensitivity=sensitivity * np.conj(turn) / scale,
+        weights=weights * phasor,
         strongest=strongest,
         dropped=dropped,
         snr_gain=1.0 / best_coil,
@@ -167,12 +164,14 @@ def _floored(noise: ComplexArray, signal: ComplexArray) -> ComplexArray:
 
 
 def _independent_coils(noise: ComplexArray) -> tuple[IntArray, tuple[tuple[int, str], ...]]:
+    """Return the coils to use, and those to leave out with the reason for each."""
     variance = np.diag(noise).real
     silent = variance <= 0
     if silent.all():
         raise InputError("no coil has a signal or noise")
     scale = np.where(silent, 0.0, 1 / np.sqrt(np.where(silent, 1.0, variance)))
     correlation = noise * np.outer(scale, scale)
+    # pivots: of what is left, the coil least explained by those before it comes next
     _, pivots, rank, _ = lapack.zpstrf(correlation, tol=SINGULAR, lower=1)
     order = pivots - 1
     kept = np.sort(order[:rank])
@@ -192,7 +191,7 @@ def _independent_coils(noise: ComplexArray) -> tuple[IntArray, tuple[tuple[int, 
 def _as_seen(mean: ComplexArray, combined: ComplexArray) -> ComplexArray:
     """Regress each coil's signal on the combined one, for coils that were left out."""
     energy = float(np.vdot(combined, combined).real)
-    return np.asarray(mean @ combined.conj() / max(energy, 1e-300))
+    return np.asarray(mean @ combined.conj() / max(energy, TINY))
 
 
 def _strongest_direction(
@@ -208,12 +207,12 @@ def _strongest_direction(
     if n_transients > 1:
         # Phases that differ from transient to transient cancel in the mean: then stack instead.
         n_early = max(8, n_points // 16)
-        some = signal[:, :: max(1, n_transients // 16), :n_early]
-        early = np.ascontiguousarray(some).reshape(n_coils, -1)
+        sample = signal[:, :: max(1, n_transients // 16), :n_early]
+        early = np.ascontiguousarray(sample).reshape(n_coils, -1)
         stacked = scipy.linalg.solve_triangular(
             factor.astype(signal.dtype), early, lower=True, check_finite=False
         )
-        n_stacked = some.shape[1]
+        n_stacked = sample.shape[1]
         gram = (stacked @ stacked.conj().T).astype(np.complex128) / n_stacked
         gram -= n_early * np.eye(n_coils)
         level = whitened[:, :n_early]
@@ -230,11 +229,6 @@ def _time_weights(whitened: ComplexArray, noise: float) -> FloatArray:
     """Weight of each point by its signal-to-noise ratio, in blocks of growing coarseness."""
     n_coils, n_points = whitened.shape
     power = np.sum(whitened.real**2 + whitened.imag**2, axis=0) / (n_coils * noise)
-    edges = np.unique(np.geomspace(1, n_points, 24).round().astype(int))
-    edges = np.concatenate([[0], edges])
-    size = np.diff(edges)
-    excess = np.maximum(np.add.reduceat(power, edges[:-1]) / size - 1, 0)
-    excess[excess < 3 / np.sqrt(n_coils * size)] = 0  # not above chance
-    if not excess.any():
-        return np.ones(n_points)
-    return np.asarray(np.repeat(excess / (1 + excess), size))
+    # gaps are allowed: an echo or a slow beat may come after a silence
+    excess = power_above_noise(power, 1.0, n_blocks=24, deviations=3, n_averaged=n_coils, gaps=True)
+    return excess / (1 + excess) if excess.any() else np.ones(n_points)

@@ -8,7 +8,7 @@ curvature that relaxes as eddy currents do. Where the water has decayed the phas
 came and flattens.
 
 What is not taken off: the constant phase and the constant frequency of the reference, so that
-neither phase nor the ppm axis of the metabolites moves. `EddyCorrection` returns both.
+neither phase nor the ppm axis of the metabolites moves.
 
 Source: Klose, Magn Reson Med 1990;14:26-30, doi:10.1002/mrm.1910140104. The smoothing is that
 of Whittaker, Proc Edinb Math Soc 1922;41:63-75, doi:10.1017/S0013091500077853.
@@ -37,7 +37,6 @@ CURVATURE_TIME_S = 0.01
 SLOPE_RAD_PER_S = 20.0
 """Prior standard deviation of the first derivative, which flattens what no water shows."""
 
-
 _REFINEMENTS = 6
 """Steps of the smoother's solution: one alone is off by a tenth of a degree where water is gone."""
 
@@ -54,17 +53,11 @@ class EddyCorrection:
         The water reference with the same phase taken off.
     phase_rad : float array, shape (point,)
         Phase that was taken off.
-    water_frequency_hz : float
-        Frequency of the reference's line from the carrier, not taken off.
-    water_phase_rad : float
-        Phase of the reference at the first point, not taken off.
     """
 
     signal: ComplexArray
     water: ComplexArray
     phase_rad: FloatArray
-    water_frequency_hz: float
-    water_phase_rad: float
 
 
 def correct_eddy_currents(
@@ -108,31 +101,28 @@ def correct_eddy_currents(
         raise InputError("water reference does not stand out of its noise: no eddy-current phase")
     time = np.arange(len(reference)) * dwell_time_s
     frequency = dominant_frequency_hz(reference, dwell_time_s)
-    turned = reference * np.exp(-2j * np.pi * frequency * time)
+    demodulated = reference * np.exp(-2j * np.pi * frequency * time)
 
     phase = np.zeros(len(reference))
     index = np.flatnonzero(significant)
-    phase[index] = np.unwrap(np.angle(turned[index]))
+    phase[index] = np.unwrap(np.angle(demodulated[index]))
     # what the line's own frequency does is not eddy current: the best line comes off too
     weight = power[index] / power[index].sum()
     level, centre = weight @ phase[index], weight @ time[index]
-    away = time[index] - centre
-    slope = float(weight @ (away * phase[index]) / (weight @ away**2))
-    frequency += slope / (2 * np.pi)
-    phase[index] -= level + slope * away
+    lever = time[index] - centre
+    slope = float(weight @ (lever * phase[index]) / (weight @ lever**2))
+    phase[index] -= level + slope * lever
+    # the phase of a point with noise of sd in each channel has the variance sd**2 / power
     smooth = _smooth(phase, np.where(significant, power / sd**2, 0.0), dwell_time_s)
-    offset = float(level - slope * centre)
 
     n_points = signal.shape[-1]
     missing = max(n_points - len(smooth), 0)
     full = np.concatenate([smooth, np.full(missing, smooth[-1])])
-    turn = np.exp(-1j * full)
+    phasor = np.exp(-1j * full)
     return EddyCorrection(
-        signal=signal * turn[:n_points].astype(signal.dtype),
-        water=measured * turn[: len(measured)].astype(measured.dtype),
+        signal=signal * phasor[:n_points].astype(signal.dtype),
+        water=measured * phasor[: len(measured)].astype(measured.dtype),
         phase_rad=full[:n_points],
-        water_frequency_hz=frequency,
-        water_phase_rad=float(np.angle(np.exp(1j * offset))),
     )
 
 
@@ -160,6 +150,7 @@ def _smooth(phase: FloatArray, information: FloatArray, dwell_time_s: float) -> 
     slope = np.full(n - 1, 1 / (SLOPE_RAD_PER_S * dwell_time_s) ** 2)
     # the water itself tells the slope; the prior only flattens what it does not reach
     slope[information[1:] > 0] = 0.0
+    # normal equations of the data, of second and of first differences, as upper bands
     bands = np.zeros((3, n))
     bands[2] = information
     bands[2, :-2] += bend

@@ -1,4 +1,4 @@
-"""Phase of a spectrum, place and width of its dominant line.
+"""Phase of a spectrum, frequency and width of its dominant line.
 
 The automatic phase is the one with least energy below zero in the real spectrum: absorption lines
 are positive. It serves the display and a first guess; the fit estimates its own.
@@ -120,25 +120,49 @@ def linewidth_hz(
     size = int(scipy.fft.next_fast_len(max(8 * len(signal), 1024)))
     lines = scipy.fft.fft(halved, size)
     absorption = np.real(lines * np.exp(-1j * np.angle(lines[0])))
-    half = 0.5 * absorption[0]
-    right = _first_crossing(absorption[: size // 2], half)
-    mirrored = np.concatenate([absorption[:1], absorption[: size // 2 : -1]])
-    left = _first_crossing(mirrored, half)
-    if right is None or left is None:
+    # the top is in the bin of frequency zero, which this puts into the centre
+    width = full_width(scipy.fft.fftshift(absorption), size // 2)
+    if width is None:
         raise InputError("the dominant line does not fall to half its height")
-    return float((right + left) / (size * dwell_time_s))
+    return width / (size * dwell_time_s)
+
+
+def full_width(absorption: FloatArray, top: int) -> float | None:
+    """Return the full width at half maximum of a line, in points.
+
+    Parameters
+    ----------
+    absorption : float array, shape (point,)
+        Real spectrum with the line upright, zero-filled so that several points make its width.
+    top : int
+        Its highest point.
+
+    Returns
+    -------
+    float or None
+        Distance between the points, to either side of the top, where the line first falls to half
+        of that height, interpolated. None where it does not fall so far on one side.
+
+    >>> full_width(np.array([0.0, 1.0, 3.0, 4.0, 2.5, 1.5, 0.0]), 3)
+    3.0
+    """
+    left = _first_below(absorption[top::-1], absorption[top] / 2)
+    right = _first_below(absorption[top:], absorption[top] / 2)
+    return None if left is None or right is None else left + right
 
 
 def _below_zero(lines: ComplexArray, angles: FloatArray) -> FloatArray:
     """Energy of the negative part of the real spectrum at each angle, shape (angle,)."""
-    turn = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    below = np.minimum(turn @ np.stack([lines.real, lines.imag]), 0)
+    rotation = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    below = np.minimum(rotation @ np.stack([lines.real, lines.imag]), 0)
     return np.asarray(np.einsum("ak,ak->a", below, below))
 
 
-def _first_crossing(values: FloatArray, level: float) -> float | None:
-    under = np.flatnonzero(values < level)
-    if not len(under):
+def _first_below(falling: FloatArray, level: float) -> float | None:
+    """Return how many points from its start a curve first falls to a level, interpolated."""
+    below = np.flatnonzero(falling < level)
+    if not len(below):
         return None
-    k = int(under[0])
-    return float(k - (level - values[k]) / (values[k - 1] - values[k]))
+    after = int(below[0])
+    before, here = falling[after - 1], falling[after]
+    return after - 1 + float((before - level) / (before - here))

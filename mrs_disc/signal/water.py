@@ -1,7 +1,7 @@
 """Removal of residual water by a low-rank model of the water band alone.
 
 Water is a sum of exponentially damped sinusoids of any frequency, width, phase and amplitude near
-its place. A state-space method finds them without starting values: the Hankel matrix of the
+its resonance. A state-space method finds them without starting values: the Hankel matrix of the
 signal has their number as rank, and its column space, shifted by one row, gives their poles.
 
 Only the water band is modelled. The Hankel matrix is multiplied by the waves of the band, which is
@@ -35,9 +35,9 @@ import scipy.fft
 import scipy.linalg
 
 from mrs_disc.errors import InputError
-from mrs_disc.signal.axes import check_dwell_time, complex_array
+from mrs_disc.signal.axes import check_dwell_time, complex_array, exponential_tables
 from mrs_disc.signal.noise import noise_sd as measure_noise
-from mrs_disc.typing import ComplexArray, FloatArray
+from mrs_disc.typing import ComplexArray
 
 MAX_COMPONENTS = 24
 """More damped sinusoids than this are not looked for in the band."""
@@ -68,20 +68,13 @@ class WaterRemoval:
     Attributes
     ----------
     signal : complex array, shape (point,)
-        The FID minus `water`.
-    water : complex array, shape (point,)
-        The model that was subtracted; zero where no water stands out of the noise.
-    frequency_hz, linewidth_hz : float arrays, shape (component,)
-        Frequency from the carrier and full width at half maximum of each component of the model.
-    amplitude : complex128 array, shape (component,)
-        Its amplitude and phase at the first point.
+        The FID minus a sum of damped sinusoids; as it was where no water stands out of the noise.
+    n_components : int
+        How many they were.
     """
 
     signal: ComplexArray
-    water: ComplexArray
-    frequency_hz: FloatArray
-    linewidth_hz: FloatArray
-    amplitude: ComplexArray
+    n_components: int
 
 
 def remove_water(
@@ -129,23 +122,19 @@ def remove_water(
     n_points = len(signal)
     centre, half = 0.5 * (low + high), 0.5 * (high - low)
     reach = min(max(BAND * half, MIN_BAND_HZ), 0.45 / dwell_time_s)
-    move = np.exp(-2j * np.pi * centre * dwell_time_s * np.arange(n_points))
-    moved = signal.astype(np.complex128) * move
-    poles = _poles(moved, dwell_time_s, reach, sd)
+    # with the band about frequency zero, its waves are the first of a Fourier transform
+    shift = np.exp(-2j * np.pi * centre * dwell_time_s * np.arange(n_points))
+    shifted = signal.astype(np.complex128) * shift
+    poles = _poles(shifted, dwell_time_s, reach, sd)
     frequency = np.angle(poles) / (2 * np.pi * dwell_time_s)
     damping = -np.log(np.abs(poles)) / dwell_time_s
-    amplitude = _amplitudes(moved, poles, dwell_time_s, reach)
+    # all components share the band's energy, so all are fitted; only those of water are subtracted
+    amplitude = _amplitudes(shifted, poles, dwell_time_s, reach)
     inside = np.abs(frequency) <= half
-    frequency, damping, amplitude = frequency[inside], damping[inside], amplitude[inside]
-    water = _damped_sum(amplitude, frequency + centre, damping, n_points, dwell_time_s)
-    water = water.astype(signal.dtype)
-    return WaterRemoval(
-        signal=signal - water,
-        water=water,
-        frequency_hz=frequency + centre,
-        linewidth_hz=damping / np.pi,
-        amplitude=amplitude,
-    )
+    rate = (2j * np.pi * (frequency[inside] + centre) - damping[inside]) * dwell_time_s
+    coarse, fine = exponential_tables(rate, n_points)
+    water = ((amplitude[inside] * coarse.T) @ fine).reshape(-1)[:n_points]
+    return WaterRemoval(signal=signal - water.astype(signal.dtype), n_components=int(inside.sum()))
 
 
 def _poles(signal: ComplexArray, dwell_time_s: float, reach_hz: float, sd: float) -> ComplexArray:
@@ -157,6 +146,7 @@ def _poles(signal: ComplexArray, dwell_time_s: float, reach_hz: float, sd: float
     n_bins = len(running.gram)
     values, vectors = np.linalg.eigh(running.gram)
     size = np.sqrt(np.maximum(values, 0))
+    # the largest singular value of a matrix of noise alone (Marchenko and Pastur)
     edge = np.sqrt(2) * sd * (np.sqrt(n_points - length) + np.sqrt(n_bins))
     keep = np.flatnonzero(size > max(edge, SMALLEST * float(size[-1])))
     keep = keep[-min(MAX_COMPONENTS, n_bins - 1) :]
@@ -165,11 +155,11 @@ def _poles(signal: ComplexArray, dwell_time_s: float, reach_hz: float, sd: float
     # the columns of y @ space are orthonormal; without the last row their products are the unit
     # matrix less a product of one column, whose inverse is known
     space = vectors[:, keep] / size[keep]
-    turned = running.turn[:, None] * space
+    advanced = running.phasor[:, None] * space
     last = (running.last @ space).conj()
-    shifted = size[keep, None] ** 2 * (space.conj().T @ turned)
-    shifted -= last[:, None] * (running.last @ turned)
-    shifted += (running.entering @ space).conj()[:, None] * turned.sum(axis=0)
+    shifted = size[keep, None] ** 2 * (space.conj().T @ advanced)
+    shifted -= last[:, None] * (running.last @ advanced)
+    shifted += (running.entering @ space).conj()[:, None] * advanced.sum(axis=0)
     rest = max(1.0 - float(np.vdot(last, last).real), np.finfo(float).eps)
     shifted += last[:, None] * (last.conj() @ shifted) / rest
     poles = np.linalg.eigvals(shifted)
@@ -189,14 +179,14 @@ class RunningTransform(NamedTuple):
         The last row.
     entering : complex128 array, shape (wave,)
         Sum over the rows but the last of ``conj(d[i]) * y[i]``.
-    turn : complex128 array, shape (wave,)
-        ``y[i + 1] = turn * (y[i] + d[i])``, d being what enters a window minus what leaves.
+    phasor : complex128 array, shape (wave,)
+        ``y[i + 1] = phasor * (y[i] + d[i])``, d being what enters a window minus what leaves.
     """
 
     gram: ComplexArray
     last: ComplexArray
     entering: ComplexArray
-    turn: ComplexArray
+    phasor: ComplexArray
 
 
 def running_transform(signal: ComplexArray, length: int, n_waves: int) -> RunningTransform:
@@ -218,8 +208,9 @@ def running_transform(signal: ComplexArray, length: int, n_waves: int) -> Runnin
     Notes
     -----
     The transforms are not written out. ``y^H y`` without the first row is that without the last
-    row, turned, and sums of d with y, which are correlations of d with the signal. Off the
-    diagonal it follows by a division; on it by going back from the last row, where little is left.
+    row, each wave advanced by its phasor, and sums of d with y, which are correlations of d with
+    the signal. Off the diagonal it follows by a division; on it by going back from the last row,
+    where little is left.
     """
     n_rows = len(signal) - length
     scaled = signal / np.sqrt(length)
@@ -231,15 +222,15 @@ def running_transform(signal: ComplexArray, length: int, n_waves: int) -> Runnin
     windows = np.stack([scaled[:length], scaled[n_rows - 1 : -1], *correlated[:, :length]])
     waves = np.arange(-n_waves, n_waves + 1)
     first, last, entering, weighted = scipy.fft.fft(windows)[:, waves]
-    turn = np.exp(2j * np.pi * waves / length)
-    turns = turn.conj()[:, None] * turn
-    np.fill_diagonal(turns, 0.0)
+    phasor = np.exp(2j * np.pi * waves / length)
+    advance = phasor.conj()[:, None] * phasor
+    np.fill_diagonal(advance, 0.0)
     gram = first.conj()[:, None] * first
-    gram += turns * (entering.conj()[:, None] + entering + energy - last.conj()[:, None] * last)
-    gram /= 1.0 - turns
+    gram += advance * (entering.conj()[:, None] + entering + energy - last.conj()[:, None] * last)
+    gram /= 1.0 - advance
     diagonal = n_rows * np.abs(last) ** 2 - 2 * weighted.real - weighted_energy
     np.fill_diagonal(gram, diagonal)
-    return RunningTransform(gram=gram, last=last, entering=entering, turn=turn)
+    return RunningTransform(gram=gram, last=last, entering=entering, phasor=phasor)
 
 
 def _amplitudes(
@@ -250,9 +241,11 @@ def _amplitudes(
     n_bins = int(np.ceil(reach_hz * n_points * dwell_time_s))
     bins = np.arange(-n_bins, n_bins + 1)
     wave = np.exp(-2j * np.pi * bins / n_points)
-    beside = np.concatenate([SLOPES, [-place for place in SLOPES]])
+    # lines far outside, strongly damped, stand for the slopes that reach in from there
+    beside = np.concatenate([SLOPES, [-slope for slope in SLOPES]])
     far = np.exp((2j * np.pi * beside - 1.0) * reach_hz * dwell_time_s)
     every = np.concatenate([poles, far])
+    # the discrete spectrum of a damped sinusoid is a geometric sum
     lines = (1 - every**n_points) / (1 - wave[:, None] * every)
     scale = np.linalg.norm(lines, axis=0)
     height = scipy.linalg.lstsq(
@@ -263,20 +256,3 @@ def _amplitudes(
         lapack_driver="gelsy",
     )[0]
     return np.asarray((height / scale)[: len(poles)])
-
-
-def _damped_sum(
-    amplitude: ComplexArray,
-    frequency_hz: FloatArray,
-    damping: FloatArray,
-    n_points: int,
-    dwell_time_s: float,
-) -> ComplexArray:
-    """Sum of damped sinusoids, written in blocks as a product of two small matrices."""
-    block = max(int(np.sqrt(n_points)), 1)
-    n_blocks = -(-n_points // block)
-    rate = (2j * np.pi * frequency_hz - damping) * dwell_time_s
-    coarse = amplitude * np.exp(block * np.arange(n_blocks)[:, None] * rate)
-    fine = np.exp(np.arange(block)[:, None] * rate)
-    total: ComplexArray = (coarse @ fine.T).reshape(-1)[:n_points]
-    return total

@@ -19,6 +19,7 @@ from mrs_disc.data import (
 )
 from mrs_disc.errors import InputError, did_you_mean
 from mrs_disc.models import MetaboliteModel, load_metabolite_model
+from mrs_disc.record.findings import finding
 from mrs_disc.simulate.anatomy import Place, draw_anatomy, places, region_of
 from mrs_disc.simulate.population import KINDS, NOISE, SCAN, Disc, Kind, draw_disc, stream
 from mrs_disc.simulate.scanner import (
@@ -198,7 +199,7 @@ def simulate_study(
         discs=entries,
         region=_region(wanted),
         load_anatomy=(lambda: draw_anatomy(stream(*noise), wanted, findings)) if anatomy else None,
-        notes=("simulated",),
+        findings=(finding("simulated"),),
     )
     truth = {_name(m): _truth(m, scan, provocation) for m in measured}
     return study, truth

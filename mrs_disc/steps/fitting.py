@@ -6,7 +6,6 @@ kernel fits them (`signal.fit`); this room knows records, the kernel knows array
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -24,23 +23,25 @@ from mrs_disc.data import (
     QualityPeak,
     Sampling,
 )
-from mrs_disc.errors import InputError
+from mrs_disc.errors import InputError, ModelError
 from mrs_disc.models import (
     Component,
     MetaboliteModel,
+    RatioPrior,
+    Resonance,
     load_metabolite_model,
     model_reference,
 )
-from mrs_disc.models import RatioPrior as ModelRatioPrior
-from mrs_disc.models import Resonance as ModelResonance
-from mrs_disc.models.basis import basis_fid
+from mrs_disc.models.basis import BasisFid
 from mrs_disc.recipe import Recipe
-from mrs_disc.signal.axes import phasors
-from mrs_disc.signal.basis import Resonance, component_fid, resample_basis
-from mrs_disc.signal.fit import FitArrays, FitBasis, fit_fid
-from mrs_disc.signal.fit_solve import RatioPrior
+from mrs_disc.signal.axes import phasors, window_hz
+from mrs_disc.signal.fit.basis import component_fid, resample_basis
+from mrs_disc.signal.fit.fit import Doubt, FitArrays, fit_fid
+from mrs_disc.signal.fit.inputs import FitBasis
+from mrs_disc.signal.fit.model import Scan
+from mrs_disc.signal.phase import full_width
 from mrs_disc.threads import one_blas_thread
-from mrs_disc.typing import ComplexArray, FloatArray
+from mrs_disc.typing import ComplexArray
 
 _ZERO_FILL = 4
 
@@ -75,40 +76,29 @@ def fit(
     sampling = signal.sampling
     if sampling.nucleus != model.nucleus:
         raise InputError(f"nucleus {sampling.nucleus}: model {model.name} is for {model.nucleus}")
-    basis = basis_of(model, recipe.fit.model, preprocessed.protocol, sampling, signal.n_points)
-    low, high = _window_hz(sampling, recipe.fit.window_ppm)
-    try:
-        arrays = fit_fid(
-            signal.signal,
+    basis = basis_of(model, preprocessed.protocol, sampling, signal.n_points)
+    window = _window_hz(sampling, recipe.fit.window_ppm)
+    arrays = fit_fid(
+        signal.signal,
+        basis,
+        Scan(
             dwell_time_s=sampling.dwell_time_s,
-            basis=basis,
-            window_hz=(low, high),
-            baseline_hz=(low, high) if recipe.fit.baseline == "humps" else None,
             start_time_s=sampling.start_time_s,
-        )
-    except InputError as error:
-        raise InputError(_named(str(error), model)) from error
-    return _result(arrays, model, preprocessed, recipe)
-
-
-def _named(message: str, model: MetaboliteModel) -> str:
-    """Return a message of the kernel, which knows components by number, with their names."""
-
-    def names(match: re.Match[str]) -> str:
-        return match[1] + re.sub(r"\d+", lambda n: model.component[int(n[0])].name, match[2])
-
-    return re.sub(r"\b(components? )(\d+(?: and \d+)?)\b", names, message)
+            window_hz=window,
+        ),
+        baseline_hz=window if recipe.fit.baseline == "humps" else None,
+    )
+    return _result(arrays, model, preprocessed, window)
 
 
 def _window_hz(sampling: Sampling, window_ppm: tuple[float, float]) -> tuple[float, float]:
     """Return the fitted range in Hz, cut where a narrow spectral width ends."""
-    edge = 0.49 * sampling.spectral_width_hz
-    low, high = (sampling.hz(ppm) for ppm in window_ppm)
-    return max(low, -edge), min(high, edge)
+    axis = (sampling.dwell_time_s, sampling.spectrometer_mhz, sampling.reference_ppm)
+    return window_hz(window_ppm, *axis)
 
 
 def basis_of(
-    model: MetaboliteModel, name: str, protocol: Protocol, sampling: Sampling, n_points: int
+    model: MetaboliteModel, protocol: Protocol, sampling: Sampling, n_points: int
 ) -> FitBasis:
     """Return the model's components as unit FIDs on the points of the data.
 
@@ -116,8 +106,6 @@ def basis_of(
     ----------
     model : MetaboliteModel
         The components.
-    name : str
-        Name or path of the model: basis files are relative to it.
     protocol : Protocol
         Echo time and refocusing bandwidth.
     sampling : Sampling
@@ -125,32 +113,41 @@ def basis_of(
     n_points : int
         Points of the data.
     """
+    components = tuple(_Shape.of(component, model) for component in model.component)
     echo = _echo_time_s(model, protocol)
     bandwidth = protocol.refocusing_bandwidth_hz
-    components = tuple(_Lines.of(component) for component in model.component)
-    if all(component.basis is None for component in model.component):
-        return _basis_of_lines(components, model.prior, sampling, n_points, echo, bandwidth)
-    fids = [
-        _basis_file_fid(model, name, component, sampling, n_points)
-        if component.basis is not None
-        else _line_fid(lines, sampling, n_points, echo, bandwidth)
-        for component, lines in zip(model.component, components, strict=True)
-    ]
-    return _fit_basis(fids, components, model.prior, sampling)
+    return _basis(components, model.prior, sampling, n_points, echo, bandwidth)
 
 
-class _Lines(NamedTuple):
+class _Shape(NamedTuple):
     """What the fit has to know of a component, without where it is from."""
 
     name: str
-    resonance: tuple[ModelResonance, ...]
+    resonance: tuple[Resonance, ...]
+    simulated: BasisFid | None
+    dwell_time_s: float | None
     extra_width_hz: float
     shift_sd_ppm: float
     extra_width_sd_hz: float
 
     @classmethod
-    def of(cls, component: Component) -> _Lines:
-        return cls(*(getattr(component, name) for name in cls._fields))
+    def of(cls, component: Component, model: MetaboliteModel) -> _Shape:
+        simulated = component.simulated
+        if component.basis is not None and simulated is None:
+            raise ModelError(
+                f"model {model.name}: the basis file of {component.name} has not been read; "
+                "load the model with load_metabolite_model, or its files with load_basis_fids"
+            )
+        of_file = simulated.dwell_time_s if simulated is not None else None
+        return cls(
+            component.name,
+            component.resonance,
+            simulated,
+            of_file or model.basis_dwell_time_s,
+            component.extra_width_hz,
+            component.shift_sd_ppm,
+            component.extra_width_sd_hz,
+        )
 
 
 def _echo_time_s(model: MetaboliteModel, protocol: Protocol) -> float:
@@ -166,143 +163,116 @@ def _echo_time_s(model: MetaboliteModel, protocol: Protocol) -> float:
 
 
 @lru_cache(maxsize=4)
-def _basis_of_lines(
-    components: tuple[_Lines, ...],
-    priors: tuple[ModelRatioPrior, ...],
+def _basis(
+    components: tuple[_Shape, ...],
+    ratio_priors: tuple[RatioPrior, ...],
     sampling: Sampling,
     n_points: int,
     echo_time_s: float,
     refocusing_bandwidth_hz: float | None,
 ) -> FitBasis:
-    """Return the basis of components given as resonances: one object for discs of one protocol.
+    """Return the components' unit FIDs with their priors: one object for discs of one protocol.
 
     The fit keeps what depends on the basis alone for as long as it meets the same object.
     """
     fids = [
-        _line_fid(component, sampling, n_points, echo_time_s, refocusing_bandwidth_hz)
+        _simulated_fid(component, sampling, n_points)
+        if component.simulated is not None
+        else component_fid(
+            component.resonance,
+            time_s=sampling.time_s(n_points),
+            spectrometer_mhz=sampling.spectrometer_mhz,
+            reference_ppm=sampling.reference_ppm,
+            echo_time_s=echo_time_s,
+            refocusing_bandwidth_hz=refocusing_bandwidth_hz,
+            extra_width_hz=component.extra_width_hz,
+        )
         for component in components
     ]
-    return _fit_basis(fids, components, priors, sampling)
-
-
-def _fit_basis(
-    fids: list[ComplexArray],
-    components: tuple[_Lines, ...],
-    priors: tuple[ModelRatioPrior, ...],
-    sampling: Sampling,
-) -> FitBasis:
-    """Return unit FIDs together with what the model says of each component."""
-    names = [component.name for component in components]
     return FitBasis(
+        names=tuple(component.name for component in components),
         fids=np.array(fids),
         shift_sd_hz=np.array([c.shift_sd_ppm * sampling.spectrometer_mhz for c in components]),
         extra_width_sd_hz=np.array([c.extra_width_sd_hz for c in components]),
-        ratio_priors=tuple(
-            RatioPrior(
-                numerator=names.index(prior.numerator),
-                denominator=names.index(prior.denominator),
-                median=prior.median,
-                log_sd=prior.log_sd,
-            )
-            for prior in priors
-        ),
+        ratio_priors=ratio_priors,
     )
 
 
-def _line_fid(
-    component: _Lines,
-    sampling: Sampling,
-    n_points: int,
-    echo_time_s: float,
-    refocusing_bandwidth_hz: float | None,
-) -> ComplexArray:
-    """Return the unit FID of a component that is given as resonances."""
-    return component_fid(
-        [
-            Resonance(
-                ppm=r.ppm,
-                weight=r.weight,
-                j_hz=r.j_hz,
-                neighbours=r.neighbours,
-                partner_ppm=r.partner_ppm,
-                in_amplitude=r.in_amplitude,
-                extra_width_hz=r.extra_width_hz + component.extra_width_hz,
-                gauss_width_ppm=r.gauss_width_ppm,
-            )
-            for r in component.resonance
-        ],
-        time_s=sampling.time_s(n_points),
-        spectrometer_mhz=sampling.spectrometer_mhz,
-        reference_ppm=sampling.reference_ppm,
-        echo_time_s=echo_time_s,
-        refocusing_bandwidth_hz=refocusing_bandwidth_hz,
-    )
-
-
-def _basis_file_fid(
-    model: MetaboliteModel,
-    name: str,
-    component: Component,
-    sampling: Sampling,
-    n_points: int,
-) -> ComplexArray:
+def _simulated_fid(component: _Shape, sampling: Sampling, n_points: int) -> ComplexArray:
     """Return the simulated FID of a component at the dwell time of the data."""
-    fid, dwell_time_s = basis_fid(model, name, component)
+    assert component.simulated is not None
+    assert component.dwell_time_s is not None
+    fid, dwell_time_s = component.simulated.fid, component.dwell_time_s
     broadened = fid * np.exp(-np.pi * component.extra_width_hz * dwell_time_s * np.arange(fid.size))
     return resample_basis(broadened, dwell_time_s, sampling.dwell_time_s, n_points)
 
 
 def _result(
-    arrays: FitArrays, model: MetaboliteModel, preprocessed: Preprocessed, recipe: Recipe
+    arrays: FitArrays,
+    model: MetaboliteModel,
+    preprocessed: Preprocessed,
+    window_hz: tuple[float, float],
 ) -> FitResult:
+    """Return the fit as a record: names beside numbers, ppm beside Hz, phases taken off."""
     signal = preprocessed.fid
     sampling = signal.sampling
     mhz, carrier_ppm = sampling.spectrometer_mhz, sampling.reference_ppm
-    low, high = _window_hz(sampling, recipe.fit.window_ppm)
+    amplitudes, lines, phase = arrays.amplitudes, arrays.lines, arrays.phase
+    upright = np.exp(-1j * phase.zero_order_rad)
+    components = np.asarray(arrays.components * upright)
     names = tuple(c.name for c in model.component)
-    phase = np.exp(-1j * arrays.phase_rad)
-    components = np.asarray(arrays.components * phase)
     quality = names.index(model.quality_component)
-    height, width_hz = _peak(
-        components[quality], arrays.amplitude[quality], arrays.delay_s, sampling
-    )
-    linewidth_hz = arrays.linewidth_hz + np.array([c.extra_width_hz for c in model.component])
+    height, width_hz = _peak(components[quality], amplitudes.mean[quality], phase.delay_s, sampling)
+    linewidth_hz = lines.linewidth_hz + np.array([c.extra_width_hz for c in model.component])
     if width_hz is not None:
         linewidth_hz[quality] = width_hz
     # The axis is referenced to the lines themselves: water moves 0.01 ppm per kelvin, they do not.
-    off_ppm = arrays.common_shift_hz / mhz
+    off_ppm = lines.common_shift_hz / mhz
     referenced = replace(sampling, reference_ppm=carrier_ppm - off_ppm)
-    own_ppm = (arrays.shift_hz - arrays.common_shift_hz) / mhz
+    own_ppm = (lines.shift_hz - lines.common_shift_hz) / mhz
     first_ppm = [c.resonance[0].ppm if c.resonance else np.nan for c in model.component]
+    low_hz, high_hz = window_hz
+    noise_sd = arrays.residual.noise_sd
     return FitResult(
         model=model_reference(model),
         names=names,
-        amplitude=arrays.amplitude,
-        covariance=arrays.covariance,
-        crlb=arrays.crlb,
-        low=arrays.low,
-        high=arrays.high,
+        amplitude=amplitudes.mean,
+        covariance=amplitudes.covariance,
+        crlb=amplitudes.crlb,
+        low=amplitudes.low,
+        high=amplitudes.high,
         ppm=np.array(first_ppm) + own_ppm,
         linewidth_hz=linewidth_hz,
         curves=Curves(
             sampling=referenced,
-            data=np.asarray(signal.signal * phase),
-            baseline=np.asarray(arrays.baseline * phase),
+            data=np.asarray(signal.signal * upright),
+            baseline=np.asarray(arrays.baseline * upright),
             components=components,
-            window_ppm=(low / mhz + carrier_ppm, high / mhz + carrier_ppm),
+            window_ppm=(low_hz / mhz + carrier_ppm, high_hz / mhz + carrier_ppm),
             reference_shift_ppm=off_ppm,
         ),
         noise=Noise(
-            sd=arrays.noise_sd,
-            spectrum_sd=arrays.noise_sd * float(np.sqrt(signal.n_points)),
-            residual_ratio=arrays.residual_ratio,
-            residual_whiteness_p=arrays.residual_whiteness_p,
+            sd=noise_sd,
+            spectrum_sd=noise_sd * float(np.sqrt(signal.n_points)),
+            residual_ratio=arrays.residual.ratio,
+            residual_whiteness_p=arrays.residual.whiteness_p,
         ),
-        phase=Phase(zero_order_rad=arrays.phase_rad, delay_s=arrays.delay_s),
+        phase=Phase(zero_order_rad=phase.zero_order_rad, delay_s=phase.delay_s),
         peak=QualityPeak(name=model.quality_component, height=height),
-        converged=arrays.converged,
-        reason=arrays.reason,
+        converged=arrays.doubt is None,
+        reason=_in_words(arrays.doubt),
     )
+
+
+def _in_words(doubt: Doubt | None) -> str:
+    """Return why a fit is not to be used, in a sentence."""
+    if doubt is None:
+        return ""
+    return {
+        "unsettled": "the search for the optimum did not end",
+        "too broad": f"the lines are as broad as is allowed, {doubt.hz:.0f} Hz",
+        "lost": f"the fit ended {doubt.hz:+.0f} Hz from where it started",
+    }[doubt.kind]
 
 
 def _peak(
@@ -317,17 +287,5 @@ def _peak(
     turn = phasors(np.array([-delay_s]), np.array([first_rad]), n, bin_hz)[0]
     real = (scipy.fft.fftshift(scipy.fft.fft(fid, n)) * turn).real
     top = int(np.argmax(real))
-    half = real[top] / 2
-    left = _crossing(real[top::-1], half)
-    right = _crossing(real[top:], half)
-    return float(real[top]), (left + right) / (n * sampling.dwell_time_s)
-
-
-def _crossing(falling: FloatArray, level: float) -> float:
-    """Return how many bins from its start a curve first falls below `level`, interpolated."""
-    below = np.flatnonzero(falling < level)
-    if below.size == 0:
-        return float(falling.size - 1)
-    after = int(below[0])
-    before, here = falling[after - 1], falling[after]
-    return after - 1 + float((before - level) / (before - here))
+    width = full_width(real, top)
+    return float(real[top]), None if width is None else width / (n * sampling.dwell_time_s)

@@ -1,4 +1,6 @@
-"""The verdict on a spectrum: good, acceptable or poor, with each reason in words and numbers.
+"""The verdict on a spectrum: good, acceptable or poor, with each reason as a finding.
+
+A gate makes a finding, whose kind says which verdict it leaves at best (`mrs_disc.record.wording`).
 
 The gates are options of the recipe and proposals of this project, as are the constants below; the
 brain's consensus limits (metabolite linewidth of 0.1 ppm, for one) would reject every degenerated
@@ -8,13 +10,14 @@ lactate and bias what is left (Kreis 2016, doi:10.1002/mrm.25568).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.fft
 
 from mrs_disc.data import Fid, FitResult, Preprocessed, Quality, Verdict
 from mrs_disc.recipe import QualityOptions, Recipe
+from mrs_disc.record.findings import Finding, finding, of_role, sentences
 from mrs_disc.signal.noise import median
 from mrs_disc.threads import one_blas_thread
 from mrs_disc.typing import ComplexArray
@@ -68,30 +71,6 @@ measure it by, as in simulated data without noise."""
 _RANK: dict[Verdict, int] = {"good": 0, "acceptable": 1, "poor": 2}
 
 
-@dataclass(slots=True)
-class _Findings:
-    """The worst verdict so far, its reasons, and what is only worth saying."""
-
-    verdict: Verdict = "good"
-    reasons: list[tuple[Verdict, str]] = field(default_factory=list)
-    passed: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-
-    def lower(self, verdict: Verdict, reason: str) -> None:
-        """Lower the verdict for a reason."""
-        self.reasons.append((verdict, reason))
-        if _RANK[verdict] > _RANK[self.verdict]:
-            self.verdict = verdict
-
-    def sentences(self) -> tuple[str, ...]:
-        """Return the reasons, the gravest first; of a good spectrum what it passed."""
-        ordered = sorted(self.reasons, key=lambda r: -_RANK[r[0]])
-        head = [text for _, text in ordered]
-        if not head:
-            head = ["all gates passed: " + ", ".join(self.passed)]
-        return (*head, *self.remarks)
-
-
 @one_blas_thread
 def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality:
     """Return the verdict on a fitted spectrum.
@@ -113,20 +92,26 @@ def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality
         the same height. Both are `None` where there is no quality peak.
     """
     gates = recipe.quality
-    found = _Findings()
-    _what_was_measured(fit, preprocessed, gates, found)
-    snr = _snr(fit, gates, found)
-    linewidth_hz = _linewidth(fit, gates, found)
-    if not fit.converged:  # after what a reader of spectra looks for first
-        found.lower("poor", fit.reason or "the fit did not converge")
-    residual_water = _residual_water(fit, preprocessed, gates, found)
-    _transients(preprocessed, gates, found)
-    _residual(fit, gates, found)
-    contaminated = _lipid(fit, gates, found)
-    _displacement(preprocessed, found)
+    snr, of_snr = _snr(fit, gates)
+    linewidth_hz, of_linewidth = _linewidth(fit, gates)
+    residual_water, of_water = _residual_water(fit, preprocessed, gates)
+    of_lipid = _lipid(fit, gates)
+    noticed = [
+        *_what_was_measured(fit, preprocessed, gates),
+        *of_snr,
+        *of_linewidth,
+        *_convergence(fit),  # after what a reader of spectra looks for first
+        *of_water,
+        *_transients(preprocessed, gates),
+        *_residual(fit, gates),
+        *of_lipid,
+        *_displacement(preprocessed),
+    ]
+    verdict, findings = _verdict(noticed)
     return Quality(
-        verdict=found.verdict,
-        reasons=found.sentences(),
+        verdict=verdict,
+        reasons=sentences(findings),
+        findings=findings,
         snr=snr,
         linewidth_hz=linewidth_hz,
         water_linewidth_hz=preprocessed.water_linewidth_hz,
@@ -135,64 +120,62 @@ def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality
         rejected=tuple(sorted(preprocessed.rejected)),
         drift_hz=preprocessed.drift_hz,
         residual_water=residual_water,
-        lipid_contaminated=contaminated,
+        lipid_contaminated=any(one.kind == "lipid_on_lactate" for one in of_lipid),
     )
 
 
-def _apart(value: float, limit: float, places: int = 1) -> str:
-    """Return a number with as many decimal places as show on which side of its limit it lies.
+def _verdict(noticed: Sequence[Finding]) -> tuple[Verdict, tuple[Finding, ...]]:
+    """Return the verdict that the findings leave, and its reasons, the gravest first.
 
-    >>> _apart(0.31, 0.3, 2), _apart(0.3004, 0.3, 2), _apart(4.97, 5.0)
-    ('0.31', '0.3004', '4.97')
+    Of a good spectrum they name the gates that it passed; remarks come last.
     """
-    for digits in range(places, places + 6):
-        text = f"{value:.{digits}f}"
-        if (float(text) > limit) == (value > limit) and float(text) != limit:
-            return text
-    return f"{value:.{places}f}"
+    reasons = sorted(of_role(noticed, "reason"), key=lambda one: -_RANK[_leaves(one)])
+    verdict = _leaves(reasons[0]) if reasons else "good"
+    if not reasons:
+        reasons = [finding("all_passed", gates=of_role(noticed, "passed"))]
+    return verdict, (*reasons, *of_role(noticed, "remark"))
 
 
-def _snr(fit: FitResult, gates: QualityOptions, found: _Findings) -> float | None:
+def _leaves(noticed: Finding) -> Verdict:
+    return noticed.about.verdict or "good"
+
+
+def _snr(fit: FitResult, gates: QualityOptions) -> tuple[float | None, list[Finding]]:
     peak = fit.peak.name or "quality peak"
     if not fit.noise.spectrum_sd > 0 or not np.isfinite(fit.peak.height):
-        found.lower("poor", f"the noise of the spectrum or the height of {peak} is not known")
-        return None
+        return None, [finding("noise_unknown", peak)]
     snr = max(float(fit.peak.height / fit.noise.spectrum_sd), 0.0)
+    if snr < gates.min_snr:
+        return snr, [finding("snr_low", peak, snr=snr, least=gates.min_snr)]
+    found = []
     if fit.has(peak):
         amplitude, sd = float(fit.amplitude[fit.index(peak)]), float(fit.sd[fit.index(peak)])
-        if amplitude < MEASURABLE_SD * sd and snr >= gates.min_snr:
-            found.lower(
-                "poor",
-                f"{peak} is {_apart(amplitude / sd, MEASURABLE_SD)} sd, below {MEASURABLE_SD:g}",
-            )
-    if snr < gates.min_snr:
-        text = _apart(snr, gates.min_snr)
-        found.lower("poor", f"SNR of {peak} is {text}, below {gates.min_snr:g}")
-    elif snr < gates.good_snr:
-        text = _apart(snr, gates.good_snr)
-        found.lower("acceptable", f"SNR of {peak} is {text}; good from {gates.good_snr:g} on")
-    else:
-        found.passed.append(f"SNR {snr:.1f}")
-    return snr
+        if amplitude < MEASURABLE_SD * sd:
+            found.append(finding("not_measurable", peak, ratio=amplitude / sd, least=MEASURABLE_SD))
+    if snr < gates.good_snr:
+        return snr, [*found, finding("snr_fair", peak, snr=snr, good=gates.good_snr)]
+    return snr, [*found, finding("snr_good", peak, snr=snr)]
 
 
-def _linewidth(fit: FitResult, gates: QualityOptions, found: _Findings) -> float | None:
+def _linewidth(fit: FitResult, gates: QualityOptions) -> tuple[float | None, list[Finding]]:
     peak = fit.peak.name
     if not fit.has(peak):
-        return None
+        return None, []
     width_hz = float(fit.linewidth_hz[fit.index(peak)])
     if not np.isfinite(width_hz):
-        found.lower("poor", f"{peak} has no linewidth")
-        return None
-    ppm = width_hz / fit.curves.sampling.spectrometer_mhz
-    text = f"linewidth of {peak} is {width_hz:.1f} Hz"
-    if ppm > (limit := gates.max_linewidth_ppm):
-        found.lower("poor", f"{text} ({_apart(ppm, limit, 2)} ppm), above {limit:g} ppm")
-    elif ppm > (limit := gates.good_linewidth_ppm):
-        found.lower("acceptable", f"{text} ({_apart(ppm, limit, 2)} ppm); good up to {limit:g} ppm")
-    else:
-        found.passed.append(f"linewidth {width_hz:.1f} Hz ({ppm:.2f} ppm)")
-    return width_hz
+        return None, [finding("no_linewidth", peak)]
+    width = {"hz": width_hz, "ppm": width_hz / fit.curves.sampling.spectrometer_mhz}
+    if width["ppm"] > gates.max_linewidth_ppm:
+        return width_hz, [finding("linewidth_wide", peak, most=gates.max_linewidth_ppm, **width)]
+    if width["ppm"] > gates.good_linewidth_ppm:
+        return width_hz, [finding("linewidth_fair", peak, good=gates.good_linewidth_ppm, **width)]
+    return width_hz, [finding("linewidth_good", peak, **width)]
+
+
+def _convergence(fit: FitResult) -> list[Finding]:
+    if fit.converged:
+        return []
+    return [finding("not_converged", why=fit.reason or "the fit did not converge")]
 
 
 def _spectrum_scale(fit: FitResult, n_points: int) -> float:
@@ -213,26 +196,20 @@ def _highest(signal: Fid, band_ppm: tuple[float, float]) -> float:
 
 
 def _residual_water(
-    fit: FitResult, preprocessed: Preprocessed, gates: QualityOptions, found: _Findings
-) -> float | None:
+    fit: FitResult, preprocessed: Preprocessed, gates: QualityOptions
+) -> tuple[float | None, list[Finding]]:
     if not fit.peak.height > 0:
-        return None
+        return None, []
     after = _highest(preprocessed.fid, WATER_BAND_PPM)
     ratio = after * _spectrum_scale(fit, preprocessed.fid.n_points) / fit.peak.height
-    if ratio > gates.max_residual_water:
-        found.lower(
-            "poor",
-            f"residual water is {_apart(ratio, gates.max_residual_water)} times the height of "
-            f"{fit.peak.name}, above {gates.max_residual_water:g}",
-        )
-    else:
-        found.passed.append(f"residual water {ratio:.1f} times {fit.peak.name}")
-    return ratio
+    most, peak = gates.max_residual_water, fit.peak.name
+    kind = "residual_water_high" if ratio > most else "residual_water_good"
+    return ratio, [finding(kind, peak, ratio=ratio, most=most)]
 
 
 def _what_was_measured(
-    fit: FitResult, preprocessed: Preprocessed, gates: QualityOptions, found: _Findings
-) -> None:
+    fit: FitResult, preprocessed: Preprocessed, gates: QualityOptions
+) -> list[Finding]:
     """Find swapped files, water that was not suppressed, and voxels outside the disc.
 
     All from the signal before water removal: of such data neither removal nor fit can be trusted.
@@ -243,52 +220,36 @@ def _what_was_measured(
         and fit.noise.residual_ratio <= gates.max_residual_ratio
         and fit.peak.height > gates.min_snr * fit.noise.spectrum_sd
     )
+    known = described and preprocessed.protocol.water_suppressed is False
     if preprocessed.water is None:
-        _without_reference(fit, preprocessed, described, found)
-        return
+        return _without_reference(fit, before, described=described, known=known)
     strength = _first_amplitude(preprocessed.water.signal) / max(
         _first_amplitude(before.signal), 1e-300
     )
     if strength < SWAPPED:
-        found.lower(
-            "poor",
-            f"the water reference is {strength:.2g} times as strong as the metabolite "
-            "measurement: the two are swapped, or the reference is not one",
-        )
-        return
+        return [finding("swapped", "water", ratio=strength)]
     reference = max(_highest(preprocessed.water, WATER_BAND_PPM), 1e-300)
     water = _highest(before, WATER_BAND_PPM) / reference
     lipid = _highest(before, LIPID_BAND_PPM) / reference
     if lipid > MARROW_SIGNAL and lipid > MARROW_SIGNAL * water:
-        found.lower(
-            "poor", f"lipid is {lipid:.2g} times the water: the voxel lies in marrow or fat"
-        )
-    elif water > UNSUPPRESSED_SHARE:
-        known = preprocessed.protocol.water_suppressed is False
-        text = f"as high as {water:.2g} times its reference"
-        if described and known:
-            found.lower("acceptable", f"measured without water suppression: water {text}")
-        else:
-            found.lower("poor", f"water is {text}: not suppressed, or there is nothing else")
+        return [finding("marrow_by_water", "LIP", ratio=lipid)]
+    if water > UNSUPPRESSED_SHARE:
+        return [finding("unsuppressed_known" if known else "unsuppressed", "water", ratio=water)]
+    return []
 
 
 def _without_reference(
-    fit: FitResult, preprocessed: Preprocessed, described: bool, found: _Findings
-) -> None:
+    fit: FitResult, before: Fid, *, described: bool, known: bool
+) -> list[Finding]:
     """Find a spectrum of one line alone, and water that was not suppressed."""
-    before = preprocessed.unsuppressed_residue
     share = _share_of_highest_line(before)
     if not described and share > ONE_LINE:
-        found.lower("poor", f"one line holds {share:.0%} of the energy: water or fat alone")
-        return
+        return [finding("one_line", share=share)]
     height = _highest(before, WATER_BAND_PPM) * _spectrum_scale(fit, before.n_points)
     if not height > HARDLY_SUPPRESSED * fit.peak.height > 0:
-        return
-    ratio = height / fit.peak.height
-    if described and preprocessed.protocol.water_suppressed is False:
-        found.lower("acceptable", f"measured without water suppression: {ratio:.0f} times the peak")
-    else:
-        found.lower("poor", f"water was not suppressed: {ratio:.0f} times {fit.peak.name}")
+        return []
+    kind = "unsuppressed_peak_known" if known else "unsuppressed_peak"
+    return [finding(kind, fit.peak.name, ratio=height / fit.peak.height)]
 
 
 def _share_of_highest_line(signal: Fid) -> float:
@@ -306,87 +267,64 @@ def _first_amplitude(signal: ComplexArray) -> float:
     return float(median(np.abs(signal[:5])))
 
 
-def _transients(preprocessed: Preprocessed, gates: QualityOptions, found: _Findings) -> None:
+def _transients(preprocessed: Preprocessed, gates: QualityOptions) -> list[Finding]:
+    found = []
     total, rejected = preprocessed.n_transients, len(preprocessed.rejected)
     kept = 1 - rejected / total if total else 0.0
-    if kept < gates.min_kept_fraction:
-        found.lower(
-            "poor",
-            f"{rejected} of {total} transients rejected; "
-            f"at least {gates.min_kept_fraction:.0%} have to stay",
-        )
-    elif rejected:
-        found.passed.append(f"{rejected} of {total} transients rejected")
-    drift = preprocessed.drift_hz
-    if drift is not None and drift > gates.max_drift_hz:
-        text = _apart(drift, gates.max_drift_hz)
-        found.lower("acceptable", f"drift of {text} Hz, above {gates.max_drift_hz:g} Hz")
-    elif drift is not None:
-        found.passed.append(f"drift {drift:.1f} Hz")
+    if rejected or kept < gates.min_kept_fraction:
+        kind = "many_rejected" if kept < gates.min_kept_fraction else "few_rejected"
+        found.append(finding(kind, n=rejected, of=total, least=gates.min_kept_fraction))
+    if (drift := preprocessed.drift_hz) is not None:
+        kind = "drift_large" if drift > gates.max_drift_hz else "drift_good"
+        found.append(finding(kind, hz=drift, most=gates.max_drift_hz))
+    return found
 
 
-def _residual(fit: FitResult, gates: QualityOptions, found: _Findings) -> None:
-    ratio, p = fit.noise.residual_ratio, fit.noise.residual_whiteness_p
-    if not np.isfinite(ratio) or ratio > gates.max_residual_ratio:
-        found.lower(
-            "poor",
-            f"the residual is {_apart(ratio, gates.max_residual_ratio, 2)} times the "
-            f"noise, above {gates.max_residual_ratio:g}: the model does not describe the spectrum",
-        )
-    else:
-        found.passed.append(f"residual {ratio:.2f} times the noise")
+def _residual(fit: FitResult, gates: QualityOptions) -> list[Finding]:
+    ratio, most = fit.noise.residual_ratio, gates.max_residual_ratio
+    low = np.isfinite(ratio) and ratio <= most
+    found = [finding("residual_good" if low else "residual_high", ratio=ratio, most=most)]
+    p = fit.noise.residual_whiteness_p
     if p is not None and p < STRUCTURED_P and ratio > INAUDIBLE:
-        found.lower(
-            "acceptable",
-            f"the residual has structure (whiteness p below {STRUCTURED_P:g})",
-        )
+        found.append(finding("residual_structured", p=p, limit=STRUCTURED_P))
+    return found
 
 
-def _lipid(fit: FitResult, gates: QualityOptions, found: _Findings) -> bool:
-    """Say whether lipid may pass for lactate, and whether the voxel lies in marrow."""
-    described = fit.converged and fit.noise.residual_ratio <= 2 * gates.max_residual_ratio
-    if not fit.has("LIP") or not described:
-        return False
-    index = fit.index("LIP")
+def _lipid(fit: FitResult, gates: QualityOptions) -> list[Finding]:
+    """Find a voxel in marrow, and lipid that may pass for lactate."""
+    if (
+        not fit.has("LIP")
+        or not fit.converged
+        or fit.noise.residual_ratio > 2 * gates.max_residual_ratio
+    ):
+        return []
+    index, peak = fit.index("LIP"), fit.peak.name
     lipid, lipid_sd = float(fit.amplitude[index]), float(fit.sd[index])
     if lipid < 2 * lipid_sd or lipid <= 0:
-        return False
-    methylene = LIPID_CH2_SHARE * lipid
-    if fit.has(fit.peak.name):
-        peak = fit.index(fit.peak.name)
-        ratio = lipid / max(float(fit.amplitude[peak]), float(fit.sd[peak]), 1e-300)
+        return []
+    found = []
+    if fit.has(peak):
+        of_peak = fit.index(peak)
+        ratio = lipid / max(float(fit.amplitude[of_peak]), float(fit.sd[of_peak]), 1e-300)
         if ratio > MARROW_LIPID:
-            found.lower(
-                "poor",
-                f"lipid is {ratio:.0f} times {fit.peak.name}: the voxel lies in marrow or fat",
-            )
-    if not fit.has("LAC", "ALA"):
-        return False
-    lac, ala = fit.index("LAC"), fit.index("ALA")
-    acid = float(fit.amplitude[lac] + fit.amplitude[ala])
-    pair = fit.covariance[np.ix_([lac, ala], [lac, ala])]
-    acid = max(acid, float(np.sqrt(max(pair.sum(), 0.0))), 1e-300)
-    if methylene <= gates.max_lipid_ratio * acid:
-        return False
-    found.lower(
-        "acceptable",
-        f"lactate contaminated by lipid: its CH2 is "
-        f"{_apart(methylene / acid, gates.max_lipid_ratio)} times LAC + ALA, "
-        f"above {gates.max_lipid_ratio:g}",
-    )
-    return True
+            found.append(finding("marrow_by_peak", peak, ratio=ratio))
+    if fit.has("LAC", "ALA"):
+        pair = [fit.index("LAC"), fit.index("ALA")]
+        sd = float(np.sqrt(max(fit.covariance[np.ix_(pair, pair)].sum(), 0.0)))
+        acid = max(float(fit.amplitude[pair[0]] + fit.amplitude[pair[1]]), sd, 1e-300)
+        methylene, most = LIPID_CH2_SHARE * lipid, gates.max_lipid_ratio
+        if methylene > most * acid:
+            found.append(finding("lipid_on_lactate", ratio=methylene / acid, most=most))
+    return found
 
 
-def _displacement(preprocessed: Preprocessed, found: _Findings) -> None:
+def _displacement(preprocessed: Preprocessed) -> list[Finding]:
     """Say how far the voxel of lipid lies from that of water, where the bandwidth is known."""
     protocol = preprocessed.protocol
     bandwidth = protocol.refocusing_bandwidth_hz
     if bandwidth is None:
-        return
+        return []
     share = LIPID_TO_WATER_PPM * preprocessed.fid.sampling.spectrometer_mhz / bandwidth
-    text = (
-        f"voxels of lipid and water lie {share:.0%} of the voxel apart in each refocused direction"
-    )
-    if protocol.voxel_size_mm is not None:
-        text += f" ({share * min(protocol.voxel_size_mm):.1f} mm in the thinnest)"
-    found.remarks.append(text)
+    if protocol.voxel_size_mm is None:
+        return [finding("lipid_displaced", share=share)]
+    return [finding("lipid_displaced_mm", share=share, mm=share * min(protocol.voxel_size_mm))]

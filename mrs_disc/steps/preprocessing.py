@@ -25,25 +25,29 @@ from mrs_disc.data import (
 )
 from mrs_disc.errors import InputError
 from mrs_disc.recipe import Recipe
-from mrs_disc.signal.align import Alignment, align
-from mrs_disc.signal.axes import time_axis
+from mrs_disc.record.findings import Finding, finding
+from mrs_disc.signal.axes import time_axis, window_hz
 from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.eddy import correct_eddy_currents
 from mrs_disc.signal.noise import noise_covariance
 from mrs_disc.signal.phase import dominant_frequency_hz, find_phase, linewidth_hz
-from mrs_disc.signal.reject import clipped_transients, find_outliers
+from mrs_disc.signal.transients.align import Alignment, align
+from mrs_disc.signal.transients.reject import clipped_transients, find_outliers
+from mrs_disc.signal.transients.series import Series
 from mrs_disc.signal.water import remove_water
 from mrs_disc.threads import one_blas_thread
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
 
 _WATER_SEARCH_PPM = 1.0
-"""How far from its place the water line of a reference is looked for."""
+"""How far from `WATER_PPM` the water line of a reference is looked for."""
+
 _DWELL_TOLERANCE = 1e-3
+"""Relative difference of two dwell times that headers round alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Averaged:
-    """The average with what was found in the transients."""
+    """The average, and what its transients showed; as it is where there was one average."""
 
     fid: Fid
     frequency_hz: FloatArray = field(default_factory=lambda: np.empty(0))
@@ -76,13 +80,13 @@ def preprocess(acquisition: DiscAcquisition, recipe: Recipe) -> Preprocessed:
         another dwell time.
     """
     _check(acquisition)
-    notes = list(acquisition.notes)
-    metabolite, water = _combined(acquisition, notes)
+    noticed = list(acquisition.findings)
+    metabolite, water = _combined(acquisition, noticed)
     reference = None if water is None else water_average(water)
     averaged = _averaged(metabolite, _clipped(acquisition), recipe)
     fid = averaged.fid
     if reference is not None:
-        fid, reference = _eddy_corrected(fid, reference, recipe, notes)
+        fid, reference = _eddy_corrected(fid, reference, recipe, noticed)
         fid, reference = _referenced(fid, reference)
     cleaned = _phased(_without_water(fid, recipe), recipe)
     return Preprocessed(
@@ -97,7 +101,7 @@ def preprocess(acquisition: DiscAcquisition, recipe: Recipe) -> Preprocessed:
         n_transients=averaged.n_transients,
         drift_hz=averaged.drift_hz,
         water_linewidth_hz=_water_linewidth(reference),
-        notes=tuple(notes),
+        findings=tuple(noticed),
     )
 
 
@@ -117,43 +121,35 @@ def _check(acquisition: DiscAcquisition) -> None:
 
 
 def _combined(
-    acquisition: DiscAcquisition, notes: list[str]
+    acquisition: DiscAcquisition, noticed: list[Finding]
 ) -> tuple[Transients | Fid, Transients | Fid | None]:
     """Combine the coils of metabolites and water with the same weights."""
     metabolite, water = acquisition.metabolite, acquisition.water
-    if isinstance(metabolite, RawSignal):
-        same_coils = (
-            isinstance(water, RawSignal) and water.signal.shape[0] == metabolite.signal.shape[0]
-        )
-        if isinstance(water, RawSignal) and not same_coils:
-            notes.append(
-                f"water reference not used: it has {water.signal.shape[0]} coils, "
-                f"the metabolite data {metabolite.signal.shape[0]}"
-            )
-            water = None
-        covariance = _coil_noise(metabolite)
-        origin = water if same_coils and water is not None else metabolite
-        found = coil_weights(origin.signal, covariance)
-        measured = {
-            "n_coils": metabolite.signal.shape[0],
-            "strongest": found.strongest,
-            "dropped": [index for index, _ in found.dropped],
-            "snr_gain_over_best_coil": found.snr_gain,
-        }
-        notes.extend(f"coil {index} left out: {reason}" for index, reason in found.dropped)
-        options = {"weights_from": "water reference" if origin is water else "metabolite data"}
-        combined = _with_weights(metabolite, found.weights, options, measured)
+    if not isinstance(metabolite, RawSignal):
         if isinstance(water, RawSignal):
-            return combined, _with_weights(water, found.weights, options, measured)
-        return combined, water
-    combined_water = water
+            noticed.append(finding("combined_by_scanner"))
+            weights = coil_weights(water.signal, _coil_noise(water)).weights
+            water = _with_weights(water, weights, {"weights_from": "itself"}, {})
+        return metabolite.skipped("combine coils", "the file holds one combined channel"), water
+    n_coils = metabolite.signal.shape[0]
+    if isinstance(water, RawSignal) and water.signal.shape[0] != n_coils:
+        noticed.append(finding("other_coils", "water", came=water.signal.shape[0], wanted=n_coils))
+        water = None
+    # the water is the stronger signal, but its transients are few: noise is told by the others
+    origin = water if isinstance(water, RawSignal) else metabolite
+    coils = coil_weights(origin.signal, _coil_noise(metabolite))
+    noticed.extend(finding("coil_left_out", coil=i, why=why) for i, why in coils.dropped)
+    options = {"weights_from": "water reference" if origin is water else "metabolite data"}
+    measured = {
+        "n_coils": n_coils,
+        "strongest": coils.strongest,
+        "dropped": [index for index, _ in coils.dropped],
+        "snr_gain_over_best_coil": coils.snr_gain,
+    }
+    combined = _with_weights(metabolite, coils.weights, options, measured)
     if isinstance(water, RawSignal):
-        found = coil_weights(water.signal, _coil_noise(water))
-        combined_water = _with_weights(water, found.weights, {"weights_from": "itself"}, {})
-        notes.append("the scanner combined the metabolite data, but not the water reference")
-    metabolite = metabolite.skipped("combine coils", "the file holds one combined channel")
-    assert not isinstance(combined_water, RawSignal)
-    return metabolite, combined_water
+        water = _with_weights(water, coils.weights, options, measured)
+    return combined, water
 
 
 def _coil_noise(raw: RawSignal) -> ComplexArray:
@@ -181,13 +177,17 @@ def water_average(water: Transients | Fid) -> Fid:
         return water
     if water.signal.shape[0] == 1:
         return water.become(Fid, water.signal[0].copy(), "average", method="one transient")
-    sampling = water.sampling
+    series = Series.of(water.signal, water.sampling.dwell_time_s)
+    aligned = align(series, window_hz=_water_search_hz(water.sampling)).series.chosen
+    measured = {"n_transients": len(aligned)}
+    return water.become(Fid, aligned.mean(axis=0), "average", method="mean", measured=measured)
+
+
+def _water_search_hz(sampling: Sampling) -> tuple[float, float]:
+    """Return where the water line of a reference is looked for, Hz."""
     half = _WATER_SEARCH_PPM * sampling.spectrometer_mhz
     centre = sampling.hz(WATER_PPM)
-    alignment = align(water.signal, sampling.dwell_time_s, window_hz=(centre - half, centre + half))
-    mean = alignment.signal[alignment.usable].mean(axis=0)
-    measured = {"n_transients": int(alignment.usable.sum())}
-    return water.become(Fid, mean, "average", method="mean", measured=measured)
+    return centre - half, centre + half
 
 
 def _clipped(acquisition: DiscAcquisition) -> BoolArray | None:
@@ -209,7 +209,7 @@ def _averaged(metabolite: Transients | Fid, clipped: BoolArray | None, recipe: R
         return _Averaged(fid=fid)
     alignment, aligned = _aligned(metabolite, recipe)
     rejected = _rejected(alignment, clipped, metabolite.sampling, recipe)
-    keep = alignment.usable.copy()
+    keep = alignment.series.usable.copy()
     keep[list(rejected)] = False
     kept = aligned.become(
         Transients,
@@ -224,73 +224,73 @@ def _averaged(metabolite: Transients | Fid, clipped: BoolArray | None, recipe: R
     )
     return _Averaged(
         fid=fid,
-        frequency_hz=alignment.measured_hz,
-        phase_rad=alignment.measured_rad,
+        frequency_hz=alignment.measured.hz,
+        phase_rad=alignment.measured.rad,
         rejected=rejected,
         n_transients=n_transients,
-        drift_hz=_drift_hz(alignment),
+        drift_hz=alignment.drift_hz,
     )
 
 
 def _aligned(metabolite: Transients, recipe: Recipe) -> tuple[Alignment, Transients]:
     """Take frequency and phase off each transient; only measure them where the recipe says so."""
     sampling = metabolite.sampling
+    series = Series.of(metabolite.signal, sampling.dwell_time_s)
     alignment = align(
-        metabolite.signal,
-        sampling.dwell_time_s,
+        series,
         window_hz=_hz(sampling, recipe.align.window_ppm),
         water_hz=_hz(sampling, recipe.water.window_ppm),
         max_shift_hz=recipe.align.max_shift_hz,
     )
     if recipe.align.method == "none":
-        untouched = np.where(alignment.usable[:, None], metabolite.signal, 0)
-        zero = np.zeros(len(untouched))
-        alignment = replace(alignment, signal=untouched, frequency_hz=zero, phase_rad=zero)
+        # where the transients are is still measured: outliers are judged by it
+        untouched = np.where(series.usable[:, None], series.signal, 0)
+        alignment = replace(
+            alignment,
+            series=replace(series, signal=untouched),
+            frequency_hz=np.zeros(len(untouched)),
+            phase_rad=np.zeros(len(untouched)),
+        )
         return alignment, metabolite.become(
             Transients,
             untouched,
             "align",
             method="none",
-            measured={"drift_hz": _drift_hz(alignment)},
+            measured={"drift_hz": alignment.drift_hz},
         )
     aligned = metabolite.become(
         Transients,
-        alignment.signal,
+        alignment.series.signal,
         "align",
         method=f"spectral registration by {alignment.method}",
         options={"window_ppm": list(recipe.align.window_ppm)},
-        measured={"drift_hz": _drift_hz(alignment), "reason": alignment.reason},
+        measured={"drift_hz": alignment.drift_hz, "reason": alignment.reason},
     )
     return alignment, aligned
-
-
-def _drift_hz(alignment: Alignment) -> float | None:
-    """Return the drift; `None` where no frequency was measured, which is not a drift of zero."""
-    return None if alignment.method == "none" else alignment.drift_hz
 
 
 def _rejected(
     alignment: Alignment, clipped: BoolArray | None, sampling: Sampling, recipe: Recipe
 ) -> dict[int, str]:
     """Return the transients to leave out, with the reason for each."""
-    rejected = {int(i): "zero or not finite" for i in np.flatnonzero(~alignment.usable)}
+    rejected = {int(i): "zero or not finite" for i in np.flatnonzero(~alignment.series.usable)}
     if recipe.reject.method == "none":
         return rejected
     outliers = find_outliers(
         alignment,
-        sampling.dwell_time_s,
         window_hz=_hz(sampling, recipe.align.window_ppm),
         water_hz=_hz(sampling, recipe.water.window_ppm),
-        noise_sd=alignment.noise_sd,
         clipped=clipped,
     )
-    found = {i: reason for i, reason in enumerate(outliers.reasons) if reason is not None}
+    reasons = {i: reason for i, reason in enumerate(outliers.reasons) if reason is not None}
     limit = int(recipe.reject.max_fraction * len(outliers.reasons))
-    worst = sorted(found, key=lambda i: (-float(outliers.score[i]), i))[:limit]
-    return rejected | {i: found[i] for i in sorted(worst)}
+    worst = sorted(reasons, key=lambda i: (-float(outliers.score[i]), i))[:limit]
+    return rejected | {i: reasons[i] for i in sorted(worst)}
 
 
-def _eddy_corrected(fid: Fid, reference: Fid, recipe: Recipe, notes: list[str]) -> tuple[Fid, Fid]:
+def _eddy_corrected(
+    fid: Fid, reference: Fid, recipe: Recipe, noticed: list[Finding]
+) -> tuple[Fid, Fid]:
     """Take the phase of the water reference off both."""
     if recipe.eddy.method == "none":
         return fid.skipped("eddy currents", "the recipe says so"), reference
@@ -298,7 +298,7 @@ def _eddy_corrected(fid: Fid, reference: Fid, recipe: Recipe, notes: list[str]) 
     try:
         corrected = correct_eddy_currents(fid.signal, reference.signal, dwell_time_s)
     except InputError as error:
-        notes.append(f"no eddy-current correction: {error}")
+        noticed.append(finding("eddy_not_corrected", why=str(error)))
         return fid.skipped("eddy currents", str(error)), reference
     measured = {"largest_phase_deg": float(np.degrees(np.abs(corrected.phase_rad).max()))}
     return (
@@ -308,22 +308,21 @@ def _eddy_corrected(fid: Fid, reference: Fid, recipe: Recipe, notes: list[str]) 
 
 
 def _referenced(fid: Fid, reference: Fid) -> tuple[Fid, Fid]:
-    """Shift both so that the reference's water lies at its place on the ppm axis."""
+    """Shift both so that the reference's water lies at `WATER_PPM` on the axis."""
     sampling = fid.sampling
-    place = sampling.hz(WATER_PPM)
-    half = _WATER_SEARCH_PPM * sampling.spectrometer_mhz
     try:
-        found = dominant_frequency_hz(
-            reference.signal, sampling.dwell_time_s, (place - half, place + half)
+        water_hz = dominant_frequency_hz(
+            reference.signal, sampling.dwell_time_s, _water_search_hz(sampling)
         )
     except InputError as error:
         return fid.skipped("reference", str(error)), reference
-    measured = {"shift_hz": place - found}
+    shift_hz = sampling.hz(WATER_PPM) - water_hz
     time = time_axis(max(fid.n_points, reference.n_points), sampling.dwell_time_s)
-    turn = np.exp(2j * np.pi * (place - found) * time)
+    phasor = np.exp(2j * np.pi * shift_hz * time)
 
     def shifted(signal: Fid) -> Fid:
-        moved = signal.signal * turn[: signal.n_points]
+        moved = signal.signal * phasor[: signal.n_points]
+        measured = {"shift_hz": shift_hz}
         return signal.become(Fid, moved, "reference", method="water", measured=measured)
 
     return shifted(fid), shifted(reference)
@@ -343,7 +342,7 @@ def _without_water(fid: Fid, recipe: Recipe) -> Fid:
         "residual water",
         method="low-rank model",
         options={"window_ppm": list(recipe.water.window_ppm)},
-        measured={"n_components": int(removal.amplitude.size)},
+        measured={"n_components": removal.n_components},
     )
 
 
@@ -376,6 +375,5 @@ def _water_linewidth(reference: Fid | None) -> float | None:
 
 def _hz(sampling: Sampling, window_ppm: tuple[float, float]) -> tuple[float, float]:
     """Return a ppm window in Hz, inside the spectral width."""
-    edge = 0.499 * sampling.spectral_width_hz
-    low, high = (min(max(sampling.hz(ppm), -edge), edge) for ppm in sorted(window_ppm))
-    return low, high
+    axis = (sampling.dwell_time_s, sampling.spectrometer_mhz, sampling.reference_ppm)
+    return window_hz(window_ppm, *axis)

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp
-from typing import Any
 
 import numpy as np
 
 from mrs_disc.constants import GAMMA_1H_MHZ_PER_T
-from mrs_disc.data import Fid, Morphology, Preprocessed
+from mrs_disc.data import Fid, Morphology, Preprocessed, Protocol
 from mrs_disc.models.relaxation import Metabolite, RelaxationModel, Time, choose_time
 from mrs_disc.typing import FloatArray
 
@@ -59,6 +58,7 @@ def water_amplitude(water: Fid) -> tuple[float, float] | None:
     if n < _MIN_POINTS:
         return None
     scaled = time[:n] / time[n - 1]
+    # the logarithm of a magnitude has errors of noise / magnitude: rows weighted by the magnitude
     design = np.stack([np.ones(n), scaled, scaled**2], axis=1) * magnitude[:n, None]
     target = np.log(magnitude[:n]) * magnitude[:n]
     solution, _, _, _ = np.linalg.lstsq(design, target, rcond=None)
@@ -76,14 +76,12 @@ def water_reference(
         return "no water reference"
     protocol = preprocessed.protocol
     of_water = preprocessed.water_protocol or protocol
-    for what, value in (
-        ("echo time", protocol.echo_time_s),
-        ("repetition time", protocol.repetition_time_s),
-        ("echo time of the water reference", of_water.echo_time_s),
-        ("repetition time of the water reference", of_water.repetition_time_s),
-    ):
-        if value is None:
-            return f"the {what} is not known"
+    times = _echo_and_repetition(protocol, "")
+    if isinstance(times, str):
+        return times
+    water_times = _echo_and_repetition(of_water, " of the water reference")
+    if isinstance(water_times, str):
+        return water_times
     sampling = preprocessed.fid.sampling
     field_t = protocol.field_strength_t or sampling.spectrometer_mhz / GAMMA_1H_MHZ_PER_T
     grade = morphology.pfirrmann if morphology is not None else None
@@ -91,31 +89,39 @@ def water_reference(
     t2 = choose_time(relaxation.water.t2, field_t, grade)
     if t1 is None or t2 is None:
         return f"{relaxation.name} has no relaxation time of water at {field_t:.2f} T"
-    found = water_amplitude(preprocessed.water)
-    if found is None:
+    amplitude = water_amplitude(preprocessed.water)
+    if amplitude is None:
         return "the water reference decays within a few points"
-    assert of_water.echo_time_s is not None
-    assert of_water.repetition_time_s is not None
-    assert protocol.echo_time_s is not None
-    assert protocol.repetition_time_s is not None
     return Reference(
-        amplitude=found[0],
-        relative_sd=found[1],
+        amplitude=amplitude[0],
+        relative_sd=amplitude[1],
         molality=relaxation.water.molality_mol_kg,
         protons=relaxation.water.protons,
         t1=t1,
         t2=t2,
-        echo_time_s=of_water.echo_time_s,
-        repetition_time_s=of_water.repetition_time_s,
-        metabolite_echo_time_s=protocol.echo_time_s,
-        metabolite_repetition_time_s=protocol.repetition_time_s,
+        echo_time_s=water_times[0],
+        repetition_time_s=water_times[1],
+        metabolite_echo_time_s=times[0],
+        metabolite_repetition_time_s=times[1],
         field_t=field_t,
     )
 
 
-def _weighting(t1: Any, t2: Any, repetition_time_s: float, echo_time_s: float) -> Any:
-    """Return what relaxation leaves of a signal; of arrays of times an array."""
-    return -np.expm1(-repetition_time_s / t1) * np.exp(-echo_time_s / t2)
+def _echo_and_repetition(protocol: Protocol, of_what: str) -> tuple[float, float] | str:
+    """Return echo and repetition time, s, or which of the two is not known."""
+    if protocol.echo_time_s is None:
+        return f"the echo time{of_what} is not known"
+    if protocol.repetition_time_s is None:
+        return f"the repetition time{of_what} is not known"
+    return protocol.echo_time_s, protocol.repetition_time_s
+
+
+def _weighting(
+    t1: float | FloatArray, t2: float | FloatArray, repetition_time_s: float, echo_time_s: float
+) -> FloatArray:
+    """Return what relaxation leaves of a signal."""
+    # expm1 keeps its digits where the repetition is short against T1
+    return np.asarray(-np.expm1(-repetition_time_s / t1) * np.exp(-echo_time_s / t2))
 
 
 def _drawn(time: Time, normals: FloatArray) -> FloatArray:

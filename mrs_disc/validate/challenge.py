@@ -25,7 +25,7 @@ from mrs_disc.data import DiscAcquisition, Fid, FitResult, Protocol, Sampling
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.files import read_text
 from mrs_disc.io import read_scan
-from mrs_disc.models import Component, MetaboliteModel, RatioPrior
+from mrs_disc.models import Component, MetaboliteModel, RatioPrior, load_basis_fids
 from mrs_disc.recipe import Recipe
 from mrs_disc.schema import StrictModel, load_toml
 from mrs_disc.steps import fit, preprocess
@@ -155,13 +155,14 @@ def challenge_model(folder: Path) -> MetaboliteModel:
     )
     names = {component.name for component in components}
     known = load_toml(Path(__file__).with_name("brain_priors.toml"), _Priors).prior
-    return MetaboliteModel(
+    model = MetaboliteModel(
         name="challenge",
         prior=tuple(p for p in known if {p.numerator, p.denominator} <= names),
         quality_peak="NAA" if any(p.stem == "NAA" for p in paths) else None,
         basis_dwell_time_s=_DWELL_TIME_S,
         component=components,
     )
+    return load_basis_fids(model, folder)
 
 
 def _fit_one(

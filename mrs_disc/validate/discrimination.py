@@ -217,7 +217,7 @@ def _cohort(
     for subject in range(1, patients + 1):
         seen = _patient(name, seed, subject, levels)
         failed += len(levels) - len(seen)
-        poor += sum(one.disc.unusable != "" for one in seen)
+        poor += sum(one.disc.unusable is not None for one in seen)
         measured, ideal = [one.disc for one in seen], _ideal(seen, seed, subject)
         for prevalence, found in rows.items():
             options = Recipe().score.model_copy(update={"prevalence": prevalence})

@@ -13,11 +13,13 @@ import numpy as np
 
 import mrs_disc as md
 from mrs_disc.models import load_metabolite_model
-from mrs_disc.signal.align import align
 from mrs_disc.signal.axes import ppm_axis, spectrum
 from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.eddy import correct_eddy_currents
 from mrs_disc.signal.noise import noise_covariance
+from mrs_disc.signal.phase import dominant_frequency_hz
+from mrs_disc.signal.transients.align import align
+from mrs_disc.signal.transients.series import Series
 from mrs_disc.simulate import Scan
 from mrs_disc.steps.fitting import basis_of
 
@@ -101,13 +103,14 @@ window, water = (
     tuple(sampling.hz(ppm) for ppm in part)
     for part in (recipe.align.window_ppm, recipe.water.window_ppm)
 )
-aligned = align(combined, sampling.dwell_time_s, window_hz=window, water_hz=water)
+series = Series.of(combined, sampling.dwell_time_s)
+aligned = align(series, window_hz=window, water_hz=water)
 broaden = np.exp(-np.pi * 6 * sampling.time_s(raw.shape[-1]))
 figure, axes = plt.subplots(1, 3, figsize=(11, 3), layout="constrained")
 sound = [n for n in range(raw.shape[1]) if n not in pre.rejected]
 for panel, signal, title in (
     (axes[0], combined, "as measured"),
-    (axes[1], aligned.signal, "aligned"),
+    (axes[1], aligned.series.signal, "aligned"),
 ):
     for part, colour, name in ((sound[:16], BLUE, "first 16"), (sound[-16:], RED, "last 16")):
         ppm, curve = shown(signal[part].mean(axis=0) * broaden)
@@ -137,12 +140,11 @@ reference = combine(disc.water.signal, weights.weights).mean(axis=0)
 eddy = correct_eddy_currents(reference, reference, sampling.dwell_time_s)
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 2.8), layout="constrained")
 time_ms = 1e3 * sampling.time_s(reference.size)
+water_hz = dominant_frequency_hz(eddy.signal, sampling.dwell_time_s)
 left.plot(time_ms, np.degrees(eddy.phase_rad), color=BLUE)
 left.set(xlim=(0, 200), xlabel="time (ms)", ylabel="degrees", title="phase by eddy currents")
 for fid, colour, name in ((reference, "0.6", "before"), (eddy.signal, BLUE, "after")):
-    fid = fid * np.exp(
-        -1j * np.angle(fid[0]) - 2j * np.pi * eddy.water_frequency_hz * time_ms / 1e3
-    )
+    fid = fid * np.exp(-1j * np.angle(fid[0]) - 2j * np.pi * water_hz * time_ms / 1e3)
     ppm, curve = shown(fid)
     middle.plot(ppm, curve.real / np.abs(curve).max(), color=colour, label=name)
 middle.set(xlim=(5.0, 4.3), yticks=[], xlabel="ppm", title="the water line, real part")
@@ -173,7 +175,7 @@ lactate = [component.name for component in model.component].index("LAC")
 figure, axes = plt.subplots(1, 4, figsize=(11, 2), sharey=True, layout="constrained")
 for panel, echo_ms in zip(axes, (28, 72, 144, 288), strict=True):
     protocol = replace(disc.protocol, echo_time_s=1e-3 * echo_ms)
-    unit = basis_of(model, recipe.fit.model, protocol, sampling, raw.shape[-1]).fids[lactate]
+    unit = basis_of(model, protocol, sampling, raw.shape[-1]).fids[lactate]
     ppm, curve = shown(unit * np.exp(-np.pi * 4 * sampling.time_s(unit.size)))
     panel.axhline(0, color="0.85", lw=0.8)
     panel.plot(ppm, curve.real, color=RED)

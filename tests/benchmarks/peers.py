@@ -338,7 +338,7 @@ def measure_waters(n: int, seed: int) -> dict[str, WaterTally]:
         return water
 
     methods = {
-        "mrs_disc": lambda fid: remove_water(fid, dwell, limits_hz=limits).water,
+        "mrs_disc": lambda fid: fid - remove_water(fid, dwell, limits_hz=limits).signal,
         "hlsvdpropy": theirs,
     }
     tallies = {name: WaterTally() for name in methods}

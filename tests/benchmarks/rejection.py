@@ -32,8 +32,9 @@ from mrs_disc.constants import WATER_PPM
 from mrs_disc.data import DiscAcquisition
 from mrs_disc.models import load_metabolite_model
 from mrs_disc.recipe import Recipe
-from mrs_disc.signal.align import align
-from mrs_disc.signal.reject import find_outliers
+from mrs_disc.signal.transients.align import align
+from mrs_disc.signal.transients.reject import find_outliers
+from mrs_disc.signal.transients.series import Series
 from mrs_disc.simulate.population import KINDS, draw_disc
 from mrs_disc.simulate.scanner import Scan, baseline, draw_disturbance
 from mrs_disc.simulate.study import Measured, acquire, plan
@@ -268,7 +269,7 @@ def judge(seed: int, scan: Scan, n_discs: int) -> list[Judged]:
         odds, any_water = ideal_log_odds(rng, m, scan, signal)
         ours = left_out(acquisition, scan.n_transients)
         one = combined(m, signal).astype(np.complex64)
-        a = align(one, scan.sampling.dwell_time_s, window_hz=hz[:2], water_hz=hz[2:])
+        a = align(Series.of(one, scan.sampling.dwell_time_s), window_hz=hz[:2], water_hz=hz[2:])
         rules = (np.zeros(len(ours), bool), ours, odds > 0, m.disturbance.spoilt)
         effect = [average_of(m, scan, ~out, a.frequency_hz, a.phase_rad) for out in rules]
         found.append(Judged(m, ours, odds, any_water, np.array(effect)))
@@ -355,8 +356,8 @@ def kinds(seed: int) -> list[str]:
             for index in range(20):
                 rng = np.random.default_rng([seed, index])
                 data, spoilt = made.spoilt_series(rng, 48, sd, 0.1, (kind,))
-                a = align(data, made.DWELL_S, window_hz=made.WINDOW, water_hz=made.WATER)
-                found = find_outliers(a, made.DWELL_S, window_hz=made.WINDOW, water_hz=made.WATER)
+                a = align(Series.of(data, made.DWELL_S), window_hz=made.WINDOW, water_hz=made.WATER)
+                found = find_outliers(a, window_hz=made.WINDOW, water_hz=made.WATER)
                 out.append(~found.keep)
                 bad.append(spoilt)
             figures.append(rates(np.concatenate(out), np.concatenate(bad)))

@@ -26,15 +26,16 @@ import scipy.fft
 
 import mrs_disc as md
 from mrs_disc.constants import WATER_PPM
-from mrs_disc.io.nifti_mrs import read
-from mrs_disc.io.readers import read_scan
+from mrs_disc.io.formats.nifti_mrs import read
+from mrs_disc.io.formats.readers import read_scan
 from mrs_disc.models.relaxation import load_relaxation_model
 from mrs_disc.models.scores import load_score_model
 from mrs_disc.report import write_report
 from mrs_disc.score import score_study
-from mrs_disc.signal.align import align
 from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.noise import noise_covariance
+from mrs_disc.signal.transients.align import align
+from mrs_disc.signal.transients.series import Series
 from mrs_disc.signal.water import remove_water
 from mrs_disc.simulate.dataset import write_study
 from mrs_disc.simulate.scanner import Scan
@@ -114,7 +115,9 @@ def test_coils(benchmark, acquisition):
 def test_alignment(benchmark, acquisition):
     raw = acquisition.metabolite.signal
     one = combine(raw, coil_weights(acquisition.water.signal, noise_covariance(raw)).weights)
-    benchmark(align, one, SAMPLING.dwell_time_s, window_hz=HZ[:2], water_hz=HZ[2:])
+    benchmark(
+        lambda: align(Series.of(one, SAMPLING.dwell_time_s), window_hz=HZ[:2], water_hz=HZ[2:])
+    )
 
 
 def test_residual_water(benchmark):

@@ -118,7 +118,7 @@ def read_spectra(path: Path) -> None:
     """Describe and load a file as a study of one disc does, with the user's facts if need be."""
     from mrs_disc.errors import InputError
     from mrs_disc.io.acquire import Given
-    from mrs_disc.io.disc_files import DiscFiles
+    from mrs_disc.io.studies.disc_files import DiscFiles
 
     echo = Given(echo_time_s=0.03)
     told = Given(echo_time_s=0.03, spectrometer_mhz=127.7, dwell_time_s=0.0005)
@@ -225,6 +225,7 @@ REAL = {
     "real LCModel RAW": ("*.RAW", "*.raw", "*.H2O"),
     "real jMRUI text": ("jmrui/*.txt", "*_jmrui.txt"),
     "real text": ("metab.txt",),
+    "real Bruker": ("fid", "rawdata.job0"),
 }
 
 
@@ -325,7 +326,9 @@ def attempt(work: Attempt, path: Path) -> str:
 
 
 def siblings(path: Path) -> list[Path]:
-    """Return the files that belong to one: the other parts of a pair or three."""
+    """Return the files that belong to one: other parts of a pair, parameter files beside it."""
+    if path.name in ("fid", "rawdata.job0"):
+        return [p for p in (path.with_name("method"), path.with_name("acqp")) if p.is_file()]
     parts = {".sdat": (".spar",), ".data": (".list", ".spar")}.get(path.suffix.lower(), ())
     beside = sorted(path.parent.iterdir())
     return [p for p in beside if p.stem == path.stem and p.suffix.lower() in parts]

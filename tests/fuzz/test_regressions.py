@@ -15,8 +15,8 @@ import pytest
 from mrs_disc import models
 from mrs_disc.errors import InputError
 from mrs_disc.io import read_scan
+from mrs_disc.io.formats.scan import Scan
 from mrs_disc.io.gate import examine
-from mrs_disc.io.scan import Scan
 from mrs_disc.models.basis import read_basis_fid
 from mrs_disc.models.scores import load_score_model
 from mrs_disc.record.signals import read_signals
@@ -68,7 +68,7 @@ def test_water_beside_the_metabolites_is_looked_at_as_they_are(rda, monkeypatch)
     water = scan.signal.copy()
     water[0, 0, 7] = np.frombuffer(b"\1\0\x80\x7f", np.float32)[0]
     monkeypatch.setattr(
-        "mrs_disc.io.rda.read", lambda _: replace(scan, water=replace(scan, signal=water))
+        "mrs_disc.io.formats.rda.read", lambda _: replace(scan, water=replace(scan, signal=water))
     )
     with pytest.raises(InputError, match="samples of its water reference are not num"):
         read_scan(rda)

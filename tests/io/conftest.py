@@ -131,8 +131,19 @@ def csa_block(tags):
     return b"".join(out)
 
 
-def dicom_csa(folder, rows, protocol, *, without=(), alte=(30000,), **extra):
-    """Siemens VA to VE: a private class with CSA headers."""
+def dicom_csa(
+    folder,
+    rows,
+    protocol,
+    *,
+    without=(),
+    alte=(30000,),
+    program="svs_se",
+    told=(),
+    text="MrPhoenixProtocol",
+    **extra,
+):
+    """Siemens VA to VE: a private class with CSA headers; `told` are lines of the protocol."""
     from pydicom.dataset import Dataset, FileMetaDataset
 
     tags = {
@@ -153,9 +164,8 @@ def dicom_csa(folder, rows, protocol, *, without=(), alte=(30000,), **extra):
         "SequenceName": ["*svs_se"],
     } | extra
     lines = [f"alTE[{i}] = {v}" for i, v in enumerate(alte)]
-    phoenix = '### ASCCONV BEGIN ###\ntSequenceFileName = "%SiemensSeq%\\svs_se"\n' + "\n".join(
-        lines
-    )
+    begin = f'### ASCCONV BEGIN ###\ntSequenceFileName = "%SiemensSeq%\\{program}"'
+    phoenix = "\n".join([begin, *lines, *told])
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.MediaStorageSOPClassUID = "1.3.12.2.1107.5.9.1"
@@ -170,7 +180,7 @@ def dicom_csa(folder, rows, protocol, *, without=(), alte=(30000,), **extra):
     dataset.add_new((0x0029, 0x0010), "LO", "SIEMENS CSA HEADER")
     image = {k: v for k, v in tags.items() if k not in without}
     dataset.add_new((0x0029, 0x1010), "OB", csa_block(image))
-    dataset.add_new((0x0029, 0x1020), "OB", csa_block({"MrPhoenixProtocol": [phoenix]}))
+    dataset.add_new((0x0029, 0x1020), "OB", csa_block({text: [phoenix]}))
     dataset.add_new((0x7FE1, 0x0010), "LO", "SIEMENS CSA NON-IMAGE")
     dataset.add_new((0x7FE1, 0x1010), "OB", np.conj(rows[0]).astype("<c8").tobytes())
     path = folder / "built.IMA"
@@ -270,6 +280,80 @@ def ge_pfile(folder, rows, protocol, *, revision=9.0, sequence=b"probe-p", coils
     return path
 
 
+def jcamp(entries):
+    """Return a ParaVision parameter file; a list is written with its dimension."""
+    lines = ["##TITLE=Parameter List, ParaVision", "##JCAMPDX=4.24", "##OWNER=Doe"]
+    for name, value in entries.items():
+        many = isinstance(value, (list, tuple))
+        shown = f"( {len(value)} )\n" + " ".join(str(v) for v in value) if many else value
+        lines.append(f"##${name}={shown}")
+        lines.append(f"$$ @vis= {name}")
+    return "\n".join([*lines, "##END=", ""])
+
+
+def bruker(folder, rows, protocol, *, name="fid", coils=1, delay=0, water=None, **extra):
+    """Bruker ParaVision: integers with the parameters beside them; `delay` samples come first.
+
+    Rows are stored transient by transient, each of `coils` coils, the k-th times k. `extra`
+    replaces entries of method and acqp; `None` takes one out.
+    """
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    n = rows.shape[1] + delay
+    stored = np.concatenate([np.zeros((len(rows), delay)), rows], axis=1)
+    frames = np.stack([stored * (k + 1) for k in range(coils)], axis=1)
+    kind = "<f8" if name.endswith(".64") else "<i4"
+    numbers = frames.astype(np.complex128).view(np.float64)
+    path.write_bytes((numbers if kind == "<f8" else np.round(numbers)).astype(kind).tobytes())
+    method = {
+        "Method": "<Bruker:PRESS>",
+        "PVM_EchoTime": ECHO * 1e3,
+        "PVM_RepetitionTime": REPETITION * 1e3,
+        "PVM_NAverages": len(rows),
+        "PVM_NRepetitions": 1,
+        "PVM_Nucleus1": "( 8 )\n<1H>",
+        "PVM_FrqWork": [MHZ, "@7*(0)"],
+        "PVM_FrqWorkOffsetPpm": ["@8*(0)"],
+        "PVM_SpecMatrix": [n],
+        "PVM_SpecSWH": [1 / DWELL],
+        "PVM_VoxArrSize": "( 1, 3 )\n20 25 15",
+        "PVM_VoxArrPosition": "( 1, 3 )\n1 2 3",
+        "PVM_VoxArrGradOrient": "( 1, 3, 3 )\n1 0 0 0 1 0 0 0 1",
+        "PVM_EncNReceivers": coils,
+        "PVM_WsOnOff": "On",
+    }
+    jobs = f"( 1 )\n({2 * n}, {len(rows)}, 0, {len(rows)}, 101, {1 / DWELL}, 2, 1, <job0>)"
+    acqp = {
+        "ACQ_sw_version": "( 65 )\n<PV-360.3.5>",
+        "ACQ_dim_desc": "( 1 )\nSpectroscopic",
+        "ACQ_size": [1024],
+        "BYTORDA": "little",
+        "ACQ_word_size": "_32_BIT",
+        "GRPDLY": -1,
+        "ACQ_RxFilterInfo": f"( 1 )\n({delay}, 0, 8, 19.44, 31)",
+        "ACQ_jobs": jobs,
+        "ACQ_abs_time": "(1740423723, 240, 60)",
+    }
+    if water is not None:
+        pairs = np.stack([water * (k + 1) for k in range(coils)]).astype(np.complex128)
+        flat = np.round(pairs.view(np.float64)).astype(int)
+        method["PVM_RefScanYN"] = "Yes"
+        method["PVM_RefScan"] = f"( {coils}, {2 * n} )\n" + " ".join(str(v) for v in flat.ravel())
+        method["PVM_RefScanRG"] = 101
+    for entries, file in ((method, "method"), (acqp, "acqp")):
+        kept = {k: extra.get(k, v) for k, v in entries.items()}
+        more = {k: v for k, v in extra.items() if k not in method and k not in acqp}
+        kept |= more if file == "method" else {}
+        text = jcamp({k: v for k, v in kept.items() if v is not None})
+        (folder / file).write_text(text, encoding="latin-1")
+    return path
+
+
+def bruker_job(folder, rows, protocol):
+    """Return single transients of ParaVision 360."""
+    return bruker(folder, rows, protocol, name="rawdata.job0")
+
+
 def ge_24(folder, rows, protocol):
     """Return a revision that is read through spec2nii."""
     return ge_pfile(folder, rows, protocol, revision=24.0)
@@ -346,6 +430,8 @@ BUILDERS = {
     "ge-pfile": ge_pfile,
     "ge-pfile:24": ge_24,
     "philips-data-list": philips_data_list,
+    "bruker": bruker,
+    "bruker:job": bruker_job,
 }
 
 

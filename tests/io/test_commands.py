@@ -15,8 +15,8 @@ from mrs_disc.cli import init as init_module
 from mrs_disc.data import Transients
 from mrs_disc.errors import InputError, OutputError, ReadError
 from mrs_disc.io.describe import describe
-from mrs_disc.io.readers import read_scan
-from mrs_disc.io.study import read_study
+from mrs_disc.io.formats.readers import read_scan
+from mrs_disc.io.studies.study import read_study
 from mrs_disc.io.write_nifti_mrs import write_nifti_mrs
 
 KEYS = {

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrs_disc.errors import ReadError
+from mrs_disc.io.formats.scan import Scan, read_only
 from mrs_disc.io.gate import check_samples, examine, missing, water_ratio
-from mrs_disc.io.scan import Scan, read_only
+from mrs_disc.record.findings import words
 
 
 @pytest.fixture
@@ -50,24 +51,26 @@ def test_samples_that_single_precision_cannot_square_are_refused(spectrum, peak,
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "kind", "says"),
     [
-        ({"nucleus": "31P"}, "31P"),
-        ({"n_voxels": 256}, "256 voxels"),
-        ({"extra_axes": {"DIM_EDIT": 2}}, "edited"),
-        ({"sequence": "edited"}, "edited"),
-        ({"extra_axes": {"DIM_ISIS": 8}}, "DIM_ISIS of 8"),
-        ({"dwell_time_s": 0.01}, "dwell time"),
-        ({"spectrometer_mhz": 900.0}, "900 MHz"),
+        ({"nucleus": "31P"}, "other_nucleus", "31P"),
+        ({"n_voxels": 256}, "many_voxels", "256 voxels"),
+        ({"extra_axes": {"DIM_EDIT": 2}}, "edited", "edited"),
+        ({"sequence": "edited"}, "edited", "edited"),
+        ({"extra_axes": {"DIM_ISIS": 8}}, "more_dimensions", "DIM_ISIS of 8"),
+        ({"dwell_time_s": 0.01}, "dwell_time_implausible", "dwell time"),
+        ({"spectrometer_mhz": 1100.0}, "frequency_implausible", "1100 MHz"),
     ],
 )
-def test_what_forbids_analysis(change, says, scan):
-    assert says in examine(replace(scan, **change)).first
+def test_what_forbids_analysis(change, kind, says, scan):
+    (found,) = examine(replace(scan, **change)).forbids
+    assert (found.kind, found.about.role) == (kind, "forbids")
+    assert says in words(found)
 
 
 def test_too_few_points(scan):
     short = replace(scan, signal=read_only(scan.signal[..., :100].copy()))
-    assert "100 points" in examine(short).first
+    assert "100 points" in words(examine(short).first)
 
 
 def test_water_is_told_from_metabolites(scan, spectrum):

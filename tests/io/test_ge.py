@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mrs_disc.errors import ReadError
-from mrs_disc.io.readers import read_scan
+from mrs_disc.io.formats.readers import read_scan
 
 
 @pytest.mark.parametrize("revision", [9.0, 11.0, 16.0, 24.0, 26.002, 28.003])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mrs_disc.io.readers import read_scan
+from mrs_disc.io.formats.readers import read_scan
 
 FID = np.exp((2j * np.pi * 300 - 12) * 5e-4 * np.arange(256)) * 100 + (3 - 2j)
 

@@ -16,7 +16,7 @@ from mrs_disc.data import Fid, Protocol, RawSignal, Sampling, Transients
 from mrs_disc.errors import OutputError, ReadError
 from mrs_disc.io import gate
 from mrs_disc.io.acquire import to_signal
-from mrs_disc.io.readers import read_scan
+from mrs_disc.io.formats.readers import read_scan
 from mrs_disc.io.write_nifti_mrs import header_extension, sidecar, write_nifti_mrs
 
 KINDS = {RawSignal: 3, Transients: 2, Fid: 1}
@@ -200,7 +200,7 @@ def test_a_gzip_bomb_stays_small(tmp_path, nifti):
         code = (
             "import sys, resource\n"
             "from pathlib import Path\n"
-            "from mrs_disc.io.readers import read_scan\n"
+            "from mrs_disc.io.formats.readers import read_scan\n"
             "from mrs_disc.errors import ReadError\n"
             "try: read_scan(Path(sys.argv[1]))\n"
             "except ReadError as error: print(error)\n"

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from mrs_disc.errors import ReadError
-from mrs_disc.io.draft import draft_study
+from mrs_disc.io.formats.readers import READERS, find_reader, read_scan
 from mrs_disc.io.gate import examine
-from mrs_disc.io.readers import READERS, find_reader, read_scan
+from mrs_disc.io.studies.draft import draft_study
 
 NOT_BUILT = {
     "siemens-twix": "its binary header cannot be written honestly; tested on real files",
-    "bruker": "a ParaVision study cannot be written honestly; not verified",
 }
 SILENT_ON_ECHO = {"jmrui", "jmrui:binary", "plain-text"}
 

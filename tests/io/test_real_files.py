@@ -9,10 +9,10 @@ import pytest
 
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.io.describe import describe
-from mrs_disc.io.disc_files import DiscFiles
+from mrs_disc.io.formats.readers import read_scan, read_series
 from mrs_disc.io.gate import examine, water_ratio
-from mrs_disc.io.readers import read_scan, read_series
-from mrs_disc.io.study import read_study
+from mrs_disc.io.studies.disc_files import DiscFiles
+from mrs_disc.io.studies.study import read_study
 
 
 def fid_of(scan):
@@ -336,3 +336,113 @@ def test_all_real_files_against_the_manifest(real_data):
             assert found["dwell_time_s"] == pytest.approx(entry["dwell_s"], rel=1e-3)
         if entry.get("te_s") and entry["te_s"] < 1:
             assert found["echo_time_s"] == pytest.approx(entry["te_s"], rel=1e-3)
+
+
+# --------------------------------------------------------------------------- found later
+
+
+@pytest.fixture(scope="session")
+def found(real_data):
+    if not (real_data / "found" / "manifest.json").is_file():
+        pytest.skip(f"no folder 'found' in {real_data}")
+    return real_data / "found"
+
+
+def test_all_later_files_against_their_manifest(found):
+    """Its numbers were read from header text and samples by other means than any reader."""
+    entries = json.loads((found / "manifest.json").read_text())["files"]
+    for entry in entries:
+        if entry["role"] != "mrs":
+            continue
+        told = describe(found / entry["path"])
+        for ours, theirs, within in (
+            ("spectrometer_mhz", "mhz", 1e-6),
+            ("dwell_time_s", "dwell_s", 1e-6),
+            ("n_points", "n_points", 0),
+            ("n_coils", "n_coils", 0),
+            ("n_transients", "n_transients", 0),
+            ("echo_time_s", "te_s", 1e-9),
+            ("repetition_time_s", "tr_s", 1e-9),
+        ):
+            if entry.get(theirs) is not None:
+                assert told[ours] == pytest.approx(entry[theirs], rel=within), entry["path"]
+        if entry.get("voxel_mm"):
+            assert told["voxel_size_mm"] == pytest.approx(entry["voxel_mm"])
+
+
+def test_the_combined_average_of_paravision_is_a_sum_of_the_coils_that_are_stored(found):
+    """The scanner's own weights; so the order of coils and points is right, and of real parts."""
+    folder = found / "comp_mrs/pv360_11_one_job"
+    coils = read_scan(folder / "rawdata.job0").signal[:, 0].astype(complex)
+    combined = read_scan(folder / "pdata/1/fid_proc.64").signal[0, 0]
+    scaling = np.array([0.820681, 1.0])  # PVM_EncChanScaling
+    difference = scaling @ coils / 2 - combined
+    assert np.abs(difference).max() < 1e-6 * np.abs(combined).max()
+    other = read_scan(found / "comp_mrs/pv360_57/pdata/1/fid_proc.64")
+    assert "eddy_corrected" in other.processed
+    assert read_scan(found / "comp_mrs/pv360_57/rawdata.job0").water.n_coils == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "early"),
+    [("pv6_9/fid", 68), ("pv6_9/rawdata.job0", 68), ("pv360_57/rawdata.job0", 76)],
+)
+def test_the_group_delay_of_paravision_ends_where_the_signal_begins(name, early, found):
+    """Water of a phantom: half its height is reached within a sample of the start, and kept."""
+    scan = read_scan(found / "comp_mrs" / name)
+    size = np.abs(scan.signal).sum(axis=(0, 1))
+    assert scan.n_early == early
+    assert abs(int(np.argmax(size > size.max() / 2)) - early) <= 1
+    assert size[early + 1 : early + 20].min() > 0.8 * size.max()
+
+
+def test_one_scan_of_va25_as_dicom_and_rda(found):
+    """Of the two only the RDA says the voxel in so many words."""
+    dicom, rda = (
+        read_scan(found / "tarquin" / f"siemens_{n}") for n in ("ima_WS.ima", "rda_WS.rda")
+    )
+    np.testing.assert_allclose(dicom.voxel_affine, rda.voxel_affine, atol=1e-6)
+
+
+def test_a_split_echo_time_is_one_in_every_format(found):
+    files = ["twix_dkd.dat", "twix_dkd1.dat", "twix_dkd2.dat", "csa_dkd.dcm"]
+    scans = [read_scan(found / "reduced" / name) for name in files]
+    assert [s.echo_time_s for s in scans] == [0.03] * 4
+    assert [s.echo_time_doubt for s in scans] == [None] * 4
+    assert (scans[2].n_transients, scans[2].water.n_transients) == (1, 2)
+    for path in sorted((found / "nws").glob("*sLaser*")):
+        assert read_scan(path).echo_time_doubt == "first_part"
+    for path in sorted((found / "nws").glob("*mPress*")):
+        assert read_scan(path).echo_time_doubt is None
+
+
+def test_columns_before_the_echo_of_twix(real_data):
+    """CMRR's semi-LASER begins four columns early; the other file says nothing."""
+    for name, early in (
+        ("pastis/spinal_cord_sLASER_shortTE_noWS.dat", 4),
+        ("pymapvbvd/meas_MID311_STEAM_wref1_FID115674.dat", 0),
+    ):
+        scan = read_scan(real_data / name)
+        assert (scan.n_early, scan.water.n_early) == (early, early)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("name", "mode"), [("pv6_9/fid", "FID"), ("pv360_57/rawdata.job0", "RAWDATA")]
+)
+def test_paravision_as_spec2nii_converts_it(name, mode, found, tmp_path):
+    """Where it reads at all: the samples from the echo on, averages as a dimension of the user."""
+    from types import SimpleNamespace
+
+    from spec2nii.bruker import read_bruker
+
+    options = {"query": [], "fileout": None, "zeropad": False, "nospectrum": False}
+    path = found / "comp_mrs" / name
+    made = read_bruker(SimpleNamespace(file=str(path), mode=mode, dump_headers=False, **options))
+    made[0][0].save(str(tmp_path / "made.nii.gz"))
+    theirs, ours = read_scan(tmp_path / "made.nii.gz"), read_scan(path).from_echo()
+    assert not theirs.extra_axes
+    np.testing.assert_allclose(theirs.signal, ours.signal, rtol=1e-6)
+    np.testing.assert_allclose(theirs.voxel_affine, ours.voxel_affine, atol=1e-5)
+    assert theirs.spectrometer_mhz == pytest.approx(ours.spectrometer_mhz)
+    assert theirs.echo_time_s == pytest.approx(ours.echo_time_s)

@@ -10,8 +10,9 @@ import pytest
 
 from mrs_disc.data import Fid, RawSignal, Transients
 from mrs_disc.errors import InputError, ReadError
-from mrs_disc.io.study import find_studies, read_study
+from mrs_disc.io.studies.study import find_studies, read_study
 from mrs_disc.io.write_nifti_mrs import write_nifti_mrs
+from mrs_disc.record.findings import finding_of, plain
 
 STUDY = """\
 schema_version = 1
@@ -181,6 +182,46 @@ def test_a_persons_file_name_stays_out_of_messages_and_labels(tmp_path, put):
     with pytest.raises(InputError, match=r"^L4-L5/metabolite\.rda: ") as caught:
         study["L4-L5"]
     assert "MEYER" not in f"{caught.value}{study.discs[0].inputs()}{disc.notes}"
+
+
+SPOIL = {
+    "empty": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "a head alone": lambda path: path.write_bytes(path.read_bytes()[:400]),
+    "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
+    "text": lambda path: path.write_text("MEYER_HANS"),
+    "absent": lambda path: path.unlink(),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+    "no partner": lambda path: [p.unlink() for p in path.parent.glob("MEYER*") if p != path],
+}
+
+
+@pytest.mark.parametrize(
+    ("way", "where"),
+    [
+        *((way, "MEYER_HANS") for way in SPOIL),
+        *((way, where) for way in ("cut", "absent") for where in ("MEYER_*", "MEYER")),
+    ],
+)
+def test_no_readers_error_carries_a_file_name_into_a_report(way, where, built, tmp_path):
+    """Of every format: a person's name in that of a file, a pattern or a folder."""
+    kind, path, _ = built
+    folder = tmp_path / "study" / ("MEYER" if where == "MEYER" else "")
+    folder.mkdir(parents=True)
+    for file in path.parent.iterdir():
+        if file.is_file():
+            file.rename(folder / f"MEYER_HANS{''.join(file.suffixes)}")
+    file = folder / f"MEYER_HANS{''.join(path.suffixes)}"
+    SPOIL[way](file)
+    suffix = "" if where == "MEYER" else "".join(path.suffixes)
+    study = read_study(study_toml(tmp_path / "study", f"{where}{suffix}"))
+    for given in ("", "[disc.acquisition]\necho_time_s = 0.03"):
+        study = read_study(study_toml(tmp_path / "study", f"{where}{suffix}", given))
+        try:
+            said = f"{study['L4-L5'].findings}"
+        except InputError as error:
+            said = f"{error}{plain(finding_of(error))}"
+        assert "MEYER" not in said, kind
 
 
 def test_other_dwell_time_of_the_water_is_an_error(tmp_path, put):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mrs_disc.errors import ReadError
-from mrs_disc.io.readers import read_scan
+from mrs_disc.io.formats.readers import read_scan
 
 from .twix_releases import as_vd, header, header_blocks
 
@@ -147,3 +147,87 @@ def test_any_one_block_of_the_header_may_be_absent(name, original, tmp_path):
     assert np.array_equal(found.signal, scan.signal)
     for key in ("nucleus", "spectrometer_mhz", "dwell_time_s", "echo_time_s", "sequence"):
         assert getattr(found, key) == getattr(scan, key)
+
+
+CUT_OFF, CENTRE, ICE_FIFTH, FREE_FIRST = 60, 64, 80, 88
+"""Places in the header of a VB readout; its fifth ICE parameter there is only in VD and later."""
+
+
+def with_word(raw, place, value):
+    """Return the VB file with one 16-bit word of every readout's header changed."""
+    raw = bytearray(raw)
+    (at,) = (int(v) for v in np.frombuffer(raw, "<u4", 1))
+    while not raw[at + 20] & 1:
+        columns, channels = (int(v) for v in np.frombuffer(raw, "<u2", 2, at + 28))
+        for channel in range(channels):
+            where = at + channel * (128 + 8 * columns) + place
+            raw[where : where + 2] = int(value).to_bytes(2, "little")
+        at += channels * (128 + 8 * columns)
+    return bytes(raw)
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize(
+    ("place", "columns", "early"),
+    [
+        (CENTRE, 6, 6),
+        (CUT_OFF, 32, 32),
+        (CENTRE, 2048, 0),  # the middle of the readout, as of an image: no start that is meant
+        (FREE_FIRST, 2, 0),  # not a sequence that keeps it there
+    ],
+)
+def test_the_column_of_the_echo_gives_the_time_of_the_first(
+    place, columns, early, later, original, tmp_path
+):
+    raw = with_word(original[0], place, columns)
+    path = tmp_path / "early.dat"
+    path.write_bytes(as_vd(raw, "syngo MR E11") if later else raw)
+    scan = read_scan(path)
+    assert scan.n_early == scan.water.n_early == early
+    assert scan.start_time_s == pytest.approx(-early * 83.3e-6)
+    assert np.array_equal(scan.signal, original[1].signal)  # as stored
+    assert np.array_equal(scan.from_echo().signal, original[1].signal[..., early:])
+
+
+@pytest.mark.parametrize(
+    ("program", "early"), [(b"svs_se", 8), (b"svs_st", 8), (b"jn_svs_special", 8), (b"my_press", 0)]
+)
+def test_sequences_that_keep_the_columns_in_a_place_of_their_own(
+    program, early, respelt, original, tmp_path
+):
+    path = respelt((rb"uzay_steam_gui", program))
+    path.write_bytes(with_word(path.read_bytes(), FREE_FIRST, 8))
+    assert read_scan(path).n_early == early
+
+
+DKD = (rb"uzay_steam_gui", b"svs_slaser_dkd")
+PARTS = (
+    rb"(alTE\[0\]\s*=\s*)11000",
+    rb"\g<1>8000\nalTE[1] = 12000\nalTE[2] = 10000\nalTE[3] = 135000",
+)
+
+
+@pytest.mark.parametrize("program", [b"svs_slaser_dkd", b"svs_slaserVOI_dkd2"])
+def test_the_parts_of_a_split_echo_are_summed(program, respelt):
+    """And the file has no mode of reference scans, which spec2nii asks for."""
+    scan = read_scan(respelt((DKD[0], program), PARTS))
+    assert scan.echo_time_s == 0.03
+    assert scan.echo_time_doubt is None
+    assert read_scan(respelt(PARTS)).echo_time_s == 0.008  # another sequence: the first alone
+
+
+def test_references_before_and_behind_are_no_metabolites(respelt, original, tmp_path):
+    """Mode 2 of `svs_slaser_dkd2`: a reference, four averages, a reference."""
+
+    def counters(i):
+        return {REPETITION: max(i - i // 3 - 1, 0)}  # each third record is a phase correction
+
+    mode = (rb"(sSpecPara\.lAutoRefScanNo\s*=)", rb"sSpecPara.lAutoRefScanMode = 2\n\1")
+    averages = (rb"(\nlAverages\s*=\s*)\d+", rb"\g<1>4")
+    raw = respelt((DKD[0], b"svs_slaser_dkd2"), PARTS, mode, averages).read_bytes()
+    path = tmp_path / "references.dat"
+    path.write_bytes(as_vd(raw, "syngo MR E11", counters=counters, times=3))
+    scan = read_scan(path)
+    readouts = np.concatenate([original[1].signal] * 3, axis=1)
+    assert np.array_equal(scan.signal, readouts[:, 1:5])
+    assert np.array_equal(scan.water.signal, readouts[:, [0, 5]])

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mrs_disc.record.file import as_json, results_of
-from mrs_disc.report import figures, quality_strip
+from mrs_disc.report import curves, figures, quality_strip
 from mrs_disc.report.content import View
 from mrs_disc.report.overview import overview_alt, overview_figure
 from mrs_disc.report.results import results_from, signals_from
@@ -33,7 +33,7 @@ def view(report):
 
 def curves_of(view, key):
     level = next(v for v in view.results.levels if v.key == key)
-    return level, figures.spectra(level, view.signals.levels[key])
+    return level, curves.spectra(level, view.signals.levels[key])
 
 
 def test_lines_stand_at_their_shift(view):

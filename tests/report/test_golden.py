@@ -14,7 +14,7 @@ import matplotlib as mpl
 import pytest
 
 from mrs_disc.record.file import as_json, results_of
-from mrs_disc.report import figures, quality_strip
+from mrs_disc.report import curves, figures, quality_strip
 from mrs_disc.report.content import View
 from mrs_disc.report.overview import overview_figure
 from mrs_disc.report.results import results_from, signals_from
@@ -46,9 +46,9 @@ def drawn(view, name):
     signals = view.signals.levels[key]
     if kind == "quality":
         return quality_strip.quality_figure(level, signals)
-    curves = figures.spectra(level, signals)
-    top = figures.spectra(view.results.levels[0], view.signals.levels["L1-L2"]).top
-    return figures.spectrum_figure(level, curves, top)
+    shown = curves.spectra(level, signals)
+    top = curves.spectra(view.results.levels[0], view.signals.levels["L1-L2"]).top
+    return figures.spectrum_figure(level, shown, top)
 
 
 @pytest.mark.parametrize("name", ["overview", "L1-L2_spectrum", "L3-L4_spectrum", "L1-L2_quality"])

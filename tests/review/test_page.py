@@ -18,9 +18,10 @@ from mrs_disc.record.file import canonical_json, read_results
 from mrs_disc.record.overlay import read_review
 from mrs_disc.record.review import read_log
 from mrs_disc.record.signals import read_signals
+from mrs_disc.report.curves import GRID_PPM, common_height, noise_sd
+from mrs_disc.report.curves import on_grid as curves
 from mrs_disc.review import catalogue
 from mrs_disc.review.catalogue import PAGE_SIZE, Catalogue, Query
-from mrs_disc.review.spectra import GRID_PPM, common_height, curves, noise_sd
 from mrs_disc.review.studies import Library
 
 

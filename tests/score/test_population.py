@@ -15,6 +15,7 @@ from mrs_disc.data import Quantities, Quantity
 from mrs_disc.models import model_path
 from mrs_disc.models.scores import load_score_model
 from mrs_disc.recipe import ScoreOptions
+from mrs_disc.record.findings import finding
 from mrs_disc.score import score_discs
 from mrs_disc.score.disc import Disc, label_of
 
@@ -317,7 +318,7 @@ def test_what_would_change_the_label_is_true():
         ({"acidity": -0.9, "acidity_sd": 0.1}, "below zero"),
         ({"acidity": None}, "not measured"),
         ({"acidity": float("nan")}, "not a finite number"),
-        ({"unusable": "poor spectrum: SNR of PG is 2.0, below 5"}, "SNR of PG is 2.0"),
+        ({"unusable": finding("poor_spectrum", why="SNR of PG is 2.0")}, "SNR of PG is 2.0"),
     ],
 )
 def test_outside_its_scope_a_model_gives_no_number(disc, changes, words):
@@ -328,7 +329,7 @@ def test_outside_its_scope_a_model_gives_no_number(disc, changes, words):
 
 def test_an_unusable_disc_does_not_enter_the_others(disc):
     good = disc(0.3, 1.0)
-    poor = disc(0.9, 1.0, level="L1-L2", unusable="poor spectrum: gas")
+    poor = disc(0.9, 1.0, level="L1-L2", unusable=finding("poor_spectrum", why="gas"))
     assert probability(good, poor) == probability(good)
 
 

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrs_disc.errors import InputError
-from mrs_disc.signal.align import align
-from mrs_disc.signal.reject import find_outliers
-from mrs_disc.signal.series import smooth_course
+from mrs_disc.signal.transients.align import align
+from mrs_disc.signal.transients.reject import find_outliers
+from mrs_disc.signal.transients.robust import smooth_course
+from mrs_disc.signal.transients.series import Series
 
 MHZ, REFERENCE, DWELL_S, N_POINTS = 127.7, 4.65, 1 / 2500, 2048
 TIME = np.arange(N_POINTS) * DWELL_S
@@ -65,7 +66,7 @@ def test_errors_are_within_1_3_of_the_bound(sd, water, instability):
         data, frequency, phase = series(
             np.random.default_rng(seed), sd, water=water, instability=instability
         )
-        found = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER)
+        found = align(Series.of(data, DWELL_S), window_hz=WINDOW, water_hz=WATER)
         assert found.method == "transient"
         squares.append(np.square(errors(found, frequency, phase)))
         assert found.drift_hz == pytest.approx(6, abs=2.5)
@@ -78,8 +79,8 @@ def test_stated_deviations_are_true():
     ratio = []
     for seed in range(6):
         data, frequency, _ = series(np.random.default_rng(seed), 0.2)
-        found = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER)
-        ratio.append(np.std(found.measured_hz - frequency) / np.median(found.frequency_sd_hz))
+        found = align(Series.of(data, DWELL_S), window_hz=WINDOW, water_hz=WATER)
+        ratio.append(np.std(found.measured.hz - frequency) / np.median(found.measured.sd_hz))
     assert np.mean(ratio) == pytest.approx(1, abs=0.15)
 
 
@@ -89,29 +90,29 @@ def test_what_is_too_weak_to_align_is_not_made_worse(sd):
     left, corrected = [], []
     for seed in range(4):
         data, frequency, phase = series(np.random.default_rng(seed), sd, motion=0.0)
-        found = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER)
+        found = align(Series.of(data, DWELL_S), window_hz=WINDOW, water_hz=WATER)
         left.append(np.var(frequency))
         corrected.append(errors(found, frequency, phase)[0] ** 2)
         if sd > 2:
             assert found.method != "transient"
             assert "too weak" in found.reason
-            assert np.isinf(found.frequency_sd_hz).all()
+            assert np.isinf(found.measured.sd_hz).all()
     assert np.sqrt(np.mean(corrected)) < 1.02 * np.sqrt(np.mean(left))
 
 
 def test_a_steady_series_is_not_given_noise():
     """Without drift or jitter the true correction is none, and little may be found."""
     data, _, _ = series(np.random.default_rng(1), 0.6, drift=0, jitter=0, motion=0)
-    found = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER)
+    found = align(Series.of(data, DWELL_S), window_hz=WINDOW, water_hz=WATER)
     assert np.std(found.frequency_hz) < 0.5 * bound(0.6)[0]
 
 
 def test_aligned_is_the_input_turned_back():
     data, _, _ = series(np.random.default_rng(2), 0.1, n=12)
-    found = align(data, DWELL_S, window_hz=WINDOW)
+    found = align(Series.of(data, DWELL_S), window_hz=WINDOW)
     turn = found.phase_rad[:, None] + 2 * np.pi * found.frequency_hz[:, None] * TIME
-    np.testing.assert_allclose(found.signal, data * np.exp(-1j * turn), atol=1e-9)
-    assert np.median(found.measured_hz) == pytest.approx(0)
+    np.testing.assert_allclose(found.series.signal, data * np.exp(-1j * turn), atol=1e-9)
+    assert np.median(found.measured.hz) == pytest.approx(0)
 
 
 @settings(max_examples=6, deadline=None)
@@ -123,26 +124,24 @@ def test_aligned_is_the_input_turned_back():
 def test_phase_scale_and_order_do_not_matter(seed, turn, scale):
     rng = np.random.default_rng(seed)
     data, _, _ = series(rng, 0.1, n=12, drift=0.0, water=3.0)
-    plain = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER, noise_sd=0.1)
+    plain = align(Series.of(data, DWELL_S, noise_sd=0.1), window_hz=WINDOW, water_hz=WATER)
     turned = align(
-        scale * np.exp(1j * turn) * data,
-        DWELL_S,
+        Series.of(scale * np.exp(1j * turn) * data, DWELL_S, noise_sd=0.1 * scale),
         window_hz=WINDOW,
         water_hz=WATER,
-        noise_sd=0.1 * scale,
     )
     np.testing.assert_allclose(turned.frequency_hz, plain.frequency_hz, atol=1e-6)
     order = rng.permutation(12)
-    mixed = align(data[order], DWELL_S, window_hz=WINDOW, water_hz=WATER, noise_sd=0.1)
+    mixed = align(Series.of(data[order], DWELL_S, noise_sd=0.1), window_hz=WINDOW, water_hz=WATER)
     # only the course of the series, to which weak estimates are drawn, knows the order
-    np.testing.assert_allclose(mixed.measured_hz, plain.measured_hz[order], atol=1e-6)
+    np.testing.assert_allclose(mixed.measured.hz, plain.measured.hz[order], atol=1e-6)
 
 
 def test_single_precision_is_enough():
     data, _, _ = series(np.random.default_rng(3), 0.1, n=16, water=5.0)
-    double = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER)
-    single = align(data.astype(np.complex64), DWELL_S, window_hz=WINDOW, water_hz=WATER)
-    assert single.signal.dtype == np.complex64
+    double = align(Series.of(data, DWELL_S), window_hz=WINDOW, water_hz=WATER)
+    single = align(Series.of(data.astype(np.complex64), DWELL_S), window_hz=WINDOW, water_hz=WATER)
+    assert single.series.signal.dtype == np.complex64
     np.testing.assert_allclose(single.frequency_hz, double.frequency_hz, atol=1e-3)
 
 
@@ -151,26 +150,26 @@ def test_transients_without_signal_are_set_aside():
     data[3, 100] = np.nan
     data[7] = 0
     data[9, 5] = np.inf
-    found = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER)
-    assert np.flatnonzero(~found.usable).tolist() == [3, 7, 9]
-    assert not found.signal[[3, 7, 9]].any()
-    assert np.isfinite(found.signal).all()
-    away = (found.frequency_hz - frequency)[found.usable]
+    found = align(Series.of(data, DWELL_S), window_hz=WINDOW, water_hz=WATER)
+    assert np.flatnonzero(~found.series.usable).tolist() == [3, 7, 9]
+    assert not found.series.signal[[3, 7, 9]].any()
+    assert np.isfinite(found.series.signal).all()
+    away = (found.frequency_hz - frequency)[found.series.usable]
     assert np.std(away) < 2 * bound(0.1)[0]
 
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_one_or_two_transients_stay_as_they_are(n):
     data, _, _ = series(np.random.default_rng(5), 0.1, n=n)
-    found = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER)
+    found = align(Series.of(data, DWELL_S), window_hz=WINDOW, water_hz=WATER)
     assert found.method == "none"
     assert "fewer than 3" in found.reason
-    np.testing.assert_array_equal(found.signal, data)
+    np.testing.assert_array_equal(found.series.signal, data)
 
 
 def test_data_without_noise_align_exactly():
     data, frequency, phase = series(np.random.default_rng(6), 0.0, n=16, motion=0)
-    found = align(data, DWELL_S, window_hz=WINDOW)
+    found = align(Series.of(data, DWELL_S), window_hz=WINDOW)
     hz, rad = errors(found, frequency, phase)
     assert hz < 0.05
     assert rad < 0.01
@@ -186,8 +185,8 @@ def test_any_length(n_points):
         1,
         1j,
     ]
-    found = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER)
-    assert np.isfinite(found.signal).all()
+    found = align(Series.of(data, DWELL_S), window_hz=WINDOW, water_hz=WATER)
+    assert np.isfinite(found.series.signal).all()
 
 
 def test_course_is_exact_for_a_line_and_blind_to_outliers():
@@ -205,17 +204,17 @@ def test_course_is_exact_for_a_line_and_blind_to_outliers():
         ({"transients": np.zeros((4, 100))}, "no transient is usable"),
         ({"transients": np.full((4, 100), np.nan)}, "no transient is usable"),
         ({"transients": np.ones(100)}, "1 axes"),
-        ({"dwell_time_s": -1.0}, "dwell time"),
+        ({"dwell_s": -1.0}, "dwell time"),
         ({"window_hz": (5000.0, 6000.0)}, "no point of the spectrum"),
         ({"noise_sd": 0.0}, "noise_sd"),
     ],
 )
 def test_bad_input(change, message):
     data, _, _ = series(np.random.default_rng(8), 0.1, n=4)
-    call = {"transients": data, "dwell_time_s": DWELL_S, "window_hz": WINDOW} | change
-    transients, dwell = call.pop("transients"), call.pop("dwell_time_s")
+    call = {"transients": data, "dwell_s": DWELL_S, "noise_sd": None, "window_hz": WINDOW} | change
+    window_hz = call.pop("window_hz")
     with pytest.raises(InputError, match=message):
-        align(transients, dwell, **call)
+        align(Series.of(**call), window_hz=window_hz)
 
 
 def strange_arrays():
@@ -240,10 +239,10 @@ def strange_arrays():
 
 @pytest.mark.parametrize("name", strange_arrays())
 def test_strange_arrays_give_finite_results_without_a_warning(name):
-    found = align(strange_arrays()[name], DWELL_S, window_hz=WINDOW, water_hz=WATER)
-    assert np.isfinite(found.signal).all()
+    found = align(Series.of(strange_arrays()[name], DWELL_S), window_hz=WINDOW, water_hz=WATER)
+    assert np.isfinite(found.series.signal).all()
     assert np.isfinite(found.frequency_hz).all()
     assert np.isfinite(found.phase_rad).all()
-    rejection = find_outliers(found, DWELL_S, window_hz=WINDOW, water_hz=WATER)
-    assert 2 * rejection.keep.sum() >= found.usable.sum()
+    rejection = find_outliers(found, window_hz=WINDOW, water_hz=WATER)
+    assert 2 * rejection.keep.sum() >= found.series.usable.sum()
     assert not np.isnan(rejection.score).any()

@@ -13,19 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrs_disc.errors import InputError
-from mrs_disc.signal.align import align
 from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.eddy import correct_eddy_currents
 from mrs_disc.signal.noise import noise_covariance, noise_sd
 from mrs_disc.signal.phase import dominant_frequency_hz, find_phase, linewidth_hz
-from mrs_disc.signal.reject import clipped_transients, find_outliers, water_transients
-from mrs_disc.signal.series import smooth_course
+from mrs_disc.signal.transients.align import align
+from mrs_disc.signal.transients.reject import clipped_transients, find_outliers
+from mrs_disc.signal.transients.robust import smooth_course
+from mrs_disc.signal.transients.series import Series
 from mrs_disc.signal.water import remove_water
+from mrs_disc.signal.water_scan import water_transients
 
 DWELL_S = 1 / 2500
 WINDOW, WATER = (-560.0, -60.0), (-32.0, 32.0)
 N_POINTS = 256
-UNKNOWN = {"frequency_sd_hz", "score"}  # infinite where nothing is known
+UNKNOWN = {"sd_hz", "sd_rad", "score"}  # infinite where nothing is known
 
 
 def finite(value, name=""):
@@ -47,9 +49,9 @@ def coils(raw):
 
 
 def alignment(raw):
-    found = align(raw[0], DWELL_S, window_hz=WINDOW, water_hz=WATER)
-    rejected = find_outliers(found, DWELL_S, window_hz=WINDOW, water_hz=WATER)
-    return found, rejected, smooth_course(found.measured_hz, found.frequency_sd_hz)
+    found = align(Series.of(raw[0], DWELL_S), window_hz=WINDOW, water_hz=WATER)
+    rejected = find_outliers(found, window_hz=WINDOW, water_hz=WATER)
+    return found, rejected, smooth_course(found.measured.hz, found.measured.sd_hz)
 
 
 KERNELS = {

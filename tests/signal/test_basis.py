@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrs_disc.errors import InputError
-from mrs_disc.signal.basis import Resonance, component_fid, resample_basis
+from mrs_disc.models import Resonance
+from mrs_disc.signal.fit.basis import component_fid, resample_basis
 
 MHZ, REFERENCE = 127.7, 4.65
 TIME = np.arange(2048) / 2500.0

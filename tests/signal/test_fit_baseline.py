@@ -6,18 +6,18 @@ from math import comb, log
 import numpy as np
 import pytest
 
-from mrs_disc.signal import baseline
-from mrs_disc.signal.baseline import hump_grid
-from mrs_disc.signal.chains import Chains, Priors, Tangent, draw_chains
-from mrs_disc.signal.fit_model import window_bins
+from mrs_disc.signal.fit import priors
+from mrs_disc.signal.fit.chains import Chains, LinearProblem, Scales, draw_chains
+from mrs_disc.signal.fit.humps import hump_grid
+from mrs_disc.signal.fit.model import window_bins
 
 GAUSS_MEAN = 300.0
 ODDS = np.array([0.5, 0.2, 0.3])  # of a hump of the grid against the others
 
 
-def tangent_of(curvature, force):
+def linear_of(curvature, force):
     size = force.size
-    return Tangent(
+    return LinearProblem(
         curvature=curvature,
         force=force,
         centre=np.zeros(1),
@@ -29,17 +29,17 @@ def tangent_of(curvature, force):
 def exact_moments(curvature, force, reference):
     """Sum over strengths and over how many slots each hump fills; every term is a Gaussian."""
     n = force.size
-    share = baseline.EXPECTED / baseline.SLOTS
-    spread = np.exp(baseline.AREA_LOG_SD**2)
+    share = priors.EXPECTED_HUMPS / priors.SLOTS
+    spread = np.exp(priors.AREA_LOG_SD**2)
     weights, means, seconds = [], [], []
-    for strength in np.exp(np.linspace(*np.log(baseline.STRENGTH), 26)):
+    for strength in np.exp(np.linspace(*np.log(priors.STRENGTH_RANGE), priors.STRENGTHS)):
         mean = strength * reference * np.sqrt(spread)
         variance = mean**2 * (spread - 1)
-        for counts in product(range(baseline.SLOTS + 1), repeat=n):
+        for counts in product(range(priors.SLOTS + 1), repeat=n):
             filled = sum(counts)
-            if filled > baseline.SLOTS:
+            if filled > priors.SLOTS:
                 continue
-            ways, left = 1, baseline.SLOTS
+            ways, left = 1, priors.SLOTS
             for count in counts:
                 ways *= comb(left, count)
                 left -= count
@@ -72,13 +72,13 @@ def test_chains_draw_from_the_exact_posterior(truth):
     curvature, force = design @ design.T, design @ data
     full = np.zeros((5, 5))
     full[2:, 2:] = curvature
-    chains = Chains.empty(50, baseline.SLOTS, 0.0, 0.0)
-    priors = Priors(reference_area=10.0, delay_sd_s=0.0, gauss2_mean=GAUSS_MEAN, hump_odds=3 * ODDS)
+    chains = Chains.empty(50, priors.SLOTS, 0.0, 0.0)
+    scales = Scales(reference_area=10.0, delay_sd_s=0.0, gauss2_mean=GAUSS_MEAN, hump_odds=3 * ODDS)
     _, draws = draw_chains(
-        tangent_of(full, np.concatenate([np.zeros(2), force])),
+        linear_of(full, np.concatenate([np.zeros(2), force])),
         chains,
-        priors,
-        burn=20,
+        scales,
+        burn_in=20,
         keep=400,
         rng=np.random.default_rng(8),
     )
@@ -95,25 +95,25 @@ def test_gauss_and_delay_are_drawn_from_their_exact_posteriors():
     """One-dimensional laws with a point of mass at zero, by quadrature."""
     stiffness, pull = np.array([1 / 40.0**2, 1 / 5e-5**2]), np.array([55.0, 6e-5])
     force = stiffness * pull
-    priors = Priors(
+    scales = Scales(
         reference_area=1.0, delay_sd_s=1e-4, gauss2_mean=GAUSS_MEAN, hump_odds=np.zeros(0)
     )
     _, draws = draw_chains(
-        tangent_of(np.diag(stiffness), force),
+        linear_of(np.diag(stiffness), force),
         Chains.empty(400, 0, 0.0, 0.0),
-        priors,
-        burn=2,
+        scales,
+        burn_in=2,
         keep=50,
         rng=np.random.default_rng(1),
     )
     q = np.linspace(0, 600, 60_001)
     law = np.exp(force[0] * q - 0.5 * stiffness[0] * q**2 - q / GAUSS_MEAN) / GAUSS_MEAN * 0.01
-    assert draws.place[:, 0].mean() == pytest.approx((law @ q) / (law.sum() + 1), rel=0.03)
-    assert (draws.place[:, 0] == 0).mean() == pytest.approx(1 / (law.sum() + 1), abs=0.02)
+    assert draws.mean[:, 0].mean() == pytest.approx((law @ q) / (law.sum() + 1), rel=0.03)
+    assert (draws.mean[:, 0] == 0).mean() == pytest.approx(1 / (law.sum() + 1), abs=0.02)
     d = np.linspace(-6e-4, 6e-4, 20_001)
     law = np.exp(force[1] * d - 0.5 * stiffness[1] * d**2 - 0.5 * (d / 1e-4) ** 2)
     law *= (d[1] - d[0]) / (1e-4 * np.sqrt(2 * np.pi))
-    assert draws.place[:, 1].mean() == pytest.approx((law @ d) / (law.sum() + 1), rel=0.03)
+    assert draws.mean[:, 1].mean() == pytest.approx((law @ d) / (law.sum() + 1), rel=0.03)
 
 
 def test_humps_are_gaussians_of_their_width_and_area():
@@ -121,7 +121,7 @@ def test_humps_are_gaussians_of_their_width_and_area():
     grid = hump_grid(
         (-200.0, 200.0), n_points=2048, dwell_time_s=4e-4, start_time_s=0.0, half_width_hz=1250.0
     )
-    for width in baseline.WIDTHS_HZ:
+    for width in priors.HUMP_WIDTHS_HZ:
         one = grid.of_width(width)
         area = np.zeros(one.frequency_hz.size)
         area[5] = 3.0

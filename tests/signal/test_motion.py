@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from mrs_disc.signal.align import align
 from mrs_disc.signal.axes import frequency_axis, window
-from mrs_disc.signal.motion import judge_motion
-from mrs_disc.signal.registration import thinned
-from mrs_disc.signal.reject import SPOILT_CHANCE, find_outliers
+from mrs_disc.signal.transients.align import align
+from mrs_disc.signal.transients.motion import judge_motion
+from mrs_disc.signal.transients.priors import SPOILT_CHANCE
+from mrs_disc.signal.transients.registration import decimated
+from mrs_disc.signal.transients.reject import find_outliers
+from mrs_disc.signal.transients.series import Series
 
 DWELL_S, N_POINTS, N = 1 / 2500, 1024, 96
 TIME = np.arange(N_POINTS) * DWELL_S
@@ -42,10 +44,10 @@ def series(seed, *, n=N, sd=0.15, share=0.06):
 
 
 def judged(data, sd=None):
-    aligned = align(data, DWELL_S, window_hz=WINDOW, noise_sd=sd)
-    spectra = np.fft.fftshift(np.fft.fft(aligned.signal, norm="ortho", axis=1), axes=1)
-    lines = spectra[:, INSIDE] / (aligned.noise_sd * np.sqrt(2))
-    return judge_motion(thinned(lines, DURATION_S), None, aligned, np.arange(len(data)))
+    aligned = align(Series.of(data, DWELL_S, noise_sd=sd), window_hz=WINDOW)
+    spectra = np.fft.fftshift(np.fft.fft(aligned.series.signal, norm="ortho", axis=1), axes=1)
+    lines = spectra[:, INSIDE] / (aligned.series.noise_sd * np.sqrt(2))
+    return judge_motion(decimated(lines, DURATION_S), None, aligned)
 
 
 def brute_force(data, sd):
@@ -155,8 +157,8 @@ def test_odds_are_true_where_they_are_in_doubt():
 def test_noise_alone_spoils_nobody():
     rng = np.random.default_rng(8)
     noise = rng.standard_normal((32, N_POINTS)) + 1j * rng.standard_normal((32, N_POINTS))
-    aligned = align(noise, DWELL_S, window_hz=WINDOW)
-    found = find_outliers(aligned, DWELL_S, window_hz=WINDOW)
+    aligned = align(Series.of(noise, DWELL_S), window_hz=WINDOW)
+    found = find_outliers(aligned, window_hz=WINDOW)
     assert found.keep.sum() >= 31
 
 
@@ -170,7 +172,7 @@ def test_jitter_of_the_water_alone_is_no_reason():
         size = 5 * (1 + 0.3 * rng.standard_normal(32))
         size[9] = 5 * rng.choice([0.0, 2.0, 3.0])
         data += size[:, None] * np.exp(1j * rng.uniform(0, 6) - np.pi * 8 * TIME)
-        aligned = align(data, DWELL_S, window_hz=WINDOW, water_hz=water_hz)
-        found = find_outliers(aligned, DWELL_S, window_hz=WINDOW, water_hz=water_hz)
+        aligned = align(Series.of(data, DWELL_S), window_hz=WINDOW, water_hz=water_hz)
+        found = find_outliers(aligned, window_hz=WINDOW, water_hz=water_hz)
         lost += not found.keep[9]
     assert lost <= 2

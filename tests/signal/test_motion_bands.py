@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from mrs_disc.signal.align import align
 from mrs_disc.signal.axes import frequency_axis, window
-from mrs_disc.signal.motion_bands import part, reference_of
-from mrs_disc.signal.registration import thinned
-from mrs_disc.signal.reject import find_outliers
+from mrs_disc.signal.transients.align import align
+from mrs_disc.signal.transients.motion_bands import part, reference_of
+from mrs_disc.signal.transients.registration import decimated
+from mrs_disc.signal.transients.reject import find_outliers
+from mrs_disc.signal.transients.series import Series, Spectra
 
 DWELL_S, N_POINTS, N = 1 / 2500, 1024, 64
 TIME = np.arange(N_POINTS) * DWELL_S
@@ -35,7 +36,7 @@ def spectra(signal, sd):
 
 
 def parted(signal, sd):
-    return part(spectra(signal, sd), FREQUENCY, INSIDE, BAND, N_POINTS * DWELL_S)
+    return part(Spectra(spectra(signal, sd), FREQUENCY, N_POINTS * DWELL_S), INSIDE, BAND)
 
 
 def scatter(signal):
@@ -50,8 +51,8 @@ def test_the_jitter_of_strong_water_leaves_the_lines_alone(size):
     still = LINES + sd * noise(rng)
     shaken = still + jittering(rng, size)
     lines, water = parted(shaken, sd)
-    alone = thinned(spectra(still, sd)[:, INSIDE], N_POINTS * DWELL_S)
-    raw = thinned(spectra(shaken, sd)[:, INSIDE], N_POINTS * DWELL_S)
+    alone = decimated(spectra(still, sd)[:, INSIDE], N_POINTS * DWELL_S)
+    raw = decimated(spectra(shaken, sd)[:, INSIDE], N_POINTS * DWELL_S)
     assert water is not None
     assert scatter(raw.signal) > 1.3 * scatter(alone.signal)
     assert scatter(lines.signal) < 1.05 * scatter(alone.signal)
@@ -64,7 +65,7 @@ def test_weak_water_is_one_line_more():
     sd = 3.0
     lines, water = parted(LINES + jittering(rng, 0.2) + sd * noise(rng), sd)
     assert water is None
-    assert len(lines.time) > len(thinned(spectra(noise(rng), sd)[:, INSIDE], 0.4096).time)
+    assert len(lines.time) > len(decimated(spectra(noise(rng), sd)[:, INSIDE], 0.4096).time)
 
 
 def test_the_amplitude_against_the_others_is_that_put_in():
@@ -72,7 +73,7 @@ def test_the_amplitude_against_the_others_is_that_put_in():
     sd = 0.05
     put_in = np.ones(N, dtype=complex)
     put_in[5] = 0.5 * np.exp(0.4j)
-    band = thinned(spectra(put_in[:, None] * LINES + sd * noise(rng), sd)[:, INSIDE], 0.4096)
+    band = decimated(spectra(put_in[:, None] * LINES + sd * noise(rng), sd)[:, INSIDE], 0.4096)
     reference = reference_of(band.signal)
     found = reference.amplitude(band.signal)
     np.testing.assert_allclose(found, put_in, atol=5 / np.sqrt(2 * reference.energy))
@@ -80,7 +81,7 @@ def test_the_amplitude_against_the_others_is_that_put_in():
 
 def test_noise_has_no_reference():
     rng = np.random.default_rng(4)
-    band = thinned(spectra(noise(rng, 256), 1.0)[:, INSIDE], 0.4096)
+    band = decimated(spectra(noise(rng, 256), 1.0)[:, INSIDE], 0.4096)
     reference = reference_of(band.signal)
     assert reference is None or reference.energy < 1
 
@@ -98,8 +99,8 @@ def test_steady_water_bears_witness_and_wandering_water_accuses_nobody(steady):
         own = np.exp(1j * np.radians((4 if steady else 60) * rng.standard_normal(N)))
         series = np.where(bad, 0.7, 1.0)[:, None] * LINES + own[:, None] * jittering(rng, 3.0)
         data = turn[:, None] * series + sd * noise(rng)
-        aligned = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER)
-        out = ~find_outliers(aligned, DWELL_S, window_hz=WINDOW, water_hz=WATER).keep
+        aligned = align(Series.of(data, DWELL_S), window_hz=WINDOW, water_hz=WATER)
+        out = ~find_outliers(aligned, window_hz=WINDOW, water_hz=WATER).keep
         found.append(out[bad].mean())
         lost.append(out[~bad].mean())
     assert np.mean(lost) < (0.003 if steady else 0.02)

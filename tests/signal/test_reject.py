@@ -1,11 +1,13 @@
-"""Rejection against transients that were spoilt on purpose."""
+"""Rejection against transients that were spoilt on purpose; transients of water among them."""
 
 import numpy as np
 import pytest
 
 from mrs_disc.errors import InputError
-from mrs_disc.signal.align import align
-from mrs_disc.signal.reject import clipped_transients, find_outliers, water_transients
+from mrs_disc.signal.transients.align import align
+from mrs_disc.signal.transients.reject import clipped_transients, find_outliers
+from mrs_disc.signal.transients.series import Series
+from mrs_disc.signal.water_scan import water_transients
 
 MHZ, REFERENCE, DWELL_S, N_POINTS = 127.7, 4.65, 1 / 2500, 2048
 TIME = np.arange(N_POINTS) * DWELL_S
@@ -65,8 +67,8 @@ def spoilt_series(rng, n, sd, share, kinds=KINDS):
 
 
 def judge(data):
-    aligned = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER)
-    return find_outliers(aligned, DWELL_S, window_hz=WINDOW, water_hz=WATER)
+    aligned = align(Series.of(data, DWELL_S), window_hz=WINDOW, water_hz=WATER)
+    return find_outliers(aligned, window_hz=WINDOW, water_hz=WATER)
 
 
 @pytest.mark.parametrize(("n", "sd", "share"), [(48, 0.1, 0.06), (64, 0.4, 0.06), (32, 0.2, 0.25)])
@@ -184,8 +186,8 @@ def test_clipping_is_seen_in_the_raw_signal():
     raw[0, 2, 1500] = np.nan
     mask = clipped_transients(raw)
     assert np.flatnonzero(mask).tolist() == [4]
-    aligned = align(data, DWELL_S, window_hz=WINDOW, water_hz=WATER)
-    found = find_outliers(aligned, DWELL_S, window_hz=WINDOW, clipped=mask)
+    aligned = align(Series.of(data, DWELL_S), window_hz=WINDOW, water_hz=WATER)
+    found = find_outliers(aligned, window_hz=WINDOW, clipped=mask)
     assert found.reasons[4] == "clipped"
 
 
@@ -230,8 +232,8 @@ def test_noise_zeros_and_single_transients_are_not_water():
 
 def test_bad_input():
     data, _ = spoilt_series(np.random.default_rng(12), 8, 0.1, 0.0)
-    aligned = align(data, DWELL_S, window_hz=WINDOW)
+    aligned = align(Series.of(data, DWELL_S), window_hz=WINDOW)
     with pytest.raises(InputError, match="no point of the spectrum"):
-        find_outliers(aligned, DWELL_S, window_hz=(4000.0, 5000.0))
+        find_outliers(aligned, window_hz=(4000.0, 5000.0))
     with pytest.raises(InputError, match="1 axes"):
         water_transients(np.ones(8))

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from mrs_disc.data import Fid, Protocol, Sampling, Transients
 from mrs_disc.errors import InputError, OutputError
-from mrs_disc.io.philips import vax_floats
+from mrs_disc.io.formats.philips import vax_floats
 from mrs_disc.simulate.anatomy import places
 from mrs_disc.simulate.write_philips import vax_bytes, write_sdat
 from mrs_disc.simulate.write_siemens import write_dicom, write_rda

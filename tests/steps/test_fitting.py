@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mrs_disc.analysis import analyze
 from mrs_disc.data import Protocol, Sampling
-from mrs_disc.models import load_metabolite_model
+from mrs_disc.errors import InputError, ModelError
+from mrs_disc.models import (
+    MetaboliteModel,
+    load_basis_fids,
+    load_metabolite_model,
+    metabolite_model_digest,
+)
 from mrs_disc.recipe import load_recipe
+from mrs_disc.signal.fit.fit import Doubt
+from mrs_disc.simulate.study import simulate_study
 from mrs_disc.steps import fit, fitting, preprocess
 from mrs_disc.validate.regimes import REGIMES
 
@@ -29,11 +41,11 @@ OTHERS = {
 
 
 def basis(model=MODEL, sampling=SAMPLING, protocol=PROTOCOL, n_points=512):
-    return fitting.basis_of(model, "disc_1h", protocol, sampling, n_points).fids
+    return fitting.basis_of(model, protocol, sampling, n_points).fids
 
 
 def anew(*case):
-    fitting._basis_of_lines.cache_clear()
+    fitting._basis.cache_clear()
     return basis(MODEL, *case)
 
 
@@ -94,3 +106,122 @@ def test_rounding_decides_nothing(index):
     touched = replace(clean, fid=replace(clean.fid, signal=clean.fid.signal * rounded))
     one, other = fit(clean, recipe), fit(touched, recipe)
     assert np.all(np.abs(one.amplitude - other.amplitude) < 1e-6 * one.sd)
+
+
+_OPENED: list[Path] | None = None
+
+
+def _note(event, arguments):
+    if event == "open" and _OPENED is not None and isinstance(arguments[0], str):
+        _OPENED.append(Path(arguments[0]))
+
+
+sys.addaudithook(_note)  # cannot be taken away again, and does nothing but here
+
+
+@contextmanager
+def opened():
+    """Give the list of all files that are opened inside, by whatever means."""
+    global _OPENED
+    _OPENED = files = []
+    try:
+        yield files
+    finally:
+        _OPENED = None
+
+
+RAW = " $SEQPAR\n DELTAT={dwell}\n $END\n $NMID\n id='{name}'\n fmtdat='(2E15.6)'\n $END\n"
+
+
+def basis_file(path, ppm, dwell_time_s=2.5e-4):
+    """Write a line of 2 Hz as LCModel has it: conjugated."""
+    time = np.arange(4096) * dwell_time_s
+    line = np.exp(-2j * np.pi * (ppm - 4.65) * 127.7 * time - np.pi * 2 * time)
+    rows = "".join(f"{z.real:15.6E}{z.imag:15.6E}\n" for z in line)
+    path.write_text(RAW.format(dwell=dwell_time_s, name=path.stem) + rows)
+
+
+@pytest.fixture
+def simulated_model(tmp_path):
+    basis_file(tmp_path / "A.raw", 2.02)
+    basis_file(tmp_path / "B.raw", 1.31)
+    text = 'name = "mine"\n'
+    for name in "AB":
+        text += f'[[component]]\nname = "{name}"\nbasis = "{name}.raw"\nextra_width_hz = 1.0\n'
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    return path
+
+
+def test_basis_files_are_opened_once_however_many_discs_there_are(simulated_model):
+    recipe = load_recipe()
+    recipe = recipe.model_copy(
+        update={"fit": recipe.fit.model_copy(update={"model": str(simulated_model)})}
+    )
+    study, _ = simulate_study(seed=3, levels=("L3-L4", "L4-L5", "L5-S1"))
+    with opened() as files:
+        report = analyze(study, recipe)
+    assert all(level.measurement is not None for level in report.levels)
+    assert sorted(path.name for path in files if path.suffix == ".raw") == ["A.raw", "B.raw"]
+
+
+def test_discs_of_one_protocol_share_the_basis_of_files(simulated_model):
+    """The same object, also where the model was loaded anew from files of the same content."""
+    first, again = (load_metabolite_model(str(simulated_model)) for _ in range(2))
+    one = fitting.basis_of(first, PROTOCOL, SAMPLING, 512)
+    assert fitting.basis_of(again, PROTOCOL, SAMPLING, 512) is one
+    basis_file(simulated_model.with_name("B.raw"), 1.33)
+    changed = load_metabolite_model(str(simulated_model))
+    other = fitting.basis_of(changed, PROTOCOL, SAMPLING, 512)
+    assert np.array_equal(other.fids[0], one.fids[0])
+    assert not np.array_equal(other.fids[1], one.fids[1])
+
+
+def test_a_basis_of_files_is_the_line_that_was_simulated(simulated_model):
+    """From 4000 to 2500 Hz and broadened, against the closed form; files keep 7 digits."""
+    fids = basis(load_metabolite_model(str(simulated_model)))
+    time = SAMPLING.time_s(512)
+    expected = np.exp(2j * np.pi * (2.02 - 4.65) * 127.7 * time - np.pi * 3 * time)
+    np.testing.assert_allclose(fids[0], expected, atol=2e-5)
+
+
+def test_a_model_whose_basis_files_were_not_read_is_refused(simulated_model):
+    loaded = load_metabolite_model(str(simulated_model))
+    bare = MetaboliteModel.model_validate(loaded.model_dump())
+    with pytest.raises(ModelError, match="basis file of A has not been read"):
+        basis(bare)
+    assert np.array_equal(basis(load_basis_fids(bare, simulated_model.parent)), basis(loaded))
+
+
+def test_a_digest_covers_the_basis_files(simulated_model):
+    before = metabolite_model_digest(load_metabolite_model(str(simulated_model)))
+    assert metabolite_model_digest(load_metabolite_model(str(simulated_model))) == before
+    basis_file(simulated_model.with_name("B.raw"), 1.33)
+    assert metabolite_model_digest(load_metabolite_model(str(simulated_model))) != before
+
+
+@pytest.mark.parametrize(
+    ("doubt", "words"),
+    [
+        (None, ""),
+        (Doubt("unsettled"), "did not end"),
+        (Doubt("too broad", 80.0), "as broad as is allowed, 80 Hz"),
+        (Doubt("lost", -21.4), "ended -21 Hz from where it started"),
+    ],
+)
+def test_a_doubt_of_the_kernel_becomes_a_sentence(monkeypatch, doubt, words):
+    """The kernel knows kinds and numbers; the record holds the words."""
+    kernel = fitting.fit_fid
+    monkeypatch.setattr(fitting, "fit_fid", lambda *a, **k: replace(kernel(*a, **k), doubt=doubt))
+    recipe = load_recipe()
+    fitted = fit(preprocess(in_vivo(903, 1).acquisition, recipe), recipe)
+    assert fitted.converged == (doubt is None)
+    assert words in fitted.reason
+
+
+def test_an_error_of_the_kernel_names_components(simulated_model):
+    basis_file(simulated_model.with_name("B.raw"), 2.02)
+    recipe = load_recipe()
+    model = load_metabolite_model(str(simulated_model))
+    with pytest.raises(InputError, match="components A and B cannot be told apart"):
+        fit(preprocess(in_vivo(903, 1).acquisition, recipe), recipe, model)

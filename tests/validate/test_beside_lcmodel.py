@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from mrs_disc.data import DiscAcquisition, FitResult, Protocol, RawSignal, Sampling
-from mrs_disc.io.readers import read_scan
+from mrs_disc.io.formats.readers import read_scan
 from mrs_disc.recipe import Recipe
 from mrs_disc.steps import fit, preprocess
 from mrs_disc.validate.challenge import challenge_model

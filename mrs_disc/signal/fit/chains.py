@@ -1,0 +1,399 @@
+"""Markov chains over the humps of the baseline, the Gaussian width and the delay.
+
+`baseline` says what is drawn and why. Here is how: some tens of chains advance together as rows of
+arrays. One sweep draws, in this order,
+
+1. each slot anew, empty or a hump anywhere on the grid, with the areas of all slots integrated out
+   (`slots`): areas of humps that overlap hold each other fast, and with them drawn one by one three
+   times as many sweeps were not enough;
+2. Gaussian width and delay, with the areas integrated out;
+3. the areas, all together;
+4. the common strength, first together with all areas, then given them.
+
+Means and covariances of the areas given the humps are kept, not the areas drawn (Rao and
+Blackwell): fewer sweeps give the same accuracy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import exp, log, pi, sqrt
+
+import numpy as np
+from scipy.special import log_ndtr, ndtri_exp
+
+from mrs_disc.constants import TINY
+from mrs_disc.signal.fit import priors
+from mrs_disc.signal.fit.slots import SlotPrior, Slots, among_slots, at_slots
+from mrs_disc.typing import BoolArray, FloatArray, IntArray
+
+_SEED = 20240601
+_POOL = 1 << 19
+_LEAST_STIFFNESS = 1e-9  # of what a coordinate had before the areas took theirs: rounding
+
+
+@dataclass(frozen=True, slots=True)
+class Chains:
+    """Where the chains are: areas are zero in empty slots.
+
+    Parameters
+    ----------
+    hump : int array, shape (slot, chain)
+        The hump on the grid that a slot holds.
+    area : float array, shape (slot, chain)
+        Its area in units of the noise.
+    strength : int array, shape (chain,)
+        Index of the common strength.
+    gauss2 : float array, shape (chain,)
+        Square of the common Gaussian width.
+    delay : float array, shape (chain,)
+        The delay.
+    """
+
+    hump: IntArray
+    area: FloatArray
+    strength: IntArray
+    gauss2: FloatArray
+    delay: FloatArray
+
+    @classmethod
+    def empty(cls, n_chains: int, n_slots: int, gauss2: float, delay: float) -> Chains:
+        """Return chains of empty slots, over the upper quarter of the strengths.
+
+        A chain that starts weak fills its slots with splinters of the strong humps, and takes
+        twenty sweeps to put them together; one that starts strong sheds what is too much in two.
+        """
+        return cls(
+            np.zeros((n_slots, n_chains), dtype=int),
+            np.zeros((n_slots, n_chains)),
+            priors.STRENGTHS - 1 - np.arange(n_chains) * (priors.STRENGTHS // 4) // n_chains,
+            np.full(n_chains, gauss2),
+            np.full(n_chains, delay),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinearProblem:
+    """The problem linearized about an expansion point, metabolites integrated out.
+
+    The coordinates z are, in this order: the square of the Gaussian width, the delay, the humps'
+    areas. Their log-likelihood is ``force @ z - z @ curvature @ z / 2``; given them, the
+    metabolites' parameters are normal about ``centre - response @ z`` with `covariance`.
+
+    Parameters
+    ----------
+    curvature : float array, shape (coordinate, coordinate)
+    force : float array, shape (coordinate,)
+    centre : float array, shape (parameter,)
+    response : float array, shape (parameter, coordinate)
+    covariance : float array, shape (parameter, parameter)
+    """
+
+    curvature: FloatArray
+    force: FloatArray
+    centre: FloatArray
+    response: FloatArray
+    covariance: FloatArray
+
+    def tempered(self, power: float) -> LinearProblem:
+        """Return the problem with its likelihood raised to a power below one."""
+        return replace(self, curvature=power * self.curvature, force=power * self.force)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scales:
+    """Scales of what the chains draw.
+
+    Parameters
+    ----------
+    reference_area : float
+        The metabolites' area in units of the noise; strengths are relative to it.
+    delay_sd_s : float
+        Standard deviation of a delay, where there is one; 0 holds it at zero.
+    gauss2_mean : float
+        Mean square of the Gaussian width in Hz^2, where there is one.
+    hump_odds : float array, shape (hump,)
+        Odds of one hump of the grid against another.
+    """
+
+    hump_odds: FloatArray
+    reference_area: float
+    delay_sd_s: float
+    gauss2_mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """What the chains drew, all of the same weight; areas are normal given the humps.
+
+    Parameters
+    ----------
+    mean : float array, shape (draw, coordinate)
+        Gaussian width, delay, and the means of the areas.
+    hump : int array, shape (draw, slot)
+        The humps of the grid in the slots.
+    covariance : float array, shape (draw, slot, slot)
+        Of their areas.
+    """
+
+    mean: FloatArray
+    hump: IntArray
+    covariance: FloatArray
+
+    @classmethod
+    def joined(cls, several: Sequence[Draws]) -> Draws:
+        """Return several sets of draws as one."""
+        return cls(
+            np.concatenate([draws.mean for draws in several]),
+            np.concatenate([draws.hump for draws in several]),
+            np.concatenate([draws.covariance for draws in several]),
+        )
+
+    def of(self, response: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return what some linear functions of the coordinates are in each draw.
+
+        Parameters
+        ----------
+        response : float array, shape (function, coordinate)
+
+        Returns
+        -------
+        float array, shape (draw, function)
+            Their means.
+        float array, shape (draw, function, function)
+            Their covariances.
+        """
+        rows = response[:, 2:].T.take(self.hump, axis=0)  # (draw, slot, function)
+        return self.mean @ response.T, rows.transpose(0, 2, 1) @ self.covariance @ rows
+
+
+def draw_chains(
+    linear: LinearProblem,
+    chains: Chains,
+    scales: Scales,
+    *,
+    burn_in: int,
+    keep: int,
+    rng: np.random.Generator,
+) -> tuple[Chains, Draws]:
+    """Advance the chains and return what they drew.
+
+    Parameters
+    ----------
+    linear : LinearProblem
+        The linear problem.
+    chains : Chains
+        Where the chains are.
+    scales : Scales
+        Of the priors.
+    burn_in, keep : int
+        Sweeps to forget, and sweeps to keep.
+    rng : numpy Generator
+        Of a fixed seed.
+
+    Returns
+    -------
+    Chains
+        Where they are now.
+    Draws
+        Of the kept sweeps of all chains.
+    """
+    sweeper = _Sweeper(linear, chains, scales)
+    for _ in range(burn_in):
+        sweeper.sweep(rng)
+    kept = [sweeper.sweep(rng) for _ in range(keep)]
+    return sweeper.chains(), Draws.joined(kept)
+
+
+class _Sweeper:
+    """The state of all chains, one per row, and the draws that change it."""
+
+    def __init__(self, linear: LinearProblem, chains: Chains, scales: Scales) -> None:
+        self.curvature = linear.curvature
+        self.force = linear.force
+        self.stiffness = np.diag(linear.curvature).copy()
+        self.hump_curvature = np.ascontiguousarray(linear.curvature[2:, 2:])
+        self.hump = chains.hump
+        self.area = chains.area
+        self.strength = chains.strength
+        self.gauss2 = chains.gauss2.copy()
+        self.delay = chains.delay.copy()
+        self.scales = scales
+        low, high = priors.STRENGTH_RANGE
+        self.strengths = np.exp(np.linspace(log(low), log(high), priors.STRENGTHS))
+        # Areas about a strength: the normal law of the log-normal's mean and variance.
+        spread = exp(priors.AREA_LOG_SD**2)
+        self.mean = self.strengths * scales.reference_area * spread**0.5
+        self.variance = self.mean**2 * (spread - 1)
+        # A slot is occupied with the odds of a binomial number of humps, by each with its share.
+        occupied = priors.EXPECTED_HUMPS / (priors.SLOTS - priors.EXPECTED_HUMPS)
+        odds = scales.hump_odds
+        self.log_odds = np.log(occupied * odds / max(odds.sum(), TINY))
+
+    def chains(self) -> Chains:
+        """Return where the chains are."""
+        return Chains(self.hump, self.area, self.strength, self.gauss2, self.delay)
+
+    def sweep(self, rng: np.random.Generator) -> Draws:
+        """Draw everything once."""
+        if self.hump.size:
+            slots = self._draw_slots(rng)
+            self.hump = slots.hump
+            area, covariance = slots.areas()
+        else:
+            n_chains = self.delay.size
+            area, covariance = np.zeros((n_chains, 0)), np.zeros((n_chains, 0, 0))
+        self._draw_gauss_and_delay(area, covariance, rng)
+        draws = Draws(self._coordinates(area.T), self.hump.T.copy(), covariance)
+        if self.hump.size:
+            self._draw_areas(area, covariance, slots.occupied, rng)
+            self._draw_strength(rng)
+        return draws
+
+    def _draw_slots(self, rng: np.random.Generator) -> Slots:
+        """Draw each slot anew, with the areas of all slots integrated out."""
+        mean = self.mean[self.strength]
+        prior = SlotPrior(mean, 1 / self.variance[self.strength], self.log_odds)
+        occupied = (self.area != 0).T
+        slots = Slots(
+            self.hump_curvature, self._hump_force(), prior, hump=self.hump, occupied=occupied
+        )
+        # Gumbel noise for the whole grid would cost more than the algebra. It is cut out of a pool
+        # at a random point instead; the empty slots, which stand against all humps, get their own.
+        n_slots, n_chains = self.hump.shape
+        size = n_chains * len(self.hump_curvature)
+        pool = _gumbel_pool(max(_POOL, 16 * n_slots * size))
+        start = int(rng.integers(pool.size - n_slots * size))
+        empty = 2 * rng.gumbel(size=(n_slots, n_chains))
+        noise = pool[start : start + n_slots * size].reshape(n_slots, n_chains, -1)
+        for slot in range(n_slots):
+            slots.exchange(slot, noise[slot], empty[slot])
+        return slots
+
+    def _hump_force(self) -> FloatArray:
+        """Return the humps' force that Gaussian width and delay leave, shape (chain, hump)."""
+        taken = self.curvature[0, 2:] * self.gauss2[:, None]
+        taken += self.curvature[1, 2:] * self.delay[:, None]
+        return np.asarray(self.force[2:] - taken)
+
+    def _coordinates(self, area: FloatArray) -> FloatArray:
+        """Return the coordinates at areas (slot, chain), shape (chain, coordinate)."""
+        n_chains, size = self.delay.size, self.force.size
+        flat = (np.arange(n_chains) * size + 2 + self.hump).ravel()
+        # Humps that coincide add up; of no slots at all the sums would be integers.
+        summed = np.bincount(flat, area.ravel(), minlength=n_chains * size).astype(np.float64)
+        coordinates = summed.reshape(n_chains, size)
+        coordinates[:, 0] = self.gauss2
+        coordinates[:, 1] = self.delay
+        return coordinates
+
+    def _draw_gauss_and_delay(
+        self, area: FloatArray, covariance: FloatArray, rng: np.random.Generator
+    ) -> None:
+        """Draw the two, areas integrated out given the humps; `area` follows as their mean."""
+        draws: tuple[tuple[FloatArray, FloatArray, _Draw], ...] = (
+            (self.gauss2, self.delay, _draw_gauss),
+            (self.delay, self.gauss2, _draw_delay),
+        )
+        for index, (value, other, draw) in enumerate(draws):
+            # A unit of the value takes `response` from the areas' mean. Without that, and without
+            # what the areas explain of its curvature, value and areas are independent.
+            coupling = self.curvature[index].take(2 + self.hump.T)
+            response = (covariance @ coupling[:, :, None])[:, :, 0]
+            area += response * value[:, None]
+            stiffness = self.stiffness[index] - (coupling * response).sum(axis=1)
+            force = self.force[index] - (coupling * area).sum(axis=1)
+            force -= self.curvature[0, 1] * other
+            least = max(_LEAST_STIFFNESS * self.stiffness[index], TINY)
+            value[:] = draw(np.maximum(stiffness, least), force, self.scales, rng)
+            area -= response * value[:, None]
+
+    def _draw_areas(
+        self,
+        mean: FloatArray,
+        covariance: FloatArray,
+        occupied: BoolArray,
+        rng: np.random.Generator,
+    ) -> None:
+        """Draw the areas of all slots together."""
+        # Ones on the diagonal let the empty slots through Cholesky; their draws are thrown away.
+        whole = covariance + np.eye(priors.SLOTS) * ~occupied[:, None, :]
+        try:
+            lower = np.linalg.cholesky(whole)
+        except np.linalg.LinAlgError:  # rounding, in absurd data: keep their means
+            lower = np.zeros_like(whole)
+        area = mean + (lower @ rng.standard_normal((*mean.shape, 1)))[:, :, 0]
+        self.area = np.ascontiguousarray((area * occupied).T)
+
+    def _draw_strength(self, rng: np.random.Generator) -> None:
+        """Draw the strength, first together with all areas, then given them."""
+        # All areas grow with the strength: prior and areas keep their ratio, so that the data
+        # alone decide. Of few humps with large areas this leads to many strengths in one step.
+        area = self.area.T
+        pull = (at_slots(self._hump_force(), self.hump) * area).sum(axis=1)
+        among = among_slots(self.hump_curvature, self.hump)
+        push = (area * (among @ area[:, :, None])[:, :, 0]).sum(axis=1)
+        factor = self.strengths / self.strengths[self.strength][:, None]
+        moved = _choose(factor * pull[:, None] - 0.5 * factor**2 * push[:, None], rng)
+        occupied = (self.area != 0).sum(axis=0)
+        self.area *= np.where(occupied > 0, factor[np.arange(moved.size), moved], 1.0)
+        # Given the areas: the density of their normal law at each strength.
+        total, square = self.area.sum(axis=0), (self.area**2).sum(axis=0)
+        distance = square[:, None] - 2 * self.mean * total[:, None]
+        distance += occupied[:, None] * self.mean**2
+        log_density = -0.5 * (occupied[:, None] * np.log(self.variance) + distance / self.variance)
+        self.strength = _choose(log_density, rng)
+
+
+_Draw = Callable[[FloatArray, FloatArray, "Scales", np.random.Generator], FloatArray]
+
+
+def _draw_gauss(
+    stiffness: FloatArray, force: FloatArray, scales: Scales, rng: np.random.Generator
+) -> FloatArray:
+    """Draw the square of the Gaussian width: none, or exponential; each has even odds."""
+    slope, sd = 1 / scales.gauss2_mean, stiffness**-0.5
+    # Normal likelihood times exponential prior is a normal law cut at zero; here in its standard
+    # deviations, so that the mass above zero is that below `centre`.
+    centre = (force - slope) * sd
+    log_mass = log_ndtr(centre)
+    log_odds = np.log(slope * sd * sqrt(2 * pi)) + log_mass + 0.5 * centre**2
+    log_odds += log(priors.PRESENT_ODDS)
+    broad = rng.logistic(size=centre.size) < log_odds
+    # By inversion; in logarithms, since the mass may be far out in the tail.
+    drawn = centre - ndtri_exp(log_mass + np.log1p(-rng.random(centre.size)))
+    return np.asarray(broad * np.maximum(sd * drawn, 0.0))
+
+
+def _draw_delay(
+    stiffness: FloatArray, force: FloatArray, scales: Scales, rng: np.random.Generator
+) -> FloatArray:
+    """Draw the delay: none, or normal; each has even odds."""
+    if scales.delay_sd_s == 0:
+        return np.zeros(force.size)
+    precision = scales.delay_sd_s**-2
+    variance = 1 / (stiffness + precision)
+    log_odds = 0.5 * np.log(precision * variance) + 0.5 * force**2 * variance
+    log_odds += log(priors.PRESENT_ODDS)
+    late = rng.logistic(size=force.size) < log_odds
+    drawn = force * variance + np.sqrt(variance) * rng.standard_normal(force.size)
+    return np.asarray(late * drawn)
+
+
+@lru_cache(maxsize=2)
+def _gumbel_pool(size: int) -> FloatArray:
+    """Return twice Gumbel noise that all fits share, since all draw the same numbers anyway."""
+    waits = seeded().standard_exponential(size, dtype=np.float32)
+    return np.asarray(-2 * np.log(np.maximum(waits, 1e-30)))
+
+
+def _choose(log_odds: FloatArray, rng: np.random.Generator) -> IntArray:
+    """Return one column per row, drawn with the odds."""
+    return np.asarray((log_odds + rng.gumbel(size=log_odds.shape)).argmax(axis=1))
+
+
+def seeded() -> np.random.Generator:
+    """Return the generator of every fit: the same numbers each time."""
+    return np.random.default_rng(_SEED)

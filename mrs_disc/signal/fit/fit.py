@@ -1,0 +1,400 @@
+"""Linear-combination fit of one FID: amplitudes, and how well they are known.
+
+The data are the complex spectrum inside a window, in units of its noise; `fit_model` states the
+model of the metabolites, `baseline` that of the humps below them. A fit takes four steps:
+
+1. noise and start (`fit_start`): the noise from the FID's tail; the best shift, width, phase and
+   delay of a grid on which amplitudes and phase have closed forms, so that no local minimum traps;
+2. solve (`fit_solve`): separable least squares, amplitudes eliminated (Golub and Pereyra, SIAM J
+   Numer Anal 1973;10:413-432, doi:10.1137/0710036); some weak humps of free sign stand for the
+   baseline;
+3. average (`fit_posterior`): about the solution all is linear but the humps' number and place, and
+   whether there is a Gaussian width or a delay; these are drawn, the others are integrated out;
+4. the posterior mean is the answer, its covariance and quantiles the uncertainty: noise,
+   non-linear parameters and baseline are all in them.
+
+Decisions:
+
+- The time after which the signal is far below the noise is cut off before the transform: the same
+  information on a third of the points.
+- The posterior mean, not the best fit: with humps of unknown number the best fit explains noise.
+- Amplitudes may be negative. Cutting each at zero would bias the sums of weak ones upwards.
+- Where the residual exceeds the noise, the model misses something: the uncertainty grows with it.
+  What the solver misses counts as noise from then on, lest the average chase it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import pi, sqrt
+from typing import Literal
+
+import numpy as np
+
+from mrs_disc.errors import InputError
+from mrs_disc.signal.fit import priors
+from mrs_disc.signal.fit.basis import voigt_width
+from mrs_disc.signal.fit.chains import Scales
+from mrs_disc.signal.fit.humps import HumpGrid, hump_grid, no_humps
+from mrs_disc.signal.fit.inputs import FitBasis, checked_data, refuse_collinear
+from mrs_disc.signal.fit.model import (
+    DELAY,
+    GAUSS2,
+    LORENTZ,
+    N_COMMON,
+    PHASE,
+    SHIFT,
+    MetaboliteModel,
+    Scan,
+)
+from mrs_disc.signal.fit.posterior import Amplitudes, Point, Posterior, average
+from mrs_disc.signal.fit.solver import Problem, Solution, solve, wrapped
+from mrs_disc.signal.fit.start import Start, StartGrid, points_with_signal
+from mrs_disc.signal.noise import tail_noise_sd, whiteness_p
+from mrs_disc.typing import ComplexArray, FloatArray
+
+_STARTS = 2
+_RIVAL = 0.9  # of the best start's gain; less is another peak under the wrong component
+_TOLERANCE = 0.1  # the average takes the last steps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """Where the lines are and how broad.
+
+    Parameters
+    ----------
+    shift_hz, linewidth_hz : float array, shape (component,)
+        Shift from where the basis has it; full width at half maximum beyond the basis.
+    common_shift_hz : float
+        The part of the shifts that all components share: where the axis is off.
+    """
+
+    shift_hz: FloatArray
+    linewidth_hz: FloatArray
+    common_shift_hz: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """The phase ``zero_order_rad + 2 pi f delay_s`` of the spectrum.
+
+    Parameters
+    ----------
+    zero_order_rad : float
+        Phase at zero frequency.
+    delay_s : float
+        Time by which the FID starts later than said.
+    """
+
+    zero_order_rad: float
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Residual:
+    """What the fit leaves, against the noise.
+
+    Parameters
+    ----------
+    noise_sd : float
+        Standard deviation of the noise of one real channel of the FID.
+    ratio : float
+        Root mean square of the residual in the window over that of the noise.
+    whiteness_p : float
+        Chance of a residual spectrum as correlated as this one, were it white.
+    """
+
+    noise_sd: float
+    ratio: float
+    whiteness_p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why a fit is not to be used.
+
+    Parameters
+    ----------
+    kind : "unsettled", "too broad" or "lost"
+        The search did not end; the lines are as broad as is allowed; the fit left its start.
+    hz : float
+        The width that is allowed, or the distance from the start; zero where there is none.
+    """
+
+    kind: Literal["unsettled", "too broad", "lost"]
+    hz: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitArrays:
+    """What a fit gives. Amplitudes in the units of the data; FIDs on all points of the data.
+
+    Parameters
+    ----------
+    amplitudes : Amplitudes
+        Means, covariance, bounds and intervals.
+    lines : Lines
+        Shifts and widths.
+    phase : Phase
+        Of all components.
+    residual : Residual
+        Against the noise.
+    components : complex array, shape (component, point)
+        FIDs of the components as they lie in the data.
+    baseline : complex array, shape (point,)
+        FID of the baseline as it lies in the data; with `components` it adds up to the fit.
+    doubt : Doubt, optional
+        Why the result is not to be used.
+    """
+
+    amplitudes: Amplitudes
+    lines: Lines
+    phase: Phase
+    residual: Residual
+    components: ComplexArray
+    baseline: ComplexArray
+    doubt: Doubt | None
+
+
+def fit_fid(
+    fid: ComplexArray,
+    basis: FitBasis,
+    scan: Scan,
+    *,
+    baseline_hz: tuple[float, float] | None = None,
+    delay_sd_s: float = priors.DELAY_SD_S,
+    shift_range_hz: float = priors.SHIFT_RANGE_HZ,
+) -> FitArrays:
+    """Fit the components to an FID.
+
+    Parameters
+    ----------
+    fid : complex array, shape (point,)
+        The data; larger ppm is larger frequency.
+    basis : FitBasis
+        The components, on the points of the data (as many or more).
+    scan : Scan
+        How the data are sampled, and the range of the spectrum that is fitted.
+    baseline_hz : tuple of float, optional
+        Where humps of the baseline may lie; None: no baseline.
+    delay_sd_s : float
+        Prior standard deviation of the delay; 0 holds it at zero.
+    shift_range_hz : float
+        Largest common shift that is searched, either way.
+
+    Returns
+    -------
+    FitArrays
+
+    Raises
+    ------
+    InputError
+        If the data or the basis cannot be fitted: not finite, zero, constant, too short, no bins in
+        the window, components that cannot be told apart.
+    """
+    data = checked_data(fid, basis, scan)
+    # 1. Noise and start. Units: of the largest point against overflow, then of the noise, in which
+    #    all kernels work. The model is as long as there is signal.
+    largest = float(np.abs(data).max())
+    data = data / largest
+    noise = tail_noise_sd(data)
+    whole = _model(basis, scan, data.size)
+    slow = data * whole.carrier / noise
+    starts = _start_grid(basis, scan, data.size).search(slow, shift_range_hz, _STARTS)
+    starts = [start for start in starts if start.gain > _RIVAL * starts[0].gain]
+    model = _model(basis, scan, points_with_signal(slow, starts, scan.dwell_time_s))
+    refuse_collinear(basis.names, model.evaluate(_first_guess(model, starts[0], 0.0)))
+
+    # 2. Solve from each start, with weak humps for the baseline.
+    humps = _humps(baseline_hz, model)
+    reference_area = _reference_area(starts[0].amplitude, basis)
+    problem = _problem(model, slow[: model.time.size], basis, delay_sd_s, humps, reference_area)
+    solver = replace(problem, humps=humps.of_width(priors.SOLVER_HUMP_WIDTH_HZ))
+    solutions = [solve(solver, _first_guess(model, start, delay_sd_s)) for start in starts]
+    start, best = min(zip(starts, solutions, strict=True), key=_lost_and_cost)
+
+    # 3. Average. What the solver's residual has beyond the noise, the model misses. It counts as
+    #    noise from here on: in that unit data and amplitudes are smaller, so that every prior and
+    #    every draw sees the larger noise. `_result` multiplies by the same unit.
+    misfit = max(1.0, best.misfit)
+    problem = replace(problem, data=problem.data / misfit)
+    amplitude = best.amplitude[: model.n_components] / misfit
+    scales = Scales(
+        reference_area=_reference_area(amplitude, basis),
+        delay_sd_s=delay_sd_s,
+        gauss2_mean=priors.GAUSS2_MEAN_HZ2,
+        hump_odds=humps.odds,
+    )
+    optimum = Point(best.parameters, amplitude, np.zeros(humps.frequency_hz.size))
+    posterior = average(problem, optimum, scales)
+
+    # 4. The posterior in the units of the data.
+    doubt = None if best.converged else Doubt("unsettled")
+    doubt = doubt or _doubt(best.parameters, start) or _doubt(posterior.mean.parameters, start)
+    return _result(problem, posterior, whole, noise * largest, misfit, doubt)
+
+
+@lru_cache(maxsize=8)  # one for each width of the start, and one on all points
+def _model(basis: FitBasis, scan: Scan, n_points: int) -> MetaboliteModel:
+    """Return the model on the first points, or say that the window holds too little."""
+    model = MetaboliteModel(
+        basis.fids[:, :n_points],
+        scan,
+        moves=np.flatnonzero(basis.shift_sd_hz > 0),
+        widens=np.flatnonzero(basis.extra_width_sd_hz > 0),
+    )
+    if model.bins.size <= model.n_components + N_COMMON:
+        low, high = scan.window_hz
+        raise InputError(
+            f"window {low:.0f} to {high:.0f} Hz holds {model.bins.size} points of "
+            f"the spectrum, too few for {model.n_components} components; widen it"
+        )
+    return model
+
+
+@lru_cache(maxsize=2)
+def _start_grid(basis: FitBasis, scan: Scan, n_points: int) -> StartGrid:
+    """Return the grid of starts about the centre of the window."""
+    carrier = _model(basis, scan, n_points).carrier
+    dwell, start = scan.dwell_time_s, scan.start_time_s
+    fids = basis.fids[:, :n_points] * carrier
+    return StartGrid(fids, dwell_time_s=dwell, start_time_s=start)
+
+
+def _humps(baseline_hz: tuple[float, float] | None, model: MetaboliteModel) -> HumpGrid:
+    """Return the humps that the baseline may consist of."""
+    if baseline_hz is None:
+        return no_humps(model.bins.size)
+    low, high = baseline_hz
+    if not low < high:
+        raise InputError(f"baseline_hz {low} to {high} Hz: the lower end comes first")
+    return hump_grid(
+        (low - model.centre_hz, high - model.centre_hz),
+        n_points=model.time.size,
+        dwell_time_s=model.dwell_time_s,
+        start_time_s=float(model.time[0]),
+        half_width_hz=model.half_width_hz,
+    )
+
+
+def _lost_and_cost(pair: tuple[Start, Solution]) -> tuple[bool, float]:
+    """Return what ranks solutions: one that left its start is under other lines, cheap or not."""
+    start, solution = pair
+    return start.lost(solution.parameters[SHIFT]), solution.cost
+
+
+def _doubt(parameters: FloatArray, start: Start) -> Doubt | None:
+    """Return why parameters cannot be trusted, or nothing."""
+    shift, lorentz, gauss2 = parameters[[SHIFT, LORENTZ, GAUSS2]]
+    if voigt_width(lorentz, sqrt(gauss2)) >= priors.MAX_WIDTH_HZ:
+        return Doubt("too broad", priors.MAX_WIDTH_HZ)
+    if start.lost(shift):
+        return Doubt("lost", float(shift - start.shift_hz))
+    return None
+
+
+def _problem(
+    model: MetaboliteModel,
+    slow: ComplexArray,
+    basis: FitBasis,
+    delay_sd_s: float,
+    humps: HumpGrid,
+    reference_area: float,
+) -> Problem:
+    """Return data, model and priors in units of the noise."""
+    moves, widens = model.moves, model.widens
+    precision = np.zeros(model.n_nonlinear)
+    precision[DELAY] = delay_sd_s**-2 if delay_sd_s > 0 else 0.0
+    precision[LORENTZ] = priors.LORENTZ_SD_HZ**-2
+    precision[N_COMMON : N_COMMON + moves.size] = basis.shift_sd_hz[moves] ** -2.0
+    precision[N_COMMON + moves.size :] = basis.extra_width_sd_hz[widens] ** -2.0
+    fixed = np.zeros(model.n_nonlinear, dtype=bool)
+    fixed[DELAY] = delay_sd_s == 0
+    return Problem(
+        model=model,
+        data=model.spectrum(slow),
+        precision=precision,
+        fixed=fixed,
+        ratios=basis.normal_ratios(),
+        humps=humps,
+        hump_precision=(priors.SOLVER_AREA * reference_area) ** -2.0,
+        tolerance=_TOLERANCE,
+    )
+
+
+def _reference_area(amplitude: FloatArray, basis: FitBasis) -> float:
+    """Return the area that humps are compared with: between the two largest components'.
+
+    Their geometric mean is PG's area within a factor where PG leads, and lipid that outshines
+    everything raises it by its square root alone.
+    """
+    # The first point of a basis FID is its area at amplitude one: humps are compared as signal.
+    areas = np.sort(np.abs(amplitude) * np.abs(basis.fids[:, 0]))[::-1]
+    second = areas[1] if areas.size > 1 else areas[0]
+    return max(float(np.sqrt(areas[0] * second)), 1.0)
+
+
+def _first_guess(model: MetaboliteModel, start: Start, delay_sd_s: float) -> FloatArray:
+    """Return non-linear parameters from a point of the grid."""
+    parameters = np.zeros(model.n_nonlinear)
+    parameters[SHIFT] = start.shift_hz
+    # Between the shapes: both parts are free to move, and neither begins on its bound of zero.
+    parameters[LORENTZ] = 0.6 * start.width_hz
+    parameters[GAUSS2] = (0.5 * start.width_hz) ** 2
+    parameters[PHASE] = start.phase_rad
+    parameters[DELAY] = start.delay_s if delay_sd_s > 0 else 0.0
+    return parameters
+
+
+def _result(
+    problem: Problem,
+    posterior: Posterior,
+    whole: MetaboliteModel,
+    noise: float,
+    misfit: float,
+    doubt: Doubt | None,
+) -> FitArrays:
+    """Return the posterior in the units and on the points of the data."""
+    model, mean, amplitudes = problem.model, posterior.mean, posterior.amplitudes
+    parameters = mean.parameters
+    own_shift, own_width = model.own(parameters)
+    lorentz, gauss = float(parameters[LORENTZ]), float(np.sqrt(parameters[GAUSS2]))
+    shift, delay = float(parameters[SHIFT]), float(parameters[DELAY])
+    n_parameters = mean.amplitude.size + int(np.count_nonzero(~problem.fixed))
+    freedom = max(posterior.residual.size - n_parameters, 1)
+    ratio = float(np.sqrt(posterior.residual @ posterior.residual / freedom))
+    # A posterior amplitude is in units of noise and misfit. What the average leaves beyond both,
+    # the model misses still: covariance and intervals grow with it. The bound is that of the noise.
+    unit, excess = noise * misfit, max(1.0, ratio)
+    centre = amplitudes.mean
+    to_data = whole.carrier.conj() * unit
+    baseline = problem.humps.fid(mean.areas, delay, whole.time.size) * np.exp(
+        1j * parameters[PHASE]
+    )
+    return FitArrays(
+        amplitudes=Amplitudes(
+            mean=centre * unit,
+            covariance=amplitudes.covariance * (excess * unit) ** 2,
+            crlb=amplitudes.crlb * noise,
+            low=(centre + excess * (amplitudes.low - centre)) * unit,
+            high=(centre + excess * (amplitudes.high - centre)) * unit,
+        ),
+        lines=Lines(
+            shift_hz=shift + own_shift,
+            linewidth_hz=voigt_width(np.maximum(lorentz + own_width, 0.0), gauss),
+            common_shift_hz=shift,
+        ),
+        phase=Phase(
+            # The model's phase is that at the centre of the window, where its axis has its zero.
+            zero_order_rad=wrapped(parameters[PHASE] - 2 * pi * model.centre_hz * delay),
+            delay_s=delay,
+        ),
+        residual=Residual(
+            noise_sd=noise, ratio=ratio * misfit, whiteness_p=whiteness_p(posterior.residual)
+        ),
+        components=centre[:, None] * whole.fids(parameters) * to_data,
+        baseline=baseline * to_data,
+        doubt=doubt,
+    )

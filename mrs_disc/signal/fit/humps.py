@@ -1,0 +1,160 @@
+"""The baseline: a few positive humps, and an average over all ways to place them.
+
+Under the metabolites of a short echo lie macromolecules and lipids: positive, in phase, an order
+broader than the metabolites, of unknown number, place, width and size. Each is a Gaussian hump ::
+
+    c exp(i phase) exp(2 pi i f (t + delay)) exp(-GAUSS_RATE w^2 (t + delay)^2),   c > 0, t >= 0
+
+Physics enters as the prior: the number of humps is binomial, their places are
+uniform, their widths and the logarithm of their common strength nearly so, and their areas scatter
+about it. The data decide between none and many, weak and strong, and where they cannot decide, the
+amplitudes' uncertainty says so.
+
+Around a solution of the fit everything is linear. With the metabolites' parameters x (amplitudes
+and the derivatives by shift, width, phase ...) integrated out in closed form, the log-likelihood
+of the humps' areas c on a grid of places and widths is the small quadratic form ::
+
+    h^T c - c^T Q c / 2,    Q = D^T (1 - X (X^T X + P)^-1 X^T) D,   x | c = x_0 - W c
+
+(D humps, X derivatives, P priors, all in units of the noise). The humps sit in a fixed number of
+slots. A slot is empty, or holds one hump anywhere on the grid; given the places of the others, the
+odds of every place and width, and of the empty slot, are closed forms in which the areas of all
+slots are integrated out, so that a slot can be drawn anew from all of them at once (collapsed Gibbs
+sampling, `chains`). Seven to twelve sweeps suffice, because every draw may jump across the whole
+spectrum and the neighbours make room. The seed is fixed: same data, same answer.
+
+Decisions:
+
+- An average, not a choice: taking the best hump model, or testing first whether there is any, left
+  a bias of several standard errors and 95 % intervals that covered weak humps in 11 to 22 %.
+- Sampling, not expectation propagation on the same grid and prior: that is no faster, and its
+  spike-and-slab moments are wrong where humps overlap (its intervals covered 81 to 93 % where these
+  cover 93 to 97 %, PA was 15 % less accurate). Enumerating the best hump sets misses the many
+  equivalent ones.
+- Slots, not one switch per place: a switch can only move a hump by two unlikely steps, and needed
+  three hundred sweeps over strong humps.
+- Numbers, widths, areas and strengths of humps: `priors` says where each is from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import pi
+
+import numpy as np
+
+from mrs_disc.signal.fit import priors
+from mrs_disc.signal.fit.basis import GAUSS_RATE
+from mrs_disc.signal.fit.model import window_bins
+from mrs_disc.typing import ComplexArray, FloatArray
+
+_HUMP_S = 0.07  # after this a hump of 45 Hz has fallen to 3e-16
+
+
+@dataclass(frozen=True, slots=True)
+class HumpGrid:
+    """Humps of area one at the bins of a spectrum.
+
+    Parameters
+    ----------
+    frequency_hz, width_hz : float array, shape (hump,)
+        Place, from the centre of the window, and Gaussian FWHM.
+    odds : float array, shape (hump,)
+        Prior odds of one against another.
+    fids : complex array, shape (hump, point)
+        Their first points, about the centre of the window, at phase and delay zero.
+    bins : complex array, shape (hump, bin)
+        Their spectra.
+    products : complex array, shape (hump, hump)
+        Scalar products of the spectra.
+    """
+
+    frequency_hz: FloatArray
+    width_hz: FloatArray
+    odds: FloatArray
+    fids: ComplexArray
+    bins: ComplexArray
+    products: ComplexArray
+
+    def design(self, phase_rad: float, delay_s: float) -> FloatArray:
+        """Return the humps' spectra as they lie in the data, shape (hump, datum)."""
+        phasor = np.exp(1j * (phase_rad + 2 * pi * self.frequency_hz * delay_s))
+        rotated = phasor[:, None] * self.bins
+        return np.concatenate([rotated.real, rotated.imag], axis=1)
+
+    def gram(self, delay_s: float) -> FloatArray:
+        """Return the scalar products of `design`, shape (hump, hump): no phase is in them."""
+        if delay_s == 0:
+            return np.asarray(self.products.real)
+        phasor = np.exp(2j * pi * self.frequency_hz * delay_s)
+        return np.asarray((phasor[:, None] * phasor.conj() * self.products).real)
+
+    def of_width(self, width_hz: float) -> HumpGrid:
+        """Return the humps of one width."""
+        kept = np.flatnonzero(self.width_hz == width_hz)
+        return HumpGrid(
+            self.frequency_hz[kept],
+            self.width_hz[kept],
+            self.odds[kept],
+            self.fids[kept],
+            self.bins[kept],
+            self.products[np.ix_(kept, kept)],
+        )
+
+    def fid(self, area: FloatArray, delay_s: float, n_points: int) -> ComplexArray:
+        """Return the FID of humps of given areas about the window's centre, shape (point,)."""
+        total = np.zeros(n_points, dtype=complex)
+        rotated = area * np.exp(2j * pi * self.frequency_hz * delay_s)
+        total[: self.fids.shape[1]] = rotated @ self.fids
+        return total
+
+
+def no_humps(n_bins: int) -> HumpGrid:
+    """Return the grid of no baseline."""
+    none = np.zeros((0, n_bins), dtype=complex)
+    return HumpGrid(np.zeros(0), np.zeros(0), np.zeros(0), none[:, :1], none, none[:, :0])
+
+
+@lru_cache(maxsize=6)
+def hump_grid(
+    range_hz: tuple[float, float],
+    *,
+    n_points: int,
+    dwell_time_s: float,
+    start_time_s: float,
+    half_width_hz: float,
+) -> HumpGrid:
+    """Return humps on a grid of places and widths, the broader the further apart.
+
+    Parameters
+    ----------
+    range_hz : tuple of float
+        Where humps may lie, from the centre of the window.
+    n_points : int
+        Points of the FID.
+    dwell_time_s, start_time_s : float
+        Dwell time, and the time of the first point after the echo.
+    half_width_hz : float
+        Half the width of the window, whose bins are those of `window_bins`.
+    """
+    time_s = start_time_s + dwell_time_s * np.arange(n_points)
+    bins = window_bins(n_points, dwell_time_s, half_width_hz)
+    low, high = range_hz
+    widths_hz = priors.HUMP_WIDTHS_HZ
+    counts = [max(2, round((high - low) / (priors.HUMP_SPACING * width))) for width in widths_hz]
+    centres = [low + (high - low) * (np.arange(n) + 0.5) / n for n in counts]
+    frequency_hz = np.concatenate(centres)
+    width_hz = np.repeat(widths_hz, counts)
+    # After _HUMP_S nothing is left of any hump: the rest of the points need no exponentials.
+    live = time_s[: max(1, int(np.searchsorted(time_s, _HUMP_S)))]
+    decay = np.exp(-GAUSS_RATE * np.multiply.outer(widths_hz, live) ** 2)
+    fids = np.exp(2j * pi * frequency_hz[:, None] * live) * np.repeat(decay, counts, axis=0)
+    # The transform at some bins of points that are mostly zero: a small matrix beats the FFT.
+    fourier = np.exp(-2j * pi / time_s.size * np.arange(time_s.size)) / np.sqrt(time_s.size)
+    spectra = fids @ fourier[np.multiply.outer(np.arange(live.size), bins) % time_s.size]
+    odds = np.repeat(np.divide(priors.HUMP_WIDTH_ODDS, counts), counts)
+    arrays = (frequency_hz, width_hz, odds, fids, spectra, spectra @ spectra.conj().T)
+    for array in arrays:
+        array.flags.writeable = False  # discs of one protocol share them
+    return HumpGrid(*arrays)

@@ -1,0 +1,165 @@
+"""What a fit is given, and what it refuses: data, basis, and components that are all one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from mrs_disc.constants import TINY
+from mrs_disc.errors import InputError
+from mrs_disc.signal.fit.model import Scan, Spectrum
+from mrs_disc.signal.fit.solver import NormalRatio
+from mrs_disc.signal.fit.start import MIN_POINTS
+from mrs_disc.typing import ComplexArray, FloatArray
+
+_COLLINEAR = 1e-6
+_INSIDE = 0.01  # of a component's energy: less is the tails of lines elsewhere
+
+
+class RatioPrior(Protocol):
+    """What is known of the ratio of two amplitudes: log-normal, as `models.RatioPrior` has it."""
+
+    @property
+    def numerator(self) -> str:
+        """Name of the component above."""
+
+    @property
+    def denominator(self) -> str:
+        """Name of the component below."""
+
+    @property
+    def median(self) -> float:
+        """Median of the ratio."""
+
+    @property
+    def log_sd(self) -> float:
+        """Standard deviation of its logarithm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FitBasis:
+    """The components to fit; what depends on them alone is prepared once for all fits.
+
+    Parameters
+    ----------
+    names : tuple of str
+        What to call the components, in the order of every array.
+    fids : complex array, shape (component, point)
+        FIDs at amplitude one and phase zero, without the linewidth that all components share.
+    shift_sd_hz : float array, shape (component,)
+        How far each may move on its own: prior standard deviation in Hz, 0 = only with all others.
+    extra_width_sd_hz : float array, shape (component,)
+        Lorentzian width of its own: prior standard deviation in Hz, 0 = none.
+    ratio_priors : sequence of RatioPrior
+        What is known of ratios of amplitudes.
+    """
+
+    names: tuple[str, ...]
+    fids: ComplexArray
+    shift_sd_hz: FloatArray
+    extra_width_sd_hz: FloatArray
+    ratio_priors: Sequence[RatioPrior] = ()
+
+    def __post_init__(self) -> None:
+        if self.fids.ndim != 2 or self.fids.shape[0] == 0:
+            raise InputError(f"basis: shape {self.fids.shape}, expected (component, point)")
+        count = self.fids.shape[0]
+        if len(self.names) != count:
+            raise InputError(f"basis: {len(self.names)} names for {count} components")
+        for name in ("shift_sd_hz", "extra_width_sd_hz"):
+            values = np.asarray(getattr(self, name))
+            if values.shape != (count,) or not np.all(values >= 0):
+                raise InputError(f"basis: {name} must hold {count} values, none negative")
+        object.__setattr__(self, "fids", np.array(self.fids, dtype=np.complex128))
+        self.fids.flags.writeable = False
+        if not np.all(np.isfinite(self.fids)):
+            raise InputError("basis: a point is not a finite number")
+        for name, fid in zip(self.names, self.fids, strict=True):
+            if not np.any(fid):
+                raise InputError(f"basis: component {name} is zero everywhere")
+        for prior in self.ratio_priors:
+            for name in (prior.numerator, prior.denominator):
+                if name not in self.names:
+                    raise InputError(
+                        f"basis: a ratio prior names {name}, "
+                        f"but the components are {', '.join(self.names)}"
+                    )
+
+    def normal_ratios(self) -> tuple[NormalRatio, ...]:
+        """Return the ratio priors as the solver knows them."""
+        return tuple(
+            NormalRatio.of(
+                self.names.index(prior.numerator),
+                self.names.index(prior.denominator),
+                median=prior.median,
+                log_sd=prior.log_sd,
+            )
+            for prior in self.ratio_priors
+        )
+
+
+def checked_data(fid: ComplexArray, basis: FitBasis, scan: Scan) -> ComplexArray:
+    """Return the data as complex128, or say what is wrong with them."""
+    data = np.asarray(fid)
+    if data.ndim != 1 or data.size < MIN_POINTS:
+        raise InputError(f"FID of shape {data.shape}: one dimension, {MIN_POINTS} points or more")
+    if not np.all(np.isfinite(data)):
+        bad = int(np.flatnonzero(~np.isfinite(data))[0])
+        raise InputError(f"FID: point {bad} is not a finite number")
+    data = data.astype(np.complex128)
+    if not np.any(data):
+        raise InputError("FID: every point is zero")
+    largest = float(np.abs(data).max())
+    if not 1e-100 < largest < 1e100:
+        raise InputError(f"FID: largest point {largest:g}; rescale to between 1e-100 and 1e100")
+    if np.all(data == data[0]):
+        raise InputError("FID: every point has the same value")
+    if np.count_nonzero(data) < MIN_POINTS:
+        raise InputError(f"FID: fewer than {MIN_POINTS} points are not zero")
+    if not (np.isfinite(scan.dwell_time_s) and scan.dwell_time_s > 0):
+        raise InputError(
+            f"dwell_time_s = {scan.dwell_time_s}: a positive number of seconds expected"
+        )
+    low, high = scan.window_hz
+    edge = 0.5 / scan.dwell_time_s
+    if not low < high:
+        raise InputError(f"window {low} to {high} Hz: the lower end comes first")
+    if not (-edge <= low and high <= edge):
+        raise InputError(
+            f"window {low:.0f} to {high:.0f} Hz leaves the spectrum of +-{edge:.0f} Hz; narrow it"
+        )
+    if basis.fids.shape[1] < data.size:
+        raise InputError(
+            f"basis of {basis.fids.shape[1]} points for data of {data.size}: as many or more needed"
+        )
+    return data
+
+
+def refuse_collinear(names: Sequence[str], model: Spectrum) -> None:
+    """Raise where components cannot be told apart in the window.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the components.
+    model : Spectrum
+        The components where the fit starts.
+    """
+    design = model.design
+    norm = np.sqrt((design**2).sum(axis=1))
+    share = norm**2 / np.maximum((np.abs(model.fids) ** 2).sum(axis=1), TINY)
+    if share.min() < _INSIDE:
+        raise InputError(f"component {names[int(share.argmin())]} has no signal inside the window")
+    # Of normed spectra the least eigenvalue of the Gram matrix is zero where a sum of some is zero;
+    # the eigenvector says of which.
+    unit = design / norm[:, None]
+    values, vectors = np.linalg.eigh(unit @ unit.T)
+    if values[0] < _COLLINEAR:
+        pair = np.sort(np.argsort(-np.abs(vectors[:, 0]))[:2])
+        raise InputError(
+            f"components {names[pair[0]]} and {names[pair[1]]} cannot be told apart: their spectra "
+            "are collinear inside the window; leave one out"
+        )

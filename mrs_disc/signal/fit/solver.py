@@ -1,0 +1,375 @@
+"""The solver of the separable least-squares problem: Levenberg and Marquardt's steps.
+
+Everything is in units of the noise, so that a sum of squares is a log-likelihood times -2 and the
+inverse of the normal matrix is a covariance. Amplitudes are eliminated: at each point of the
+non-linear parameters they are solved for (`_at`), and the step is taken in all parameters together,
+which is Gauss-Newton's step of the reduced problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, pi, sqrt
+
+import numpy as np
+from scipy.linalg.lapack import dposv
+
+from mrs_disc.constants import TINY
+from mrs_disc.signal.fit import priors
+from mrs_disc.signal.fit.humps import HumpGrid
+from mrs_disc.signal.fit.model import DELAY, N_COMMON, PHASE, MetaboliteModel, Spectrum
+from mrs_disc.typing import BoolArray, FloatArray, IntArray
+
+_ITERATIONS = 40
+_FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-3, 1e-7, 1e8
+_STRIDE = (4.0, 15.0, 400.0, 0.7, 1.1e-4)
+"""Longest steps of shift, widths, phase and delay: the model is linear no further.
+
+No number of them leads from a start of the grid onto a bound, where rounding would decide whether
+the parameter is free."""
+
+
+@dataclass(frozen=True, slots=True)
+class NormalRatio:
+    """The normal law that stands for a log-normal prior of the ratio of two amplitudes.
+
+    It has the log-normal's mean and variance. It stays quadratic, and an amplitude that the noise
+    pushes below zero is not cut, which would bias sums of amplitudes upwards.
+
+    Parameters
+    ----------
+    numerator, denominator : int
+        Indices of the components.
+    mean, sd : float
+        Of the ratio.
+    """
+
+    numerator: int
+    denominator: int
+    mean: float
+    sd: float
+
+    @classmethod
+    def of(cls, numerator: int, denominator: int, *, median: float, log_sd: float) -> NormalRatio:
+        """Return the law for a median of the ratio and a standard deviation of its logarithm."""
+        mean = median * exp(0.5 * log_sd**2)
+        return cls(numerator, denominator, mean, mean * sqrt(exp(log_sd**2) - 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Data, model and priors.
+
+    Parameters
+    ----------
+    model : MetaboliteModel
+        The non-linear model.
+    data : float array, shape (datum,)
+        Spectrum inside the window in units of the noise, real parts then imaginary parts.
+    precision : float array, shape (nonlinear,)
+        Prior precision of the non-linear parameters about zero; 0 = free.
+    fixed : bool array, shape (nonlinear,)
+        Parameters that stay where they are.
+    ratios : sequence of NormalRatio
+        Priors on ratios of amplitudes.
+    humps : HumpGrid
+        Humps of the baseline, whose areas join the amplitudes.
+    hump_precision : float
+        Prior precision of each area about zero.
+    tolerance : float
+        A step that would lower the sum of squares by less is not taken: its square root is the
+        distance to the optimum in standard deviations.
+    """
+
+    model: MetaboliteModel
+    data: FloatArray
+    precision: FloatArray
+    fixed: BoolArray
+    ratios: Sequence[NormalRatio]
+    humps: HumpGrid
+    hump_precision: float
+    tolerance: float
+
+    @property
+    def rounding(self) -> float:
+        """What a sum of squares may be off by rounding."""
+        return 1e-14 * float(self.data @ self.data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solution:
+    """Where the solver ended.
+
+    Parameters
+    ----------
+    parameters : float array, shape (nonlinear,)
+        Non-linear parameters.
+    amplitude : float array, shape (component + hump,)
+        Amplitudes and areas in units of the noise.
+    cost : float
+        Square sum of residual and priors.
+    misfit : float
+        Root mean square of the residual.
+    converged : bool
+        Whether the last step was small enough.
+    """
+
+    parameters: FloatArray
+    amplitude: FloatArray
+    cost: float
+    misfit: float
+    converged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """The model at given non-linear parameters, amplitudes solved for."""
+
+    parameters: FloatArray
+    model: Spectrum
+    design: FloatArray
+    prior: FloatArray
+    amplitude: FloatArray
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Equations:
+    """The normal equations of a step: amplitudes, then the non-linear parameters that are free."""
+
+    matrix: FloatArray
+    right: FloatArray
+    free: IntArray
+
+
+def solve(problem: Problem, parameters: FloatArray) -> Solution:
+    """Return the optimum next to a point.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data, model and priors.
+    parameters : float array, shape (nonlinear,)
+        Where to start.
+    """
+    low, high = bounds(problem)
+    n_components = problem.model.n_components
+    unknown_ratios = np.zeros((n_components, n_components))
+    current = _with_ratios(problem, _at(problem, np.clip(parameters, low, high), unknown_ratios))
+    damping = _FIRST_DAMPING
+    for _ in range(_ITERATIONS):
+        equations = _normal_equations(problem, current)
+        trial = _step(problem, current, equations, damping)
+        # A step that does not lead down is tried again, shorter and more along the gradient.
+        while trial is not None and trial.cost > current.cost + problem.rounding:
+            damping = max(10 * damping, _FIRST_DAMPING)
+            if damping >= _MOST_DAMPING:
+                return _upright(problem, current, converged=False)
+            trial = _step(problem, current, equations, damping)
+        if trial is None:
+            return _upright(problem, current, converged=True)
+        # One that does is trusted more: the next is nearer to Gauss and Newton's own.
+        damping = 0.1 * damping if damping > _LEAST_DAMPING else 0.0
+        current = _with_ratios(problem, trial)
+    return _upright(problem, current, converged=False)
+
+
+def _at(problem: Problem, parameters: FloatArray, ratios: FloatArray) -> _Trial:
+    """Return the model at given non-linear parameters, amplitudes solved for."""
+    model = problem.model.evaluate(parameters)
+    humps = problem.humps.design(parameters[PHASE], parameters[DELAY])
+    return _solved(problem, parameters, model, np.vstack([model.design, humps]), ratios)
+
+
+def _solved(
+    problem: Problem,
+    parameters: FloatArray,
+    model: Spectrum,
+    design: FloatArray,
+    ratios: FloatArray,
+) -> _Trial:
+    """Solve for the amplitudes under given priors of their ratios."""
+    # Areas and amplitudes are one linear problem; ratio priors couple the latter.
+    prior = np.diag(np.full(design.shape[0], problem.hump_precision))
+    n_components = problem.model.n_components
+    prior[:n_components, :n_components] = ratios
+    amplitude = solve_positive(design @ design.T + prior, design @ problem.data)
+    residual = problem.data - amplitude @ design
+    cost = residual @ residual + amplitude @ prior @ amplitude
+    cost += (problem.precision * parameters) @ parameters
+    return _Trial(parameters, model, design, prior, amplitude, float(cost))
+
+
+def _with_ratios(problem: Problem, current: _Trial) -> _Trial:
+    """Return a point with the ratio priors taken at its amplitudes."""
+    if not problem.ratios:
+        return current
+    ratios = ratio_precision(problem.ratios, current.model.design, current.amplitude)
+    return _solved(problem, current.parameters, current.model, current.design, ratios)
+
+
+def _normal_equations(problem: Problem, current: _Trial) -> _Equations:
+    """Return the normal equations of the Gauss-Newton step from a point."""
+    n_components, n_linear = problem.model.n_components, current.amplitude.size
+    slopes = slope_columns(
+        problem,
+        current.parameters,
+        model=current.model,
+        amplitude=current.amplitude[:n_components],
+        humps=current.design[n_components:],
+        areas=current.amplitude[n_components:],
+    )
+    columns = np.vstack([current.design, slopes])
+    matrix = columns @ columns.T
+    right = columns @ (problem.data - current.amplitude @ current.design)
+    # Priors: quadratic forms about zero, so that they pull by their precision times the distance.
+    matrix[:n_linear, :n_linear] += current.prior
+    right[:n_linear] -= current.prior @ current.amplitude
+    diagonal = np.arange(n_linear, matrix.shape[0])
+    matrix[diagonal, diagonal] += problem.precision
+    right[n_linear:] -= problem.precision * current.parameters
+    return _Equations(matrix, right, _free(problem, current.parameters, right[n_linear:]))
+
+
+def _free(problem: Problem, parameters: FloatArray, force: FloatArray) -> IntArray:
+    """Return the non-linear parameters that may move: not fixed, not pushed beyond a bound."""
+    low, high = bounds(problem)
+    held_low, held_high = (parameters <= low) & (force < 0), (parameters >= high) & (force > 0)
+    return np.flatnonzero(~problem.fixed & ~held_low & ~held_high)
+
+
+def _step(
+    problem: Problem, current: _Trial, equations: _Equations, damping: float
+) -> _Trial | None:
+    """Return where a damped step leads; None where no step is worth taking: converged."""
+    n_linear, n_components = current.amplitude.size, problem.model.n_components
+    used = np.concatenate([np.arange(n_linear), n_linear + equations.free])
+    damped = equations.matrix[np.ix_(used, used)]
+    # Marquardt: on the diagonal, so that the damping knows no units; amplitudes need none.
+    nonlinear = np.arange(n_linear, used.size)
+    damped[nonlinear, nonlinear] *= 1 + damping
+    step = np.zeros(equations.matrix.shape[0])
+    step[used] = solve_positive(damped, equations.right[used])
+    # The linear problem promises this fall of the sum of squares.
+    promised = float(equations.right @ step)
+    if promised < problem.tolerance + problem.rounding:
+        return None
+    stride = np.full(current.parameters.size, np.inf)
+    stride[: len(_STRIDE)] = _STRIDE
+    move = step[n_linear:]
+    move /= max(1.0, float(np.max(np.abs(move) / stride)))
+    # The ratio priors stay as they are until the step is taken, or costs could not be compared.
+    ratios = current.prior[:n_components, :n_components]
+    return _at(problem, np.clip(current.parameters + move, *bounds(problem)), ratios)
+
+
+def _upright(problem: Problem, current: _Trial, *, converged: bool) -> Solution:
+    """Return the solution whose high lines are positive, not the same fit upside down.
+
+    Heights count, not areas: a broad component may be negative, or far too large, where humps of
+    the other sign make up for it.
+    """
+    parameters, amplitude = current.parameters, current.amplitude
+    residual = problem.data - amplitude @ current.design
+    height = np.abs(current.model.design).max(axis=1)
+    if height @ amplitude[: height.size] < 0:
+        parameters, amplitude = parameters.copy(), -amplitude
+        parameters[PHASE] += pi
+    return Solution(
+        parameters=parameters,
+        amplitude=amplitude,
+        cost=current.cost,
+        misfit=sqrt(residual @ residual / residual.size),
+        converged=converged,
+    )
+
+
+def slope_columns(
+    problem: Problem,
+    parameters: FloatArray,
+    *,
+    model: Spectrum,
+    amplitude: FloatArray,
+    humps: FloatArray,
+    areas: FloatArray,
+) -> FloatArray:
+    """Return the derivatives of the whole model by the non-linear parameters.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its humps rotate with phase and delay.
+    parameters : float array, shape (nonlinear,)
+        Where.
+    model, humps : Spectrum and float array, shape (hump, datum)
+        The components and the humps there.
+    amplitude, areas : float array, shape (component,) and (hump,)
+        Their amplitudes and areas.
+    """
+    slopes = problem.model.jacobian(parameters, amplitude, model)
+    rotated = np.stack([areas, 2 * pi * areas * problem.humps.frequency_hz]) @ humps
+    # Phase turns all humps alike, by i; the delay each by 2 pi i times its frequency.
+    real, imag = np.split(rotated, 2, axis=1)
+    slopes[[PHASE, DELAY]] += np.concatenate([-imag, real], axis=1)  # times i
+    return slopes
+
+
+def bounds(problem: Problem) -> tuple[FloatArray, FloatArray]:
+    """Return the limits of the non-linear parameters.
+
+    Widths are not negative, and what a component has of its own stays near its prior.
+    """
+    model = problem.model
+    own = 1 / np.sqrt(np.maximum(problem.precision, 1e-12))
+    low, high = -priors.OWN_SD * own, priors.OWN_SD * own
+    low[N_COMMON + model.moves.size :] /= priors.OWN_SD / priors.NARROWER_SD
+    widest, latest = priors.MAX_WIDTH_HZ, priors.MAX_DELAY_S
+    low[:N_COMMON] = -np.inf, 0.0, 0.0, -np.inf, -latest
+    high[:N_COMMON] = np.inf, widest, widest**2, np.inf, latest
+    return low, high
+
+
+def solve_positive(matrix: FloatArray, right: FloatArray) -> FloatArray:
+    """Solve with a positive matrix whose rows may differ in scale by many orders."""
+    # With ones on the diagonal Cholesky loses no digits to the units: delays are 1e-4, widths 1e2.
+    scale = 1 / np.sqrt(np.maximum(np.diag(matrix), TINY))
+    scaled = matrix * scale[:, None] * scale
+    scaled.ravel()[:: scaled.shape[0] + 1] += 1e-13  # the diagonal
+    scaled_right = (scale * right.T).T
+    _, solved, fault = dposv(scaled, scaled_right)
+    if fault:  # singular up to rounding: the solution of least norm
+        solved = np.linalg.lstsq(scaled, scaled_right, rcond=1e-12)[0]
+    return np.asarray((scale * solved.T).T)
+
+
+def inverse_positive(matrix: FloatArray) -> FloatArray:
+    """Return the inverse of a positive matrix whose rows may differ in scale."""
+    return solve_positive(matrix, np.eye(matrix.shape[0]))
+
+
+def ratio_precision(
+    ratios: Sequence[NormalRatio], design: FloatArray, amplitude: FloatArray
+) -> FloatArray:
+    """Return the quadratic form of the ratio priors at the present amplitudes.
+
+    The normal prior of a ratio r has the mean and variance of the log-normal: ``(a - r b) /
+    (sd |b|)`` is standard normal. The |b| in the denominator is held at its present value, and not
+    below its own error, where the prior would pin both amplitudes to zero.
+    """
+    count = design.shape[0]
+    precision = np.zeros((count, count))
+    error = 1 / np.sqrt(np.maximum((design**2).sum(axis=1), TINY))
+    # Each prior is one row r of rank one: (a_1 / s - a_2 mean / s)^2 = a^T r r^T a.
+    for ratio in ratios:
+        scale = ratio.sd * max(abs(amplitude[ratio.denominator]), error[ratio.denominator])
+        row = np.zeros(count)
+        row[ratio.numerator] += 1 / scale
+        row[ratio.denominator] -= ratio.mean / scale
+        precision += np.outer(row, row)
+    return precision
+
+
+def wrapped(angle: float) -> float:
+    """Return an angle between -pi and pi."""
+    return float((angle + pi) % (2 * pi) - pi)

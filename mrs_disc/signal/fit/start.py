@@ -1,0 +1,177 @@
+"""Where a fit starts: a point near the global optimum, and how many points hold signal.
+
+The start is a search on a grid that no local minimum can trap: for each common width, shift and
+delay the best amplitudes and the best phase have a closed form. With c the correlations of the data
+with the components and H their Gram matrix, real amplitudes at a common phase p explain
+``Re(e^{-ip} c)^T Re(H)^{-1} Re(e^{-ip} c)``, a quadratic form in (cos p, sin p), so that the best
+phase is an eigenvector of a two by two matrix. All shifts of a width come from one FFT.
+The first milliseconds are left out: humps, and whatever else spoils the first points, live there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import pi
+
+import numpy as np
+import scipy.fft
+
+from mrs_disc.typing import ComplexArray, FloatArray
+
+WIDTHS_HZ = (4.0, 7.0, 11.0, 17.0, 26.0, 38.0)
+DELAYS_S = (-2e-4, -1e-4, 0.0, 1e-4, 2e-4)
+_SEARCH_S = 0.25
+_SKIP_S = 0.008
+_RESOLUTION_HZ = 2.5
+MIN_POINTS = 64
+_CROP_SAFETY = 0.75
+_CROP_SNR = 15.0
+"""Lines are cut where they have fallen 300-fold, or further below the noise: what lies beyond holds
+a hundred-thousandth of the information, and discs come in six lengths that share their humps."""
+_EIGHTHS = (8, 9, 10, 12, 14, 15, 16)
+"""Lengths in eighths of a power of two: quick to transform."""
+_LOST_HZ = 15.0  # less than the distance of LAC and ALA at 3 T, 19 Hz
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A point of the grid.
+
+    `gain` is the part of the data's square sum that it explains, `amplitude` its amplitudes.
+    """
+
+    gain: float
+    shift_hz: float
+    width_hz: float
+    phase_rad: float
+    delay_s: float
+    amplitude: FloatArray
+
+    def lost(self, shift_hz: float) -> bool:
+        """Return whether a fit that began here and ended there is under other lines."""
+        return bool(abs(shift_hz - self.shift_hz) > max(_LOST_HZ, self.width_hz))
+
+
+class StartGrid:
+    """The grid over shift, width and delay for given components, ready for any data.
+
+    Parameters
+    ----------
+    fids : complex array, shape (component, point)
+        Basis FIDs about the centre of the window.
+    dwell_time_s, start_time_s : float
+        Dwell time, and the time of the first point after the echo.
+    """
+
+    def __init__(self, fids: ComplexArray, *, dwell_time_s: float, start_time_s: float) -> None:
+        # A quarter of a second holds what tells one start from another; the rest costs transforms.
+        n_points = min(fids.shape[1], max(64, round(_SEARCH_S / dwell_time_s)))
+        skip = min(n_points // 4, round(_SKIP_S / dwell_time_s))
+        self._used = slice(skip, n_points)
+        self._fids = fids[:, self._used].conj()
+        n_fft = max(n_points, round(1 / (_RESOLUTION_HZ * dwell_time_s)))
+        self._frequency = np.fft.fftfreq(int(scipy.fft.next_fast_len(n_fft)), dwell_time_s)
+        # A delay rotates each component by one frequency, the mean of its energy: exact for one
+        # line, and near enough for a grid of delays as coarse as this one.
+        rotation = np.sum(fids[:, 1:] * fids[:, :-1].conj(), axis=1)
+        self._late = np.exp(-1j * np.outer(DELAYS_S, np.angle(rotation) / dwell_time_s))
+        time = start_time_s + dwell_time_s * np.arange(n_points)[self._used]
+        self._decays = np.exp(-pi * np.outer(WIDTHS_HZ, time))
+        # Real(H) of each width, and L^-1 of its Cholesky factor: with it the gain is a square sum.
+        # Components that are nearly one would share a line with huge amplitudes; the ridge forbids.
+        products = self._fids[:, None].conj() * self._fids
+        grams = (products @ (self._decays**2).T).real.transpose(2, 0, 1)  # (width, ...)
+        self._size = np.sqrt(np.diagonal(grams, axis1=1, axis2=2))
+        ridge = 1e-6 * np.trace(grams, axis1=1, axis2=2)[:, None, None] / len(fids)
+        self._whitening = np.linalg.inv(np.linalg.cholesky(grams + ridge * np.eye(len(fids))))
+
+    def search(self, data: ComplexArray, shift_range_hz: float, count: int) -> list[Start]:
+        """Return the best points of the grid, the best one first.
+
+        Parameters
+        ----------
+        data : complex array, shape (point,)
+            The FID about the centre of the window, in units of its noise.
+        shift_range_hz : float
+            Largest common shift that is searched, either way.
+        count : int
+            How many points, no two of them within 6 Hz.
+        """
+        shifts = np.flatnonzero(np.abs(self._frequency) <= shift_range_hz)
+        products = self._fids * data[self._used]
+        candidates: list[Start] = []
+        for width, decay, whitening, size in zip(
+            WIDTHS_HZ, self._decays, self._whitening, self._size, strict=True
+        ):
+            # One transform correlates the data with the components at every shift.
+            spectra = scipy.fft.fft(products * decay, self._frequency.size)[:, shifts]
+            whitened = whitening @ (self._late[:, :, None] * spectra)  # (delay, component, shift)
+            gain, phase = _best_phase(whitened)
+            for late, shift in _peaks(gain, count):
+                angle = float(phase[late, shift])
+                in_phase = (whitened[late, :, shift] * np.exp(-1j * angle)).real
+                amplitude = in_phase @ whitening
+                # Phase and phase + pi explain the same: the upright one has more positive area.
+                if amplitude @ size < 0:
+                    angle, amplitude = angle + pi, -amplitude
+                candidates.append(
+                    Start(
+                        float(gain[late, shift]),
+                        float(self._frequency[shifts[shift]]),
+                        width,
+                        angle,
+                        DELAYS_S[late],
+                        amplitude,
+                    )
+                )
+        candidates.sort(key=lambda start: -start.gain)
+        chosen: list[Start] = []
+        for start in candidates:
+            if all(abs(start.shift_hz - other.shift_hz) > 6 for other in chosen):
+                chosen.append(start)
+        return chosen[:count]
+
+
+def _best_phase(whitened: ComplexArray) -> tuple[FloatArray, FloatArray]:
+    """Return gain and angle of the best phase of vectors (delay, component, shift)."""
+    real, imag = whitened.real, whitened.imag
+    rr, ii, ri = (real**2).sum(axis=1), (imag**2).sum(axis=1), (real * imag).sum(axis=1)
+    # The larger eigenvalue of [[rr, ri], [ri, ii]], and half the angle of its eigenvector's double.
+    gain = 0.5 * (rr + ii) + np.hypot(0.5 * (rr - ii), ri)
+    return gain, 0.5 * np.arctan2(2 * ri, rr - ii)
+
+
+def _peaks(gain: FloatArray, count: int) -> list[tuple[int, int]]:
+    """Return (delay, shift) of the best delay at the highest local maxima over the shift."""
+    best_delay = gain.argmax(axis=0)
+    profile = gain.max(axis=0)
+    order = np.argsort(np.fft.fftfreq(profile.size), kind="stable")  # ascending shift
+    ascending = profile[order]
+    padded = np.concatenate([[-np.inf], ascending, [-np.inf]])
+    is_peak = (ascending >= padded[:-2]) & (ascending >= padded[2:])
+    peaks = order[np.flatnonzero(is_peak)]
+    peaks = peaks[np.argsort(-profile[peaks])][:count]
+    return [(int(best_delay[peak]), int(peak)) for peak in peaks]
+
+
+def points_with_signal(slow: ComplexArray, starts: Sequence[Start], dwell_time_s: float) -> int:
+    """Return how many of the first points hold what there is to know of the lines.
+
+    Parameters
+    ----------
+    slow : complex array, shape (point,)
+        The FID about the centre of the window, in units of its noise.
+    starts : sequence of Start
+        Where the fit may begin.
+    dwell_time_s : float
+        Dwell time in seconds.
+    """
+    # Of the broadest start the data would be cut too early, were the narrowest the right one.
+    narrowest = _CROP_SAFETY * min(start.width_hz for start in starts)
+    snr = min(max(float(np.abs(slow).max()), 3.0), _CROP_SNR)
+    length_s = float(np.log(snr / 0.05) / (pi * narrowest))
+    needed = max(MIN_POINTS, round(length_s / dwell_time_s))
+    octave = 1 << (needed.bit_length() - 1)
+    steps = (eighth * octave // 8 for eighth in _EIGHTHS)
+    return min(slow.size, next(step for step in steps if step >= needed))

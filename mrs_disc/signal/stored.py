@@ -1,0 +1,206 @@
+"""What was done to an FID before it was stored: zeros appended, a filter multiplied onto it.
+
+Both leave the lines readable and spoil what is said of the noise: behind zeros there is none, and
+under a filter it fades along the FID, where every later step takes it for white. Zeros are cut off.
+A filter is recognised from the decay of the noise and divided out again, up to where the noise has
+faded too far; what is left has white noise, and its first point is as it was.
+
+The noise is looked at in blocks of the FID, in the bins that hold the least power where the signal
+is strongest. Its variance is ``sd^2 g(t)^2`` with the filter ``g``; the power of a block follows a
+gamma distribution, so that filters are compared by likelihood. Where a block holds rounding and not
+noise (simulated data without any), or a strong line outshines it, it says nothing.
+
+Decision: divided out, not carried along as a second axis of noise: every later step (registration,
+water, fit, whiteness) rests on white noise, and in exact arithmetic nothing is lost by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+from scipy.optimize import minimize_scalar
+
+from mrs_disc.typing import ComplexArray, FloatArray
+
+_BLOCK = 64
+"""Points of a block: 16 to 64 ms, within which neither filter nor noise changes much."""
+_QUIET = 3.0
+"""Power over that of the lowest fifth of the bins up to which a bin counts as noise."""
+_EVIDENCE = 15.0
+"""Gain of log likelihood from which a filter is believed: e^15 against one filter of a dozen."""
+_FADED = 0.02
+"""Where the filter has fallen below this share of its start, the FID is cut: noise there would be
+raised 50-fold by dividing, and rounding with it."""
+_ROUNDING = 4.0
+"""Noise below this many roundings of the block's own samples is none."""
+_OUTSHONE = 1e3
+"""Power of the highest bin over that of the quiet ones from which a block says nothing: leakage of
+the line, and its own unrest, are then as high as the noise (unsuppressed water)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """A filter that was multiplied onto the FID.
+
+    Parameters
+    ----------
+    kind : {"exponential", "gaussian", "hann", "hamming"}
+        Its shape; ``hann`` and ``hamming`` fall along the whole FID.
+    width_hz : float
+        Line broadening: full width at half maximum that it gives to a line without any.
+    """
+
+    kind: str
+    width_hz: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stored:
+    """What was found of the way in which FIDs were stored.
+
+    Parameters
+    ----------
+    n_points : int
+        Points that hold signal; those behind are zeros or, under a filter, hold nothing.
+    n_zeros : int
+        Zeros at the end of every FID.
+    filter : Filter or None
+        The filter that was recognised.
+    weight : float array, shape (n_points,), or None
+        What the points have to be multiplied with to undo it.
+    """
+
+    n_points: int
+    n_zeros: int = 0
+    filter: Filter | None = None
+    weight: FloatArray | None = None
+
+
+def examine_storage(signal: ComplexArray, dwell_time_s: float) -> Stored:
+    """Find the zeros at the end of FIDs and the filter that was multiplied onto them.
+
+    Parameters
+    ----------
+    signal : complex array, shape (..., point)
+        FIDs of one protocol, as stored.
+    dwell_time_s : float
+        Dwell time in seconds.
+    """
+    fids = signal.reshape(-1, signal.shape[-1])
+    n_stored = fids.shape[1]
+    filled = np.flatnonzero(np.any(fids != 0, axis=0))
+    n_points = int(filled[-1]) + 1 if filled.size else 0
+    stored = Stored(n_points=n_points, n_zeros=n_stored - n_points)
+    if n_points < 6 * _BLOCK:
+        return stored
+    found = _filter_of(fids[:, :n_points], dwell_time_s)
+    if found is None:
+        return stored
+    gain = found.gain(n_points, dwell_time_s)
+    n_heard = int(np.argmax(gain < _FADED)) or n_points
+    return Stored(
+        n_points=n_heard,
+        n_zeros=stored.n_zeros,
+        filter=Filter(kind=found.kind, width_hz=found.width_hz(n_points, dwell_time_s)),
+        weight=1.0 / gain[:n_heard],
+    )
+
+
+# --------------------------------------------------------------------------- shapes
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    kind: str
+    rate: float
+
+    def gain(self, n_points: int, dwell_time_s: float) -> FloatArray:
+        """Return the filter, 1 at the start, shape (point,)."""
+        share = np.arange(n_points) / n_points
+        gain: FloatArray = _SHAPES[self.kind](share, self.rate)
+        return gain
+
+    def width_hz(self, n_points: int, dwell_time_s: float) -> float:
+        """Return the broadening: of the shapes of fixed length by their half value in time."""
+        length_s = n_points * dwell_time_s
+        if self.kind == "exponential":
+            return self.rate / (np.pi * length_s)
+        if self.kind == "gaussian":
+            return float(2 * np.sqrt(np.log(2.0) * self.rate) / (np.pi * length_s))
+        return _OF_FIXED[self.kind] / length_s
+
+
+_OF_FIXED = {"hann": 1.00, "hamming": 0.905}
+"""A Hann filter over the time T broadens by 1.00 / T, a Hamming filter by 0.905 / T: their windows
+of twice the length are 2.00 and 1.81 bins wide (Harris, Proc IEEE 1978;66:51-83, table 1 [R])."""
+
+_SHAPES: dict[str, Callable[[FloatArray, float], FloatArray]] = {
+    "exponential": lambda share, rate: np.exp(-rate * share),
+    "gaussian": lambda share, rate: np.exp(-rate * share**2),
+    "hann": lambda share, _: np.maximum(0.5 + 0.5 * np.cos(np.pi * share), 1e-6),
+    "hamming": lambda share, _: 0.54 + 0.46 * np.cos(np.pi * share),
+}
+
+
+def _filter_of(fids: ComplexArray, dwell_time_s: float) -> _Shape | None:
+    """Return the filter that the noise of the blocks speaks for, if any does."""
+    blocks = _block_noise(fids)
+    if blocks is None:
+        return None
+    share, power, n_averaged = blocks
+
+    def loss(gain: FloatArray) -> float:
+        """Return minus the log likelihood, the noise's own variance at its best value."""
+        expected = gain**2
+        variance = float(np.mean(power / expected))
+        return float(
+            n_averaged * np.sum(np.log(variance * expected) + power / (variance * expected))
+        )
+
+    white = loss(np.ones_like(share))
+    best: tuple[float, _Shape] | None = None
+    for kind, shape in _SHAPES.items():
+        if kind in _OF_FIXED:
+            candidate = _Shape(kind, 0.0)
+        else:
+            found = minimize_scalar(
+                lambda log_rate, shape=shape: loss(shape(share, float(np.exp(log_rate)))),
+                bounds=(np.log(0.05), np.log(60.0)),
+                method="bounded",
+            )
+            candidate = _Shape(kind, float(np.exp(found.x)))
+        value = loss(np.maximum(shape(share, candidate.rate), 1e-9))
+        if best is None or value < best[0]:
+            best = (value, candidate)
+    return best[1] if best is not None and white - best[0] > _EVIDENCE else None
+
+
+def _block_noise(fids: ComplexArray) -> tuple[FloatArray, FloatArray, int] | None:
+    """Return each block's middle (share of the FID), noise power, and how many values it averages.
+
+    `None` where the noise of the late blocks is no more than the rounding of their samples.
+    """
+    n_blocks = fids.shape[1] // _BLOCK
+    blocks = fids[:, : n_blocks * _BLOCK].reshape(len(fids), n_blocks, _BLOCK)
+    place = (np.arange(_BLOCK) + 0.5) / _BLOCK
+    taper = 0.36 - 0.49 * np.cos(2 * np.pi * place) + 0.14 * np.cos(4 * np.pi * place)
+    spectra = scipy.fft.fft(blocks * (taper / np.sqrt(np.sum(taper**2))), axis=-1)
+    power = spectra.real.astype(np.float64) ** 2 + spectra.imag.astype(np.float64) ** 2
+    n_early = max(n_blocks // 6, 1)
+    early = power[:, :n_early].mean(axis=(0, 1))
+    quiet = np.flatnonzero(early <= _QUIET * np.partition(early, _BLOCK // 5)[_BLOCK // 5])
+    # a few transients spoilt by a spike do not matter
+    level = np.median(power[:, :, quiet].mean(axis=2), axis=0)
+    eps = float(np.finfo(fids.real.dtype).eps)
+    largest = np.abs(blocks).max(axis=(0, 2))
+    heard = level > (_ROUNDING * eps * largest) ** 2
+    heard &= level * _OUTSHONE > np.median(power.max(axis=2), axis=0)
+    heard[:n_early] = False  # their own noise chose the bins
+    if np.count_nonzero(heard) < 4:
+        return None
+    share = (np.arange(n_blocks) + 0.5) * _BLOCK / fids.shape[1]
+    n_averaged = max(int(quiet.size * len(fids) / 2), 1)  # the taper ties neighbouring bins
+    return share[heard], level[heard], n_averaged
