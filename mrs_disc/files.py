@@ -139,7 +139,7 @@ def _check_status(path: Path, kind: str, status: os.stat_result) -> int:
         what = (
             "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
         )
-        raise ReadError(path, f"is no regular file but {what}: save its content to a file")
+        raise ReadError(path, f"is no regular file (it is {what}): save its content to a file")
     if status.st_size > MOST_BYTES[kind]:
         raise _too_large(path, kind, status.st_size)
     return status.st_size
@@ -149,8 +149,8 @@ def _too_large(path: Path, kind: str, size: int) -> ReadError:
     most = MOST_BYTES[kind] / 1e6
     return ReadError(
         path,
-        f"is too large: {size / 1e6:.0f} MB, where at most {most:g} MB are read ({kind}); "
-        "is it the right file?",
+        f"is too large: {size / 1e6:.0f} MB, larger than the {most:g} MB that are read of its kind "
+        f"({kind}); is it the right file?",
     )
 
 
@@ -210,7 +210,7 @@ def read_json(path: Path, kind: str, *, nan: bool = False) -> dict[str, Any]:
             raise
         raise ReadError(path, f"is not a {kind} ({str(error)[:100]})") from None
     if not isinstance(found, dict):
-        raise ReadError(path, f"is not a {kind}: a JSON object is expected at its top")
+        raise ReadError(path, f"is not a JSON object, which a {kind} has to be")
     return found
 
 
@@ -331,7 +331,7 @@ def _unquoted(cell: str) -> str:
 def _checked_names(path: Path, names: list[str]) -> list[str]:
     for number, name in enumerate(names, start=1):
         if not name:
-            raise ReadError(path, f"column {number} has no name in the first line")
+            raise ReadError(path, f"a column has no name in the first line: column {number}")
         if names.count(name) > 1:
             raise ReadError(path, f"the column '{name[:60]}' is there twice; take one out")
     return names

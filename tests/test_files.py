@@ -66,14 +66,16 @@ def test_size_is_bounded_by_kind_before_reading(tmp_path):
     path = tmp_path / "levels.tsv"
     with path.open("wb") as file:
         file.truncate(int(files.MOST_BYTES["table"]) + 1)  # sparse: takes no space
-    with pytest.raises(ReadError, match=r"levels\.tsv: is too large: 200 MB, where at most 200"):
+    with pytest.raises(
+        ReadError, match=r"levels\.tsv: is too large: 200 MB, larger than the 200 MB"
+    ):
         files.read_table(path)
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (b"[1, 2]", "a JSON object is expected"),
+        (b"[1, 2]", "is not a JSON object"),
         (b'{"a": NaN}', "it holds NaN"),
         (b'{"a": ' + b"9" * 5000 + b"}", "is not a results.json"),
         (b"[" * 100_000, "is not a results.json"),
