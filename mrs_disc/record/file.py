@@ -18,7 +18,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import ModuleType
 from typing import Any, Literal
 
@@ -28,6 +28,7 @@ from pydantic import TypeAdapter, ValidationError
 from mrs_disc.errors import NoSuchPathError, ReadError
 from mrs_disc.files import read_bytes
 from mrs_disc.record import findings, level, parts
+from mrs_disc.record.findings import Finding
 from mrs_disc.record.level import Level, Measured, Results
 from mrs_disc.record.parts import NOT_SCORED, Quantities, Quantity
 from mrs_disc.record.wording import KINDS
@@ -153,6 +154,8 @@ def plain(value: Any) -> Any:
         return {str(k): plain(v) for k, v in value.items()}
     if is_dataclass(value):
         return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, PurePath):
+        return value.name  # a folder may bear a person's name
     if isinstance(value, Iterable):
         return [plain(v) for v in value]
     return str(value)
@@ -240,7 +243,21 @@ def _known_findings(part: Mapping[str, Any]) -> dict[str, Any]:
     """Return the findings whose kinds this version knows; a file may be newer, or older."""
     noticed = part.get("findings") or ()
     known = [n for n in noticed if not isinstance(n, Mapping) or n.get("kind") in KINDS]
-    return {"findings": known}
+    return {"findings": [_restored(n) for n in known]}
+
+
+def _restored(noticed: Any) -> Any:
+    """Return a finding with those among its values, of which its sentence is made."""
+    if not isinstance(noticed, Mapping) or not isinstance(noticed.get("values"), Mapping):
+        return noticed
+    inside = {"kind", "subject", "values"}
+    values = {
+        name: Finding(**_restored(value))
+        if isinstance(value, Mapping) and set(value) == inside and value["kind"] in KINDS
+        else value
+        for name, value in noticed["values"].items()
+    }
+    return dict(noticed) | {"values": values}
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -302,7 +319,8 @@ def json_schema() -> dict[str, Any]:
     for name in ("measured", "review"):
         del of_level[name]
     of_level |= frame["$defs"]["_Entry"]["properties"]
-    of_level |= {n: {"anyOf": [part, {"type": "null"}]} for n, part in measured.items()}
+    absent = {name: of_level[name] for name in ("concordance", "findings")} | measured
+    of_level |= {name: {"anyOf": [part, {"type": "null"}]} for name, part in absent.items()}
     kinds["Quantities"]["required"] = []
     schema["required"] = [*schema["required"], "schema_version"]
     for name in ("Act", "LevelReview", "Review", "Sum", "Sums"):

@@ -230,6 +230,21 @@ def test_the_schema_names_every_field_of_the_contract():
     assert set(LEVEL) <= set(schema["$defs"]["Level"]["properties"])
 
 
+def test_the_schema_holds_for_the_files_and_explains_their_fields():
+    """An independent validator reads it; a field without words is one whose name says it all."""
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json_schema()
+    content = json.loads(GOLDEN.read_bytes())
+    jsonschema.validate(content, schema)
+    content["levels"][0]["quality"]["verdict"] = "fine"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(content, schema)
+    parts = [schema, *schema["$defs"].values()]
+    fields = [field for part in parts for field in part["properties"].values()]
+    assert all(part["description"] for part in parts)
+    assert sum("description" in field for field in fields) > len(fields) / 2
+
+
 def test_a_failed_study_is_still_a_record(build):
     report = build.report([build.failed("L4-L5")], anatomy=False)
     results = results_of(json.loads(canonical_json(results_from(report))), Path("r.json"))
