@@ -79,7 +79,8 @@ def exit_status(report: StudyReport, study: Path) -> int:
     levels_of: dict[str, list[str]] = {}
     failures, labels = [], []
     for found in report:
-        labels += [f"{found.record.key}/{role}" for role in ("metabolite", "water")]
+        for name in (found.level, f"{found.level}_run-{found.run}"):
+            labels += [f"{name}/metabolite", f"{name}/water"]
         for note in found.record.notes:
             levels_of.setdefault(note, []).append(found.level)
         if found.failure is not None:

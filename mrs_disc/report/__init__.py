@@ -191,7 +191,7 @@ def render_results(
     review = read_review(path.parent, digest)
     if review.n_acts or review.problem:
         record = reviewed(record, review)
-    signals = read_signals(beside, record.signals.sha256) if needs_signals else None
+    signals = read_signals(beside, record.files.signals.sha256) if needs_signals else None
     pages = _Pages(dicom_reference, paper, secondary_capture)
     files = pages.files(formats, record, signals, digest)
     if "json" in formats:

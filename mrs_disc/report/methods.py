@@ -7,6 +7,7 @@ files do not say is "not reported"; what the user gave is marked so.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any
 
 from mrs_disc.constants import GAMMA_1H_MHZ_PER_T
@@ -48,7 +49,7 @@ def _from_protocol(
 ) -> str:
     def of(level: Level) -> str | None:
         part: Protocol | None = getattr(level, protocol)
-        value = getattr(part, field) if part is not None else None
+        value = attrgetter(field)(part) if part is not None else None
         if value is None:
             return None
         given = part is not None and field in part.given_by_user
@@ -68,9 +69,9 @@ def _hardware(levels: list[Level]) -> list[Row]:
             "Spectrometer frequency",
             _from_protocol(levels, "spectrometer_mhz", lambda v: exact(v, "MHz")),
         ),
-        ("Manufacturer", _from_protocol(levels, "manufacturer", str)),
-        ("Model", _from_protocol(levels, "scanner", str)),
-        ("Scanner software", _from_protocol(levels, "software", str)),
+        ("Manufacturer", _from_protocol(levels, "scanner.manufacturer", str)),
+        ("Model", _from_protocol(levels, "scanner.model", str)),
+        ("Scanner software", _from_protocol(levels, "scanner.software", str)),
         (
             "Receive coils (channels in the file)",
             _from_protocol(levels, "n_coils", lambda n: f"{n}, names not reported"),

@@ -16,12 +16,12 @@ from mrs_disc.errors import ReadError
 from mrs_disc.record.file import (
     as_json,
     canonical_json,
-    json_schema,
     plain,
     read_results,
     results_of,
 )
 from mrs_disc.record.findings import finding
+from mrs_disc.record.json_schema import json_schema
 from mrs_disc.record.review import level_key
 from mrs_disc.report.results import results_from
 
