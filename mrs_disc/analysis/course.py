@@ -15,7 +15,9 @@ from math import sqrt
 
 from mrs_disc.analysis.comparison import repeatability
 from mrs_disc.constants import Z95
-from mrs_disc.data import Quantity, level_order
+from mrs_disc.record.level import Results
+from mrs_disc.record.levels import level_order
+from mrs_disc.record.parts import Quantity
 
 COMPARED = (
     "log(acidity/structure)",
@@ -72,6 +74,56 @@ class Course:
     names: tuple[str, ...]
     changes: tuple[Change, ...]
     repeatability: tuple[Repeatability, ...]
+
+
+def examined(records: Sequence[Results], folders: Sequence[str]) -> tuple[Examination, ...]:
+    """Return the usable levels of each examination, under its study's name.
+
+    Parameters
+    ----------
+    records : sequence of Results
+        In the order of time.
+    folders : sequence of str
+        Where each lies: it tells studies of one name apart.
+    """
+    names = [record.study_id for record in records]
+    if len(set(names)) < len(names):
+        names = [f"{name} ({folder})" for name, folder in zip(names, folders, strict=True)]
+    if len(set(names)) < len(names):
+        names = [f"{name}, {k}" for k, name in enumerate(names, start=1)]
+    found = []
+    for name, record in zip(names, records, strict=True):
+        runs: dict[str, list[Mapping[str, Quantity]]] = {}
+        for level in record.levels:
+            if level.usable:
+                runs.setdefault(level.level, []).append(level.quantities)
+        best = {lv.level: lv.quantities for lv in record.best.values() if lv.usable}
+        found.append(Examination(name=name, levels=best, runs=runs))
+    return tuple(found)
+
+
+def cautions(records: Sequence[Results]) -> list[str]:
+    """Return what may feign or hide a change."""
+    notes = []
+    subjects = {r.study_id.partition("_ses-")[0].partition("/")[0] for r in records}
+    if len(subjects) > 1:
+        notes.append(
+            f"The studies bear different names ({', '.join(sorted(subjects))}): make sure that "
+            "they are of one person"
+        )
+    if len({r.recipe_sha256 for r in records}) > 1:
+        notes.append("The examinations were analysed with different recipes or models")
+    protocols = [lv.measured.protocol for r in records for lv in r.levels if lv.measured]
+    for what, values, digits, unit in (
+        ("echo times", [p.echo_time_s for p in protocols], 4, "s"),
+        ("repetition times", [p.repetition_time_s for p in protocols], 4, "s"),
+        ("spectrometer frequencies", [p.spectrometer_mhz for p in protocols], 0, "MHz"),
+    ):
+        seen = sorted({round(value, digits) for value in values if value is not None})
+        if len(seen) > 1:
+            told = ", ".join(f"{value:g}" for value in seen)
+            notes.append(f"The discs were measured with different {what} ({told} {unit})")
+    return notes
 
 
 def course(examinations: Sequence[Examination]) -> Course:

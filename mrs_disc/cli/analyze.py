@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,12 +80,13 @@ def exit_status(report: StudyReport, study: Path) -> int:
     from mrs_disc.constants import RESEARCH_USE
 
     levels_of: dict[str, list[str]] = {}
-    failures = []
+    failures, labels = [], []
     for found in report:
-        if found.measurement is not None:
-            for note in found.measurement.preprocessed.notes:
-                levels_of.setdefault(note, []).append(found.level)
-        elif found.failure is not None:
+        for name in (found.level, f"{found.level}_run-{found.run}"):
+            labels += [f"{name}/metabolite", f"{name}/water"]
+        for note in found.record.notes:
+            levels_of.setdefault(note, []).append(found.level)
+        if found.failure is not None:
             failures.append(
                 f"{found.level} failed ({found.failure.stage}): {found.failure.message}"
             )
@@ -94,7 +94,7 @@ def exit_status(report: StudyReport, study: Path) -> int:
     notes = [f"{', '.join(dict.fromkeys(names))}: {note}" for note, names in levels_of.items()]
     for line in (*notices, *notes, *failures):
         hint = ""
-        if re.search(r"\b[CTL]\d+-[CTLS]\d+\S*/(metabolite|water)", line):
+        if any(label in line for label in labels):  # what stands for the name of a scanner's file
             hint = f" ('mrs-disc info {study}' shows the names of its files)"
         click.echo(f"mrs-disc: {line}{hint}", err=True)
     return 3 if failures else 0

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from mrs_disc.analysis.course import Change, Examination
+    from mrs_disc.analysis.course import Change
     from mrs_disc.data import Quantity
-    from mrs_disc.record.level import Results
 
 CHARTED = "log(acidity/structure)"
 
@@ -28,7 +26,7 @@ def command(results: tuple[Path, ...], output: Path, overwrite: bool) -> None:
 
     Example: mrs-disc compare out_bids/sub-03/ses-01 out_bids/sub-03/ses-02 -o course
     """
-    from mrs_disc.analysis.course import course
+    from mrs_disc.analysis.course import cautions, course, examined
     from mrs_disc.errors import InputError
     from mrs_disc.record.file import read_results
     from mrs_disc.report.course import course_csv, course_html
@@ -42,15 +40,13 @@ def command(results: tuple[Path, ...], output: Path, overwrite: bool) -> None:
         if resolved.count(path) > 1:
             raise InputError(f"{path.parent.name}/{path.name} is named twice; name each once")
     records = [read_results(path) for path in paths]
-    names = _names(records, paths)
-    examinations = [_examination(r, n) for r, n in zip(records, names, strict=True)]
-    found = course(examinations)
+    found = course(examined(records, [path.parent.name for path in resolved]))
     if not found.changes:
         raise InputError("no level of these results has a quantity to compare; all failed or poor")
     chart = {c.level: [_point(v) for v in c.values] for c in found.changes if c.quantity == CHARTED}
-    notes = _notes(records)
+    notes = cautions(records)
     page = course_html(
-        names=names,
+        names=found.names,
         changes=[_row(c) for c in found.changes],
         repeatability=[
             {"quantity": r.quantity, "coefficient": r.coefficient, "freedom": r.freedom}
@@ -66,55 +62,6 @@ def command(results: tuple[Path, ...], output: Path, overwrite: bool) -> None:
         click.echo(path)
     for note in notes:
         click.echo(f"mrs-disc: note: {note}", err=True)
-
-
-def _names(records: list[Results], paths: list[Path]) -> list[str]:
-    """Return a name of each examination: its study, or the folder where studies share a name."""
-    names = [r.study_id for r in records]
-    if len(set(names)) < len(names):
-        names = [f"{n} ({p.resolve().parent.name})" for n, p in zip(names, paths, strict=True)]
-    if len(set(names)) < len(names):
-        names = [f"{n}, {k}" for k, n in enumerate(names, start=1)]
-    return names
-
-
-def _examination(record: Results, name: str) -> Examination:
-    from mrs_disc.analysis.course import Examination
-
-    runs: dict[str, list[Mapping[str, Quantity]]] = {}
-    for level in record.levels:
-        if level.usable:
-            runs.setdefault(level.level, []).append(level.quantities)
-    best = {name: lv.quantities for name, lv in record.best.items() if lv.usable}
-    return Examination(name=name, levels=best, runs=runs)
-
-
-def _notes(records: list[Results]) -> list[str]:
-    """Return what may feign or hide a change."""
-    notes = []
-    subjects = {r.study_id.partition("_ses-")[0].partition("/")[0] for r in records}
-    if len(subjects) > 1:
-        notes.append(
-            f"The studies bear different names ({', '.join(sorted(subjects))}): make sure that "
-            "they are of one person"
-        )
-    if len({r.recipe_sha256 for r in records}) > 1:
-        notes.append("The examinations were analysed with different recipes or models")
-    for what, field, unit in (
-        ("echo times", "echo_time_s", "s"),
-        ("repetition times", "repetition_time_s", "s"),
-        ("spectrometer frequencies", "spectrometer_mhz", "MHz"),
-    ):
-        seen = {
-            round(float(value), 4 if unit == "s" else 0)
-            for r in records
-            for lv in r.levels
-            if lv.protocol is not None and (value := getattr(lv.protocol, field)) is not None
-        }
-        if len(seen) > 1:
-            values = ", ".join(f"{v:g}" for v in sorted(seen))
-            notes.append(f"The discs were measured with different {what} ({values} {unit})")
-    return notes
 
 
 def _point(quantity: Quantity | None) -> tuple[float | None, float | None, float] | None:

@@ -44,7 +44,7 @@ def command(
     if schema:
         import json
 
-        from mrs_disc.record.file import json_schema
+        from mrs_disc.record.json_schema import json_schema
 
         click.echo(json.dumps(json_schema(), indent=2))
         return 0

@@ -22,6 +22,7 @@ from mrs_disc.data import (
     Protocol,
     RawSignal,
     Sampling,
+    Scanner,
     Transients,
 )
 from mrs_disc.io import gate
@@ -293,8 +294,6 @@ def to_protocol(scan: Scan, given: Given, by_user: Sequence[str] = ()) -> Protoc
         voxel_size_mm=scan.voxel_size_mm,
         voxel_affine=scan.voxel_affine,
         water_suppressed=scan.water_suppressed,
-        manufacturer=scan.manufacturer,
-        scanner=scan.scanner,
-        software=scan.software,
+        scanner=Scanner(manufacturer=scan.manufacturer, model=scan.scanner, software=scan.software),
         given_by_user=tuple(by_user),
     )

@@ -129,9 +129,9 @@ def sidecar(signal: AnySignal, protocol: Protocol) -> dict[str, Any]:
         "PulseSequenceType": protocol.sequence,
         "WaterSuppression": protocol.water_suppressed,
         "MagneticFieldStrength": protocol.field_strength_t,
-        "Manufacturer": protocol.manufacturer,
-        "ManufacturersModelName": protocol.scanner,
-        "SoftwareVersions": protocol.software,
+        "Manufacturer": protocol.scanner.manufacturer,
+        "ManufacturersModelName": protocol.scanner.model,
+        "SoftwareVersions": protocol.scanner.software,
     }
     return {key: value for key, value in entries.items() if value is not None}
 
@@ -147,9 +147,9 @@ def _protocol_entries(protocol: Protocol) -> dict[str, Any]:
         "EchoTime": protocol.echo_time_s,
         "RepetitionTime": protocol.repetition_time_s,
         "WaterSuppressed": protocol.water_suppressed,
-        "Manufacturer": protocol.manufacturer,
-        "ManufacturersModelName": protocol.scanner,
-        "SoftwareVersions": protocol.software,
+        "Manufacturer": protocol.scanner.manufacturer,
+        "ManufacturersModelName": protocol.scanner.model,
+        "SoftwareVersions": protocol.scanner.software,
         "SequenceName": protocol.sequence,
     }
     return {key: value for key, value in entries.items() if value is not None}

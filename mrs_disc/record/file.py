@@ -11,15 +11,12 @@ among the factors); `_packed` and `_unpacked` are the only two places that know.
 
 from __future__ import annotations
 
-import ast
-import inspect
 import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
-from pathlib import Path
-from types import ModuleType
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 import numpy as np
@@ -27,9 +24,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from mrs_disc.errors import NoSuchPathError, ReadError
 from mrs_disc.files import read_bytes
-from mrs_disc.record import findings, level, parts
-from mrs_disc.record.level import Level, Measured, Results
-from mrs_disc.record.parts import NOT_SCORED, Quantities, Quantity
+from mrs_disc.record.findings import Finding
+from mrs_disc.record.level import Level, Results
+from mrs_disc.record.parts import NOT_SCORED, Protocol, Quantities, Quantity
 from mrs_disc.record.wording import KINDS
 from mrs_disc.schema import explain
 
@@ -58,8 +55,12 @@ def _compact(value: Any) -> str:
 
 def as_json(results: Results) -> dict[str, Any]:
     """Return the content of ``results.json``, in the order of the file; not what a review says."""
-    record = {"schema_version": SCHEMA_VERSION} | _fields(results, but=("review",))
-    record["inputs"] = [_fields(file, but=("role",)) for file in results.inputs]
+    files = {
+        "inputs": [_fields(file, but=("role",)) for file in results.files.inputs],
+        "signals": results.files.signals,
+    }
+    record: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
+    record |= _spread(_fields(results, but=("review",)), "files", files)
     record["levels"] = [_packed(one) for one in results.levels]
     cleaned: dict[str, Any] = plain(record)
     return cleaned
@@ -67,6 +68,26 @@ def as_json(results: Results) -> dict[str, Any]:
 
 def _fields(part: Any, but: Iterable[str] = ()) -> dict[str, Any]:
     return {f.name: getattr(part, f.name) for f in fields(part) if f.name not in but}
+
+
+def _spread(content: dict[str, Any], name: str, parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content with parts in the place of the one that holds them."""
+    spread: dict[str, Any] = {}
+    for key, value in content.items():
+        spread |= parts if key == name else {key: value}
+    return spread
+
+
+def _protocol(protocol: Protocol | None) -> dict[str, Any] | None:
+    if protocol is None:
+        return None
+    maker = protocol.scanner
+    names = {
+        "manufacturer": maker.manufacturer,
+        "scanner": maker.model,
+        "software": maker.software,
+    }
+    return _spread(_fields(protocol), "scanner", names)
 
 
 _NOTICED = ("findings",)
@@ -90,7 +111,7 @@ def _packed(level: Level) -> dict[str, Any]:
         return head | dict.fromkeys((*names, *more)) | {"findings": noticed or None}
     score = None if measured.score is NOT_SCORED else _fields(measured.score, _NOTICED)
     return head | {
-        "protocol": measured.protocol,
+        "protocol": _protocol(measured.protocol),
         "quality": _fields(measured.quality, _NOTICED),
         "fit": measured.fit,
         "quantities": {n: _quantity(q) for n, q in measured.quantities.values.items()},
@@ -99,7 +120,7 @@ def _packed(level: Level) -> dict[str, Any]:
         "provocation": level.provocation,
         "concordance": level.concordance,
         "history": measured.history,
-        "water_protocol": measured.water_protocol,
+        "water_protocol": _protocol(measured.water_protocol),
         "quantification": quantification_json(measured.quantities),
         "notes": measured.notes,
         "findings": (
@@ -153,6 +174,8 @@ def plain(value: Any) -> Any:
         return {str(k): plain(v) for k, v in value.items()}
     if is_dataclass(value):
         return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, PurePath):
+        return value.name  # a folder may bear a person's name
     if isinstance(value, Iterable):
         return [plain(v) for v in value]
     return str(value)
@@ -175,11 +198,17 @@ def read_results(path: Path) -> Results:
 def results_of(record: Mapping[str, Any], path: Path) -> Results:
     """Return a checked record from the content of a file; `path` names it in messages."""
     try:
-        _frame().validate_python(record)
-        return _results().validate_python(_unpacked(record))
+        frame_adapter().validate_python(record)
+        return results_adapter().validate_python(_unpacked(record))
     except ValidationError as error:
-        words = explain(error, None, RESULTS_NAME, hidden=("measured", "values", "of"))
+        words = explain(
+            error, None, RESULTS_NAME, hidden=("measured", "values", "of", "files", "model")
+        )
         raise ReadError(path, words.partition(": ")[2]) from None
+
+
+_HIDDEN = ("measured", "values", "of", "files")
+"""Parts of a place in memory that a file does not have."""
 
 
 @dataclass(frozen=True)
@@ -199,18 +228,21 @@ class _Frame:
 
 
 @lru_cache(maxsize=1)
-def _results() -> TypeAdapter[Results]:
+def results_adapter() -> TypeAdapter[Results]:
+    """Return what checks a record in the form of `Results`."""
     return TypeAdapter(Results)
 
 
 @lru_cache(maxsize=1)
-def _frame() -> TypeAdapter[_Frame]:
+def frame_adapter() -> TypeAdapter[_Frame]:
+    """Return what checks the rest of a file."""
     return TypeAdapter(_Frame)
 
 
 def _unpacked(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return the content of a file in the form of `Results`."""
     content = {name: value for name, value in record.items() if name != "review"}
+    content["files"] = {n: record[n] for n in ("inputs", "signals") if n in record}
     content["levels"] = [_unpacked_level(entry) for entry in record["levels"]]
     return content | _known_findings(record)
 
@@ -221,8 +253,18 @@ def _unpacked_level(entry: Mapping[str, Any]) -> dict[str, Any]:
     content |= {n: entry[n] for n in taken[1:5] if entry.get(n) is not None}
     if entry["status"] == "ok" and all(entry.get(name) is not None for name in _MEASURED[:4]):
         measured = {n: entry[n] for n in (*_MEASURED, "notes") if entry.get(n) is not None}
+        for name in ("protocol", "water_protocol"):
+            if isinstance(measured.get(name), Mapping):
+                measured[name] = _unpacked_protocol(measured[name])
         content["measured"] = measured | {"quantities": _unpacked_quantities(entry)}
     return content
+
+
+def _unpacked_protocol(entry: Mapping[str, Any]) -> dict[str, Any]:
+    told = {"manufacturer": "manufacturer", "scanner": "model", "software": "software"}
+    return {n: v for n, v in entry.items() if n not in told} | {
+        "scanner": {own: entry.get(name) for name, own in told.items()}
+    }
 
 
 def _unpacked_quantities(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -240,7 +282,21 @@ def _known_findings(part: Mapping[str, Any]) -> dict[str, Any]:
     """Return the findings whose kinds this version knows; a file may be newer, or older."""
     noticed = part.get("findings") or ()
     known = [n for n in noticed if not isinstance(n, Mapping) or n.get("kind") in KINDS]
-    return {"findings": known}
+    return {"findings": [_restored(n) for n in known]}
+
+
+def _restored(noticed: Any) -> Any:
+    """Return a finding with those among its values, of which its sentence is made."""
+    if not isinstance(noticed, Mapping) or not isinstance(noticed.get("values"), Mapping):
+        return noticed
+    inside = {"kind", "subject", "values"}
+    values = {
+        name: Finding(**_restored(value))
+        if isinstance(value, Mapping) and set(value) == inside and value["kind"] in KINDS
+        else value
+        for name, value in noticed["values"].items()
+    }
+    return dict(noticed) | {"values": values}
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -274,49 +330,3 @@ def _refuse(constant: str) -> float:
 def _finite(text: str) -> float:
     value = float(text)
     return value if math.isfinite(value) else _refuse(text)
-
-
-# --------------------------------------------------------------------------- the schema
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON schema of ``results.json``, each field explained where it is not plain."""
-    schema = _results().json_schema()
-    kinds = schema["$defs"]
-    for module in (parts, level, findings):
-        for name, texts in _explanations(module).items():
-            for field, text in texts.items():
-                if name == Results.__name__:
-                    schema["properties"][field]["description"] = text
-                elif name in kinds and field in kinds[name]["properties"]:
-                    kinds[name]["properties"][field]["description"] = text
-    frame = _frame().json_schema()
-    schema["properties"]["schema_version"] = frame["properties"]["schema_version"]
-    del schema["properties"]["review"]
-    of_level = kinds["Level"]["properties"]
-    quantities = kinds["Quantities"]["properties"]
-    measured = kinds.pop(Measured.__name__)["properties"]
-    measured["quantities"] = quantities.pop("values")
-    measured["quantification"] = {"$ref": "#/$defs/Quantities"}
-    del quantities["sums"]  # the file has them among the factors
-    for name in ("measured", "review"):
-        del of_level[name]
-    of_level |= frame["$defs"]["_Entry"]["properties"]
-    of_level |= {n: {"anyOf": [part, {"type": "null"}]} for n, part in measured.items()}
-    kinds["Quantities"]["required"] = []
-    schema["required"] = [*schema["required"], "schema_version"]
-    for name in ("Act", "LevelReview", "Review", "Sum", "Sums"):
-        kinds.pop(name, None)
-    return schema
-
-
-def _explanations(module: ModuleType) -> dict[str, dict[str, str]]:
-    """Return the text below each field of a module's classes: class to field to text."""
-    found: dict[str, dict[str, str]] = {}
-    for node in ast.parse(inspect.getsource(module)).body:
-        if isinstance(node, ast.ClassDef):
-            texts = found.setdefault(node.name, {})
-            for field, text in zip(node.body, node.body[1:], strict=False):
-                if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
-                    texts[ast.unparse(field.target)] = ast.literal_eval(text.value)
-    return found

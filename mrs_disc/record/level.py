@@ -20,8 +20,8 @@ from mrs_disc.record.parts import (
     Completeness,
     Digest,
     DiscScore,
+    Files,
     Fit,
-    InputFile,
     LevelFailure,
     Morphology,
     Protocol,
@@ -29,7 +29,6 @@ from mrs_disc.record.parts import (
     Quality,
     Quantities,
     Quantity,
-    SignalsFile,
     Software,
     StepRecord,
 )
@@ -164,8 +163,7 @@ class Results:
     """Of the resolved options and the content of the models."""
     models: Mapping[str, str]
     """name@version of the models of fit, relaxation and score."""
-    inputs: tuple[InputFile, ...]
-    signals: SignalsFile
+    files: Files
     completeness: Completeness
     impression: str
     notices: tuple[str, ...]

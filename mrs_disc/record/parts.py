@@ -64,6 +64,18 @@ def _step_record(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scanner:
+    """What a disc was measured with; null where the file is silent."""
+
+    manufacturer: str | None = None
+    """Of a fixed vocabulary."""
+    model: str | None = None
+    """Of a fixed vocabulary; the file calls it scanner."""
+    software: str | None = None
+    """Release of the scanner's software, of a fixed form."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
     """How a disc was measured; null where neither file nor user says."""
 
@@ -87,12 +99,7 @@ class Protocol:
     """FIDs behind each stored one."""
     voxel_size_mm: tuple[float, float, float] | None = None
     water_suppressed: bool | None = None
-    manufacturer: str | None = None
-    """Of the scanner, of a fixed vocabulary."""
-    scanner: str | None = None
-    """Model of the scanner, of a fixed vocabulary."""
-    software: str | None = None
-    """Release of the scanner's software, of a fixed form."""
+    scanner: Scanner = field(default_factory=Scanner)
     given_by_user: tuple[str, ...] = ()
     """Fields that came from the study file and not from the scanner."""
 
@@ -119,6 +126,22 @@ class InputFile:
     """The format as which it was read; null where no reader knows the content."""
     role: Literal["metabolite", "water"] | None = None
     """What it was read for; told in memory alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalsFile:
+    """The arrays beside the record."""
+
+    file: Literal["signals.npz"] = "signals.npz"
+    sha256: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What a record was read from, and the arrays that lie beside it."""
+
+    inputs: tuple[InputFile, ...]
+    signals: SignalsFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -391,11 +414,3 @@ class Software:
     name: str
     version: str
     dependencies: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalsFile:
-    """The arrays beside the record."""
-
-    file: Literal["signals.npz"] = "signals.npz"
-    sha256: Digest | None = None

@@ -206,7 +206,7 @@ def render_results(
     review = read_review(path.parent, digest)
     if review.n_acts or review.problem:
         record = reviewed(record, review)
-    signals = read_signals(beside, record.signals.sha256) if needs_signals else None
+    signals = read_signals(beside, record.files.signals.sha256) if needs_signals else None
     patient = None
     if "dicom" in formats:
         from mrs_disc.report.patient import patient_of

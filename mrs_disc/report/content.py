@@ -105,7 +105,7 @@ def report_content(view: View) -> dict[str, Any]:
         "card": model_card(results),
         "glossary": _glossary(results),
         "provenance": _provenance(results),
-        "inputs": [_input(i.path, i.sha256, i.reader) for i in results.inputs],
+        "inputs": [_input(i.path, i.sha256, i.reader) for i in results.files.inputs],
         "recipe": _flat(results.recipe),
     }
     cleaned: dict[str, Any] = clean(content, 4000)
@@ -203,7 +203,7 @@ def _provenance(results: Results) -> list[tuple[str, str]]:
         ("Recipe", str(results.recipe.get("name", "not reported"))),
         ("Recipe, SHA-256", results.recipe_sha256),
         ("Models", ", ".join(f"{k}: {v}" for k, v in results.models.items())),
-        ("Signals, SHA-256", results.signals.sha256 or "not reported"),
+        ("Signals, SHA-256", results.files.signals.sha256 or "not reported"),
         *_review_rows(results),
     ]
 

@@ -7,6 +7,7 @@ files do not say is "not reported"; what the user gave is marked so.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any
 
 from mrs_disc.constants import GAMMA_1H_MHZ_PER_T
@@ -56,9 +57,9 @@ def _size(value: tuple[float, float, float]) -> str:
 
 _ITEMS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "spectrometer_mhz": ("Spectrometer frequency", lambda v: exact(v, "MHz")),
-    "manufacturer": ("Manufacturer", str),
-    "scanner": ("Model", str),
-    "software": ("Scanner software", str),
+    "scanner.manufacturer": ("Manufacturer", str),
+    "scanner.model": ("Model", str),
+    "scanner.software": ("Scanner software", str),
     "n_coils": ("Receive coils (channels in the file)", lambda n: f"{n}, names not reported"),
     "sequence": ("Pulse sequence", str),
     "voxel_size_mm": ("Nominal voxel size", _size),
@@ -79,7 +80,7 @@ def _item(levels: list[Level], field: str, say: Callable[[Any], str] | None = No
     title, usual = _ITEMS[field]
 
     def of(level: Level) -> str | None:
-        value = getattr(level.protocol, field, None)
+        value = None if level.protocol is None else attrgetter(field)(level.protocol)
         if value is None or level.protocol is None:
             return None
         mark = " (given by the user)" if field in level.protocol.given_by_user else ""
@@ -89,7 +90,13 @@ def _item(levels: list[Level], field: str, say: Callable[[Any], str] | None = No
 
 
 def _hardware(levels: list[Level]) -> list[Row]:
-    fields = ("spectrometer_mhz", "manufacturer", "scanner", "software", "n_coils")
+    fields = (
+        "spectrometer_mhz",
+        "scanner.manufacturer",
+        "scanner.model",
+        "scanner.software",
+        "n_coils",
+    )
     return [
         ("Field strength", _field(levels)),
         *(_item(levels, field) for field in fields),

@@ -11,7 +11,7 @@ from mrs_disc._version import __version__
 from mrs_disc.data import StudyReport
 from mrs_disc.recipe import resolved
 from mrs_disc.record.level import Results
-from mrs_disc.record.parts import SignalsFile, Software
+from mrs_disc.record.parts import Files, SignalsFile, Software
 from mrs_disc.record.signals import LevelSignals, Signals
 from mrs_disc.report.anatomy import drawn
 from mrs_disc.typing import FloatArray
@@ -40,8 +40,7 @@ def results_from(report: StudyReport, signals_sha256: str | None = None) -> Resu
         recipe=resolved(report.recipe),
         recipe_sha256=report.recipe_sha256,
         models=report.models,
-        inputs=tuple(files.values()),
-        signals=SignalsFile(sha256=signals_sha256),
+        files=Files(inputs=tuple(files.values()), signals=SignalsFile(sha256=signals_sha256)),
         completeness=report.completeness,
         impression=report.impression,
         notices=(*report.notices, *_anatomy_notices(report)),

@@ -15,8 +15,10 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.files import table_lines
-from mrs_disc.record.file import RESULTS_NAME, read_record
+from mrs_disc.record.file import RESULTS_NAME, read_results
+from mrs_disc.record.level import Results
 from mrs_disc.record.review import level_key
+from mrs_disc.record.table import MISSING
 
 TABLE_NAME = "levels.tsv"
 FAILURES_NAME = "failures.tsv"
@@ -271,18 +273,18 @@ def _has_quality(row: StudyRow, quality: str) -> bool:
 
 
 def _rows_of_table(path: Path) -> list[StudyRow]:
-    """Read the first columns of ``levels.tsv``; the many quantities behind them are not kept."""
-    lines = table_lines(path, _KIND)
-    header = next(lines)[1]
+    """Read the first columns of ``levels.tsv``, whatever stands in the many behind them."""
+    lines = table_lines(path, "table of a batch")
+    _, header = next(lines)
     absent = [name for name in ("participant_id", "level", "status") if name not in header]
     if absent:
         raise ReadError(path, f"lacks the column '{absent[0]}'; run mrs-disc collect again")
-    places = [header.index(name) if name in header else -1 for name in _COLUMNS]
+    places = [header.index(name) if name in header else None for name in _COLUMNS]
     levels: dict[tuple[str, str], list[LevelRow]] = {}
     for _, cells in lines:
-        participant, session, *rest = (cells[k] if k >= 0 else "" for k in places)
-        key = (participant, "" if session == "n/a" else session)
-        levels.setdefault(key, []).append(_level_row(*rest))
+        found = ("" if k is None or cells[k] == MISSING else cells[k] for k in places)
+        participant, session, *rest = found
+        levels.setdefault((participant, session), []).append(_level_row(*rest))
     return [
         StudyRow("_".join(filter(None, key)), path.parent.joinpath(*filter(None, key)), tuple(rows))
         for key, rows in levels.items()
@@ -312,22 +314,19 @@ def _failures(path: Path) -> Iterator[list[str]]:
 
 
 def _level_row(level: str, run: str, status: str, verdict: str, label: str, score: str) -> LevelRow:
-    def known(text: str) -> str:
-        return "" if text == "n/a" else text
-
     try:
         value: float | None = float(score)
     except ValueError:
         value = None
-    number = int(run) if run.isdecimal() else 1
-    return LevelRow(level, number, status, known(verdict), known(label), value)
+    return LevelRow(level, int(run) if run.isdecimal() else 1, status, verdict, label, value)
 
 
 def _rows_of_results(folder: Path, single: bool) -> list[StudyRow]:
     """Read the results themselves: of the folder, or of those one or two levels below it."""
     if single:
-        record = read_record(folder / RESULTS_NAME)
-        return [_row_of_record(str(record.get("study_id", "")), folder, record)]
+        results = read_results(folder / RESULTS_NAME)
+        name = results.study_id if _NAME.fullmatch(results.study_id) else "study"
+        return [StudyRow(name, folder, _levels_of(results))]
     found = sorted((*folder.glob(f"*/{RESULTS_NAME}"), *folder.glob(f"*/*/{RESULTS_NAME}")))
     if len(found) > MAX_SCANNED:
         raise InputError(
@@ -345,27 +344,17 @@ def _rows_of_results(folder: Path, single: bool) -> list[StudyRow]:
 def _row_of_file(name: str, path: Path) -> StudyRow:
     """Return the row of one of many results; one that is damaged says so and spares the others."""
     try:
-        return _row_of_record(name, path.parent, read_record(path))
+        return StudyRow(name, path.parent, _levels_of(read_results(path)))
     except ReadError as error:
         return StudyRow(name, path.parent, (), error.problem)
 
 
-def _row_of_record(name: str, folder: Path, record: dict[str, Any]) -> StudyRow:
-    study = name if _NAME.fullmatch(name) else "study"
-    try:
-        levels = tuple(_level_of_record(level) for level in record["levels"])
-    except (KeyError, TypeError, AttributeError):
-        raise ReadError(folder / RESULTS_NAME, "is not the record of an analysis") from None
-    return StudyRow(study, folder, levels)
-
-
-def _level_of_record(level: dict[str, Any]) -> LevelRow:
-    quality, score = level["quality"] or {}, level["score"] or {}
-    return LevelRow(
-        level["level"],
-        level["run"],
-        level["status"],
-        quality.get("verdict", ""),
-        score.get("label", ""),
-        score.get("value"),
-    )
+def _levels_of(results: Results) -> tuple[LevelRow, ...]:
+    rows = []
+    for one in results.levels:
+        quality, score = one.quality, one.score
+        verdict, label = quality.verdict if quality else "", score.label if score else ""
+        status = "ok" if one.measured else "failed"
+        value = score.value if score else None
+        rows.append(LevelRow(one.level, one.run, status, verdict, label, value))
+    return tuple(rows)

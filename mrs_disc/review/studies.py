@@ -60,7 +60,7 @@ class LoadedStudy:
         """The arrays; empty where there are none, with `signals_problem` saying why."""
         try:
             path = self.folder / SIGNALS_NAME
-            return read_signals(path, self.results.signals.sha256)
+            return read_signals(path, self.results.files.signals.sha256)
         except InputError as error:
             self.signals_problem = str(error)
             return Signals(levels={})

@@ -13,7 +13,7 @@ from math import pi
 import numpy as np
 
 from mrs_disc.constants import GAMMA_1H_MHZ_PER_T, WATER_PPM
-from mrs_disc.data import Protocol, Sampling
+from mrs_disc.data import Protocol, Sampling, Scanner
 from mrs_disc.errors import InputError
 from mrs_disc.models import MetaboliteModel
 from mrs_disc.simulate.lines import GAUSS, hump_fids, spline_fid, unit_fids
@@ -76,7 +76,7 @@ class Scan:
             voxel_size_mm=self.voxel_size_mm,
             voxel_affine=affine,
             water_suppressed=not water,
-            manufacturer="simulated",
+            scanner=Scanner(manufacturer="simulated"),
         )
 
 

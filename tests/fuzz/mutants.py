@@ -245,7 +245,7 @@ def real_files(largest: int = 3_000_000) -> dict[str, tuple[Attempt, list[Path]]
 
 def built_files(place: Path) -> dict[str, tuple[Attempt, list[Path]]]:
     """Return a file of every format that the tests of the readers build from a known signal."""
-    from mrs_disc.data import Protocol
+    from mrs_disc.data import Protocol, Scanner
 
     source = Path(__file__).parents[1] / "io" / "conftest.py"
     spec = importlib.util.spec_from_file_location("reader_files", source)
@@ -263,7 +263,7 @@ def built_files(place: Path) -> dict[str, tuple[Attempt, list[Path]]]:
         repetition_time_s=module.REPETITION,
         voxel_affine=np.diag([-20.0, -25.0, 15.0, 1.0]),
         voxel_size_mm=(20.0, 25.0, 15.0),
-        manufacturer="Siemens",
+        scanner=Scanner(manufacturer="Siemens"),
         field_strength_t=3.0,
     )
     found: dict[str, tuple[Attempt, list[Path]]] = {}

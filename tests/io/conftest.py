@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrs_disc.data import Fid, Protocol, RawSignal, Sampling, Transients
+from mrs_disc.data import Fid, Protocol, RawSignal, Sampling, Scanner, Transients
 from mrs_disc.io.write_nifti_mrs import write_nifti_mrs
 from mrs_disc.simulate.write_philips import write_sdat
 from mrs_disc.simulate.write_siemens import write_dicom, write_rda
@@ -52,7 +52,7 @@ def protocol():
         repetition_time_s=REPETITION,
         voxel_affine=affine,
         voxel_size_mm=(20.0, 25.0, 15.0),
-        manufacturer="Siemens",
+        scanner=Scanner(manufacturer="Siemens"),
         field_strength_t=3.0,
     )
 

@@ -36,6 +36,7 @@ from mrs_disc.data import (
     Quantity,
     ReferenceComparison,
     Sampling,
+    Scanner,
     StepRecord,
     StudyReport,
     level_order,
@@ -210,7 +211,7 @@ def make_level(
         n_transients=transients,
         voxel_size_mm=(18.0, 16.0, 5.0),
         voxel_affine=affine,
-        manufacturer="simulated",
+        scanner=Scanner(manufacturer="simulated"),
         given_by_user=("repetition_time_s",),
     )
     rejected = {3: "amplitude 40 % below the others", 17: "frequency 9.1 Hz off"}

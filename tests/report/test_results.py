@@ -16,12 +16,12 @@ from mrs_disc.errors import ReadError
 from mrs_disc.record.file import (
     as_json,
     canonical_json,
-    json_schema,
     plain,
     read_results,
     results_of,
 )
 from mrs_disc.record.findings import finding
+from mrs_disc.record.json_schema import json_schema
 from mrs_disc.record.review import level_key
 from mrs_disc.report.results import results_from
 
@@ -228,6 +228,21 @@ def test_the_schema_names_every_field_of_the_contract():
     schema = json_schema()
     assert set(TOP) <= set(schema["properties"])
     assert set(LEVEL) <= set(schema["$defs"]["Level"]["properties"])
+
+
+def test_the_schema_holds_for_the_files_and_explains_their_fields():
+    """An independent validator reads it; a field without words is one whose name says it all."""
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json_schema()
+    content = json.loads(GOLDEN.read_bytes())
+    jsonschema.validate(content, schema)
+    content["levels"][0]["quality"]["verdict"] = "fine"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(content, schema)
+    parts = [schema, *schema["$defs"].values()]
+    fields = [field for part in parts for field in part["properties"].values()]
+    assert all(part["description"] for part in parts)
+    assert sum("description" in field for field in fields) > len(fields) / 2
 
 
 def test_a_failed_study_is_still_a_record(build):

@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import replace
 from math import exp
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import mrs_disc as md
+from mrs_disc.analysis import scored
+from mrs_disc.analysis.comparison import compare_discs
+from mrs_disc.analysis.impression import impression
 from mrs_disc.models import model_path
-from mrs_disc.record.file import canonical_json
+from mrs_disc.models.scores import load_score_model
+from mrs_disc.recipe import Recipe
+from mrs_disc.record.file import canonical_json, results_of
+from mrs_disc.record.level import completeness_of
+from mrs_disc.record.parts import NOT_SCORED
 from mrs_disc.report.results import results_from
 from mrs_disc.simulate import simulate_study
 
@@ -107,3 +116,37 @@ def test_labels_follow_the_printed_limits(record):
         if score["value"] <= limits["unlikely"]:
             expected = "unlikely painful"
         assert score["label"] == expected
+
+
+def test_a_record_is_scored_again_without_its_fit(record):
+    """From the file alone: scores, comparison, completeness and impression are those of the fit."""
+    results = results_of(record, Path("results.json"))
+    card = results.models["score"].partition("@")[0]
+    recipe = Recipe.model_validate(results.recipe)
+    bare = [
+        level
+        if level.measured is None
+        else replace(level, concordance="", measured=unscored(level))
+        for level in results.levels
+    ]
+    again = scored(bare, load_score_model(card), recipe)
+    for level, before in zip(again, results.levels, strict=True):
+        assert level.concordance == before.concordance
+        if level.score is None:
+            assert before.score is None
+            continue
+        assert level.score.label == before.score.label
+        assert level.score.reasons == before.score.reasons
+        assert level.score.value == pytest.approx(before.score.value, abs=1e-8)
+    completeness = completeness_of(again, recipe.score.min_levels)
+    assert completeness == results.completeness
+    assert impression(again, completeness) == results.impression
+    compared = compare_discs(again)
+    assert compared.quantity == results.comparison.quantity
+    for one, other in zip(compared.references, results.comparison.references, strict=True):
+        for name, difference in one.levels.items():
+            assert difference.difference == pytest.approx(other.levels[name].difference, abs=1e-8)
+
+
+def unscored(level):
+    return replace(level.measured, score=NOT_SCORED)
