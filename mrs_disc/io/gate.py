@@ -18,9 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mrs_disc.errors import ReadError
 from mrs_disc.io.formats.scan import Scan, other_voxel
-from mrs_disc.record.findings import Finding, finding
+from mrs_disc.record.findings import Finding, finding, unread
 from mrs_disc.typing import ComplexArray, FloatArray
 
 MIN_POINTS = 256
@@ -73,18 +72,14 @@ def check_samples(path: Path, signal: ComplexArray, what: str = "samples") -> No
         low, high = float(block.min()), float(block.max())  # NaN spreads through both
         if not (np.isfinite(low) and np.isfinite(high)):
             bad = int(np.count_nonzero(~np.isfinite(signal)))
-            raise ReadError(
-                path, f"{bad} of {signal.size} {what} are not numbers (NaN or infinite)"
-            )
+            raise unread(path, finding("not_numbers", n=bad, of=signal.size, what=what))
         peak = max(peak, -low, high)
     if flat.size == 0 or peak == 0.0:
-        raise ReadError(path, f"all {what} are zero: there is no signal in it")
+        raise unread(path, finding("all_zero", what=what))
     if not PEAK[0] <= peak <= PEAK[1]:
-        raise ReadError(
-            path,
-            f"the largest of {signal.size} {what} is {peak:.2g}: between {PEAK[0]:g} and "
-            f"{PEAK[1]:g} expected; the file is broken, or was scaled and has to be scaled back",
-        )
+        low, high = PEAK
+        size = {"peak": peak, "low": low, "high": high}
+        raise unread(path, finding("size_implausible", of=signal.size, what=what, **size))
 
 
 def examine(scan: Scan) -> Examined:

@@ -197,6 +197,14 @@ KINDS: dict[str, Kind] = {
         "split it, or name one of its parts",
         "forbids",
     ),
+    # ---- gate: what holds no signal
+    "not_numbers": Kind("{n} of {of} {what} are not numbers (NaN or infinite)", "forbids"),
+    "all_zero": Kind("all {what} are zero: there is no signal in it", "forbids"),
+    "size_implausible": Kind(
+        "the largest of {of} {what} is {peak:.2g}: between {low:g} and {high:g} expected; the file "
+        "is broken, or was scaled and has to be scaled back",
+        "forbids",
+    ),
     # ---- gate: what forbids an analysis
     "other_nucleus": Kind("nucleus {nucleus}: only 1H spectra are analysed", "forbids"),
     "many_voxels": Kind(
