@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrs_disc.errors import ReadError
+from mrs_disc.errors import NoSuchPathError, ReadError
 from mrs_disc.files import MOST_BYTES, read_bytes
 from mrs_disc.lcmodel_raw import is_lcmodel_raw, parse_lcmodel_raw
 from mrs_disc.typing import ComplexArray
@@ -52,7 +52,10 @@ def read_basis_fid(path: Path) -> BasisFid:
     ReadError
         If the file is not there, or not of a known form.
     """
-    content = read_bytes(path, "basis")
+    try:
+        content = read_bytes(path, "basis")
+    except NoSuchPathError as error:
+        raise ReadError(path, "cannot be read (there is no such basis file)") from error
     if is_lcmodel_raw(content[:4096]):
         raw = parse_lcmodel_raw(path, content)
         scale = (raw.number("tramp") or 1.0) / (raw.number("volume") or 1.0)
