@@ -3,7 +3,7 @@
 Each number has its unit and where it is from; decisions stand with the number. What half and double
 of it do, on the same simulated discs (seed 11, `tests/tools/prior_halves.py`): change of the RMS
 error in bounds, per cent, and of the coverage of the 95 % intervals, points. Now: 1.54 and 94 % in
-the regime "ensemble", 3.00 and 96 % for PG in vivo (n = 120), 1.58 and 94 %, 3.37 and 94 % (n = 50).
+the regime "ensemble", 3.00 and 96 % for PG in vivo (n = 120); 1.58, 94 %, 3.37, 94 % (n = 50).
 
     prior                        n    ensemble       ensemble       in vivo PG     in vivo PG
                                       half           double         half           double
