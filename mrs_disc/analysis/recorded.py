@@ -43,12 +43,13 @@ def recorded(entry: DiscEntry, outcome: LevelMeasurement | LevelFailure) -> Leve
     )
     inputs = entry.inputs()
     if isinstance(outcome, LevelFailure):
-        return LevelReport(record=replace(level, error=outcome), inputs=inputs)
+        return LevelReport(record=replace(level, error=outcome), inputs=inputs, origin=entry.origin)
     return LevelReport(
         record=replace(level, measured=measured(outcome)),
         measurement=outcome,
         signals=signals_of(outcome.preprocessed, outcome.fit),
         inputs=inputs,
+        origin=entry.origin,
     )
 
 

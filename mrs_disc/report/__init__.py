@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mrs_disc.errors import InputError, ReadError, did_you_mean
+from mrs_disc.files import read_bytes
 from mrs_disc.record.file import RESULTS_NAME, canonical_json, parsed, read_results, results_of
 from mrs_disc.record.signals import SIGNALS_NAME
 from mrs_disc.report.files import check_folder, write_files
@@ -201,7 +202,7 @@ def render_results(
     needs_signals = any(name in DRAWING or name == "json" for name in formats)
     if needs_signals and not beside.exists():
         raise ReadError(beside, f"is not beside {path.name}; keep the two files in one folder")
-    content = path.read_bytes()
+    content = read_bytes(path, RESULTS_NAME)
     digest = sha256(content)
     review = read_review(path.parent, digest)
     if review.n_acts or review.problem:
@@ -215,7 +216,7 @@ def render_results(
     pages = _Pages(patient, paper, secondary_capture)
     files = pages.files(formats, record, signals, digest)
     if "json" in formats:
-        files |= {RESULTS_NAME: content, SIGNALS_NAME: beside.read_bytes()}
+        files |= {RESULTS_NAME: content, SIGNALS_NAME: read_bytes(beside, SIGNALS_NAME)}
     return write_files(Path(out), files, overwrite=overwrite)
 
 

@@ -25,6 +25,7 @@ from pydicom.errors import InvalidDicomError
 
 from mrs_disc.data import Study, StudyReport, parse_level
 from mrs_disc.errors import InputError, MrsDiscError, ReadError
+from mrs_disc.files import check_file, reading
 from mrs_disc.io.formats import dicom as spectroscopy
 from mrs_disc.io.formats.scan import digest
 from mrs_disc.record.level import Results
@@ -259,14 +260,15 @@ def _header(path: Path) -> Dataset:
 
 
 def _read(path: Path, names: Sequence[str] | None = None) -> Dataset:
+    check_file(path)
     try:
-        with warnings.catch_warnings():
+        with reading(path), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pydicom on values that are not quite to the standard
             return dcmread(path, stop_before_pixels=True, specific_tags=list(names or ()) or None)
     except InvalidDicomError as error:
         raise ReadError(path, "is not a DICOM file; name one of this patient's images") from error
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror or error})") from error
+    except ReadError:
+        raise
     except Exception as error:  # pydicom raises many kinds on broken files
         raise ReadError(path, f"is a damaged DICOM file ({type(error).__name__})") from error
 
