@@ -43,7 +43,8 @@ case = regime.make(2, 5)
 matched_tools = load_tools(case.model)
 first, _ = through(case, matched_tools)
 rng = np.random.default_rng(1)
-clean = first.fit * np.exp(1j * first.phase_rad)  # the fitted curve is the truth of this experiment
+# the fitted curve is the truth of this experiment
+clean = first.curves.fit * np.exp(1j * first.phase.zero_order_rad)
 
 
 def measured_again(noise_sd):
@@ -54,7 +55,7 @@ def measured_again(noise_sd):
     return through(again, matched_tools)[0]
 
 
-draws = [measured_again(first.noise_sd) for _ in range(150)]
+draws = [measured_again(first.noise.sd) for _ in range(150)]
 figure, axes = plt.subplots(1, 3, figsize=(11, 2.6), layout="constrained")
 for panel, name in zip(axes, ("PG", "LAC", "ALA"), strict=True):
     at = first.index(name)
@@ -190,7 +191,7 @@ for snr in ratios:
         np.sqrt(np.mean([(row.amplitude[at] - first.amplitude[at]) ** 2 for row in rows]))
     )
     stated.append(np.mean([row.sd[at] for row in rows]))
-bound = case.bound["LAC"] / first.noise_sd * pg / np.array(ratios)
+bound = case.bound["LAC"] / first.noise.sd * pg / np.array(ratios)
 axes.loglog(ratios, bound, color=RED, label="bound")
 axes.loglog(ratios, errors, "o", color=BLUE, label="error of LAC")
 axes.loglog(ratios, stated, "_", ms=14, mew=2, color=INK, label="stated sd")
