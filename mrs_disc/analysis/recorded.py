@@ -45,7 +45,7 @@ def recorded(entry: DiscEntry, outcome: LevelMeasurement | LevelFailure) -> Leve
     if isinstance(outcome, LevelFailure):
         return LevelReport(record=replace(level, error=outcome), inputs=inputs, origin=entry.origin)
     return LevelReport(
-        record=replace(level, measured=measured(outcome)),
+        record=replace(level, measured=measured(outcome), findings=outcome.preprocessed.findings),
         measurement=outcome,
         signals=signals_of(outcome.preprocessed, outcome.fit),
         inputs=inputs,

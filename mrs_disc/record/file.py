@@ -289,14 +289,16 @@ def _restored(noticed: Any) -> Any:
     """Return a finding with those among its values, of which its sentence is made."""
     if not isinstance(noticed, Mapping) or not isinstance(noticed.get("values"), Mapping):
         return noticed
-    inside = {"kind", "subject", "values"}
-    values = {
-        name: Finding(**_restored(value))
-        if isinstance(value, Mapping) and set(value) == inside and value["kind"] in KINDS
-        else value
-        for name, value in noticed["values"].items()
-    }
-    return dict(noticed) | {"values": values}
+    return dict(noticed) | {"values": {n: _inner(v) for n, v in noticed["values"].items()}}
+
+
+def _inner(value: Any) -> Any:
+    """Return a value of a finding, which may be a finding, or hold some in a list."""
+    if isinstance(value, list):
+        return [_inner(one) for one in value]
+    if isinstance(value, Mapping) and set(value) == {"kind", "subject", "values"}:
+        return Finding(**_restored(value)) if value["kind"] in KINDS else value
+    return value
 
 
 def read_record(path: Path) -> dict[str, Any]:
