@@ -169,3 +169,12 @@ def test_version_names_the_libraries(capsys):
     out = capsys.readouterr().out
     assert out.startswith("mrs-disc ")
     assert "numpy" in out
+
+
+def test_the_package_runs_as_a_module():
+    """Where scripts of an environment are not on the path: schedulers, notebooks."""
+    command = [sys.executable, "-m", "mrs_disc", "recipe", "check", "no-such-file.toml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("mrs-disc: ")
+    assert "no-such-file.toml" in done.stderr

@@ -1,0 +1,5 @@
+"""The command line as ``python -m mrs_disc``."""
+
+from mrs_disc.cli import main
+
+main()
