@@ -145,7 +145,7 @@ def _drawing(chart: Mapping[str, Sequence[Point | None]], count: int) -> dict[st
                 }
             )
     ticks = [
-        {"y": y(v), "text": f"{v:g}".replace("-", "\N{MINUS SIGN}")} for v in few(low, high, 3, 6)
+        {"y": y(v), "text": f"{v:g}".replace("-", "\N{MINUS SIGN}")} for v in few(low, high, 3, 8)
     ]
     places = [x(k) for k in range(count)]
     return {"series": series, "ticks": ticks, "places": places, "bottom": bottom, "right": right}

@@ -38,7 +38,7 @@ def few(low: float, high: float, least: int, most: int) -> list[float]:
     ([-1.0, -0.5, 0.0, 0.5], [0.2, 0.4, 0.6, 0.8])
     """
     power = 10.0 ** math.floor(math.log10((high - low) / 2))
-    for step in (5 * power, 2 * power, power, power / 2):
+    for step in (5 * power, 2 * power, power, power / 2, power / 5):
         numbers = _multiples(low, high, step)
         if least <= len(numbers) <= most:
             return numbers

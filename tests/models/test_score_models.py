@@ -20,8 +20,8 @@ FILES = sorted(
     if not {"pipelines", "sample_data"} & set(path.parts)  # in the wheel: choices, not numbers
 )
 """Models, the simulator's population, and the priors of validation."""
-FREE = {"schema_version", "version", "seed", "n_patients", "n_discs"}
-"""Numbers that describe the file and nothing in nature."""
+FREE = {"schema_version", "version", "seed", "n_patients", "n_discs", "year"}
+"""Numbers that describe the file, or a paper, and nothing in nature."""
 
 
 def sourced(node: Any) -> bool:

@@ -29,7 +29,7 @@ def test_nice_numbers_are_round_and_about_as_many_as_asked(ends, n):
 
 
 @given(ends=ENDS)
-@pytest.mark.parametrize(("least", "most"), [(2, 4), (3, 6)])
+@pytest.mark.parametrize(("least", "most"), [(2, 4), (3, 8)])
 def test_few_numbers_keep_to_their_count(ends, least, most):
     numbers = few(*ends, least, most)
     assert len(numbers) == 1 or least <= len(numbers) <= most
@@ -39,7 +39,8 @@ def test_few_numbers_keep_to_their_count(ends, least, most):
 
 @given(ends=ENDS)
 def test_a_course_always_has_three_ticks(ends):
-    assert len(few(*ends, 3, 6)) >= 3
+    """Steps of 1, 2 and 5 are at most 2.5-fold apart: of two and of nine one always fits."""
+    assert len(few(*ends, 3, 8)) >= 3
 
 
 @given(ends=ENDS, share=st.floats(0, 1))
