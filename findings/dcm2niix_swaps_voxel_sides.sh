@@ -61,6 +61,12 @@ def write(path, **changes):
     shared.MRTimingAndRelatedParametersSequence = item(RepetitionTime=2000.0, FlipAngle=90.0)
     shared.PixelMeasuresSequence = item(PixelSpacing=SPACING, SliceThickness=8.0)
     shared.PlaneOrientationSequence = item(ImageOrientationPatient=[1.0, 0, 0, 0, 1, 0])
+    shared.MRSpectroscopyFOVGeometrySequence = item(
+        SpectroscopyAcquisitionDataColumns=N, SpectroscopyAcquisitionPhaseRows=1,
+        SpectroscopyAcquisitionPhaseColumns=1, SpectroscopyAcquisitionOutOfPlanePhaseSteps=1,
+    )
+    shared.MRTransmitCoilSequence = item(TransmitCoilName="Body")
+    shared.MRReceiveCoilSequence = item(ReceiveCoilName="Spine")
     d.SharedFunctionalGroupsSequence = Sequence([shared])
     frame = Dataset()
     frame.PlanePositionSequence = item(ImagePositionPatient=[0.0, 0, 0])

@@ -6,8 +6,8 @@
 # Found: the line is at 7.3 ppm (the samples are conjugated once too often), SpectrometerFrequency
 #   is 127700000 (HZPPPM taken for hertz) and passes the validator, ECHOT is parsed and dropped. The
 #   spectra that suspect and spec2nii read from one and the same SDAT file agree.
-# Matters: RAW is the form in which users of LCModel archive and hand on spectra; the N-acetyl line of
-#   a disc arrives where nothing is looked for.
+# Matters: RAW is the form in which users of LCModel keep and hand on spectra; the N-acetyl line
+#   of a disc arrives where nothing is looked for.
 # Right: LCModel manual: HZPPPM is "hertz per ppm", that is MHz, and ECHOT the echo time in ms;
 #   NIfTI-MRS: SpectrometerFrequency in MHz.
 # Versions: suspect 0.6.2, spec2nii 0.8.15, nifti-mrs 1.4.1.

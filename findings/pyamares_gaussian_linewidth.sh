@@ -5,8 +5,8 @@
 # Found: 18 for 4 Hz, 73 for 8 Hz: the number is the damping of exp(-d t^2) divided by pi, so it
 #   grows with the square of the width and its unit is 1/s^2. At 16 Hz it would be 290: the fit
 #   stops at the bound of 200, reports success, and the amplitude is 10 percent too low.
-# Matters: the lines of a disc are wide and have a Gaussian part; a table of bounds that is right for
-#   g = 0 cuts the proteoglycan line off for g = 1, and the fit says "Success".
+# Matters: the lines of a disc are wide and have a Gaussian part; a table of bounds that is right
+#   for g = 0 cuts the proteoglycan line off for g = 1, and the fit says "Success".
 # Right: Vanhamme 1997, equation 6, for the model (d has another unit for g = 1); the column's own
 #   name for the unit. A Gaussian of d has a full width of 2 sqrt(ln 2 d) / pi.
 # Versions: pyAMARES 0.3.28 with lmfit 1.3.4, numpy 2.4.6, pandas 2.3.3.
