@@ -32,7 +32,7 @@ the parameter is free."""
 
 @dataclass(frozen=True, slots=True)
 class NormalRatio:
-    """The normal law that stands for a log-normal prior of the ratio of two amplitudes.
+    """The normal law taken for a log-normal prior of the ratio of two amplitudes.
 
     It has the log-normal's mean and variance. It stays quadratic, and an amplitude that the noise
     pushes below zero is not cut, which would bias sums of amplitudes upwards.
@@ -251,9 +251,9 @@ def _step(
     damped[nonlinear, nonlinear] *= 1 + damping
     step = np.zeros(equations.matrix.shape[0])
     step[used] = solve_positive(damped, equations.right[used])
-    # The linear problem promises this fall of the sum of squares.
-    promised = float(equations.right @ step)
-    if promised < problem.tolerance + problem.rounding:
+    # The fall of the sum of squares that the linear problem predicts.
+    predicted = float(equations.right @ step)
+    if predicted < problem.tolerance + problem.rounding:
         return None
     stride = np.full(current.parameters.size, np.inf)
     stride[: len(_STRIDE)] = _STRIDE
@@ -309,7 +309,7 @@ def slope_columns(
     """
     slopes = problem.model.jacobian(parameters, amplitude, model)
     rotated = np.stack([areas, 2 * pi * areas * problem.humps.frequency_hz]) @ humps
-    # Phase turns all humps alike, by i; the delay each by 2 pi i times its frequency.
+    # The derivative by the phase is i times a hump, that by the delay 2 pi i f times a hump.
     real, imag = np.split(rotated, 2, axis=1)
     slopes[[PHASE, DELAY]] += np.concatenate([-imag, real], axis=1)  # times i
     return slopes
