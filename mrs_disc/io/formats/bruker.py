@@ -55,7 +55,6 @@ _NAMES = ("rawdata.job0", "fid", "fid_proc.64", "2dseq")
 """In the order of preference where a scan has several: single transients first."""
 _REFERENCE = "fid.refscan"
 _PARAMETERS = ("../subject", "pdata/1/visu_pars", "visu_pars", "acqp", "method")
-_MAX_TEXT = 16_000_000
 _TYPES = {
     "_16_BIT": "i2",
     "_32_BIT": "i4",
