@@ -29,9 +29,9 @@ painful). Whatever the weights, it is off for one kind of patient by what it gai
 rule without the true prevalence can be calibrated for both. So the probability states its
 prevalence, and the reasons say where a patient's discs speak against it. Refused too: to withhold
 "unlikely painful" where 80 % painful discs, this one too, explain all that was measured as well. At
-ideal measurements 11 % instead of 19 % of such a patient's discs are then labelled wrongly, but 46 %
-of the labels are still wrong, and of other patients' discs 3 to 5 % lose theirs (tests/README.md,
-"Prevalence").
+ideal measurements 11 % instead of 19 % of such a patient's discs are then labelled wrongly, but
+46 % of the labels are still wrong, and of other patients' discs 3 to 5 % lose theirs
+(tests/README.md, "Prevalence").
 """
 
 from __future__ import annotations
