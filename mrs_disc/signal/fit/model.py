@@ -58,6 +58,8 @@ class Spectrum:
 class Scan:
     """How an FID is sampled, and the window of its spectrum that is fitted.
 
+    Nothing to do with the `Scan` that a reader of files returns.
+
     Parameters
     ----------
     dwell_time_s, start_time_s : float

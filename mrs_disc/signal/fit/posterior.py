@@ -404,7 +404,10 @@ def _positive(curvature: FloatArray, diagonal: FloatArray) -> FloatArray:
 
 
 def _bound(problem: Problem, point: Point, model: Spectrum, *, has_gauss: bool) -> FloatArray:
-    """Return the Cramer-Rao bound of the amplitudes with the baseline known."""
+    """Return the Cramer-Rao bound of the amplitudes with the baseline known.
+
+    It is the Bayesian one: the priors of the non-linear parameters count, those of ratios do not.
+    """
     n_components = point.amplitude.size
     slopes = problem.model.jacobian(point.parameters, point.amplitude, model)
     used = [

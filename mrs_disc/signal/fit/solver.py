@@ -1,9 +1,15 @@
 """The solver of the separable least-squares problem: Levenberg and Marquardt's steps.
 
 Everything is in units of the noise, so that a sum of squares is a log-likelihood times -2 and the
-inverse of the normal matrix is a covariance. Amplitudes are eliminated: at each point of the
-non-linear parameters they are solved for (`_at`), and the step is taken in all parameters together,
-which is Gauss-Newton's step of the reduced problem.
+inverse of the normal matrix is a covariance. With p the non-linear parameters and b the amplitudes
+and the humps' areas, whose spectra are the rows of D (`design`), the solver seeks the least of ::
+
+    cost(p) = min over b of  |y - D^T b|^2 + b^T R b + p^T P p
+
+(R `prior`: ratios of amplitudes, sizes of areas; P `precision`). Amplitudes are eliminated: at each
+p they are solved for (`_at`). The step is taken in all parameters together, which is Gauss-Newton's
+step of the reduced problem: J holds the rows of D and the derivatives by p, r is the residual,
+M both priors, and ``(J J^T + M) step = J r - M (b, p)``. Marquardt's damping shortens it.
 """
 
 from __future__ import annotations
