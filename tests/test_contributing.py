@@ -69,7 +69,7 @@ def lab_file(tmp_path):
 def test_the_reader_of_the_page_reads_a_study(lab_file, monkeypatch, tmp_path, capsys):
     assert run(["info", str(lab_file), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["format"] == "plain-text"  # knows no settings
-    lab_export = module("mrs_disc/io/lab_export.py")
+    lab_export = module("mrs_disc/io/formats/lab_export.py")
     monkeypatch.setattr(
         readers, "READERS", (*readers.READERS[:-1], lab_export, readers.READERS[-1])
     )

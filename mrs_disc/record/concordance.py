@@ -34,16 +34,16 @@ class Agreement:
 
 def agreements(level: Level) -> tuple[Agreement, ...]:
     """Return how images and provocation testing agree with the score, where they were given."""
-    found = []
+    each = []
     label = level.score.label if level.score is not None else "indeterminate"
     if level.morphology is not None and (shown := describe_morphology(level.morphology)):
         word = _of_images(label, level.morphology)
-        found.append(Agreement(of="images", shown=shown, word=word))
+        each.append(Agreement(of="images", shown=shown, word=word))
     if level.provocation is not None:
         result = level.provocation.result
         word = _of_provocation(label, result)
-        found.append(Agreement(of="provocation", shown=result, word=word))
-    return tuple(found)
+        each.append(Agreement(of="provocation", shown=result, word=word))
+    return tuple(each)
 
 
 def concordance(level: Level) -> str:
@@ -52,8 +52,8 @@ def concordance(level: Level) -> str:
     ``"<morphology>: <word>"`` with the word concordant, partly concordant, discordant or not
     assessable; ``"; provocation <result>: <word>"`` follows where the result is known.
     """
-    found = {one.of: one for one in agreements(level)}
-    images, tested = found.get("images"), found.get("provocation")
+    by_kind = {one.of: one for one in agreements(level)}
+    images, tested = by_kind.get("images"), by_kind.get("provocation")
     text = f"{images.shown}: {images.word}" if images else "no morphology given"
     return text + (f"; provocation {tested.shown}: {tested.word}" if tested else "")
 

@@ -71,7 +71,7 @@ def _fields(part: Any, but: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def _spread(content: dict[str, Any], name: str, parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content with parts in the place of the one that holds them."""
+    """Return the content with parts instead of the one that holds them."""
     spread: dict[str, Any] = {}
     for key, value in content.items():
         spread |= parts if key == name else {key: value}
@@ -207,10 +207,6 @@ def results_of(record: Mapping[str, Any], path: Path) -> Results:
         raise ReadError(path, words.partition(": ")[2]) from None
 
 
-_HIDDEN = ("measured", "values", "of", "files")
-"""Parts of a place in memory that a file does not have."""
-
-
 @dataclass(frozen=True)
 class _Entry:
     """What a file says of a level beside its parts."""
@@ -261,9 +257,9 @@ def _unpacked_level(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unpacked_protocol(entry: Mapping[str, Any]) -> dict[str, Any]:
-    told = {"manufacturer": "manufacturer", "scanner": "model", "software": "software"}
-    return {n: v for n, v in entry.items() if n not in told} | {
-        "scanner": {own: entry.get(name) for name, own in told.items()}
+    scanner = {"manufacturer": "manufacturer", "scanner": "model", "software": "software"}
+    return {n: v for n, v in entry.items() if n not in scanner} | {
+        "scanner": {own: entry.get(name) for name, own in scanner.items()}
     }
 
 

@@ -81,11 +81,11 @@ def _restored(kind: str, subject: str, values: dict[str, Any]) -> Finding:
 
 def once(noticed: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return findings in their order, each once."""
-    found: list[Finding] = []
+    kept: list[Finding] = []
     for one in noticed:
-        if one not in found:
-            found.append(one)
-    return tuple(found)
+        if one not in kept:
+            kept.append(one)
+    return tuple(kept)
 
 
 def of_role(noticed: Iterable[Finding], *roles: Role) -> tuple[Finding, ...]:
@@ -253,11 +253,11 @@ _FORMATS: dict[str, Callable[[Any, str], str]] = {
 
 def _named(template: str) -> set[str]:
     """Return the names of the values that a template holds, those inside a format too."""
-    found: set[str] = set()
+    names: set[str] = set()
     for _, name, spec, _ in Formatter().parse(template):
         if name:
-            found |= {name.split("[")[0]} | _named(spec or "")
-    return found
+            names |= {name.split("[")[0]} | _named(spec or "")
+    return names
 
 
 _FORMATTER = _Formatter()

@@ -1,4 +1,4 @@
-"""The JSON schema of ``results.json``, with the explanations that stand in the code.
+"""The JSON schema of ``results.json``, with the explanations of the code.
 
 It is made from the dataclasses of the record, and brought to the form of the file: what `file`
 unpacks into parts is spread out again.
@@ -48,7 +48,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _spread(kind: dict[str, Any], name: str, properties: Mapping[str, Any]) -> None:
-    """Put properties in the place of the one that holds them in memory."""
+    """Put properties instead of the one that holds them in memory."""
     del kind["properties"][name]
     kind["properties"] |= properties
     kind["required"] = [field for field in kind.get("required", ()) if field != name]
@@ -56,11 +56,11 @@ def _spread(kind: dict[str, Any], name: str, properties: Mapping[str, Any]) -> N
 
 def _explanations(module: ModuleType) -> dict[str, dict[str, str]]:
     """Return the text below each field of a module's classes: class to field to text."""
-    found: dict[str, dict[str, str]] = {}
+    by_class: dict[str, dict[str, str]] = {}
     for node in ast.parse(inspect.getsource(module)).body:
         if isinstance(node, ast.ClassDef):
-            texts = found.setdefault(node.name, {})
+            texts = by_class.setdefault(node.name, {})
             for field, text in zip(node.body, node.body[1:], strict=False):
                 if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
                     texts[ast.unparse(field.target)] = ast.literal_eval(text.value)
-    return found
+    return by_class

@@ -180,8 +180,8 @@ class Results:
 
     def options(self, group: str) -> dict[str, Any]:
         """Return the options of one group of the recipe; none where it is not there."""
-        found = self.recipe.get(group)
-        return found if isinstance(found, dict) else {}
+        options = self.recipe.get(group)
+        return options if isinstance(options, dict) else {}
 
     @property
     def signed(self) -> bool:
@@ -190,7 +190,7 @@ class Results:
 
     @property
     def best(self) -> dict[str, Level]:
-        """The run that stands for each level, in the order of the record."""
+        """The best run of each level, in the order of the record."""
         return best_runs(self.levels)
 
 
@@ -213,11 +213,11 @@ def best_run(runs: Iterable[Level]) -> Level:
 
 
 def best_runs(levels: Iterable[Level]) -> dict[str, Level]:
-    """Return the run that stands for each level, in the order in which the levels come."""
+    """Return the best run of each level, in the order in which the levels come."""
     runs: dict[str, list[Level]] = {}
     for level in levels:
         runs.setdefault(level.level, []).append(level)
-    return {name: best_run(found) for name, found in runs.items()}
+    return {name: best_run(of_level) for name, of_level in runs.items()}
 
 
 def completeness_of(levels: Iterable[Level], min_levels: int) -> Completeness:

@@ -23,7 +23,7 @@ _FORMULA = ("=", "+", "-", "@", "|", "%")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What a column means: text, unit, and the words that may stand in it."""
+    """What a column means: text, unit, and the words that may be in it."""
 
     description: str
     units: str = ""
@@ -32,9 +32,9 @@ class Column:
     @property
     def entry(self) -> dict[str, Any]:
         """The column in a data dictionary of BIDS."""
-        found: dict[str, Any] = {"Description": self.description}
-        found |= {"Units": self.units} if self.units else {}
-        return found | ({"Levels": dict(self.levels)} if self.levels else {})
+        entry: dict[str, Any] = {"Description": self.description}
+        entry |= {"Units": self.units} if self.units else {}
+        return entry | ({"Levels": dict(self.levels)} if self.levels else {})
 
 
 COLUMNS: dict[str, Column] = {
@@ -127,12 +127,12 @@ def _reasons(level: Level) -> tuple[str, ...]:
 
 
 def cells_of(level: Level, names: Iterable[str]) -> dict[str, object]:
-    """Return what stands in a level's columns of these names."""
+    """Return the values of a level's columns of these names."""
     return {name: _CELLS[name](level) for name in names}
 
 
 def quantities_of(level: Level, names: Iterable[str], parts: Iterable[str]) -> dict[str, object]:
-    """Return what stands in a level's columns of quantities; nothing where it has none."""
+    """Return the values of a level's columns of quantities; nothing where it has none."""
     row: dict[str, object] = {}
     for name in names:
         quantity = level.quantities.get(name)
@@ -173,13 +173,13 @@ def quantity_dictionary(
     unit, how : str
         Its unit, and how it is derived, where that is known.
     """
-    found: dict[str, dict[str, Any]] = {}
+    entries: dict[str, dict[str, Any]] = {}
     for part in parts:
         column = Column(quantity_word(name) + PARTS[part], "" if part == "_limit" else unit or "1")
-        found[f"{name}{part}"] = column.entry
+        entries[f"{name}{part}"] = column.entry
     if how:
-        found[name]["Derivation"] = harmless(how, 300)
-    return found
+        entries[name]["Derivation"] = harmless(how, 300)
+    return entries
 
 
 def cell(value: object, missing: str = MISSING, digits: int = 10, limit: int = 2000) -> str:

@@ -145,7 +145,7 @@ def spectrum_figure(
     curves : Spectra
         Its curves.
     top : float
-        What stands for 100 on the vertical axis: see `common_top`.
+        What stands for 100 on the vertical axis: see `curves.common_top`.
     head, foot : str
         Lines above and below, for a picture that stands alone.
     """

@@ -1,7 +1,7 @@
 """From quantities to a judgement: one function per kind of score model.
 
 Morphology never enters the pain score. Of a level measured more than once, the run of best quality
-stands for the level; every other run is scored in its place, beside the patient's other levels.
+counts as the level; every other run is scored instead of it, beside the patient's other levels.
 A disc of poor quality, or outside what the model was made for, is indeterminate with its reason.
 """
 
@@ -55,13 +55,13 @@ def score_study(
     """
     best = best_runs(levels)
     discs = [disc_of(level) if level.measured is not None else None for level in levels]
-    stand = [
+    best_discs = [
         disc
         for level, disc in zip(levels, discs, strict=True)
         if best[level.level] is level and disc
     ]
     return tuple(
-        None if disc is None else _score(disc, stand, model, recipe.score) for disc in discs
+        None if disc is None else _score(disc, best_discs, model, recipe.score) for disc in discs
     )
 
 
@@ -83,14 +83,14 @@ def score_discs(
 
 
 def _score(
-    disc: Disc, stand: Sequence[Disc], model: ScoreModel, options: ScoreOptions
+    disc: Disc, best_discs: Sequence[Disc], model: ScoreModel, options: ScoreOptions
 ) -> DiscScore:
     """Score a disc beside those that stand for the patient's other levels."""
     if reason := disc.unusable or out_of_scope(disc, model):
         return indeterminate(model_reference(model), reason)
     others = [
         other
-        for other in stand
+        for other in best_discs
         if other.level != disc.level and not (other.unusable or out_of_scope(other, model))
     ]
     return KINDS[model.kind](disc, others, model, options)

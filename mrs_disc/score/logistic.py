@@ -30,10 +30,10 @@ def score_logistic(
     """Score a disc by its own quantities; the patient's other discs do not enter."""
     del others
     reference = model_reference(model)
-    found = _logit(disc, model)
-    if isinstance(found, Finding):
-        return indeterminate(reference, found)
-    logit, sd, seen = found
+    estimate = _logit(disc, model)
+    if isinstance(estimate, Finding):
+        return indeterminate(reference, estimate)
+    logit, sd, seen = estimate
     prevalence = options.prevalence or model.prevalence
     logit += log(prevalence / (1 - prevalence)) - log(model.prevalence / (1 - model.prevalence))
     value = expected_probability(logit, sd)

@@ -19,18 +19,19 @@ Gauss-Hermite nodes of u.
 
 Decision: the *predictive* probability decides the label. A plug-in probability at the measured r
 says .93 where .61 is true at an error of 1 in r; the posterior mass of r about a threshold would
-label a quarter of the discs wrongly. The interval tells what the error of measurement hides: the
+label a quarter of the discs wrongly. The interval says what the error of measurement hides: the
 2.5th and 97.5th percentile of the probability that this disc would have were its r known, over
 what its measurement leaves open. Its mean is the predictive probability.
 
 A patient with mostly painful discs is judged by a prevalence that is too low, and too few discs
 tell of it. Refused: a probability that weighs patterns of patients (all discs alike, most of them
 painful). Whatever the weights, it is off for one kind of patient by what it gains for another; no
-rule that is not told can be calibrated for both. So the probability states its prevalence, and the
-reasons tell where a patient's discs speak against it. Refused too: to withhold "unlikely painful"
-where 80 % painful discs, this one too, explain all that was measured as well. At ideal measurements
-11 % instead of 19 % of such a patient's discs are then labelled wrongly, but 46 % of the labels are
-still wrong, and of other patients' discs 3 to 5 % lose theirs (tests/README.md, "Prevalence").
+rule without the true prevalence can be calibrated for both. So the probability states its
+prevalence, and the reasons say where a patient's discs speak against it. Refused too: to withhold
+"unlikely painful" where 80 % painful discs, this one too, explain all that was measured as well. At
+ideal measurements 11 % instead of 19 % of such a patient's discs are then labelled wrongly, but
+46 % of the labels are still wrong, and of other patients' discs 3 to 5 % lose theirs
+(tests/README.md, "Prevalence").
 """
 
 from __future__ import annotations
@@ -74,10 +75,11 @@ from mrs_disc.typing import FloatArray
 _OTHER_PREVALENCES = (0.10, 0.39)
 """Shown beside the model's own: the effect of another prevalence."""
 _LITTLE = 2.0
-"""A measurement that changes the odds by less than this factor says little, and is told."""
+"""A measurement that changes the odds by less than this factor says little: a reason says so."""
 LOG = "log(acidity/structure)"
 _HIGH_PREVALENCE, _TELLING = 0.8, 2.0
-"""A patient whose discs fit this prevalence so many times better than the assumed one is told.
+"""A patient whose discs fit this prevalence so many times better than the assumed one gets a
+reason.
 
 In simulation that is half of those with four painful discs of five, one in eight of the others.
 """
@@ -96,15 +98,15 @@ def score_population(
     own = _likelihood_of(disc, grid, model)
     context = np.array([_likelihood_of(d, grid, model) for d in beside]).reshape(-1, grid.r.size)
     seen = evidence_of(grid, own, context)
-    found = posterior_given(grid, shares, seen)
+    posterior = posterior_given(grid, shares, seen)
     alone = posterior_given(grid, shares, replace(seen, other_classes=seen.other_classes[:0]))
-    label = label_of(found.probability, options)
-    inputs = _inputs(disc, beside, model, options, found, alone)
+    label = label_of(posterior.probability, options)
+    inputs = _inputs(disc, beside, model, options, posterior, alone)
     noticed = (
         _what_was_seen(disc, model),
-        _how_it_was_judged(found, alone, beside),
-        _what_it_weighs(found, options.prevalence or model.prevalence),
-        _what_would_change(disc, grid, options, found),
+        _how_it_was_judged(posterior, alone, beside),
+        _what_it_weighs(posterior, options.prevalence or model.prevalence),
+        _what_would_change(disc, grid, options, posterior),
         _other_prevalence(model, grid, seen, options),
         _unlike_assumed(model, grid, seen, options),
         *scope_remarks(disc, model),
@@ -112,9 +114,9 @@ def score_population(
     findings = tuple(one for one in noticed if one is not None)
     return DiscScore(
         model=reference,
-        value=found.probability,
-        low=found.low,
-        high=found.high,
+        value=posterior.probability,
+        low=posterior.low,
+        high=posterior.high,
         label=label,
         reasons=sentences(findings),
         findings=findings,
@@ -141,7 +143,7 @@ def _inputs(
     beside: Sequence[Disc],
     model: PopulationScore,
     options: ScoreOptions,
-    found: Posterior,
+    posterior: Posterior,
     alone: Posterior,
 ) -> Mapping[str, Any]:
     """Return the numbers that the score follows from."""
@@ -160,9 +162,11 @@ def _inputs(
         "disc_alone_low": alone.low,
         "disc_alone_high": alone.high,
         "with_levels": [d.level for d in beside],
-        "patient_offset": found.offset_mean,
-        "patient_offset_sd": found.offset_sd,
-        "classes": {c.name: float(p) for c, p in zip(model.disc_class, found.classes, strict=True)},
+        "patient_offset": posterior.offset_mean,
+        "patient_offset_sd": posterior.offset_sd,
+        "classes": {
+            c.name: float(p) for c, p in zip(model.disc_class, posterior.classes, strict=True)
+        },
     }
 
 
@@ -190,32 +194,32 @@ def _stated(disc: Disc) -> tuple[float | None, float | None, float]:
     return value, error, log(most / disc.structure)
 
 
-def _what_it_weighs(found: Posterior, prevalence: float) -> Finding | None:
+def _what_it_weighs(posterior: Posterior, prevalence: float) -> Finding | None:
     """Say where the measurement has hardly moved what was assumed before it."""
-    p = min(max(found.probability, 1e-12), 1 - 1e-12)
+    p = min(max(posterior.probability, 1e-12), 1 - 1e-12)
     factor = p / (1 - p) * (1 - prevalence) / prevalence
     if not 1 / _LITTLE < factor < _LITTLE:
         return None
     return finding("says_little", prevalence=prevalence, factor=factor)
 
 
-def _how_it_was_judged(found: Posterior, alone: Posterior, beside: Sequence[Disc]) -> Finding:
+def _how_it_was_judged(posterior: Posterior, alone: Posterior, beside: Sequence[Disc]) -> Finding:
     if not beside:
-        return finding("judged_alone", probability=found.probability)
+        return finding("judged_alone", probability=posterior.probability)
     levels = [d.level for d in beside]
     return finding(
         "judged_beside",
         alone=alone.probability,
-        probability=found.probability,
+        probability=posterior.probability,
         levels=levels,
         where=spans(levels),
-        offset=found.offset_mean,
-        offset_sd=found.offset_sd,
+        offset=posterior.offset_mean,
+        offset_sd=posterior.offset_sd,
     )
 
 
 def _what_would_change(
-    disc: Disc, grid: Grid, options: ScoreOptions, found: Posterior
+    disc: Disc, grid: Grid, options: ScoreOptions, posterior: Posterior
 ) -> Finding | None:
     """Return at which log(acidity/structure) the label would be another, all else the same."""
     assert disc.structure is not None
@@ -223,7 +227,7 @@ def _what_would_change(
     ratio = np.exp(grid.r)
     variance = error_variance(ratio, *relative, disc.correlation)
     precision, log_sd = 0.5 / variance, 0.5 * np.log(variance)
-    painful, every = grid.painful @ found.density, found.density.sum(axis=0)
+    painful, every = grid.painful @ posterior.density, posterior.density.sum(axis=0)
 
     def at(r: float) -> float:
         seen = np.exp(-precision * (exp(r) - ratio) ** 2 - log_sd)
@@ -232,11 +236,11 @@ def _what_would_change(
     likely = _crossing(at, options.likely, grid)
     unlikely = _crossing(at, options.unlikely, grid)
     where = []
-    if found.probability < options.likely:
+    if posterior.probability < options.likely:
         where.append(finding("never_likely") if likely is None else _at("likely_from", likely))
     elif likely is not None:
         where.append(_at("likely_until", likely))
-    if found.probability > options.unlikely:
+    if posterior.probability > options.unlikely:
         where.append(
             finding("never_unlikely") if unlikely is None else _at("unlikely_to", unlikely)
         )
@@ -249,14 +253,14 @@ def _at(kind: str, r: float) -> Finding:
     return finding(kind, LOG, at=r)
 
 
-def _crossing(at: Any, wanted: float, grid: Grid) -> float | None:
-    """Return the r at which a rising probability reaches `wanted`, or `None`."""
+def _crossing(at: Any, level: float, grid: Grid) -> float | None:
+    """Return the r at which a rising probability reaches a level, or `None`."""
     low, high = float(grid.r[0]), float(grid.r[-1])
-    if not at(low) < wanted < at(high):
+    if not at(low) < level < at(high):
         return None
     for _ in range(16):
         middle = (low + high) / 2
-        low, high = (middle, high) if at(middle) < wanted else (low, middle)
+        low, high = (middle, high) if at(middle) < level else (low, middle)
     return (low + high) / 2
 
 

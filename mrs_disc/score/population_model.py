@@ -152,8 +152,8 @@ def normal_likelihood(
 def class_likelihoods(grid: Grid, likelihoods: FloatArray) -> FloatArray:
     """Return F, shape (disc, offset, class), from likelihoods of shape (disc, r)."""
     density = grid.density
-    found = likelihoods @ density.reshape(-1, density.shape[2]).T
-    return np.asarray(found.reshape(-1, *density.shape[:2]))
+    integrals = likelihoods @ density.reshape(-1, density.shape[2]).T
+    return np.asarray(integrals.reshape(-1, *density.shape[:2]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -75,7 +75,7 @@ def _is_beyond(array: ComplexArray) -> bool:
 
 
 def is_finite(array: ComplexArray) -> bool:
-    """Tell whether every point is finite; the sum tells, so that no mask is made."""
+    """Say whether every point is finite; their sum is then finite, so that no mask is made."""
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(array.sum(dtype=array.dtype))) or bool(np.isfinite(array).all())
 

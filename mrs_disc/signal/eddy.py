@@ -148,7 +148,7 @@ def _smooth(phase: FloatArray, information: FloatArray, dwell_time_s: float) -> 
     curvature = CURVATURE_RAD_PER_S2 * dwell_time_s**2 / (1 + time[1:-1] / CURVATURE_TIME_S) ** 2
     bend = 1 / curvature**2
     slope = np.full(n - 1, 1 / (SLOPE_RAD_PER_S * dwell_time_s) ** 2)
-    # the water itself tells the slope; the prior only flattens what it does not reach
+    # the water itself determines the slope; the prior only flattens what it does not reach
     slope[information[1:] > 0] = 0.0
     # normal equations of the data, of second and of first differences, as upper bands
     bands = np.zeros((3, n))

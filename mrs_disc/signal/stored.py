@@ -59,7 +59,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stored:
-    """What was found of the way in which FIDs were stored.
+    """How FIDs were stored: what follows from their points.
 
     Parameters
     ----------
@@ -96,15 +96,15 @@ def examine_storage(signal: ComplexArray, dwell_time_s: float) -> Stored:
     stored = Stored(n_points=n_points, n_zeros=n_stored - n_points)
     if n_points < 6 * _BLOCK:
         return stored
-    found = _filter_of(fids[:, :n_points], dwell_time_s)
-    if found is None:
+    shape = _filter_of(fids[:, :n_points], dwell_time_s)
+    if shape is None:
         return stored
-    gain = found.gain(n_points, dwell_time_s)
+    gain = shape.gain(n_points, dwell_time_s)
     n_heard = int(np.argmax(gain < _FADED)) or n_points
     return Stored(
         n_points=n_heard,
         n_zeros=stored.n_zeros,
-        filter=Filter(kind=found.kind, width_hz=found.width_hz(n_points, dwell_time_s)),
+        filter=Filter(kind=shape.kind, width_hz=shape.width_hz(n_points, dwell_time_s)),
         weight=1.0 / gain[:n_heard],
     )
 
@@ -166,12 +166,12 @@ def _filter_of(fids: ComplexArray, dwell_time_s: float) -> _Shape | None:
         if kind in _OF_FIXED:
             candidate = _Shape(kind, 0.0)
         else:
-            found = minimize_scalar(
+            minimum = minimize_scalar(
                 lambda log_rate, shape=shape: loss(shape(share, float(np.exp(log_rate)))),
                 bounds=(np.log(0.05), np.log(60.0)),
                 method="bounded",
             )
-            candidate = _Shape(kind, float(np.exp(found.x)))
+            candidate = _Shape(kind, float(np.exp(minimum.x)))
         value = loss(np.maximum(shape(share, candidate.rate), 1e-9))
         if best is None or value < best[0]:
             best = (value, candidate)
@@ -185,8 +185,8 @@ def _block_noise(fids: ComplexArray) -> tuple[FloatArray, FloatArray, int] | Non
     """
     n_blocks = fids.shape[1] // _BLOCK
     blocks = fids[:, : n_blocks * _BLOCK].reshape(len(fids), n_blocks, _BLOCK)
-    place = (np.arange(_BLOCK) + 0.5) / _BLOCK
-    taper = 0.36 - 0.49 * np.cos(2 * np.pi * place) + 0.14 * np.cos(4 * np.pi * place)
+    position = (np.arange(_BLOCK) + 0.5) / _BLOCK
+    taper = 0.36 - 0.49 * np.cos(2 * np.pi * position) + 0.14 * np.cos(4 * np.pi * position)
     spectra = scipy.fft.fft(blocks * (taper / np.sqrt(np.sum(taper**2))), axis=-1)
     power = spectra.real.astype(np.float64) ** 2 + spectra.imag.astype(np.float64) ** 2
     n_early = max(n_blocks // 6, 1)

@@ -1,4 +1,4 @@
-"""Transients of unsuppressed water inside an acquisition of metabolites, told by their size.
+"""Transients of unsuppressed water inside an acquisition of metabolites, recognised by their size.
 
 Some protocols measure the water reference first or last in the same file. Such transients are
 louder by far than the others and much alike, and each is one line that decays.

@@ -135,7 +135,7 @@ def _combined(
     if isinstance(water, RawSignal) and water.signal.shape[0] != n_coils:
         noticed.append(finding("other_coils", "water", came=water.signal.shape[0], wanted=n_coils))
         water = None
-    # the water is the stronger signal, but its transients are few: noise is told by the others
+    # the water is the stronger signal, but its transients are few: the others give the noise
     origin = water if isinstance(water, RawSignal) else metabolite
     coils = coil_weights(origin.signal, _coil_noise(metabolite))
     noticed.extend(finding("coil_left_out", coil=i, why=why) for i, why in coils.dropped)

@@ -137,7 +137,7 @@ def quantify(
     Returns
     -------
     Quantities
-        What cannot be had stands there with its reason. `sums` are the sums uncut, `factors` what
+        What cannot be had is there with its reason. `sums` are the sums uncut, `factors` what
         a reader needs to redo the water-referenced amounts.
 
     Raises
@@ -252,7 +252,7 @@ def _measured(
 
 def _percentiles(draws: FloatArray) -> list[float]:
     """Return the draws at 2.5, 15.87, 50, 84.13, 95 and 97.5 %."""
-    ordered = np.sort(draws)  # faster than a partition at six places
+    ordered = np.sort(draws)  # faster than a partition at six ranks
     return [float(ordered[int(share * draws.size)]) for share in _PERCENTILES]
 
 
@@ -304,10 +304,10 @@ def _ratios(table: _Table, fit: FitResult, draws: FloatArray, why_merged: str) -
         denominators.append(fit.peak.name)
     for denominator in denominators:
         own = [n for n in fit.names if n != denominator]
-        wanted = dict.fromkeys((*RATIOS, *own) if denominator == "PG" else own)
+        numerators = dict.fromkeys((*RATIOS, *own) if denominator == "PG" else own)
         if denominator != "PG" and fit.has("LAC", "ALA"):
-            wanted["LAAL"] = None
-        for numerator in wanted:
+            numerators["LAAL"] = None
+        for numerator in numerators:
             _ratio(table, fit, draws, numerator, denominator, why_merged)
 
 

@@ -222,18 +222,18 @@ def band_weights(
 
     Parameters
     ----------
-    position : float array, shape (place,)
-        Where the signal is wanted, in samples from the first tap; outside is extrapolation.
+    position : float array, shape (position,)
+        Where the signal is evaluated, in samples from the first tap; outside is extrapolation.
     taps : int
         Number of consecutive samples combined.
     half_band : float
         Half of the band in cycles per sample, centred on zero.
     derivatives : sequence of int
-        The derivatives that are wanted, per sample; 0 is the signal.
+        Orders of the derivatives, per sample; 0 is the signal.
 
     Returns
     -------
-    float array, shape (derivative, place, taps)
+    float array, shape (derivative, position, taps)
         The weights of least mean square error over all frequencies of the band.
     """
     nodes = 3 * taps

@@ -1,14 +1,14 @@
 """Markov chains over the humps of the baseline, the Gaussian width and the delay.
 
-`baseline` says what is drawn and why. Here is how: some tens of chains advance together as rows of
-arrays. One sweep draws, in this order,
+`humps` says what is drawn and why. Here is how: tens of chains advance together as rows of arrays.
+One sweep draws, in this order,
 
 1. each slot anew, empty or a hump anywhere on the grid, with the areas of all slots integrated out
-   (`slots`): areas of humps that overlap hold each other fast, and with them drawn one by one three
-   times as many sweeps were not enough;
+   (`slots`): areas of humps that overlap are strongly correlated, and with them drawn one by one
+   three times as many sweeps were not enough;
 2. Gaussian width and delay, with the areas integrated out;
 3. the areas, all together;
-4. the common strength, first together with all areas, then given them.
+4. the common strength (the typical area), first together with all areas, then given them.
 
 Means and covariances of the areas given the humps are kept, not the areas drawn (Rao and
 Blackwell): fewer sweeps give the same accuracy.
@@ -31,7 +31,7 @@ from mrs_disc.typing import BoolArray, FloatArray, IntArray
 
 _SEED = 20240601
 _POOL = 1 << 19
-_LEAST_STIFFNESS = 1e-9  # of what a coordinate had before the areas took theirs: rounding
+_LEAST_PRECISION = 1e-9  # of the curvature of a coordinate whose areas are known: rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Chains:
     area : float array, shape (slot, chain)
         Its area in units of the noise.
     strength : int array, shape (chain,)
-        Index of the common strength.
+        Index of the common strength among `_Sweeper.strengths`.
     gauss2 : float array, shape (chain,)
         Square of the common Gaussian width.
     delay : float array, shape (chain,)
@@ -62,8 +62,8 @@ class Chains:
     def empty(cls, n_chains: int, n_slots: int, gauss2: float, delay: float) -> Chains:
         """Return chains of empty slots, over the upper quarter of the strengths.
 
-        A chain that starts weak fills its slots with splinters of the strong humps, and takes
-        twenty sweeps to put them together; one that starts strong sheds what is too much in two.
+        A chain that starts weak fills its slots with many small parts of the strong humps, and
+        takes twenty sweeps to merge them; one that starts strong empties its spare slots in two.
         """
         return cls(
             np.zeros((n_slots, n_chains), dtype=int),
@@ -79,8 +79,9 @@ class LinearProblem:
     """The problem linearized about an expansion point, metabolites integrated out.
 
     The coordinates z are, in this order: the square of the Gaussian width, the delay, the humps'
-    areas. Their log-likelihood is ``force @ z - z @ curvature @ z / 2``; given them, the
-    metabolites' parameters are normal about ``centre - response @ z`` with `covariance`.
+    areas. Their log-likelihood is ``force @ z - z @ curvature @ z / 2`` up to a constant, so that
+    `force` is its slope at zero; given them, the metabolites' parameters are normal about
+    ``centre - response @ z`` with `covariance`.
 
     Parameters
     ----------
@@ -152,7 +153,7 @@ class Draws:
         )
 
     def of(self, response: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return what some linear functions of the coordinates are in each draw.
+        """Return linear functions of the coordinates in each draw.
 
         Parameters
         ----------
@@ -213,7 +214,7 @@ class _Sweeper:
     def __init__(self, linear: LinearProblem, chains: Chains, scales: Scales) -> None:
         self.curvature = linear.curvature
         self.force = linear.force
-        self.stiffness = np.diag(linear.curvature).copy()
+        self.own_curvature = np.diag(linear.curvature[:2, :2]).copy()
         self.hump_curvature = np.ascontiguousarray(linear.curvature[2:, 2:])
         self.hump = chains.hump
         self.area = chains.area
@@ -261,7 +262,7 @@ class _Sweeper:
             self.hump_curvature, self._hump_force(), prior, hump=self.hump, occupied=occupied
         )
         # Gumbel noise for the whole grid would cost more than the algebra. It is cut out of a pool
-        # at a random point instead; the empty slots, which stand against all humps, get their own.
+        # at a random point instead; the empty slots, each compared with all humps, get their own.
         n_slots, n_chains = self.hump.shape
         size = n_chains * len(self.hump_curvature)
         pool = _gumbel_pool(max(_POOL, 16 * n_slots * size))
@@ -274,9 +275,9 @@ class _Sweeper:
 
     def _hump_force(self) -> FloatArray:
         """Return the humps' force that Gaussian width and delay leave, shape (chain, hump)."""
-        taken = self.curvature[0, 2:] * self.gauss2[:, None]
-        taken += self.curvature[1, 2:] * self.delay[:, None]
-        return np.asarray(self.force[2:] - taken)
+        explained = self.curvature[0, 2:] * self.gauss2[:, None]
+        explained += self.curvature[1, 2:] * self.delay[:, None]
+        return np.asarray(self.force[2:] - explained)
 
     def _coordinates(self, area: FloatArray) -> FloatArray:
         """Return the coordinates at areas (slot, chain), shape (chain, coordinate)."""
@@ -292,22 +293,25 @@ class _Sweeper:
     def _draw_gauss_and_delay(
         self, area: FloatArray, covariance: FloatArray, rng: np.random.Generator
     ) -> None:
-        """Draw the two, areas integrated out given the humps; `area` follows as their mean."""
+        """Draw the two, areas integrated out given the humps; `area` follows as their mean.
+
+        With v the value, q its curvature with the areas, C their covariance and m their mean at
+        v = 0: given v they have the mean ``m - C q v``, and v has the log-likelihood
+        ``(h_v - q^T m) v - (Q_vv - q^T C q) v^2 / 2``.
+        """
         draws: tuple[tuple[FloatArray, FloatArray, _Draw], ...] = (
             (self.gauss2, self.delay, _draw_gauss),
             (self.delay, self.gauss2, _draw_delay),
         )
         for index, (value, other, draw) in enumerate(draws):
-            # A unit of the value takes `response` from the areas' mean. Without that, and without
-            # what the areas explain of its curvature, value and areas are independent.
-            coupling = self.curvature[index].take(2 + self.hump.T)
-            response = (covariance @ coupling[:, :, None])[:, :, 0]
-            area += response * value[:, None]
-            stiffness = self.stiffness[index] - (coupling * response).sum(axis=1)
+            coupling = self.curvature[index].take(2 + self.hump.T)  # q
+            response = (covariance @ coupling[:, :, None])[:, :, 0]  # C q
+            area += response * value[:, None]  # m
+            precision = self.own_curvature[index] - (coupling * response).sum(axis=1)
             force = self.force[index] - (coupling * area).sum(axis=1)
             force -= self.curvature[0, 1] * other
-            least = max(_LEAST_STIFFNESS * self.stiffness[index], TINY)
-            value[:] = draw(np.maximum(stiffness, least), force, self.scales, rng)
+            least = max(_LEAST_PRECISION * self.own_curvature[index], TINY)
+            value[:] = draw(np.maximum(precision, least), force, self.scales, rng)
             area -= response * value[:, None]
 
     def _draw_areas(
@@ -319,29 +323,31 @@ class _Sweeper:
     ) -> None:
         """Draw the areas of all slots together."""
         # Ones on the diagonal let the empty slots through Cholesky; their draws are thrown away.
-        whole = covariance + np.eye(priors.SLOTS) * ~occupied[:, None, :]
+        padded = covariance + np.eye(priors.SLOTS) * ~occupied[:, None, :]
         try:
-            lower = np.linalg.cholesky(whole)
+            lower = np.linalg.cholesky(padded)
         except np.linalg.LinAlgError:  # rounding, in absurd data: keep their means
-            lower = np.zeros_like(whole)
+            lower = np.zeros_like(padded)
         area = mean + (lower @ rng.standard_normal((*mean.shape, 1)))[:, :, 0]
         self.area = np.ascontiguousarray((area * occupied).T)
 
     def _draw_strength(self, rng: np.random.Generator) -> None:
         """Draw the strength, first together with all areas, then given them."""
-        # All areas grow with the strength: prior and areas keep their ratio, so that the data
-        # alone decide. Of few humps with large areas this leads to many strengths in one step.
+        # Areas times a factor f, as the strength: prior and areas keep their ratio, so that the
+        # data alone decide, with the log-likelihood f h^T c - f^2 c^T Q c / 2. Of few humps with
+        # large areas, whose strength given them hardly moves, this leads to any strength in one
+        # step.
         area = self.area.T
-        pull = (at_slots(self._hump_force(), self.hump) * area).sum(axis=1)
+        linear = (at_slots(self._hump_force(), self.hump) * area).sum(axis=1)
         among = among_slots(self.hump_curvature, self.hump)
-        push = (area * (among @ area[:, :, None])[:, :, 0]).sum(axis=1)
+        square = (area * (among @ area[:, :, None])[:, :, 0]).sum(axis=1)
         factor = self.strengths / self.strengths[self.strength][:, None]
-        moved = _choose(factor * pull[:, None] - 0.5 * factor**2 * push[:, None], rng)
+        drawn = _choose(factor * linear[:, None] - 0.5 * factor**2 * square[:, None], rng)
         occupied = (self.area != 0).sum(axis=0)
-        self.area *= np.where(occupied > 0, factor[np.arange(moved.size), moved], 1.0)
+        self.area *= np.where(occupied > 0, factor[np.arange(drawn.size), drawn], 1.0)
         # Given the areas: the density of their normal law at each strength.
-        total, square = self.area.sum(axis=0), (self.area**2).sum(axis=0)
-        distance = square[:, None] - 2 * self.mean * total[:, None]
+        total, squares = self.area.sum(axis=0), (self.area**2).sum(axis=0)
+        distance = squares[:, None] - 2 * self.mean * total[:, None]
         distance += occupied[:, None] * self.mean**2
         log_density = -0.5 * (occupied[:, None] * np.log(self.variance) + distance / self.variance)
         self.strength = _choose(log_density, rng)
@@ -351,12 +357,16 @@ _Draw = Callable[[FloatArray, FloatArray, "Scales", np.random.Generator], FloatA
 
 
 def _draw_gauss(
-    stiffness: FloatArray, force: FloatArray, scales: Scales, rng: np.random.Generator
+    precision: FloatArray, force: FloatArray, scales: Scales, rng: np.random.Generator
 ) -> FloatArray:
-    """Draw the square of the Gaussian width: none, or exponential; each has even odds."""
-    slope, sd = 1 / scales.gauss2_mean, stiffness**-0.5
-    # Normal likelihood times exponential prior is a normal law cut at zero; here in its standard
-    # deviations, so that the mass above zero is that below `centre`.
+    """Draw the square of the Gaussian width: zero, or of exponential prior.
+
+    Odds of the latter: ``PRESENT_ODDS slope integral_0^inf exp(force v - precision v^2 / 2 -
+    slope v) dv``, with the slope of the prior. Normal likelihood times exponential prior is a
+    normal law cut at zero; here in its standard deviations, so that its mass above zero is that of
+    the standard normal law below `centre`.
+    """
+    slope, sd = 1 / scales.gauss2_mean, precision**-0.5
     centre = (force - slope) * sd
     log_mass = log_ndtr(centre)
     log_odds = np.log(slope * sd * sqrt(2 * pi)) + log_mass + 0.5 * centre**2
@@ -368,14 +378,17 @@ def _draw_gauss(
 
 
 def _draw_delay(
-    stiffness: FloatArray, force: FloatArray, scales: Scales, rng: np.random.Generator
+    precision: FloatArray, force: FloatArray, scales: Scales, rng: np.random.Generator
 ) -> FloatArray:
-    """Draw the delay: none, or normal; each has even odds."""
+    """Draw the delay: zero, or of normal prior.
+
+    Odds of the latter: ``PRESENT_ODDS sqrt(prior_precision variance) exp(force^2 variance / 2)``.
+    """
     if scales.delay_sd_s == 0:
         return np.zeros(force.size)
-    precision = scales.delay_sd_s**-2
-    variance = 1 / (stiffness + precision)
-    log_odds = 0.5 * np.log(precision * variance) + 0.5 * force**2 * variance
+    prior_precision = scales.delay_sd_s**-2
+    variance = 1 / (precision + prior_precision)
+    log_odds = 0.5 * np.log(prior_precision * variance) + 0.5 * force**2 * variance
     log_odds += log(priors.PRESENT_ODDS)
     late = rng.logistic(size=force.size) < log_odds
     drawn = force * variance + np.sqrt(variance) * rng.standard_normal(force.size)

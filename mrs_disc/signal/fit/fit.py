@@ -1,14 +1,14 @@
 """Linear-combination fit of one FID: amplitudes, and how well they are known.
 
-The data are the complex spectrum inside a window, in units of its noise; `fit_model` states the
-model of the metabolites, `baseline` that of the humps below them. A fit takes four steps:
+The data are the complex spectrum inside a window, in units of its noise; `model` states the
+model of the metabolites, `humps` that of the baseline below them. A fit takes four steps:
 
-1. noise and start (`fit_start`): the noise from the FID's tail; the best shift, width, phase and
+1. noise and start (`start`): the noise from the FID's tail; the best shift, width, phase and
    delay of a grid on which amplitudes and phase have closed forms, so that no local minimum traps;
-2. solve (`fit_solve`): separable least squares, amplitudes eliminated (Golub and Pereyra, SIAM J
-   Numer Anal 1973;10:413-432, doi:10.1137/0710036); some weak humps of free sign stand for the
-   baseline;
-3. average (`fit_posterior`): about the solution all is linear but the humps' number and place, and
+2. solve (`solver`): separable least squares, amplitudes eliminated (Golub and Pereyra, SIAM J
+   Numer Anal 1973;10:413-432, doi:10.1137/0710036); weak humps of free sign take the baseline's
+   part;
+3. average (`posterior`): about the solution all is linear but the humps' number and positions, and
    whether there is a Gaussian width or a delay; these are drawn, the others are integrated out;
 4. the posterior mean is the answer, its covariance and quantiles the uncertainty: noise,
    non-linear parameters and baseline are all in them.
@@ -200,17 +200,18 @@ def fit_fid(
     largest = float(np.abs(data).max())
     data = data / largest
     noise = tail_noise_sd(data)
-    whole = _model(basis, scan, data.size)
-    slow = data * whole.carrier / noise
-    starts = _start_grid(basis, scan, data.size).search(slow, shift_range_hz, _STARTS)
+    all_points = _model(basis, scan, data.size)
+    demodulated = data * all_points.carrier / noise
+    starts = _start_grid(basis, scan, data.size).search(demodulated, shift_range_hz, _STARTS)
     starts = [start for start in starts if start.gain > _RIVAL * starts[0].gain]
-    model = _model(basis, scan, points_with_signal(slow, starts, scan.dwell_time_s))
+    model = _model(basis, scan, points_with_signal(demodulated, starts, scan.dwell_time_s))
     refuse_collinear(basis.names, model.evaluate(_first_guess(model, starts[0], 0.0)))
 
     # 2. Solve from each start, with weak humps for the baseline.
     humps = _humps(baseline_hz, model)
     reference_area = _reference_area(starts[0].amplitude, basis)
-    problem = _problem(model, slow[: model.time.size], basis, delay_sd_s, humps, reference_area)
+    fitted = demodulated[: model.time.size]
+    problem = _problem(model, fitted, basis, delay_sd_s, humps, reference_area)
     solver = replace(problem, humps=humps.of_width(priors.SOLVER_HUMP_WIDTH_HZ))
     solutions = [solve(solver, _first_guess(model, start, delay_sd_s)) for start in starts]
     start, best = min(zip(starts, solutions, strict=True), key=_lost_and_cost)
@@ -233,7 +234,7 @@ def fit_fid(
     # 4. The posterior in the units of the data.
     doubt = None if best.converged else Doubt("unsettled")
     doubt = doubt or _doubt(best.parameters, start) or _doubt(posterior.mean.parameters, start)
-    return _result(problem, posterior, whole, noise * largest, misfit, doubt)
+    return _result(problem, posterior, all_points, noise * largest, misfit, doubt)
 
 
 @lru_cache(maxsize=8)  # one for each width of the start, and one on all points
@@ -297,7 +298,7 @@ def _doubt(parameters: FloatArray, start: Start) -> Doubt | None:
 
 def _problem(
     model: MetaboliteModel,
-    slow: ComplexArray,
+    demodulated: ComplexArray,
     basis: FitBasis,
     delay_sd_s: float,
     humps: HumpGrid,
@@ -314,7 +315,7 @@ def _problem(
     fixed[DELAY] = delay_sd_s == 0
     return Problem(
         model=model,
-        data=model.spectrum(slow),
+        data=model.spectrum(demodulated),
         precision=precision,
         fixed=fixed,
         ratios=basis.normal_ratios(),
@@ -351,7 +352,7 @@ def _first_guess(model: MetaboliteModel, start: Start, delay_sd_s: float) -> Flo
 def _result(
     problem: Problem,
     posterior: Posterior,
-    whole: MetaboliteModel,
+    all_points: MetaboliteModel,
     noise: float,
     misfit: float,
     doubt: Doubt | None,
@@ -369,8 +370,8 @@ def _result(
     # the model misses still: covariance and intervals grow with it. The bound is that of the noise.
     unit, excess = noise * misfit, max(1.0, ratio)
     centre = amplitudes.mean
-    to_data = whole.carrier.conj() * unit
-    baseline = problem.humps.fid(mean.areas, delay, whole.time.size) * np.exp(
+    to_data = all_points.carrier.conj() * unit
+    baseline = problem.humps.fid(mean.areas, delay, all_points.time.size) * np.exp(
         1j * parameters[PHASE]
     )
     return FitArrays(
@@ -394,7 +395,7 @@ def _result(
         residual=Residual(
             noise_sd=noise, ratio=ratio * misfit, whiteness_p=whiteness_p(posterior.residual)
         ),
-        components=centre[:, None] * whole.fids(parameters) * to_data,
+        components=centre[:, None] * all_points.fids(parameters) * to_data,
         baseline=baseline * to_data,
         doubt=doubt,
     )

@@ -1,27 +1,28 @@
 """The baseline: a few positive humps, and an average over all ways to place them.
 
 Under the metabolites of a short echo lie macromolecules and lipids: positive, in phase, an order
-broader than the metabolites, of unknown number, place, width and size. Each is a Gaussian hump ::
+broader than the metabolites, of unknown number, position, width and size. Each is Gaussian ::
 
     c exp(i phase) exp(2 pi i f (t + delay)) exp(-GAUSS_RATE w^2 (t + delay)^2),   c > 0, t >= 0
 
-Physics enters as the prior: the number of humps is binomial, their places are
-uniform, their widths and the logarithm of their common strength nearly so, and their areas scatter
-about it. The data decide between none and many, weak and strong, and where they cannot decide, the
-amplitudes' uncertainty says so.
+Physics enters as the prior: the number of humps is binomial, their positions are uniform, their
+widths and the logarithm of their common strength (the typical area) nearly so, and their areas
+scatter about that strength. The data decide between none and many, weak and strong, and where they
+cannot decide, the amplitudes' uncertainty says so.
 
-Around a solution of the fit everything is linear. With the metabolites' parameters x (amplitudes
-and the derivatives by shift, width, phase ...) integrated out in closed form, the log-likelihood
-of the humps' areas c on a grid of places and widths is the small quadratic form ::
+Around a solution of the fit everything is linear. With the metabolites' parameters x (amplitudes,
+shift, width, phase ...) integrated out in closed form, the log-likelihood of the humps' areas c on
+a grid of positions and widths is the small quadratic form ::
 
-    h^T c - c^T Q c / 2,    Q = D^T (1 - X (X^T X + P)^-1 X^T) D,   x | c = x_0 - W c
+    h^T c - c^T Q c / 2,    Q = Z (1 - X^T (X X^T + P)^-1 X) Z^T,    x | c = m_x - W c
 
-(D humps, X derivatives, P priors, all in units of the noise). The humps sit in a fixed number of
-slots. A slot is empty, or holds one hump anywhere on the grid; given the places of the others, the
-odds of every place and width, and of the empty slot, are closed forms in which the areas of all
-slots are integrated out, so that a slot can be drawn anew from all of them at once (collapsed Gibbs
-sampling, `chains`). Seven to twelve sweeps suffice, because every draw may jump across the whole
-spectrum and the neighbours make room. The seed is fixed: same data, same answer.
+(Z the spectra of the humps, X the derivatives by x, P the priors: `signal.fit` has the table of all
+symbols). Humps are held by a fixed number of slots. A slot is empty, or holds one hump anywhere on
+the grid; given the humps of the others, the odds of every hump, and of none, are closed forms in
+which the areas of all slots are integrated out, so that a slot can be drawn anew from all of them
+at once (collapsed Gibbs sampling, `chains`). Seven to twelve sweeps suffice, because every draw may
+jump across the whole spectrum and the areas of its neighbours follow, as they are integrated out.
+The seed is fixed: same data, same answer.
 
 Decisions:
 
@@ -31,8 +32,8 @@ Decisions:
   spike-and-slab moments are wrong where humps overlap (its intervals covered 81 to 93 % where these
   cover 93 to 97 %, PA was 15 % less accurate). Enumerating the best hump sets misses the many
   equivalent ones.
-- Slots, not one switch per place: a switch can only move a hump by two unlikely steps, and needed
-  three hundred sweeps over strong humps.
+- Slots, not one switch per hump of the grid: a switch can only move a hump by two unlikely steps,
+  and needed three hundred sweeps over strong humps.
 - Numbers, widths, areas and strengths of humps: `priors` says where each is from.
 """
 
@@ -59,13 +60,13 @@ class HumpGrid:
     Parameters
     ----------
     frequency_hz, width_hz : float array, shape (hump,)
-        Place, from the centre of the window, and Gaussian FWHM.
+        Position, from the centre of the window, and Gaussian FWHM.
     odds : float array, shape (hump,)
         Prior odds of one against another.
     fids : complex array, shape (hump, point)
         Their first points, about the centre of the window, at phase and delay zero.
-    bins : complex array, shape (hump, bin)
-        Their spectra.
+    spectra : complex array, shape (hump, bin)
+        Their spectra at the bins of the window.
     products : complex array, shape (hump, hump)
         Scalar products of the spectra.
     """
@@ -74,13 +75,13 @@ class HumpGrid:
     width_hz: FloatArray
     odds: FloatArray
     fids: ComplexArray
-    bins: ComplexArray
+    spectra: ComplexArray
     products: ComplexArray
 
     def design(self, phase_rad: float, delay_s: float) -> FloatArray:
         """Return the humps' spectra as they lie in the data, shape (hump, datum)."""
         phasor = np.exp(1j * (phase_rad + 2 * pi * self.frequency_hz * delay_s))
-        rotated = phasor[:, None] * self.bins
+        rotated = phasor[:, None] * self.spectra
         return np.concatenate([rotated.real, rotated.imag], axis=1)
 
     def gram(self, delay_s: float) -> FloatArray:
@@ -98,7 +99,7 @@ class HumpGrid:
             self.width_hz[kept],
             self.odds[kept],
             self.fids[kept],
-            self.bins[kept],
+            self.spectra[kept],
             self.products[np.ix_(kept, kept)],
         )
 
@@ -125,7 +126,7 @@ def hump_grid(
     start_time_s: float,
     half_width_hz: float,
 ) -> HumpGrid:
-    """Return humps on a grid of places and widths, the broader the further apart.
+    """Return humps on a grid of positions and widths, the broader the further apart.
 
     Parameters
     ----------
@@ -150,7 +151,7 @@ def hump_grid(
     live = time_s[: max(1, int(np.searchsorted(time_s, _HUMP_S)))]
     decay = np.exp(-GAUSS_RATE * np.multiply.outer(widths_hz, live) ** 2)
     fids = np.exp(2j * pi * frequency_hz[:, None] * live) * np.repeat(decay, counts, axis=0)
-    # The transform at some bins of points that are mostly zero: a small matrix beats the FFT.
+    # The transform at few bins of points that are mostly zero: a small matrix beats the FFT.
     fourier = np.exp(-2j * pi / time_s.size * np.arange(time_s.size)) / np.sqrt(time_s.size)
     spectra = fids @ fourier[np.multiply.outer(np.arange(live.size), bins) % time_s.size]
     odds = np.repeat(np.divide(priors.HUMP_WIDTH_ODDS, counts), counts)

@@ -153,8 +153,8 @@ def refuse_collinear(names: Sequence[str], model: Spectrum) -> None:
     share = norm**2 / np.maximum((np.abs(model.fids) ** 2).sum(axis=1), TINY)
     if share.min() < _INSIDE:
         raise InputError(f"component {names[int(share.argmin())]} has no signal inside the window")
-    # Of normed spectra the least eigenvalue of the Gram matrix is zero where a sum of some is zero;
-    # the eigenvector says of which.
+    # Of normed spectra the least eigenvalue of the Gram matrix is zero where a weighted sum of
+    # components is zero; the eigenvector holds the weights.
     unit = design / norm[:, None]
     values, vectors = np.linalg.eigh(unit @ unit.T)
     if values[0] < _COLLINEAR:

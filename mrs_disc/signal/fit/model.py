@@ -37,7 +37,7 @@ _TAPS = 16
 
 @dataclass(frozen=True, slots=True)
 class Spectrum:
-    """The model at one place: what the solver needs.
+    """The model at one point of the non-linear parameters: what the solver needs.
 
     Parameters
     ----------
@@ -57,6 +57,8 @@ class Spectrum:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
     """How an FID is sampled, and the window of its spectrum that is fitted.
+
+    Nothing to do with the `Scan` that a reader of files returns.
 
     Parameters
     ----------
@@ -135,11 +137,11 @@ class MetaboliteModel:
         # What all components share acts on their sum: one product each instead of one a component.
         time = self.time + parameters[DELAY]
         total = amplitude @ model.fids
-        later = time * total
+        timed = time * total
         columns = np.empty((self.n_nonlinear, self.time.size), dtype=complex)
-        columns[SHIFT] = 2j * pi * later
-        columns[LORENTZ] = -pi * later
-        columns[GAUSS2] = -GAUSS_RATE * time * later
+        columns[SHIFT] = 2j * pi * timed
+        columns[LORENTZ] = -pi * timed
+        columns[GAUSS2] = -GAUSS_RATE * time * timed
         columns[PHASE] = 1j * total
         columns[DELAY] = self._by_delay(parameters, amplitude, model, time, total)
         widths = N_COMMON + self.moves.size
@@ -245,7 +247,7 @@ def _filtered(fids: ComplexArray, weights: FloatArray, odd: BoolArray) -> Comple
     ----------
     fids : complex array, shape (component, point)
         What is filtered.
-    weights : float array, shape (filter, place, taps)
+    weights : float array, shape (filter, position, taps)
         Filters for the first points and, last, for a point in the middle of the taps.
     odd : bool array, shape (filter,)
         Whether a filter changes sign when time is reversed.
@@ -258,10 +260,10 @@ def _filtered(fids: ComplexArray, weights: FloatArray, odd: BoolArray) -> Comple
     half = taps // 2
     # Real and imaginary parts as rows of their own: one real matrix product for all filters.
     rows = np.concatenate([fids.real, fids.imag])
-    slid = np.lib.stride_tricks.sliding_window_view(rows, taps, axis=1)
-    count = slid.shape[1]
+    windows = np.lib.stride_tricks.sliding_window_view(rows, taps, axis=1)
+    count = windows.shape[1]
     parts = np.empty((weights.shape[0], *rows.shape))
-    parts[:, :, half : half + count] = (weights[:, -1] @ slid.reshape(-1, taps).T).reshape(
+    parts[:, :, half : half + count] = (weights[:, -1] @ windows.reshape(-1, taps).T).reshape(
         -1, rows.shape[0], count
     )
     # The first points have no taps before them: each has a filter of its own. The last points have

@@ -1,10 +1,10 @@
 """The average over humps, and over widths and delays that the data may not need.
 
 The posterior is taken as Laplace does: expanded about a point, where the model is linear in all but
-the humps' number and place. The chains draw humps, Gaussian width and delay there (`chains`), and
-given those the metabolites' parameters are normal. The mean of all that is a better point, about
-which the model is expanded again until it moves no more: two to five times. The solver's optimum
-(`fit_solve`) is the first point.
+the humps' number and position. The chains draw humps, Gaussian width and delay there (`chains`),
+and given those the metabolites' parameters are normal. The mean of all that is a better point,
+about which the model is expanded again until it moves no more: two to five times. The solver's
+optimum (`solver`) is the first point.
 
 The Gaussian part of the width and the delay have a point of mass at zero: where the data do not ask
 for them, they do not cost accuracy, and where they might, the average says how much.
@@ -68,7 +68,7 @@ class Point:
         Amplitudes of the components.
     areas : float array, shape (hump,)
         Areas of the humps.
-    gaussian : bool
+    no_lorentz : bool
         Whether the Lorentzian width is held at zero. Linear problems know no limits. Where the data
         ask for a negative width, all is drawn again with none, lest amplitudes belong to one width
         and the curve to another.
@@ -77,7 +77,7 @@ class Point:
     parameters: FloatArray
     amplitude: FloatArray
     areas: FloatArray
-    gaussian: bool = False
+    no_lorentz: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +142,7 @@ class _Expansion:
 
         Infinite where the mean has lost its Lorentzian width: the next expansion holds it at zero.
         """
-        if self.mean.gaussian != self.point.gaussian:
+        if self.mean.no_lorentz != self.point.no_lorentz:
             return inf
         n_components = self.point.amplitude.size
         means, within = self.draws.of(self.linear.response[n_components:])
@@ -150,8 +150,8 @@ class _Expansion:
         variance = means.var(axis=0) + np.diag(within.mean(axis=0) + covariance)
         move = np.abs(self.mean.parameters - self.point.parameters)
         drawn_sd = np.sqrt(self.draws.mean[:, :2].var(axis=0)) + _RESOLVED
-        inner = move[_inner(move.size)] / np.sqrt(np.maximum(variance, TINY))
-        return float(max(inner.max(), np.max(move[_DRAWN] / drawn_sd)))
+        integrated = move[_integrated(move.size)] / np.sqrt(np.maximum(variance, TINY))
+        return float(max(integrated.max(), np.max(move[_DRAWN] / drawn_sd)))
 
 
 _Sample: TypeAlias = Callable[[LinearProblem, Chains], tuple[Chains, Draws]]
@@ -173,7 +173,8 @@ def average(problem: Problem, start: Point, scales: Scales) -> Posterior:
     expanded = _over_humps if problem.humps.frequency_hz.size else _without_humps
     last = expanded(problem, start, scales)
     mean = last.mean
-    # Each draw gives the amplitudes a normal law; the posterior is the mixture of them all.
+    # Each draw gives the amplitudes a normal law, of mean m_x - W z and covariance S + W C W^T with
+    # C that of the areas (rows of amplitudes alone); the posterior is the mixture of them all.
     from_humps, within = last.draws.of(last.linear.response[:n_components])
     within += last.linear.covariance[:n_components, :n_components]
     centres = last.linear.centre[:n_components] - from_humps
@@ -202,12 +203,12 @@ def _over_humps(problem: Problem, point: Point, scales: Scales) -> _Expansion:
     once = partial(draw_chains, scales=scales, burn_in=0, keep=1, rng=rng)
     enough = partial(_sample_enough, scales=scales, n_components=point.amplitude.size, rng=rng)
     chains = _empty_chains(point, _CHAINS, priors.SLOTS)
-    # One sweep tells where the next point is; only about the last one many are worth their time.
+    # One sweep finds the next point well enough; only about the last one many are worth their time.
     for sample in (warm, *repeat(once, _EXPANSIONS - 1)):
         expansion = _expand(problem, point, chains, sample)
         if expansion.moved_sd() < _NEAR:
             expansion = _sampled(problem, point, expansion.linear, expansion.chains, enough)
-            if expansion.mean.gaussian == point.gaussian:
+            if expansion.mean.no_lorentz == point.no_lorentz:
                 return expansion
             # More draws ask for a negative Lorentzian width: expand again, with the width at zero.
         point, chains = expansion.mean, expansion.chains
@@ -222,7 +223,7 @@ def _without_humps(problem: Problem, point: Point, scales: Scales) -> _Expansion
         return draw_chains(linear, chains, scales, burn_in=burn_in, keep=keep, rng=seeded())
 
     expansion = _expand(problem, point, _empty_chains(point, _CHAINS_PLAIN, 0), sample)
-    if expansion.mean.gaussian:
+    if expansion.mean.no_lorentz:
         expansion = _expand(problem, expansion.mean, expansion.chains, sample)
     return expansion
 
@@ -268,12 +269,12 @@ def _sample_enough(
 
 def _enough(linear: LinearProblem, draws: Draws, n_components: int) -> bool:
     """Return whether more draws would hardly change the amplitudes."""
-    # The law of total variance; of draws in number n the mean of means is off by between / n.
+    # The law of total variance; the mean of n draws has the variance between / n.
     means, within = draws.of(linear.response[:n_components])
     between = means.var(axis=0)
     covariance = linear.covariance[:n_components, :n_components]
-    whole = between + np.diag(within.mean(axis=0) + covariance)
-    return bool(np.all(between / means.shape[0] < _SAMPLING_SHARE * whole))
+    total = between + np.diag(within.mean(axis=0) + covariance)
+    return bool(np.all(between / means.shape[0] < _SAMPLING_SHARE * total))
 
 
 def _empty_chains(point: Point, n_chains: int, n_slots: int) -> Chains:
@@ -286,16 +287,16 @@ def _mean(problem: Problem, linear: LinearProblem, draws: Draws, before: Point) 
     """Return the mean of what was drawn about a point."""
     n_components = problem.model.n_components
     coordinates = draws.mean.mean(axis=0)
-    inner = linear.centre - linear.response @ coordinates
+    integrated = linear.centre - linear.response @ coordinates
     parameters = np.empty(problem.model.n_nonlinear)
-    parameters[_inner(parameters.size)] = inner[n_components:]
+    parameters[_integrated(parameters.size)] = integrated[n_components:]
     parameters[_DRAWN] = coordinates[:2]
-    gaussian = before.gaussian or parameters[LORENTZ] < 0
+    no_lorentz = before.no_lorentz or parameters[LORENTZ] < 0
     within_bounds = np.clip(parameters, *bounds(problem))
-    return Point(within_bounds, inner[:n_components], coordinates[2:], bool(gaussian))
+    return Point(within_bounds, integrated[:n_components], coordinates[2:], bool(no_lorentz))
 
 
-def _inner(size: int) -> list[int]:
+def _integrated(size: int) -> list[int]:
     """Return the non-linear parameters that are integrated out, not drawn."""
     return [index for index in range(size) if index not in _DRAWN]
 
@@ -303,14 +304,19 @@ def _inner(size: int) -> list[int]:
 def _linearized(problem: Problem, point: Point) -> LinearProblem:
     """Return the problem linearized about a point, the metabolites' parameters integrated out.
 
-    With X the columns of the metabolites' parameters (amplitudes, then those that are not drawn), Z
-    those that are drawn, P the priors of the former, and y the data plus what the slopes at the
-    point stand for::
+    With X the derivatives by what is integrated out (amplitudes, then the non-linear parameters
+    that are not drawn), Z those by what is drawn (squared Gaussian width, delay, areas), P the
+    prior precision of the former and p_0 its mean, and y the data plus the slopes at the point
+    times the parameters there::
 
         covariance = (X X^T + P)^-1      response = covariance X Z^T
-        centre     = covariance (X y + P x_0)
+        centre     = covariance (X y + P p_0)
         curvature  = Z Z^T - Z X^T response
-        force      = Z y - response^T (X y + P x_0)
+        force      = Z y - response^T (X y + P p_0)
+
+    That is: complete the square in x of minus half of
+    ``|y - X^T x - Z^T z|^2 + (x - p_0)^T P (x - p_0)`` and integrate it out. The priors of z are
+    not in it; the chains know them.
     """
     n_components = point.amplitude.size
     parameters = point.parameters
@@ -324,38 +330,37 @@ def _linearized(problem: Problem, point: Point) -> LinearProblem:
         humps=humps,
         areas=point.areas,
     )
-    inner = _inner(parameters.size)
-    inside = np.vstack([model.design, slopes[inner]])  # X
-    outer = slopes[_DRAWN]
-    drawn = np.vstack([outer, humps])  # Z
+    indices = _integrated(parameters.size)
+    integrated = np.vstack([model.design, slopes[indices]])  # X
+    drawn = np.vstack([slopes[_DRAWN], humps])  # Z
     # The model is y_0 + slopes (x - x_0): with x itself as the unknown the data gain slopes x_0.
     # Amplitudes and areas need no such term, in them the model is linear and zero at zero.
     data = problem.data + parameters @ slopes
-    precision = np.zeros((inside.shape[0],) * 2)  # P
+    precision = np.zeros((integrated.shape[0],) * 2)  # P
     precision[:n_components, :n_components] = ratio_precision(
         problem.ratios, model.design, point.amplitude
     )
-    toward = np.zeros(inside.shape[0])  # P x_0
-    for row, index in enumerate(inner, start=n_components):
+    prior_force = np.zeros(integrated.shape[0])  # P p_0
+    for row, index in enumerate(indices, start=n_components):
         weak = _weak_precision(index)
         precision[row, row] = problem.precision[index] + weak
-        toward[row] = weak * parameters[index]
-    covariance = inverse_positive(inside @ inside.T + precision)
-    if point.gaussian:
-        covariance = _without(covariance, n_components + inner.index(LORENTZ))
-    shared = inside @ drawn.T
-    response = covariance @ shared
-    pull = inside @ data + toward
+        prior_force[row] = weak * parameters[index]
+    covariance = inverse_positive(integrated @ integrated.T + precision)
+    if point.no_lorentz:
+        covariance = _given_zero(covariance, n_components + indices.index(LORENTZ))
+    cross = integrated @ drawn.T  # X Z^T
+    response = covariance @ cross
+    right = integrated @ data + prior_force
     # Z Z^T; of the humps among themselves it depends on the delay alone and is known.
-    whole = np.empty((drawn.shape[0],) * 2)
-    whole[:2] = outer @ drawn.T
-    whole[2:, :2] = whole[:2, 2:].T
-    whole[2:, 2:] = problem.humps.gram(parameters[DELAY])
-    curvature = whole - shared.T @ response
+    gram = np.empty((drawn.shape[0],) * 2)
+    gram[:2] = drawn[:2] @ drawn.T
+    gram[2:, :2] = gram[:2, 2:].T
+    gram[2:, 2:] = problem.humps.gram(parameters[DELAY])
+    curvature = gram - cross.T @ response
     return LinearProblem(
-        curvature=_positive(0.5 * (curvature + curvature.T), np.diag(whole)),
-        force=drawn @ data - response.T @ pull,
-        centre=covariance @ pull,
+        curvature=_positive(0.5 * (curvature + curvature.T), np.diag(gram)),
+        force=drawn @ data - response.T @ right,
+        centre=covariance @ right,
         response=response,
         covariance=covariance,
     )
@@ -371,34 +376,38 @@ def _weak_precision(index: int) -> float:
     return weak[index] ** -2 if index in weak else 0.0
 
 
-def _without(covariance: FloatArray, index: int) -> FloatArray:
+def _given_zero(covariance: FloatArray, index: int) -> FloatArray:
     """Return the covariance given that one parameter is zero."""
-    # A rank-one downdate again: conditioning on a value takes out what the parameter explains.
+    # A rank-one downdate: conditioning on a value takes out what the parameter explains.
     along = covariance[:, index]
     given = covariance - np.outer(along, along / along[index])
     given[index] = given[:, index] = 0.0
     return np.asarray(given)
 
 
-def _positive(curvature: FloatArray, whole: FloatArray) -> FloatArray:
-    """Return the curvature with as much of the whole added as rounding needs to be positive.
+def _positive(curvature: FloatArray, diagonal: FloatArray) -> FloatArray:
+    """Return the curvature with as much on its diagonal as rounding needs to be positive.
 
-    The projection takes away nearly all where the metabolites' parameters explain nearly all, and
-    what rounding leaves may be negative in absurd data.
+    What is added is a share of the diagonal of Z Z^T. Integrating x out takes away nearly all where
+    the metabolites' parameters explain nearly all, and what rounding leaves may be negative in
+    absurd data.
     """
     for share in (1e-12, 1e-9, 1e-6, 1e-3, 1.0, 1e3):
         raised = curvature.copy()
-        raised.ravel()[:: whole.size + 1] += share * whole + TINY  # the diagonal
+        raised.ravel()[:: diagonal.size + 1] += share * diagonal + TINY
         try:
             np.linalg.cholesky(raised)
         except np.linalg.LinAlgError:
             continue
         return raised
-    return np.diag(whole)
+    return np.diag(diagonal)
 
 
 def _bound(problem: Problem, point: Point, model: Spectrum, *, has_gauss: bool) -> FloatArray:
-    """Return the Cramer-Rao bound of the amplitudes with the baseline known."""
+    """Return the Cramer-Rao bound of the amplitudes with the baseline known.
+
+    It is the Bayesian one: the priors of the non-linear parameters count, those of ratios do not.
+    """
     n_components = point.amplitude.size
     slopes = problem.model.jacobian(point.parameters, point.amplitude, model)
     used = [

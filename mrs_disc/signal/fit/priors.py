@@ -2,8 +2,9 @@
 
 Each number has its unit and where it is from; decisions stand with the number. What half and double
 of it do, on the same simulated discs (seed 11, `tests/tools/prior_halves.py`): change of the RMS
-error in bounds, per cent, and of the coverage of the 95 % intervals, points. Now: 1.54 and 94 % in
-the regime "ensemble", 3.00 and 96 % for PG in vivo (n = 120); 1.58, 94 %, 3.37, 94 % (n = 50).
+error, which counts in Cramér-Rao bounds, per cent, and of the coverage of the 95 % intervals,
+points; `validate` says what the regimes are. Now: 1.54 bounds and 94 % in the regime "ensemble",
+3.00 and 96 % for PG in vivo (n = 120); 1.58, 94 %, 3.37, 94 % (n = 50).
 
     prior                        n    ensemble       ensemble       in vivo PG     in vivo PG
                                       half           double         half           double
@@ -76,9 +77,9 @@ which its width may be less than the model's: lines must not grow."""
 SLOTS, EXPECTED_HUMPS = 10, 8.0
 """Largest and expected number of humps (binomial).
 
-A strength below the noise is the same as no hump. A prior of few merges strong neighbours, and ALA
-between two of them came out 2.7 bounds too large where it is 2.0 now. Over weak ones it makes no
-difference."""
+A strength (`STRENGTH_RANGE`) below the noise is the same as no hump. A prior of few merges strong
+neighbours, and ALA between two of them came out 2.7 bounds too large where it is 2.0 now. Over weak
+ones it makes no difference."""
 
 HUMP_WIDTHS_HZ = (45.0, 51.0, 57.0, 65.0, 73.0, 110.0, 200.0)
 HUMP_WIDTH_ODDS = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 3.0)
@@ -95,7 +96,7 @@ locate better."""
 STRENGTH_RANGE, STRENGTHS = (0.0002, 1.0), 26
 """Range and number of steps of the humps' typical area, log-uniform, in units of the metabolites'.
 
-They go down to where the humps together are far below the noise: those stand for no hump at all.
+They go down to where the humps together are far below the noise: those amount to no hump at all.
 Where they ended at 0.5 % of the metabolites, five humps took half a bound from PG in discs that
 have none. An explicit point of mass at zero did no better."""
 
@@ -107,4 +108,4 @@ sixteen may then be slightly negative, which does no harm among positive ones.""
 
 SOLVER_HUMP_WIDTH_HZ, SOLVER_AREA = 57.0, 0.1
 """Width in Hz and standard deviation, in units of the metabolites' area, of the humps of free sign
-that stand for the baseline before it is averaged over. One of `HUMP_WIDTHS_HZ`."""
+that take the baseline's part before it is averaged over. One of `HUMP_WIDTHS_HZ`."""

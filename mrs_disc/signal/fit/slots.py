@@ -19,14 +19,14 @@ In chain by chain, areas in units a of the noise:
     C, m    covariance, mean     (chain, slot [, slot])  a^2, a
     k, b    precision, force     (chain, hump)        1/a^2, 1/a
     u       rank_one             (chain, 2, slot)     a
-    z       step                 (chain, 1, 2)        1
+    t       step                 (chain, 1, 2)        1
 
 A hump that leaves or enters changes C by a matrix of rank one, ``-u u^T`` or ``+u u^T``, and m by
-``-u z``; with v_g = Q_gS u the grid follows by one vector, k by ``+v^2`` or ``-v^2`` and b by
-``+v z`` (Sherman and Morrison, Ann Math Stat 1950;21:124-127, doi:10.1214/aoms/1177729893)::
+``-u t``; with v_g = Q_gS u the grid follows by one vector, k by ``+v^2`` or ``-v^2`` and b by
+``+v t`` (Sherman and Morrison, Ann Math Stat 1950;21:124-127, doi:10.1214/aoms/1177729893)::
 
-    leaves slot s:   u = C_:s / sqrt(C_ss)                z = m_s / sqrt(C_ss)
-    enters slot s:   u = (C Q_Sg, -1 at s) / sqrt(k_g)    z = b_g / sqrt(k_g)
+    leaves slot s:   u = C_:s / sqrt(C_ss)                t = m_s / sqrt(C_ss)
+    enters slot s:   u = (C Q_Sg, -1 at s) / sqrt(k_g)    t = b_g / sqrt(k_g)
 
 so that a slot costs two short matrix products. A choice with given odds is the largest of log odds
 plus Gumbel noise. `tests/signal/test_slots.py` does the same with plain matrices.
@@ -96,34 +96,35 @@ class Slots:
         self.occupied = occupied
         self._prior_precision = prior.precision
         self._chain = np.arange(n_chains)
-        self._first = self._chain * len(curvature)  # of each chain in flat arrays
+        self._row_start = self._chain * len(curvature)  # of each chain in flat arrays
         # Q_Sg lies slot by slot, as `exchange` writes it; `rows` is a view of it, chain by chain.
-        self._held = curvature.take(self.hump, axis=0)
-        self.rows = self._held.transpose(1, 0, 2)
+        self._slot_rows = curvature.take(self.hump, axis=0)
+        self.rows = self._slot_rows.transpose(1, 0, 2)
 
         # C and m of all occupied slots; ones on the diagonal keep empty ones out of the inverse.
-        stiffness = np.diag(curvature).copy()
-        rounding = ROUNDING_PRECISION * stiffness
-        both = self._both()
-        normal = among_slots(curvature, self.hump) * both
+        own_curvature = np.diag(curvature).copy()
+        rounding = ROUNDING_PRECISION * own_curvature
+        pairs = self._pairs()
+        normal = among_slots(curvature, self.hump) * pairs
         own = prior.precision[:, None] + rounding.take(self.hump.T)
         diagonal = np.where(self.occupied, own, 1.0)
         normal.reshape(-1, n_slots * n_slots)[:, :: n_slots + 1] += diagonal
-        self.covariance = np.linalg.inv(normal) * both
-        pull = prior.mean * prior.precision
-        inside = at_slots(force, self.hump) + pull[:, None]
-        self.mean = (self.covariance @ inside[:, :, None])[:, :, 0]
+        self.covariance = np.linalg.inv(normal) * pairs
+        prior_force = prior.mean * prior.precision  # p mu
+        in_slots = at_slots(force, self.hump) + prior_force[:, None]
+        self.mean = (self.covariance @ in_slots[:, :, None])[:, :, 0]
 
         # k and b of the grid given all of them.
         explained = (self.rows * (self.covariance @ self.rows)).sum(axis=1)
-        self.precision = stiffness + rounding + prior.precision[:, None] - explained
-        self.force = force + pull[:, None] - (self.mean[:, None, :] @ self.rows)[:, 0]
+        self.precision = own_curvature + rounding + prior.precision[:, None] - explained
+        self.force = force + prior_force[:, None] - (self.mean[:, None, :] @ self.rows)[:, 0]
 
         # What of twice the log odds no exchange changes: log p - p mu^2 + 2 log(prior odds).
-        constant = 2 * prior.log_odds + (np.log(prior.precision) - prior.mean * pull)[:, None]
+        of_prior = np.log(prior.precision) - prior.mean * prior_force
+        constant = 2 * prior.log_odds + of_prior[:, None]
         self._constant = constant.astype(np.float32)
         self._least_precision = np.float32(prior.precision.min())
-        # u and z of what leaves [0] and of what entered last [1]. The grid does not know the
+        # u and t of what leaves [0] and of what entered last [1]. The grid does not know the
         # latter yet: it follows at the next exchange, both in one matrix product.
         self._rank_one = np.zeros((n_chains, 2, n_slots))
         self._step = np.zeros((n_chains, 1, 2))
@@ -147,7 +148,7 @@ class Slots:
         """
         leaves, enters = self._rank_one[:, 0], self._rank_one[:, 1]
 
-        # 1. Downdate: u and z of the slot's hump; zero, so that nothing changes, where it is empty.
+        # 1. Downdate: u and t of the slot's hump; zero, so that nothing changes, where it is empty.
         #    (Speed: arrays are written in place throughout, which saves a twentieth.)
         variance = self.covariance[:, slot, slot]
         inverse_sd = self.occupied[:, slot] / np.sqrt(np.maximum(variance, TINY))
@@ -174,33 +175,33 @@ class Slots:
         # 4. Choose: the largest of log odds plus Gumbel noise.
         odds += noise
         chosen = odds.argmax(axis=1)
-        flat = self._first + chosen
+        flat = self._row_start + chosen
         fills = odds.take(flat) > empty_noise
 
-        # 5. Update: u and z of the hump that enters; zero where the slot stays empty. C still holds
+        # 5. Update: u and t of the hump that enters; zero where the slot stays empty. C still holds
         #    the hump that leaves, whose share -u (u^T Q_Sg) is taken off the product.
         precision = np.maximum(self.precision.take(flat), self._prior_precision)
         inverse_sd_in = np.sqrt(fills / precision)
         step = self.force.take(flat) * inverse_sd_in
-        coupling = self._held[:, self._chain, chosen].T  # Q_Sg of the chosen, (chain, slot)
+        coupling = self._slot_rows[:, self._chain, chosen].T  # Q_Sg of the chosen, (chain, slot)
         coupling = (self.covariance @ coupling[:, :, None])[:, :, 0]
         coupling -= leaves * (coupling[:, slot] * inverse_sd)[:, None]
         coupling[:, slot] = -1.0
         np.multiply(coupling, inverse_sd_in[:, None], out=enters)
 
-        # 6. Exchange them: m -> m - u z of both, C -> C - u u^T of the one, + u u^T of the other.
+        # 6. Exchange them: m -> m - u t of both, C -> C - u u^T of the one, + u u^T of the other.
         self.mean -= leaves * self._step[:, 0, :1]
         self.mean -= enters * step[:, None]
         self._step[:, 0, 1] = step
         self.covariance += self._rank_one.transpose(0, 2, 1) @ (_SIGNS * self._rank_one)
-        np.take(self.curvature, chosen, axis=0, out=self._held[slot], mode="clip")
+        np.take(self.curvature, chosen, axis=0, out=self._slot_rows[slot], mode="clip")
         self.hump[slot], self.occupied[:, slot] = chosen, fills
 
     def areas(self) -> tuple[FloatArray, FloatArray]:
         """Return means (chain, slot) and covariances of the areas; zero in empty slots."""
-        return np.asarray(self.mean * self.occupied), np.asarray(self.covariance * self._both())
+        return np.asarray(self.mean * self.occupied), np.asarray(self.covariance * self._pairs())
 
-    def _both(self) -> BoolArray:
+    def _pairs(self) -> BoolArray:
         """Return whether both of two slots are occupied, shape (chain, slot, slot)."""
         return np.asarray(self.occupied[:, :, None] & self.occupied[:, None, :])
 

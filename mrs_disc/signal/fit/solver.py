@@ -1,9 +1,15 @@
 """The solver of the separable least-squares problem: Levenberg and Marquardt's steps.
 
 Everything is in units of the noise, so that a sum of squares is a log-likelihood times -2 and the
-inverse of the normal matrix is a covariance. Amplitudes are eliminated: at each point of the
-non-linear parameters they are solved for (`_at`), and the step is taken in all parameters together,
-which is Gauss-Newton's step of the reduced problem.
+inverse of the normal matrix is a covariance. With p the non-linear parameters and b the amplitudes
+and the humps' areas, whose spectra are the rows of D (`design`), the solver seeks the least of ::
+
+    cost(p) = min over b of  |y - D^T b|^2 + b^T R b + p^T P p
+
+(R `prior`: ratios of amplitudes, sizes of areas; P `precision`). Amplitudes are eliminated: at each
+p they are solved for (`_at`). The step is taken in all parameters together, which is Gauss-Newton's
+step of the reduced problem: J holds the rows of D and the derivatives by p, r is the residual,
+M both priors, and ``(J J^T + M) step = J r - M (b, p)``. Marquardt's damping shortens it.
 """
 
 from __future__ import annotations
@@ -32,7 +38,7 @@ the parameter is free."""
 
 @dataclass(frozen=True, slots=True)
 class NormalRatio:
-    """The normal law that stands for a log-normal prior of the ratio of two amplitudes.
+    """The normal law taken for a log-normal prior of the ratio of two amplitudes.
 
     It has the log-normal's mean and variance. It stays quadratic, and an amplitude that the noise
     pushes below zero is not cut, which would bias sums of amplitudes upwards.
@@ -251,9 +257,9 @@ def _step(
     damped[nonlinear, nonlinear] *= 1 + damping
     step = np.zeros(equations.matrix.shape[0])
     step[used] = solve_positive(damped, equations.right[used])
-    # The linear problem promises this fall of the sum of squares.
-    promised = float(equations.right @ step)
-    if promised < problem.tolerance + problem.rounding:
+    # The fall of the sum of squares that the linear problem predicts.
+    predicted = float(equations.right @ step)
+    if predicted < problem.tolerance + problem.rounding:
         return None
     stride = np.full(current.parameters.size, np.inf)
     stride[: len(_STRIDE)] = _STRIDE
@@ -309,7 +315,7 @@ def slope_columns(
     """
     slopes = problem.model.jacobian(parameters, amplitude, model)
     rotated = np.stack([areas, 2 * pi * areas * problem.humps.frequency_hz]) @ humps
-    # Phase turns all humps alike, by i; the delay each by 2 pi i times its frequency.
+    # The derivative by the phase is i times a hump, that by the delay 2 pi i f times a hump.
     real, imag = np.split(rotated, 2, axis=1)
     slopes[[PHASE, DELAY]] += np.concatenate([-imag, real], axis=1)  # times i
     return slopes

@@ -136,7 +136,7 @@ def _registered(
     if band is None or water is None:
         metabolites = decimated(lines, spectra.duration_s)
         return register(metabolites, max_shift_hz), metabolites, "metabolites"
-    # first without the tails: how much they vary can only be told when the phases are known
+    # first without the tails: how much they vary shows only when the phases are known
     tails = spectra.water_tails(inside, band)
     metabolites = decimated(projected_out(lines, tails), spectra.duration_s)
     registration = register(metabolites, max_shift_hz, n_rounds=2)

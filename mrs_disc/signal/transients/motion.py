@@ -30,12 +30,12 @@ alone never spoils one. Its phase departs from that of the lines by a wobble, a 
 its own.
 
 The variances of sound transients and the share of spoilt ones come from the series itself by
-expectation and maximisation. Series are short, so `transient_priors` counts as a few transients
+expectation and maximisation. Series are short, so `priors` counts as a few transients
 more, and sound ones have Student's long tails.
 
 | symbol | in the code | shape | unit |
 |---|---|---|---|
-| h(f) | `_Filtered.output` | (transient, frequency) | 1 for one like the others |
+| h(f) | `motion_grid._Filtered.output` | (transient, frequency) | 1 for one like the others |
 | e | `energy` | number | 1 / noise variance of h |
 | x, y | `Quadratures.in_phase`, `.quadrature` | (row, phase) | as h |
 | f, phi | `Grid.hz`, `Grid.rad` | (row, 1), (row, phase) | Hz, rad from the course |

@@ -26,10 +26,10 @@ N_PHASES, FINEST_RAD = 20, np.radians(2.5)
 """The grid of phases about the most likely one, and its finest step."""
 
 STEP = 1.2
-"""Steps of both grids, in standard deviations of what is told of frequency and phase."""
+"""Steps of both grids, in standard deviations of the estimates of frequency and phase."""
 
 MOST_ENERGY = 300.0
-"""Beyond this a transient tells more than any variance of sound ones asks: 2 degrees, 4 %."""
+"""Beyond this a transient is measured better than sound ones vary: 2 degrees, 4 %."""
 
 NEGLIGIBLE = -18.0
 """Log likelihood, from the transient's highest, of frequencies that are not looked at further."""
@@ -45,7 +45,7 @@ class _Filtered:
 
     @property
     def phase_energy(self) -> float:
-        """What the band tells of the phase of the lines, as an energy."""
+        """Information of the band on the phase of the lines, as an energy."""
         return 1 / (1 / self.energy + 2 * self.wobble_sd**2)
 
 
@@ -192,7 +192,7 @@ def _grid(
     parts = [_demodulated(h, phase, b.energy) for h, b in zip(at_node, filtered, strict=True)]
     departure = phase - course_rad[transient][:, None]
     water_size = np.ones(len(first))
-    if len(filtered) > 1:  # a wobble turns large water by more than small, in units of the noise
+    if len(filtered) > 1:  # a wobble moves large water by more than small, in units of the noise
         water_size = np.maximum(np.abs(filtered[1].output[np.arange(len(first)), first]), 0.3)
     return Grid(
         transient=transient,

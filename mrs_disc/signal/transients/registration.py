@@ -185,14 +185,14 @@ def register(
         if not keep.any():
             return result
         # the reference of each transient leaves this transient out: else its own noise, which is
-        # in the mean too, would draw it to where it stands
+        # in the mean too, would bias it to its present phase
         others = (total[keep] - weight[:, None] * aligned[:, keep]) / (
             np.maximum(weight.sum() - weight[:, None], TINY)
         )
         product = signal[:, keep] * np.conj(others * shape[keep])
         hz, rad, height = _highest_points(product, time[keep], max_shift_hz)
         information = _information(power, time)
-        # a transient that holds little of the reference tells as little more
+        # a transient that holds little of the reference has as little information
         share = np.minimum(height / max(float(median(height)), TINY), 1.0) ** 2
         energy = float(information[0, 0] / 2)
         result = Registration(hz, rad, share[:, None, None] * information, energy)
