@@ -197,7 +197,7 @@ def fit_fid(
     data = checked_data(fid, basis, scan)
     # 1. Noise and start. Units: of the largest point against overflow, then of the noise, in which
     #    all kernels work. `whole` is the model on all points, `model` that on as many as hold
-    #    signal; `slow` are the data about the centre of the window, where lines turn slowly.
+    #    signal; `slow` are the data about the centre of the window, where lines rotate slowly.
     largest = float(np.abs(data).max())
     data = data / largest
     noise = tail_noise_sd(data)
