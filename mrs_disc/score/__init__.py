@@ -85,7 +85,7 @@ def score_discs(
 def _score(
     disc: Disc, best_discs: Sequence[Disc], model: ScoreModel, options: ScoreOptions
 ) -> DiscScore:
-    """Score a disc beside those that stand for the patient's other levels."""
+    """Score a disc beside the best runs of the patient's other levels."""
     if reason := disc.unusable or out_of_scope(disc, model):
         return indeterminate(model_reference(model), reason)
     others = [

@@ -284,8 +284,8 @@ def _peak(
     n = scipy.fft.next_fast_len(_ZERO_FILL * fid.size)
     bin_hz = 1 / (n * sampling.dwell_time_s)
     first_rad = 2 * np.pi * bin_hz * (n // 2) * delay_s
-    rotation = phasors(np.array([-delay_s]), np.array([first_rad]), n, bin_hz)[0]
-    real = (scipy.fft.fftshift(scipy.fft.fft(fid, n)) * rotation).real
+    turn = phasors(np.array([-delay_s]), np.array([first_rad]), n, bin_hz)[0]
+    real = (scipy.fft.fftshift(scipy.fft.fft(fid, n)) * turn).real
     top = int(np.argmax(real))
     width = full_width(real, top)
     return float(real[top]), None if width is None else width / (n * sampling.dwell_time_s)

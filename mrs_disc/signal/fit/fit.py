@@ -196,22 +196,22 @@ def fit_fid(
     """
     data = checked_data(fid, basis, scan)
     # 1. Noise and start. Units: of the largest point against overflow, then of the noise, in which
-    #    all kernels work. The model is as long as there is signal.
+    #    all kernels work. `whole` is the model on all points, `model` that on as many as hold
+    #    signal; `slow` are the data about the centre of the window, where lines rotate slowly.
     largest = float(np.abs(data).max())
     data = data / largest
     noise = tail_noise_sd(data)
-    all_points = _model(basis, scan, data.size)
-    demodulated = data * all_points.carrier / noise
-    starts = _start_grid(basis, scan, data.size).search(demodulated, shift_range_hz, _STARTS)
+    whole = _model(basis, scan, data.size)
+    slow = data * whole.carrier / noise
+    starts = _start_grid(basis, scan, data.size).search(slow, shift_range_hz, _STARTS)
     starts = [start for start in starts if start.gain > _RIVAL * starts[0].gain]
-    model = _model(basis, scan, points_with_signal(demodulated, starts, scan.dwell_time_s))
+    model = _model(basis, scan, points_with_signal(slow, starts, scan.dwell_time_s))
     refuse_collinear(basis.names, model.evaluate(_first_guess(model, starts[0], 0.0)))
 
     # 2. Solve from each start, with weak humps for the baseline.
     humps = _humps(baseline_hz, model)
     reference_area = _reference_area(starts[0].amplitude, basis)
-    fitted = demodulated[: model.time.size]
-    problem = _problem(model, fitted, basis, delay_sd_s, humps, reference_area)
+    problem = _problem(model, slow[: model.time.size], basis, delay_sd_s, humps, reference_area)
     solver = replace(problem, humps=humps.of_width(priors.SOLVER_HUMP_WIDTH_HZ))
     solutions = [solve(solver, _first_guess(model, start, delay_sd_s)) for start in starts]
     start, best = min(zip(starts, solutions, strict=True), key=_lost_and_cost)
@@ -234,7 +234,7 @@ def fit_fid(
     # 4. The posterior in the units of the data.
     doubt = None if best.converged else Doubt("unsettled")
     doubt = doubt or _doubt(best.parameters, start) or _doubt(posterior.mean.parameters, start)
-    return _result(problem, posterior, all_points, noise * largest, misfit, doubt)
+    return _result(problem, posterior, whole, noise * largest, misfit, doubt)
 
 
 @lru_cache(maxsize=8)  # one for each width of the start, and one on all points
@@ -298,7 +298,7 @@ def _doubt(parameters: FloatArray, start: Start) -> Doubt | None:
 
 def _problem(
     model: MetaboliteModel,
-    demodulated: ComplexArray,
+    slow: ComplexArray,
     basis: FitBasis,
     delay_sd_s: float,
     humps: HumpGrid,
@@ -315,7 +315,7 @@ def _problem(
     fixed[DELAY] = delay_sd_s == 0
     return Problem(
         model=model,
-        data=model.spectrum(demodulated),
+        data=model.spectrum(slow),
         precision=precision,
         fixed=fixed,
         ratios=basis.normal_ratios(),
@@ -352,7 +352,7 @@ def _first_guess(model: MetaboliteModel, start: Start, delay_sd_s: float) -> Flo
 def _result(
     problem: Problem,
     posterior: Posterior,
-    all_points: MetaboliteModel,
+    whole: MetaboliteModel,
     noise: float,
     misfit: float,
     doubt: Doubt | None,
@@ -370,8 +370,8 @@ def _result(
     # the model misses still: covariance and intervals grow with it. The bound is that of the noise.
     unit, excess = noise * misfit, max(1.0, ratio)
     centre = amplitudes.mean
-    to_data = all_points.carrier.conj() * unit
-    baseline = problem.humps.fid(mean.areas, delay, all_points.time.size) * np.exp(
+    to_data = whole.carrier.conj() * unit
+    baseline = problem.humps.fid(mean.areas, delay, whole.time.size) * np.exp(
         1j * parameters[PHASE]
     )
     return FitArrays(
@@ -395,7 +395,7 @@ def _result(
         residual=Residual(
             noise_sd=noise, ratio=ratio * misfit, whiteness_p=whiteness_p(posterior.residual)
         ),
-        components=centre[:, None] * all_points.fids(parameters) * to_data,
+        components=centre[:, None] * whole.fids(parameters) * to_data,
         baseline=baseline * to_data,
         doubt=doubt,
     )
