@@ -114,6 +114,11 @@ KINDS: dict[str, Kind] = {
         "another scanner, or a file of another examination",
         "problem",
     ),
+    "level_unconfirmed": Kind(
+        "{subject} is a guess from the voxel's place and not confirmed: hold it against the image, "
+        "then set confirmed = true in study.toml",
+        "guess",
+    ),
     # ---- errors without a kind of their own
     "unreadable": Kind("{problem}", "forbids"),
     "refused": Kind("{problem}", "forbids"),

@@ -191,7 +191,9 @@ def fields_of(
     status = PRELIMINARY
     if act.act == "sign":  # without the name: its full stops would end sentences
         status = f"reviewed and signed on {time[:10]}"
-    return fields | {"impression": impression(after.levels, after.completeness, status)}
+    return fields | {
+        "impression": impression(after.levels, after.completeness, status, results.findings)
+    }
 
 
 def _decision(act: LevelSent, level: Level) -> dict[str, Any]:

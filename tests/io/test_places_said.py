@@ -1,0 +1,77 @@
+"""What `info` and `init` say of levels whose files contradict their names."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+
+import mrs_disc as md
+from mrs_disc.cli.info import command as info
+from mrs_disc.cli.init import command as init
+from mrs_disc.io.write_nifti_mrs import write_nifti_mrs
+from mrs_disc.toml_text import toml_value
+
+LEVELS = ("L3-L4", "L4-L5", "L5-S1")
+
+
+@pytest.fixture(scope="module")
+def study():
+    return md.simulate_study(seed=5, levels=LEVELS)[0]
+
+
+def written(folder, study, files, changes=None):
+    """Write the level of each entry of `files` under its key's name, and name it in study.toml."""
+    lines = ["schema_version = 1", 'study_id = "s"']
+    for name, source in files.items():
+        acquisition = study[source]
+        protocol = acquisition.protocol
+        if changes and name in changes:
+            protocol = replace(protocol, voxel_affine=changes[name](protocol.voxel_affine.copy()))
+        target = folder / f"{name}.nii.gz"
+        write_nifti_mrs(target, acquisition.metabolite, protocol)
+        lines += [
+            "[[disc]]",
+            f"level = {toml_value(name)}",
+            f"metabolite = {toml_value(target.name)}",
+        ]
+    (folder / "study.toml").write_text("\n".join(lines))
+    return folder
+
+
+def said(folder):
+    result = CliRunner().invoke(info, [str(folder), "--json"])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_info_of_a_sound_study_has_no_word_of_places(tmp_path, study):
+    found = said(written(tmp_path, study, {level: level for level in LEVELS}))
+    assert found["findings"] == []
+
+
+def test_info_names_an_exchange_as_code_and_as_problem(tmp_path, study):
+    files = {"L3-L4": "L4-L5", "L4-L5": "L3-L4", "L5-S1": "L5-S1"}
+    folder = written(tmp_path, study, files)
+    found = said(folder)
+    assert [f["subject"] for f in found["findings"] if f["kind"] == "levels_exchanged"] == [
+        "L3-L4",
+        "L4-L5",
+    ]
+    problem = "L4-L5 lies 36 mm above L3-L4, though its name says below"
+    assert any(problem in p for p in found["problems"])
+    assert f"problem: {problem}" in CliRunner().invoke(info, [str(folder)]).output
+
+
+def test_info_names_a_file_under_two_names(tmp_path, study):
+    found = said(written(tmp_path, study, {"L3-L4": "L3-L4", "L4-L5": "L3-L4"}))
+    assert {f["kind"] for f in found["findings"]} == {"same_file_twice"}
+
+
+def test_init_remarks_on_names_that_their_places_contradict(tmp_path, study):
+    files = {"L3-L4": "L4-L5", "L4-L5": "L3-L4", "L5-S1": "L5-S1"}
+    (written(tmp_path, study, files) / "study.toml").unlink()
+    result = CliRunner().invoke(init, [str(tmp_path)])
+    assert "L4-L5 lies 36 mm above L3-L4" in result.stderr
