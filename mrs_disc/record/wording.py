@@ -290,7 +290,7 @@ KINDS: dict[str, Kind] = {
     ),
     "eddy_not_corrected": Kind("no eddy-current correction: {why}"),
     # ---- a study
-    "named_by_files": Kind("level and water reference are taken from the files' names"),
+    "water_by_name": Kind("water reference from the files' names"),
     "reference_not_there": Kind(
         "the sidecar's ReferenceSignal names a file that is not there; paired by name"
     ),

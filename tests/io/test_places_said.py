@@ -75,3 +75,30 @@ def test_init_remarks_on_names_that_their_places_contradict(tmp_path, study):
     (written(tmp_path, study, files) / "study.toml").unlink()
     result = CliRunner().invoke(init, [str(tmp_path)])
     assert "L4-L5 lies 36 mm above L3-L4" in result.stderr
+
+
+def test_guessed_lines_are_data_and_named_until_they_are_confirmed(tmp_path, study):
+    for name, level in (("a", "L3-L4"), ("b", "L4-L5"), ("c", "L5-S1")):
+        acquisition = study[level]
+        write_nifti_mrs(tmp_path / f"{name}.nii.gz", acquisition.metabolite, acquisition.protocol)
+    CliRunner().invoke(init, [str(tmp_path)])
+    draft = (tmp_path / "study.toml").read_text()
+    assert draft.count("\nconfirmed = false") == 3
+    found = said(tmp_path)
+    assert [f["kind"] for f in found["findings"]] == ["level_unconfirmed"] * 3
+    assert any("set confirmed = true in study.toml" in p for p in found["problems"])
+    report = md.analyze(md.read_study(tmp_path), levels=["L4-L5"])
+    assert report.impression.startswith(
+        "Levels by position, not confirmed: L3-L4, L4-L5 and L5-S1."
+    )
+    assert [f.kind for f in report.findings] == ["level_unconfirmed"] * 3
+    (tmp_path / "study.toml").write_text(draft.replace("confirmed = false", "confirmed = true"))
+    assert said(tmp_path)["findings"] == []
+
+
+def test_a_level_of_a_files_name_is_a_note_of_its_report(tmp_path, study):
+    acquisition = study["L4-L5"]
+    write_nifti_mrs(tmp_path / "L4-L5_press.nii.gz", acquisition.metabolite, acquisition.protocol)
+    entry = said(tmp_path)["levels"][0]
+    assert "level_by_name" in [f["kind"] for f in entry["findings"]]
+    assert "level from the file's name" in md.read_study(tmp_path)["L4-L5"].notes
