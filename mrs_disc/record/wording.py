@@ -294,6 +294,17 @@ KINDS: dict[str, Kind] = {
     "reference_not_there": Kind(
         "the sidecar's ReferenceSignal names a file that is not there; paired by name"
     ),
+    "water_chosen": Kind(
+        "{file} is the water reference; {others:and} {others:verb is are} not used: of several, "
+        "the one whose run, acq and echo agree counts, then the first by name"
+    ),
+    "run_by_name": Kind("run {run} is {file}, one of {n} files that their names tell apart"),
+    "names_alike": Kind(
+        "{files:and} cannot be told apart by their names: give one run-2, or take it out", "forbids"
+    ),
+    "nucleus_left_out": Kind(
+        "{file} is left out: nucleus {nucleus}, only 1H spectra are analysed", "problem"
+    ),
     "voi_no_level": Kind("{file} is left out: voi-{voi} is not a disc level", "problem"),
     "outside_region": Kind(
         'region = "{region}", where {where} {levels:verb does do} not lie', "problem"

@@ -36,6 +36,8 @@ class DiscFiles:
         as ``L4-L5/metabolite.SDAT``, since a scanner's file name may carry a person's name.
     sidecars : mapping
         BIDS sidecar files by role, from general to particular.
+    refused : Finding, optional
+        Why its files cannot be used, known from their names.
     """
 
     level: str
@@ -50,6 +52,7 @@ class DiscFiles:
     labels_from: Path | None = None
     sidecars: Mapping[Role, tuple[Path, ...]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    refused: Finding | None = None
 
     def entry(self) -> DiscEntry:
         """Return the lazy entry of a study."""
@@ -73,6 +76,8 @@ class DiscFiles:
 
     def scan(self, role: Role) -> Scan | None:
         """Read the files of a role; `None` where the study names none."""
+        if self.refused is not None:
+            raise stop(self.refused)
         if not self.named(role):
             return None
         files = self.files(role)
