@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -14,6 +16,7 @@ from mrs_disc.cli.init import command as init
 from mrs_disc.io.write_nifti_mrs import write_nifti_mrs
 from mrs_disc.toml_text import toml_value
 
+ROOT = Path(__file__).parents[2]
 LEVELS = ("L3-L4", "L4-L5", "L5-S1")
 
 
@@ -102,3 +105,14 @@ def test_a_level_of_a_files_name_is_a_note_of_its_report(tmp_path, study):
     entry = said(tmp_path)["levels"][0]
     assert "level_by_name" in [f["kind"] for f in entry["findings"]]
     assert "level from the file's name" in md.read_study(tmp_path)["L4-L5"].notes
+
+
+def test_readme_shows_what_info_says_of_an_exchange(tmp_path):
+    folder = tmp_path / "lumbar_sdat"
+    shutil.copytree(ROOT / "sample_data" / "lumbar_sdat", folder)
+    text = (folder / "study.toml").read_text()
+    for old, new in (("L3-L4", "L0"), ("L4-L5", "L3-L4"), ("L0", "L4-L5")):
+        text = text.replace(f'level = "{old}"', f'level = "{new}"')
+    (folder / "study.toml").write_text(text)
+    shown = (ROOT / "README.md").read_text().partition("```text\n")[2].partition("\n```")[0]
+    assert shown in CliRunner().invoke(info, [str(folder)]).output
