@@ -150,7 +150,8 @@ def _discs(
         morphology, provocation = _seen(dataset, subject, session, level)
         for run, alike, said in _runs(named):
             disc = _disc_files(level, alike[0], references, dataset, folder)
-            files = [one.path.name for one in alike]
+            alike_names = [one.path.name for one in alike]
+            refused = finding("names_alike", level, files=alike_names)
             found.append(
                 replace(
                     disc,
@@ -159,7 +160,7 @@ def _discs(
                     morphology=morphology,
                     provocation=provocation,
                     findings=(*said, *disc.findings),
-                    refused=finding("names_alike", level, files=files) if len(files) > 1 else None,
+                    refused=refused if len(alike) > 1 else None,
                 )
             )
     return found, left_out
@@ -211,7 +212,7 @@ def _runs(names: Sequence[Name]) -> list[tuple[int, list[Name], tuple[Finding, .
     if len({run for run, _ in groups}) == len(groups):
         return [(run, alike, ()) for (run, _), alike in groups.items()]
     ordered = sorted(groups, key=lambda key: (key[0], [(k, _counted(v)) for k, v in key[1]]))
-    found = []
+    found: list[tuple[int, list[Name], tuple[Finding, ...]]] = []
     for number, key in enumerate(ordered, start=1):
         file = Path(groups[key][0].path.name)
         said = finding("run_by_name", run=number, file=file, n=len(ordered))
