@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from statistics import median
 
+from mrs_disc.data.places import is_repeat
 from mrs_disc.record.concordance import AGREEMENT, agreements, join, seen
 from mrs_disc.record.concordance import concordance as concordance
 from mrs_disc.record.concordance import describe_morphology as describe_morphology
@@ -84,7 +85,8 @@ def impression(
 def _which_discs(noticed: Sequence[Finding]) -> list[str]:
     """Say first what keeps a level's name from being certain."""
     about = [one for one in noticed if one.kind in DISC_CLAUSES]
-    accepted, unlikely = of_role(about, "forbids"), of_role(about, "problem")
+    accepted = [one for one in of_role(about, "forbids") if not is_repeat(one)]
+    unlikely = [one for one in about if one not in accepted]
     guessed = [one.subject for one in noticed if one.kind == "level_unconfirmed"]
     found = []
     if accepted:

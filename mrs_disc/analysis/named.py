@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from numpy.linalg import LinAlgError
+
 from mrs_disc.data import Anatomy, DiscAcquisition, DiscEntry, LevelFailure, LevelMeasurement
-from mrs_disc.data.places import Site, contradictions, doubts, signal_digests
+from mrs_disc.data.places import Site, contradictions, doubts, is_repeat, signal_digests
 from mrs_disc.errors import InputError
 from mrs_disc.recipe import Recipe
 from mrs_disc.record.findings import Finding, words
@@ -59,7 +61,7 @@ def read_site(entry: DiscEntry) -> Site:
     """Return where a level was measured that is named beside the analysed ones."""
     try:
         return site_of(entry, entry.load())
-    except (InputError, MemoryError):
+    except (InputError, LinAlgError, FloatingPointError, MemoryError):
         return site_of(entry, None)
 
 
@@ -71,11 +73,13 @@ def check_names(sites: Sequence[Site], anatomy: Anatomy | None, recipe: Recipe) 
     against = contradictions(sites)
     if recipe.levels.contradictions == "accept":
         return Naming(failures={}, findings=(*against, *unlikely))
+    repeats = [one for one in against if is_repeat(one)]
     of_level: dict[str, list[Finding]] = {}
     for one in against:
-        of_level.setdefault(one.subject, []).append(one)
+        if one not in repeats:
+            of_level.setdefault(one.subject, []).append(one)
     failures = {
         name: LevelFailure(stage="level", message=words(found[0]), findings=tuple(found))
         for name, found in of_level.items()
     }
-    return Naming(failures=failures, findings=unlikely)
+    return Naming(failures=failures, findings=(*repeats, *unlikely))

@@ -130,7 +130,8 @@ def contradictions(sites: Sequence[Site]) -> tuple[Finding, ...]:
     -------
     tuple of Finding
         ``levels_exchanged``, ``levels_at_one_place``, ``same_file_twice``, ``other_person``, one
-        for each run and each other that it contradicts; empty where names and places agree.
+        for each run and each other that it contradicts; empty where names and places agree. Of
+        these, what `is_repeat` tells has to be said, but leaves no doubt which disc it is.
     """
     noticed: list[Finding] = []
     doubled = set()
@@ -148,6 +149,11 @@ def contradictions(sites: Sequence[Site]) -> tuple[Finding, ...]:
             continue
         noticed += _order_of(a, b)
     return (*noticed, *_subjects(sites))
+
+
+def is_repeat(noticed: Finding) -> bool:
+    """Say whether a file is only named again as a run of its own level: which disc it is stands."""
+    return len(set(noticed.values.get("levels") or ())) == 1
 
 
 def _order_of(a: Site, b: Site) -> list[Finding]:

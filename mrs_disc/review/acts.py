@@ -188,7 +188,8 @@ def fields_of(
     noticed = results.findings
     if isinstance(act, SignSent):
         noticed = _confirmed(act, noticed)
-        fields["levels_confirmed"] = act.levels_confirmed
+        if names := unconfirmed(results.findings):
+            fields["levels_confirmed"] = names
     place = {"n": 1, "previous": log.head, "time": time, "results_sha256": results_sha256}
     draft = act_of(place | fields)
     after = reviewed(results, review_of(replace(log, acts=(*log.acts, draft)), results_sha256))

@@ -149,6 +149,8 @@ def _act(act: Act, results_sha256: str) -> dict[str, Any]:
     if act.act == "morphology" and act.morphology:
         given = {k: v for k, v in asdict(act.morphology).items() if v is not None}
         words = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in given.items()) or "none given"
+    if act.levels_confirmed:
+        words += f", levels confirmed: {', '.join(act.levels_confirmed)}"
     return {
         "n": act.n,
         "time": act.time.replace("T", " ").replace("Z", " UTC"),

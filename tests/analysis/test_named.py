@@ -9,6 +9,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import mrs_disc as md
@@ -132,3 +133,15 @@ def test_parameter_files_may_be_the_same():
         InputFile(path="w.SDAT", sha256="4", reader="philips-sdat", role="water"),
     ]
     assert signal_digests(files) == ("1",)
+
+
+def test_a_file_named_again_as_a_run_of_its_level_is_said_and_fails_nothing():
+    sites = [
+        Site(level="L4-L5", run=run, affine=np.diag([18.0, 17.0, 5.0, 1.0]), file_sha256=("1",))
+        for run in (1, 2)
+    ]
+    naming = check_names(sites, None, Recipe())
+    assert naming.failures == {}
+    assert [(f.kind, f.subject) for f in naming.findings] == [("same_file_twice", "L4-L5 run 2")]
+    text = impression([], completeness_of([], 3), noticed=naming.findings)
+    assert text.startswith("To be checked: L4-L5 run 2 (one file for two names).")

@@ -41,9 +41,10 @@ def test_who_signs_confirms_and_the_log_keeps_it(app_of, guessed):
     assert 'value="[&#34;L3-L4&#34;, &#34;L4-L5&#34;]"' in page
     opened.act(act="level", key="L4-L5", decision="accept")
     assert read_log(guessed).acts[-1].impression.startswith("Levels by position, not confirmed")
-    answer = opened.act(act="sign", levels_confirmed=["L3-L4", "L4-L5"])
+    answer = opened.act(act="sign", levels_confirmed=["L3-L4", "L4-L5", "<b>"])
     assert answer.status_code == 200
     last = read_log(guessed).acts[-1]
     assert last.levels_confirmed == ("L3-L4", "L4-L5")
     assert "not confirmed" not in last.impression
     assert read_review(guessed).signed
+    assert "signature, levels confirmed: L3-L4, L4-L5" in opened.get("/study/sub-01").text
