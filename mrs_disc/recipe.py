@@ -171,11 +171,22 @@ class ScoreOptions(StrictModel):
         return self
 
 
+class LevelOptions(StrictModel):
+    """Names of the levels against places, files and headers."""
+
+    contradictions: Literal["refuse", "accept"] = Field(
+        "refuse",
+        description="levels whose place, file or person contradicts their name: refused, or "
+        "accepted as named and reported as not confirmed",
+    )
+
+
 class Recipe(StrictModel):
     """All options of an analysis; a file names only those that differ from the defaults."""
 
     schema_version: Literal[1] = 1
     name: str = Field("default", max_length=100, description="shown in the report")
+    levels: LevelOptions = LevelOptions()
     coils: CoilOptions = CoilOptions()
     align: AlignOptions = AlignOptions()
     reject: RejectOptions = RejectOptions()

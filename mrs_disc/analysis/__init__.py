@@ -15,6 +15,7 @@ from numpy.linalg import LinAlgError
 
 from mrs_disc.analysis.comparison import compare_discs
 from mrs_disc.analysis.impression import impression
+from mrs_disc.analysis.named import check_names, read_site, site_of
 from mrs_disc.analysis.recorded import recorded
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.data import (
@@ -28,6 +29,7 @@ from mrs_disc.data import (
     parse_level,
     spans,
 )
+from mrs_disc.data.places import Site
 from mrs_disc.errors import InputError, ModelError
 from mrs_disc.models import (
     MetaboliteModel,
@@ -40,7 +42,7 @@ from mrs_disc.models.relaxation import RelaxationModel, load_relaxation_model
 from mrs_disc.models.scores import ScoreModel, load_score_model
 from mrs_disc.recipe import Recipe, digest, load_recipe
 from mrs_disc.record.concordance import concordance, join
-from mrs_disc.record.findings import finding, finding_of, words
+from mrs_disc.record.findings import finding, finding_of, sentences, words
 from mrs_disc.record.level import Level, completeness_of
 from mrs_disc.score import score_study
 from mrs_disc.steps import fit, grade, preprocess, quantify
@@ -128,13 +130,18 @@ def analyze(
     """
     recipe = load_recipe(recipe)
     models = load_models(recipe)
+    chosen = _chosen(study, levels)
+    anatomy, notices = _anatomy(study)
+    outcomes = [_measured_or_failed(entry, recipe, models) for entry in chosen]
+    beside = [read_site(entry) for entry in study if entry not in chosen]
+    naming = check_names([*beside, *(site for _, site in outcomes)], anatomy, recipe)
     reports = [
-        recorded(entry, _measured_or_failed(entry, recipe, models))
-        for entry in _chosen(study, levels)
+        recorded(entry, naming.allowed(site, outcome))
+        for entry, (outcome, site) in zip(chosen, outcomes, strict=True)
     ]
     records = scored([report.record for report in reports], models.score, recipe)
-    anatomy, notices = _anatomy(study)
-    completeness = completeness_of(records, recipe.score.min_levels)
+    noticed = (*study.findings, *naming.findings)
+    completeness = completeness_of(records, recipe.score.min_levels, noticed)
     return StudyReport(
         study_id=study.study_id,
         levels=tuple(replace(r, record=one) for r, one in zip(reports, records, strict=True)),
@@ -142,11 +149,12 @@ def analyze(
         recipe_sha256=digest(recipe, models.digests),
         models=models.references,
         completeness=completeness,
-        impression=impression(records, completeness),
+        impression=impression(records, completeness, noticed=noticed),
         comparison=compare_discs(records),
         clinical=study.clinical,
         anatomy=anatomy,
-        notices=(RESEARCH_USE, *study.notes, *notices, *_mixed_fields(records)),
+        notices=(RESEARCH_USE, *sentences(noticed), *notices, *_mixed_fields(records)),
+        findings=noticed,
         score_model_card=models.score.model_dump(mode="json"),
     )
 
@@ -171,20 +179,24 @@ def measure_level(acquisition: DiscAcquisition, recipe: Recipe, models: Models) 
 
 def _measured_or_failed(
     entry: DiscEntry, recipe: Recipe, models: Models
-) -> LevelMeasurement | LevelFailure:
-    stage = "read"
+) -> tuple[LevelMeasurement | LevelFailure, Site]:
+    """Return what was measured, or why it was not, and where the voxel lies."""
+    acquisition, message = None, ""
     try:
         acquisition = entry.load()
-        stage = "measure"
-        return measure_level(acquisition, recipe, models)
+        return measure_level(acquisition, recipe, models), site_of(entry, acquisition)
     except InputError as error:
-        message = " ".join(str(error).split())
-        return LevelFailure(stage=stage, message=message, findings=(finding_of(error),))
+        noticed, message = finding_of(error), " ".join(str(error).split())
     except (LinAlgError, FloatingPointError) as error:
         noticed = finding("no_solution", error=str(error))
     except MemoryError:
         noticed = finding("no_memory")
-    return LevelFailure(stage=stage, message=words(noticed), findings=(noticed,))
+    failure = LevelFailure(
+        stage="read" if acquisition is None else "measure",
+        message=message or words(noticed),
+        findings=(noticed,),
+    )
+    return failure, site_of(entry, acquisition)
 
 
 def scored(levels: Sequence[Level], model: ScoreModel, recipe: Recipe) -> tuple[Level, ...]:

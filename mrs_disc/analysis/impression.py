@@ -12,10 +12,11 @@ import re
 from collections.abc import Iterable, Sequence
 from statistics import median
 
+from mrs_disc.data.places import is_repeat
 from mrs_disc.record.concordance import AGREEMENT, agreements, join, seen
 from mrs_disc.record.concordance import concordance as concordance
 from mrs_disc.record.concordance import describe_morphology as describe_morphology
-from mrs_disc.record.findings import words
+from mrs_disc.record.findings import Finding, of_role, words
 from mrs_disc.record.level import Level, best_runs
 from mrs_disc.record.levels import LEVELS, level_order, spans
 from mrs_disc.record.parts import Completeness
@@ -32,10 +33,31 @@ PRELIMINARY = "preliminary, not reviewed"
 MAX_REASON = 120
 
 
+DISC_CLAUSES = {
+    "levels_exchanged": "places in another order",
+    "levels_at_one_place": "one place for two names",
+    "same_file_twice": "one file for two names",
+    "other_person": "another person in the header",
+    "spacing_unlikely": "unusual distance",
+    "beside_the_spine": "beside the line of the discs",
+    "voxel_larger_than_disc": "voxel larger than a disc",
+    "voxel_outside_image": "voxel outside the image",
+    "voxel_mirrored": "mirrored axes",
+    "other_scanner": "another scanner",
+}
+"""What may speak against the name or the place of a level, in the words of an impression."""
+
+
 def impression(
-    levels: Sequence[Level], completeness: Completeness, status: str = PRELIMINARY
+    levels: Sequence[Level],
+    completeness: Completeness,
+    status: str = PRELIMINARY,
+    noticed: Sequence[Finding] = (),
 ) -> str:
     """Return the impression: two to five sentences in the fixed vocabulary.
+
+    Which disc it was comes first: names that were accepted against the files, names that were
+    guessed, places that are unlikely each add a sentence.
 
     Parameters
     ----------
@@ -45,9 +67,12 @@ def impression(
         Whether enough discs could be used.
     status : str
         Whether a person has reviewed it.
+    noticed : sequence of Finding
+        Of the whole study.
     """
     discs = sorted(best_runs(levels).values(), key=lambda disc: level_order(disc.level))
     sentences = (
+        *_which_discs(noticed),
         _pain(discs),
         _not_judged(discs),
         _structure(discs),
@@ -55,6 +80,32 @@ def impression(
         _consequence(discs, completeness, status),
     )
     return " ".join(s for s in sentences if s)
+
+
+def _which_discs(noticed: Sequence[Finding]) -> list[str]:
+    """Say first what keeps a level's name from being certain."""
+    about = [one for one in noticed if one.kind in DISC_CLAUSES]
+    accepted = [one for one in of_role(about, "forbids") if not is_repeat(one)]
+    unlikely = [one for one in about if one not in accepted]
+    guessed = [one.subject for one in noticed if one.kind == "level_unconfirmed"]
+    found = []
+    if accepted:
+        found.append(
+            f"LEVELS NOT CONFIRMED: the files contradict {_clauses(accepted)}; accepted as named."
+        )
+    if guessed:
+        found.append(f"Levels by position, not confirmed: {join(guessed)}.")
+    if unlikely:
+        found.append(f"To be checked: {_clauses(unlikely)}.")
+    return found
+
+
+def _clauses(noticed: Sequence[Finding]) -> str:
+    levels: dict[str, list[str]] = {}
+    for one in noticed:
+        names = levels.setdefault(DISC_CLAUSES[one.kind], [])
+        names += [one.subject] if one.subject not in names else []
+    return "; ".join(f"{join(names)} ({clause})" for clause, names in levels.items())
 
 
 def _labelled(discs: Iterable[Level], label: str) -> list[Level]:

@@ -20,6 +20,7 @@ DEFAULT_FORMATS = ("json", "html", "csv")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder.")
 @shared.recipe
 @shared.levels
+@shared.accept_levels
 @shared.formats(
     "json, html, csv, pdf, png, nifti, dicom; may be repeated. Default: json, html, csv."
 )
@@ -30,6 +31,7 @@ def command(
     output: Path,
     recipe: str | None,
     levels: tuple[str, ...],
+    accept_levels: bool,
     formats: tuple[str, ...],
     dicom_reference: Path | None,
     overwrite: bool,
@@ -47,7 +49,7 @@ def command(
     wanted = formats or DEFAULT_FORMATS
     read = read_study(study)
     check_output(output, wanted, dicom_reference, overwrite=overwrite, study=read, levels=levels)
-    report = analyze(read, recipe, levels=levels)
+    report = analyze(read, shared.accepting(recipe, accept_levels), levels=levels)
     paths = write_report(
         report,
         output,

@@ -13,12 +13,13 @@ from mrs_disc.cli import shared
 
 if TYPE_CHECKING:
     from mrs_disc.batch.run import BatchOptions
+    from mrs_disc.recipe import Recipe
 
 
 class Chosen(TypedDict):
     """What the options say, under the names of `BatchOptions`."""
 
-    recipe: str | None
+    recipe: str | Recipe | None
     jobs: int
     shard: tuple[int, int]
     resume: bool
@@ -77,6 +78,7 @@ def _none_for_zero(_: click.Context, __: click.Parameter, value: float) -> float
     help="Only this participant, with or without sub-; may be repeated.",
 )
 @shared.levels
+@shared.accept_levels
 @shared.formats(
     "html, csv, pdf, png, nifti, dicom (of DICOM input), or json alone; may be repeated. "
     "Default: json and html."
@@ -99,7 +101,9 @@ def _none_for_zero(_: click.Context, __: click.Parameter, value: float) -> float
     show_default=True,
     help="Data memory of one worker, GiB; 0: none.",
 )
-def command(dataset: Path, output: Path, dry_run: bool, **chosen: Unpack[Chosen]) -> int:
+def command(
+    dataset: Path, output: Path, dry_run: bool, accept_levels: bool, **chosen: Unpack[Chosen]
+) -> int:
     """Analyse every study of DATASET (BIDS, or a folder of study folders) into OUTPUT.
 
     Each study gets a folder of its own, which appears when it is whole; the tables of the
@@ -109,6 +113,7 @@ def command(dataset: Path, output: Path, dry_run: bool, **chosen: Unpack[Chosen]
     """
     from mrs_disc.batch.run import BatchOptions
 
+    chosen["recipe"] = shared.accepting(chosen["recipe"], accept_levels)
     options = BatchOptions(**chosen)
     return show_plan(dataset, output, options) if dry_run else run(dataset, output, options)
 

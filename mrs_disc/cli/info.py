@@ -49,7 +49,8 @@ def lines(found: dict[str, Any]) -> list[str]:
         if entry["water"]:
             result.append(f"    water: {_names(entry['water'])}")
         result += [f"    {line}" for line in _entry(entry)]
-    return result
+    told = {f"{e['level']}: {problem}" for e in found["levels"] for problem in e["problems"]}
+    return result + [f"  problem: {p}" for p in found["problems"] if p not in told]
 
 
 def _names(path: str | list[str]) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from mrs_disc.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from mrs_disc.recipe import Recipe
 
 
 class Group(click.Group):
@@ -69,6 +72,12 @@ recipe = click.option(
     shell_complete=complete_recipe,
     help="Name of a shipped recipe, or a TOML file.",
 )
+accept_levels = click.option(
+    "--accept-levels",
+    is_flag=True,
+    help="Analyse levels although place, file or person contradicts their names; the report says "
+    'so first. The recipe\'s [levels] contradictions = "accept".',
+)
 levels = click.option("--level", "levels", multiple=True, help="Only this level; may be repeated.")
 dicom_reference = click.option(
     "--dicom-reference",
@@ -76,6 +85,16 @@ dicom_reference = click.option(
     help="A DICOM file of the patient, or a folder with some, for the DICOM output. DICOM input "
     "needs none.",
 )
+
+
+def accepting(recipe: str | Recipe | None, accept_levels: bool) -> str | Recipe | None:
+    """Return the recipe that is asked for, with contradicted levels accepted where that is."""
+    if not accept_levels:
+        return recipe
+    from mrs_disc.recipe import LevelOptions, load_recipe
+
+    accept = LevelOptions(contradictions="accept")
+    return load_recipe(recipe).model_copy(update={"levels": accept})
 
 
 def refuse_idle_dicom_options(

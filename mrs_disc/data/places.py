@@ -15,12 +15,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from mrs_disc.record.findings import Finding, finding
 from mrs_disc.record.levels import LEVELS, level_order
+from mrs_disc.record.parts import InputFile
 from mrs_disc.typing import FloatArray
 
 SAME_PLACE_MM = 6.0
@@ -101,6 +103,21 @@ class Site:
         return (a, b, c) if min(a, b, c) > 0 and max(a, b, c) < 1000 else None
 
 
+_PARAMETERS = (".spar", ".list", ".json")
+"""Endings of files that hold no samples: those of two discs may well be the same."""
+
+
+def signal_digests(inputs: Iterable[InputFile]) -> tuple[str, ...]:
+    """Return the SHA-256 of the files that hold a level's metabolite signal."""
+    return tuple(
+        file.sha256
+        for file in inputs
+        if file.role == "metabolite"
+        and file.sha256 is not None
+        and PurePosixPath(file.path).suffix.lower() not in _PARAMETERS
+    )
+
+
 def contradictions(sites: Sequence[Site]) -> tuple[Finding, ...]:
     """Return what contradicts the names of the levels: each finding forbids its subject.
 
@@ -113,7 +130,8 @@ def contradictions(sites: Sequence[Site]) -> tuple[Finding, ...]:
     -------
     tuple of Finding
         ``levels_exchanged``, ``levels_at_one_place``, ``same_file_twice``, ``other_person``, one
-        for each run and each other that it contradicts; empty where names and places agree.
+        for each run and each other that it contradicts; empty where names and places agree. Of
+        these, what `is_repeat` tells has to be said, but leaves no doubt which disc it is.
     """
     noticed: list[Finding] = []
     doubled = set()
@@ -122,12 +140,20 @@ def contradictions(sites: Sequence[Site]) -> tuple[Finding, ...]:
             doubled.add((a.name, b.name))
             # of two runs of one level the first stands: which of two levels it is nobody knows
             pair = [(b, a)] if a.level == b.level else [(a, b), (b, a)]
-            noticed += [finding("same_file_twice", one.name, other=two.name) for one, two in pair]
+            noticed += [
+                finding("same_file_twice", one.name, other=two.name, levels=[a.level, b.level])
+                for one, two in pair
+            ]
     for a, b in _placed_pairs(sites):
         if (a.name, b.name) in doubled:
             continue
         noticed += _order_of(a, b)
     return (*noticed, *_subjects(sites))
+
+
+def is_repeat(noticed: Finding) -> bool:
+    """Say whether a file is only named again as a run of its own level: which disc it is stands."""
+    return len(set(noticed.values.get("levels") or ())) == 1
 
 
 def _order_of(a: Site, b: Site) -> list[Finding]:
@@ -136,7 +162,7 @@ def _order_of(a: Site, b: Site) -> list[Finding]:
     apart = float(np.linalg.norm(x - y))
     if apart < SAME_PLACE_MM:
         kind = "levels_at_one_place"
-        values: dict[str, Any] = {"apart_mm": apart}
+        values: dict[str, Any] = {"apart_mm": apart, "levels": [a.level, b.level]}
     elif z_b > z_a + ORDER_MM:
         kind = "levels_exchanged"
         values = {"higher_mm": z_b - z_a}

@@ -43,6 +43,7 @@ class DiscAcquisition:
 
     `water` is the unsuppressed reference, `water_protocol` how that was measured. `findings` are
     what the reader noticed and mended or only suspects; what forbids analysis is an error.
+    `subject` is a digest of whom the header names: compared in memory, never shown or written.
     """
 
     level: str
@@ -54,6 +55,7 @@ class DiscAcquisition:
     morphology: Morphology | None = None
     provocation: Provocation | None = None
     findings: tuple[Finding, ...] = ()
+    subject: str | None = field(default=None, repr=False)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -137,6 +137,7 @@ def to_acquisition(
         water=to_signal(reference.scan) if reference else None,
         water_protocol=to_protocol(reference.scan, given, reference.given) if reference else None,
         findings=once([*noticed, *metabolite.scan.findings, *more]),
+        subject=metabolite.scan.identity.subject,
     )
 
 

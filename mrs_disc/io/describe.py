@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mrs_disc.data.places import Site, contradictions, doubts
 from mrs_disc.errors import InputError, NoSuchPathError, ReadError
 from mrs_disc.files import reading
 from mrs_disc.io import gate
@@ -15,7 +16,7 @@ from mrs_disc.io.names import COMPANIONS, names_water
 from mrs_disc.record.findings import Finding, finding, finding_of, of_role, plain, sentences
 
 if TYPE_CHECKING:
-    from mrs_disc.data import Study
+    from mrs_disc.data import Anatomy, Study
     from mrs_disc.io.studies.disc_files import DiscFiles
 
 KEYS = (
@@ -67,25 +68,27 @@ def _describe(path: Path) -> dict[str, Any]:
         return _describe_folder(path)
     form, place = form_of(path)
     described, discs = form.read(place), form.discs(place)
-    levels = [_describe_disc(disc) for disc in discs]
+    described_discs = [_describe_disc(disc) for disc in discs]
+    levels = [entry for entry, _ in described_discs]
     problems = [f"{e['level']}: {p}" for e in levels for p in e["problems"]]
-    anatomy = _anatomy_problem(described)
+    anatomy, unusable = _anatomy(described)
+    sites = [site for _, site in described_discs]
+    unlikely = doubts(sites, anatomy.affine, anatomy.image.shape) if anatomy else doubts(sites)
+    places = (*contradictions(sites), *unlikely)
     return {
         "study_id": described.study_id,
         "levels": levels,
-        "problems": [*described.notes, *problems, *sentences(anatomy)],
-        "findings": [plain(one) for one in (*described.findings, *anatomy)],
+        "problems": [*described.notes, *sentences(places), *problems, *sentences(unusable)],
+        "findings": [plain(one) for one in (*described.findings, *places, *unusable)],
     }
 
 
-def _anatomy_problem(study: Study) -> list[Finding]:
-    """Say what keeps the anatomy image from the report."""
+def _anatomy(study: Study) -> tuple[Anatomy | None, list[Finding]]:
+    """Return the anatomy image, or what keeps it from the report."""
     try:
-        if study.load_anatomy is not None:
-            study.load_anatomy()
+        return study.load_anatomy() if study.load_anatomy is not None else None, []
     except InputError as error:
-        return [finding("anatomy_not_used", why=str(error))]
-    return []
+        return None, [finding("anatomy_not_used", why=str(error))]
 
 
 def describe_file(path: Path) -> dict[str, Any]:
@@ -135,8 +138,8 @@ def _refused(error: InputError) -> dict[str, Any]:
     return {"problems": [str(error)], "findings": [plain(finding_of(error))]}
 
 
-def _describe_disc(disc: DiscFiles) -> dict[str, Any]:
-    """Return a level's entry; what cannot be read is a problem and not an error."""
+def _describe_disc(disc: DiscFiles) -> tuple[dict[str, Any], Site]:
+    """Return a level's entry and place; what cannot be read is a problem and not an error."""
     entry: dict[str, Any] = {
         "level": disc.level,
         "run": disc.run,
@@ -146,9 +149,11 @@ def _describe_disc(disc: DiscFiles) -> dict[str, Any]:
         "notes": [],
     }
     noticed: list[Finding] = []
+    site = disc.site(None)
     try:
         metabolite = disc.scan("metabolite")
         if metabolite is not None:
+            site = disc.site(metabolite)
             filled, _ = disc.given.fill(metabolite, disc.name("metabolite"))
             entry |= _entry(filled)
             noticed += filled.findings
@@ -157,11 +162,12 @@ def _describe_disc(disc: DiscFiles) -> dict[str, Any]:
             {"metabolite": disc.name("metabolite"), "water": disc.name("water")},
         )
     except InputError as error:
-        return entry | _said([*noticed, finding_of(error)]) | {"problems": [str(error)]}
+        said = _said([*noticed, finding_of(error)]) | {"problems": [str(error)]}
+        return entry | said, site
     if entry["is_water"] is None:
         entry["is_water"] = False  # the study names it as the metabolites
     without = () if acquisition.water else (finding("no_water", "water"),)
-    return entry | _said([*acquisition.findings, *without])
+    return entry | _said([*acquisition.findings, *without]), site
 
 
 def _names(names: tuple[str, ...]) -> str | list[str] | None:

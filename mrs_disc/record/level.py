@@ -220,13 +220,26 @@ def best_runs(levels: Iterable[Level]) -> dict[str, Level]:
     return {name: best_run(of_level) for name, of_level in runs.items()}
 
 
-def completeness_of(levels: Iterable[Level], min_levels: int) -> Completeness:
-    """Return how many levels have a usable run, and which have none."""
+def completeness_of(
+    levels: Iterable[Level], min_levels: int, noticed: Iterable[Finding] = ()
+) -> Completeness:
+    """Return how many levels have a usable run, and which have none.
+
+    `noticed` are the findings of the study: what is one disc under two names counts once.
+    """
     best = best_runs(levels)
     usable = [name for name, level in best.items() if level.usable]
+    twice = {
+        lower
+        for one in noticed
+        if one.kind in ("same_file_twice", "levels_at_one_place")
+        for upper, *lowers in [one.values.get("levels") or [""]]
+        for lower in lowers
+        if upper != lower and upper in usable and lower in usable
+    }
     return Completeness(
-        n_levels=len(usable),
+        n_levels=len(usable) - len(twice),
         min_levels=min_levels,
-        met=len(usable) >= min_levels,
+        met=len(usable) - len(twice) >= min_levels,
         missing=tuple(name for name in best if name not in usable),
     )

@@ -41,7 +41,7 @@ def reviewed(results: Results, review: Review) -> Results:
     levels = tuple(_laid_over(one, review.level(one.level, one.run)) for one in results.levels)
     completeness = results.completeness
     if review.levels:
-        completeness = completeness_of(levels, completeness.min_levels)
+        completeness = completeness_of(levels, completeness.min_levels, results.findings)
     note = _computed_with(results, levels)
     return replace(
         results,

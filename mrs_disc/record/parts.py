@@ -356,7 +356,7 @@ class LevelFailure:
     """Where one level stopped, in words for the person who has to mend it."""
 
     stage: str
-    """read or measure."""
+    """read, measure, or level: where its name is contradicted."""
     message: str
     findings: tuple[Finding, ...] = field(default=(), compare=False)
     """The same as data, on the way to the findings of the level."""

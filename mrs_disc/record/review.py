@@ -96,6 +96,8 @@ class Act(Chained):
     other_runs: Mapping[str, str] = field(default_factory=dict)
     """Of morphology, which belongs to the disc: its other runs, each with its concordance."""
     impression: str = ""
+    levels_confirmed: tuple[str, ...] = ()
+    """Of a signature: guessed levels that who signs has held against the image."""
 
     @property
     def key(self) -> str:

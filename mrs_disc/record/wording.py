@@ -114,6 +114,11 @@ KINDS: dict[str, Kind] = {
         "another scanner, or a file of another examination",
         "problem",
     ),
+    "level_unconfirmed": Kind(
+        "{subject} is a guess from the voxel's place and not confirmed: hold it against the image, "
+        "then set confirmed = true in study.toml",
+        "guess",
+    ),
     # ---- errors without a kind of their own
     "unreadable": Kind("{problem}", "forbids"),
     "refused": Kind("{problem}", "forbids"),
@@ -285,9 +290,20 @@ KINDS: dict[str, Kind] = {
     ),
     "eddy_not_corrected": Kind("no eddy-current correction: {why}"),
     # ---- a study
-    "named_by_files": Kind("level and water reference are taken from the files' names"),
+    "water_by_name": Kind("water reference from the files' names"),
     "reference_not_there": Kind(
         "the sidecar's ReferenceSignal names a file that is not there; paired by name"
+    ),
+    "water_chosen": Kind(
+        "{file} is the water reference; {others:and} {others:verb is are} not used: of several, "
+        "the one whose run, acq and echo agree counts, then the first by name"
+    ),
+    "run_by_name": Kind("run {run} is {file}, one of {n} files that their names tell apart"),
+    "names_alike": Kind(
+        "{files:and} cannot be told apart by their names: give one run-2, or take it out", "forbids"
+    ),
+    "nucleus_left_out": Kind(
+        "{file} is left out: nucleus {nucleus}, only 1H spectra are analysed", "problem"
     ),
     "voi_no_level": Kind("{file} is left out: voi-{voi} is not a disc level", "problem"),
     "outside_region": Kind(

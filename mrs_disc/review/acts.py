@@ -7,6 +7,7 @@ as the reviewer left it; each act carries them into the log.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -15,6 +16,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_
 from mrs_disc.analysis.impression import PRELIMINARY, impression
 from mrs_disc.errors import InputError
 from mrs_disc.record.concordance import concordance
+from mrs_disc.record.findings import Finding
 from mrs_disc.record.level import Level, Results
 from mrs_disc.record.overlay import reviewed
 from mrs_disc.record.parts import Digest, HeightLoss, Herniation, Verdict
@@ -117,6 +119,9 @@ class SignSent(Sent):
     """A signature under the study."""
 
     act: Literal["sign"]
+    levels_confirmed: Annotated[
+        tuple[Annotated[str, Field(max_length=40)], ...], Field(max_length=100)
+    ] = ()
 
 
 AnySent = Annotated[LevelSent | MorphologySent | SignSent, Field(discriminator="act")]
@@ -180,6 +185,11 @@ def fields_of(
         fields |= {"other_runs": dict.fromkeys(others, "")} if others else {}
     elif any(a.act == "sign" and a.results_sha256 == results_sha256 for a in log.acts[-1:]):
         raise InputError("this result is signed already, and nothing was changed since")
+    noticed = results.findings
+    if isinstance(act, SignSent):
+        noticed = _confirmed(act, noticed)
+        if names := unconfirmed(results.findings):
+            fields["levels_confirmed"] = names
     place = {"n": 1, "previous": log.head, "time": time, "results_sha256": results_sha256}
     draft = act_of(place | fields)
     after = reviewed(results, review_of(replace(log, acts=(*log.acts, draft)), results_sha256))
@@ -191,7 +201,28 @@ def fields_of(
     status = PRELIMINARY
     if act.act == "sign":  # without the name: its full stops would end sentences
         status = f"reviewed and signed on {time[:10]}"
-    return fields | {"impression": impression(after.levels, after.completeness, status)}
+    return fields | {"impression": impression(after.levels, after.completeness, status, noticed)}
+
+
+def unconfirmed(noticed: Sequence[Finding]) -> list[str]:
+    """Return the levels that a draft guessed and that were not confirmed."""
+    return [one.subject for one in noticed if one.kind == "level_unconfirmed"]
+
+
+def _confirmed(act: SignSent, noticed: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return what stays to be said of a study that is signed: its guessed levels are confirmed.
+
+    Raises
+    ------
+    InputError
+        If who signs has not confirmed each.
+    """
+    if open_levels := [name for name in unconfirmed(noticed) if name not in act.levels_confirmed]:
+        raise InputError(
+            f"{', '.join(open_levels)}: a guess from the voxel's place, not confirmed. Hold each "
+            "against the image and confirm it before you sign; a wrong one is mended in study.toml."
+        )
+    return tuple(one for one in noticed if one.kind != "level_unconfirmed")
 
 
 def _decision(act: LevelSent, level: Level) -> dict[str, Any]:

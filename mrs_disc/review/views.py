@@ -35,7 +35,7 @@ from mrs_disc.report.words import (
     rounded,
     true_minus,
 )
-from mrs_disc.review.acts import HEIGHT_LOSSES, HERNIATIONS, REASONS
+from mrs_disc.review.acts import HEIGHT_LOSSES, HERNIATIONS, REASONS, unconfirmed
 from mrs_disc.review.studies import LoadedStudy
 
 ACT_WORDS = {"level": "decision", "morphology": "morphology", "sign": "signature"}
@@ -75,6 +75,7 @@ def summary_context(
         "completeness": results.completeness,
         "notices": clean([note for note in results.notices if note != RESEARCH_USE], 600),
         "rows": rows,
+        "unconfirmed": unconfirmed(results.findings),
         "undecided": [row["title"] for row in rows if row["measured"] and not row["decision"]],
         "history": [_act(act, study.sha256) for act in reversed(review.history)],
     }
@@ -148,6 +149,8 @@ def _act(act: Act, results_sha256: str) -> dict[str, Any]:
     if act.act == "morphology" and act.morphology:
         given = {k: v for k, v in asdict(act.morphology).items() if v is not None}
         words = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in given.items()) or "none given"
+    if act.levels_confirmed:
+        words += f", levels confirmed: {', '.join(act.levels_confirmed)}"
     return {
         "n": act.n,
         "time": act.time.replace("T", " ").replace("Z", " UTC"),

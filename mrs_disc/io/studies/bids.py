@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -131,38 +131,99 @@ def _discs(
     files = sorted(p for p in mrs.iterdir() if ".nii" in p.suffixes) if mrs.is_dir() else []
     names = [parse_name(p) for p in files]
     spectra, references = ([n for n in names if n.suffix == suffix] for suffix in ("svs", "mrsref"))
-    found: list[DiscFiles] = []
     left_out: list[Finding] = []
+    of_level: dict[str, list[Name]] = defaultdict(list)
     for name in spectra:
-        voi = name.get("voi")
+        voi, nucleus = name.get("voi"), _nucleus(name, dataset, folder)
+        file = Path(name.path.name)
         try:
             level = parse_level(voi or "")
         except InputError:
-            left_out.append(finding("voi_no_level", file=Path(name.path.name), voi=voi or "…"))
+            left_out.append(finding("voi_no_level", file=file, voi=voi or "…"))
             continue
-        chain = _sidecars(name, dataset, folder)
-        facts: dict[str, Any] = {}
-        for path in chain:
-            facts |= _told(path)
-        water, noticed = _reference(name, facts, references, dataset, folder)
-        water_chain = _sidecars(parse_name(water), dataset, folder) if water is not None else ()
+        if nucleus not in (None, "1H"):
+            left_out.append(finding("nucleus_left_out", file=file, nucleus=nucleus))
+            continue
+        of_level[level].append(name)
+    found = []
+    for level, named in of_level.items():
         morphology, provocation = _seen(dataset, subject, session, level)
-        found.append(
-            DiscFiles(
-                level=level,
-                run=_run(name),
-                folder=folder,
-                metabolite=(str(name.path),),
-                water=(str(water),) if water is not None else (),
-                morphology=morphology,
-                provocation=provocation,
-                labels_from=dataset,
-                sidecars={"metabolite": chain, "water": water_chain},
-                findings=noticed,
+        for run, alike, said in _runs(named):
+            disc = _disc_files(level, alike[0], references, dataset, folder)
+            alike_names = [one.path.name for one in alike]
+            refused = finding("names_alike", level, files=alike_names)
+            found.append(
+                replace(
+                    disc,
+                    run=run,
+                    many_runs=len(named) > 1,
+                    morphology=morphology,
+                    provocation=provocation,
+                    findings=(*said, *disc.findings),
+                    refused=refused if len(alike) > 1 else None,
+                )
             )
-        )
-    runs = Counter(d.level for d in found)
-    return [replace(d, many_runs=runs[d.level] > 1) for d in found], left_out
+    return found, left_out
+
+
+def _disc_files(
+    level: str, name: Name, references: list[Name], dataset: Path, folder: Path
+) -> DiscFiles:
+    """Return the files of one spectrum with its water reference and sidecars."""
+    chain = _sidecars(name, dataset, folder)
+    water, noticed = _reference(name, _facts(chain), references, dataset, folder)
+    water_chain = _sidecars(parse_name(water), dataset, folder) if water is not None else ()
+    return DiscFiles(
+        level=level,
+        folder=folder,
+        metabolite=(str(name.path),),
+        water=(str(water),) if water is not None else (),
+        labels_from=dataset,
+        sidecars={"metabolite": chain, "water": water_chain},
+        findings=noticed,
+    )
+
+
+def _facts(chain: Sequence[Path]) -> dict[str, Any]:
+    """Return what a chain of sidecars tells, the particular over the general."""
+    facts: dict[str, Any] = {}
+    for path in chain:
+        facts |= _told(path)
+    return facts
+
+
+def _nucleus(name: Name, dataset: Path, folder: Path) -> str | None:
+    """Return the nucleus that name or sidecar state; the file itself is not read."""
+    told = name.get("nuc") or _facts(_sidecars(name, dataset, folder)).get("ResonantNucleus")
+    told = told[0] if isinstance(told, list) and len(told) == 1 else told
+    return told[:10] if isinstance(told, str) else None
+
+
+def _runs(names: Sequence[Name]) -> list[tuple[int, list[Name], tuple[Finding, ...]]]:
+    """Return the runs of a level, each with its files: one, or several that are named alike.
+
+    Numbers are those of the names; where two files of one number differ in another entity (acq,
+    echo, rec), all are numbered anew, by the number first and then by their entities.
+    """
+    groups: dict[tuple[int, tuple[tuple[str, str], ...]], list[Name]] = defaultdict(list)
+    for name in names:
+        others = tuple(sorted((k, v) for k, v in name.entities if k != "run"))
+        groups[_run(name), others].append(name)
+    if len({run for run, _ in groups}) == len(groups):
+        return [(run, alike, ()) for (run, _), alike in groups.items()]
+    ordered = sorted(groups, key=lambda key: (key[0], [(k, _counted(v)) for k, v in key[1]]))
+    found: list[tuple[int, list[Name], tuple[Finding, ...]]] = []
+    for number, key in enumerate(ordered, start=1):
+        file = Path(groups[key][0].path.name)
+        said = finding("run_by_name", run=number, file=file, n=len(ordered))
+        found.append((number, groups[key], (said,)))
+    return found
+
+
+def _counted(label: str) -> tuple[bool, int, str]:
+    """Return what orders labels of an entity: numbers by their size, before words."""
+    number = label.isdecimal()
+    return not number, int(label) if number else 0, label
 
 
 def _run(name: Name) -> int:
@@ -199,18 +260,40 @@ def _reference(
     """Return the water reference: the sidecar's word first, then the names."""
     noticed: tuple[Finding, ...] = ()
     if (told := facts.get("ReferenceSignal")) is not None:
-        path = _linked(told, dataset, folder)
-        if path is not None:
-            return path, ()
+        values = told if isinstance(told, list) else [told]
+        linked = [p for value in values if (p := _linked(value, dataset, folder)) is not None]
+        if linked:
+            return _chosen(name, [parse_name(path) for path in dict.fromkeys(linked)])
         noticed = (finding("reference_not_there", "water"),)
     here = [r for r in references if r.get("voi") == name.get("voi")]
-    tries: tuple[tuple[str, ...], ...] = ((), ("acq",), ("run",), ("acq", "run"))
-    for dropped in tries:
-        keep = {(k, v) for k, v in name.entities if k not in dropped}
-        fits = [r for r in here if {(k, v) for k, v in r.entities if k not in dropped} == keep]
-        if len(fits) == 1:
-            return fits[0].path, noticed
-    return None, noticed
+    here = [r for r in here if r.get("nuc") in (None, "1H")]
+    if not here:
+        return None, noticed
+    nearest = min(_apart(name, r) for r in here)
+    path, said = _chosen(name, [r for r in here if _apart(name, r) == nearest])
+    return path, (*noticed, *said)
+
+
+def _chosen(name: Name, references: Sequence[Name]) -> tuple[Path, tuple[Finding, ...]]:
+    """Return the reference whose entities agree most, then the first by name, and say so."""
+    first, *others = sorted(references, key=lambda r: (_apart(name, r), r.path.name))
+    if not others:
+        return first.path, ()
+    said = finding(
+        "water_chosen",
+        "water",
+        file=Path(first.path.name),
+        others=[Path(r.path.name) for r in others],
+    )
+    return first.path, (said,)
+
+
+def _apart(name: Name, reference: Name) -> tuple[int, int]:
+    """Count the entities in which a reference differs: run, acq and echo, then the others."""
+    mine, theirs = dict(name.entities), dict(reference.entities)
+    differ = {k for k in mine.keys() | theirs.keys() if mine.get(k) != theirs.get(k)}
+    first = differ & {"run", "acq", "echo"}
+    return len(first), len(differ - first)
 
 
 def _linked(value: Any, dataset: Path, folder: Path) -> Path | None:

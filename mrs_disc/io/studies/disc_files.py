@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mrs_disc.data import DiscAcquisition, DiscEntry, InputFile, Morphology, Origin, Provocation
+from mrs_disc.data.places import Site, signal_digests
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.files import sha256_of
 from mrs_disc.io.acquire import Given, Source, to_acquisition
@@ -35,6 +36,8 @@ class DiscFiles:
         as ``L4-L5/metabolite.SDAT``, since a scanner's file name may carry a person's name.
     sidecars : mapping
         BIDS sidecar files by role, from general to particular.
+    refused : Finding, optional
+        Why its files cannot be used, known from their names.
     """
 
     level: str
@@ -49,6 +52,7 @@ class DiscFiles:
     labels_from: Path | None = None
     sidecars: Mapping[Role, tuple[Path, ...]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    refused: Finding | None = None
 
     def entry(self) -> DiscEntry:
         """Return the lazy entry of a study."""
@@ -72,6 +76,8 @@ class DiscFiles:
 
     def scan(self, role: Role) -> Scan | None:
         """Read the files of a role; `None` where the study names none."""
+        if self.refused is not None:
+            raise stop(self.refused)
         if not self.named(role):
             return None
         files = self.files(role)
@@ -145,6 +151,20 @@ class DiscFiles:
                     found.append(self._input(partner, role, tail, _reader_name(path)))
             found += [self._input(p, role, "", "sidecar") for p in self.sidecars.get(role, ())]
         return tuple(found)
+
+    def site(self, metabolite: Scan | None) -> Site:
+        """Return where the disc was measured, as far as its files could be read."""
+        digests = signal_digests(self.inputs())
+        if metabolite is None:
+            return Site(level=self.level, run=self.run, file_sha256=digests)
+        return Site(
+            level=self.level,
+            run=self.run,
+            affine=metabolite.voxel_affine,
+            file_sha256=digests,
+            subject=metabolite.identity.subject,
+            frequency_mhz=metabolite.spectrometer_mhz,
+        )
 
     def origin(self) -> Origin:
         """Look up whose the spectrum is; nothing where its files cannot be read."""

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from mrs_disc.data import LEVELS, level_order
+from mrs_disc.data.places import Site, contradictions, doubts
 from mrs_disc.errors import InputError, NoSuchPathError, OutputError, ReadError
 from mrs_disc.files import write_whole
 from mrs_disc.io import gate
@@ -25,9 +26,10 @@ from mrs_disc.io.formats.readers import is_spectroscopy, read_scan, read_series
 from mrs_disc.io.formats.scan import Scan
 from mrs_disc.io.images import dicom_header
 from mrs_disc.io.names import COMPANIONS, level_in, names_water, run_in
+from mrs_disc.io.studies.disc_files import sha256
 from mrs_disc.io.studies.draft_images import Proposed, propose_anatomy
 from mrs_disc.io.studies.study_toml import FILE_NAME, StudyFile
-from mrs_disc.record.findings import Finding, finding, finding_of, words
+from mrs_disc.record.findings import Finding, finding, finding_of, sentences, words
 from mrs_disc.schema import validate
 from mrs_disc.toml_text import toml_value
 
@@ -145,9 +147,23 @@ def draft_study(folder: Path) -> Draft:
     remarks = [
         f"{f.level} run {f.run}: {f.name}, {_marked(f.naming.how)}" for f in discs if f.naming
     ]
+    sites = [_site(f) for f in discs]
+    remarks += sentences((*contradictions(sites), *doubts(sites)))
     remarks += [f"not used: {line}" for line in unused]
     n_guesses = sum(line.is_guess for line in lines)
     return Draft(text=text, n_discs=len(discs), n_guesses=n_guesses, remarks=tuple(remarks))
+
+
+def _site(found: Found) -> Site:
+    digests = tuple(digest for file in found.files if (digest := sha256(file)) is not None)
+    return Site(
+        level=found.level or "",
+        run=found.run,
+        affine=found.scan.voxel_affine,
+        file_sha256=digests,
+        subject=found.scan.identity.subject,
+        frequency_mhz=found.scan.spectrometer_mhz,
+    )
 
 
 def _metabolites_and_waters(spectra: list[Found]) -> tuple[list[Found], list[Found]]:
@@ -428,6 +444,8 @@ def _disc_lines(disc: Found) -> list[Line]:
         Line("[[disc]]"),
         Line(f"level = {toml_value(disc.naming.level)}", disc.naming.how),
     ]
+    if disc.naming.how.about.role == "guess":
+        lines.append(Line("confirmed = false", "true, once level and image were compared"))
     if disc.run > 1:
         lines.append(Line(f"run = {disc.run}", finding("repeated")))
     unclear = disc.unsure and disc.water is None

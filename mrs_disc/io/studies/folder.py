@@ -53,7 +53,10 @@ def discs(folder: Path) -> list[DiscFiles]:
                 folder=folder,
                 metabolite=tuple(metabolite),
                 water=tuple(water),
-                findings=(finding("named_by_files"),),
+                findings=(
+                    finding("level_by_name", level),
+                    *([finding("water_by_name", "water")] if water else []),
+                ),
             )
         )
     return sorted(result, key=lambda d: (LEVELS.index(d.level), d.run))

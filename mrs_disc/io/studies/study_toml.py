@@ -19,6 +19,7 @@ from mrs_disc.data import (
     parse_level,
     spans,
 )
+from mrs_disc.data.places import Site
 from mrs_disc.errors import InputError
 from mrs_disc.io.acquire import Given
 from mrs_disc.io.images import load_image
@@ -53,6 +54,7 @@ class DiscValues(StrictModel):
     """One disc."""
 
     level: str
+    confirmed: bool = True
     run: Annotated[int, Field(ge=1, le=99)] = 1
     metabolite: str | tuple[str, ...]
     water: str | tuple[str, ...] | None = None
@@ -132,10 +134,17 @@ def read(path: Path) -> Study:
             region=content.region,
             clinical=content.clinical.model_dump(exclude_none=True) if content.clinical else {},
             load_anatomy=(lambda: load_image(folder / anatomy)) if anatomy else None,
-            findings=_elsewhere(content),
+            findings=(*_unconfirmed(content), *_elsewhere(content)),
         )
     except InputError as error:
         raise InputError(f"{path.name}: {error}") from error
+
+
+def _unconfirmed(content: StudyFile) -> tuple[Finding, ...]:
+    """Say which levels a draft guessed and nobody has confirmed."""
+    guessed = [disc for disc in content.disc if not disc.confirmed]
+    guessed.sort(key=lambda d: (level_order(d.level), d.run))
+    return tuple(finding("level_unconfirmed", Site(level=d.level, run=d.run).name) for d in guessed)
 
 
 def _elsewhere(content: StudyFile) -> tuple[Finding, ...]:

@@ -360,7 +360,9 @@ $("sign-form").addEventListener("submit", async (event) => {
   const error = sign.querySelector(".form-error");
   reviewer.value = $("sign-name").value.trim();
   remember("reviewer", reviewer.value);
-  const saved = await act({ act: "sign" }, "Signed", (words) => (error.textContent = words));
+  const box = $("sign-levels");
+  const levels_confirmed = box && box.checked ? JSON.parse(box.value) : [];
+  const saved = await act({ act: "sign", levels_confirmed }, "Signed", (words) => (error.textContent = words));
   if (!saved) return;
   $("made").replaceChildren();
   showSigned(true);
