@@ -25,6 +25,7 @@ from mrs_disc.data import (
     Transients,
 )
 from mrs_disc.io import gate
+from mrs_disc.io.carrier import in_frame_of
 from mrs_disc.io.formats.scan import Scan, read_only
 from mrs_disc.record.findings import Finding, finding, once, stop
 from mrs_disc.schema import StrictModel
@@ -215,6 +216,8 @@ def pair(
     if examined.first is not None:
         raise stop(examined.first, water.name)
     why = gate.false_pair(scan, reference)
+    if why is None and not {*metabolite.given, *by_user} & {"spectrometer_mhz"}:
+        reference = in_frame_of(scan, reference)
     stronger = gate.water_height(reference) > _STRONGER * gate.water_height(scan)
     if why is None and examined.is_water is False and not stronger:
         why = finding("holds_no_water")

@@ -199,7 +199,7 @@ def _combined(scan: Scan, n_points: int) -> ComplexArray:
     return found
 
 
-def _power(scan: Scan, window_s: float) -> tuple[FloatArray, FloatArray, float] | None:
+def offset_power(scan: Scan, window_s: float) -> tuple[FloatArray, FloatArray, float] | None:
     """Return the offset from the carrier (ppm), power without the noise floor, and that floor."""
     if not scan.dwell_time_s or not scan.spectrometer_mhz:
         return None
@@ -229,7 +229,7 @@ def water_ratio(scan: Scan) -> tuple[float, bool] | None:
     With it goes whether it is a lower limit set by the noise. The window is short: a water line of
     30 Hz in bone or cord is gone after 50 ms.
     """
-    found = _power(scan, 0.05)
+    found = offset_power(scan, 0.05)
     if found is None:
         return None
     offset, power, floor = found
@@ -249,7 +249,7 @@ def water_height(scan: Scan) -> float:
 
 def _is_mirrored(scan: Scan) -> bool:
     """Say whether the signal beside the water lies at 5.5 to 8.5 instead of 0.8 to 3.8 ppm."""
-    found = _power(scan, 0.08)
+    found = offset_power(scan, 0.08)
     if found is None:
         return False
     offset, power, floor = found

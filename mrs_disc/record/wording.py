@@ -262,6 +262,13 @@ KINDS: dict[str, Kind] = {
     ),
     "other_voxel_place": Kind("its voxel lies {apart_mm:.0f} mm away", "because"),
     "holds_no_water": Kind("its water is suppressed, or it holds none", "because"),
+    "carrier_moved": Kind(
+        "its carrier lies {hz:+.3g} Hz from that of the metabolites: moved into their frame"
+    ),
+    "carrier_doubted": Kind(
+        "its header puts its carrier {hz:+.3g} Hz from that of the metabolites, but its water lies "
+        "with theirs as it is: not moved"
+    ),
     "other_dwell_time": Kind(
         "dwell time of {file} is {came_s:.6g} s, that of {metabolite} {wanted_s:.6g} s: not one "
         "protocol. Name the reference that belongs to it, or leave water out.",
