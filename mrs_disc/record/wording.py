@@ -211,6 +211,16 @@ KINDS: dict[str, Kind] = {
         "to these first",
         "forbids",
     ),
+    "not_complex": Kind(
+        "the imaginary part of every sample is zero: half of the signal was lost when the file was "
+        "written; export the complex FID",
+        "forbids",
+    ),
+    "alternates": Kind(
+        "every second transient is {ratio:.3g} times as strong as the others: parts of a scheme "
+        "that adds and subtracts (SPECIAL, ISIS); combine the pairs first, as the sequence says",
+        "forbids",
+    ),
     "too_few_points": Kind("{n} points: at least {least} are needed", "forbids"),
     "dwell_time_implausible": Kind(
         "dwell time {dwell_time_s:.3g} s: between {low:.0e} and {high:.0e} s expected", "forbids"
@@ -278,6 +288,11 @@ KINDS: dict[str, Kind] = {
         "water reference not used: it has {came} coils, the metabolite data {wanted}", "problem"
     ),
     # ---- preprocessing
+    "zeros_cut": Kind("{n} zeros at the end of each FID were cut off"),
+    "filter_undone": Kind(
+        "a filter had been multiplied onto the FID ({filter}, {width_hz:.2g} Hz): divided out "
+        "again, up to point {n}"
+    ),
     "coil_left_out": Kind("coil {coil} left out: {why}"),
     "combined_by_scanner": Kind(
         "the scanner combined the metabolite data, but not the water reference"

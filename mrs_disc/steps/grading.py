@@ -92,7 +92,7 @@ def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality
         the same height. Both are `None` where there is no quality peak.
     """
     gates = recipe.quality
-    snr, of_snr = _snr(fit, gates)
+    snr, of_snr = _snr(fit, gates, _cut_short(preprocessed.fid))
     linewidth_hz, of_linewidth = _linewidth(fit, gates)
     residual_water, of_water = _residual_water(fit, preprocessed, gates)
     of_lipid = _lipid(fit, gates)
@@ -140,11 +140,19 @@ def _leaves(noticed: Finding) -> Verdict:
     return noticed.about.verdict or "good"
 
 
-def _snr(fit: FitResult, gates: QualityOptions) -> tuple[float | None, list[Finding]]:
+def _cut_short(fid: Fid) -> float:
+    """Return how many times as many points were measured as are left where a filter was undone."""
+    cut = [step.measured for step in fid.history if step.step == "storage"]
+    return float(cut[0]["n_measured"] / cut[0]["n_points"]) if cut else 1.0
+
+
+def _snr(
+    fit: FitResult, gates: QualityOptions, cut_short: float
+) -> tuple[float | None, list[Finding]]:
     peak = fit.peak.name or "quality peak"
     if not fit.noise.spectrum_sd > 0 or not np.isfinite(fit.peak.height):
         return None, [finding("noise_unknown", peak)]
-    snr = max(float(fit.peak.height / fit.noise.spectrum_sd), 0.0)
+    snr = max(float(fit.peak.height / (fit.noise.spectrum_sd * np.sqrt(cut_short))), 0.0)
     if snr < gates.min_snr:
         return snr, [finding("snr_low", peak, snr=snr, least=gates.min_snr)]
     found = []
