@@ -192,12 +192,13 @@ def pair(
 ) -> tuple[Source | None, tuple[Finding, ...]]:
     """Return the water reference as it goes with the metabolites, and what was noticed of it.
 
-    `None` stands for one that belongs to another measurement, or holds no water.
+    `None` stands for one that belongs to another measurement, holds no water, or that the gate
+    forbids.
 
     Raises
     ------
     InputError
-        If its dwell time is another, or the gate forbids it.
+        If its dwell time is another.
     """
     scan = metabolite.scan
     reference, by_user = _as_reference(metabolite, water, given)
@@ -213,9 +214,7 @@ def pair(
             )
         )
     examined = gate.examine(reference)
-    if examined.first is not None:
-        raise stop(examined.first, water.name)
-    why = gate.false_pair(scan, reference)
+    why = examined.first or gate.false_pair(scan, reference)
     if why is None and not {*metabolite.given, *by_user} & {"spectrometer_mhz"}:
         reference = in_frame_of(scan, reference)
     stronger = gate.water_height(reference) > _STRONGER * gate.water_height(scan)
@@ -246,7 +245,7 @@ def _as_reference(metabolite: Source, water: Source, given: Given) -> tuple[Scan
 
 def split_water(scan: Scan) -> tuple[Scan, Scan | None]:
     """Return the scan without its unsuppressed transients, and these; `None` for none."""
-    if scan.n_transients < 2:
+    if scan.n_transients < 2 or gate.alternation(scan) is not None:
         return scan, None
     from mrs_disc.signal.water_scan import water_transients
 
