@@ -192,6 +192,17 @@ def missing(scan: Scan) -> list[Finding]:
     return found
 
 
+def echo_time_asked(scan: Scan) -> list[Finding]:
+    """Return what asks the user for the echo time, since that of the file may be a part of it."""
+    doubt = scan.echo_time_doubt
+    if doubt == "short_semi_laser" and scan.echo_time_s is not None:
+        return [finding(doubt, "echo_time_s", ms=scan.echo_time_s * 1e3)]
+    if doubt == "first_part":
+        kinds = ("echo_in_parts", "echo_in_known_parts")
+        return [one for one in scan.findings if one.kind in kinds]
+    return []
+
+
 def false_pair(scan: Scan, water: Scan) -> Finding | None:
     """Return why a water reference belongs to another measurement, or `None`.
 

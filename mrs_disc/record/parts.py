@@ -71,6 +71,8 @@ class Protocol:
     """Localisation, of a fixed vocabulary."""
     echo_time_s: float | None = None
     repetition_time_s: float | None = None
+    mixing_time_s: float | None = None
+    """Of stimulated echoes; the user gives it."""
     refocusing_bandwidth_hz: float | None = None
     """Of the refocusing pulses; the user gives it."""
     spectrometer_mhz: float | None = None

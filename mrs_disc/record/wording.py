@@ -10,6 +10,7 @@ what to say of an unknown value after a bar (``{echo_time_ms:g ms|unknown}``), o
 ``field``           the words for a field of the records, such as ``echo_time_s``
 ``list``, ``and``   texts or findings joined by commas, or as a sentence joins them (``and %g T``)
 ``clauses``         findings joined by semicolons
+``value``           a number in its shortest form, or a word
 ``verb does do``    the first for one item of a list, the second for several
 ``by .3g``          numbers joined as the edges of a voxel
 ``each %s of %s``   the entries of a mapping, each in this form
@@ -172,6 +173,11 @@ KINDS: dict[str, Kind] = {
         "this part is met, the echo time is {known_ms:g ms}: give {subject}",
         "problem",
     ),
+    "short_semi_laser": Kind(
+        "an echo time of {ms:g ms} is too short for the pulses of semi-LASER and can be a part of "
+        "it: give {subject}",
+        "problem",
+    ),
     "no_start": Kind(
         "its AcquisitionStartTime is {value:g|no number}: seconds from the echo; 0 is taken"
     ),
@@ -239,9 +245,12 @@ KINDS: dict[str, Kind] = {
         "forbids",
     ),
     "user_contradicts": Kind(
-        "[disc.acquisition] {subject} = {given:g}, but the file says {file:g}. Take the entry out, "
-        "or correct it.",
+        "[disc.acquisition] {subject} = {given:value}, but the file says {file:value}. Take the "
+        'entry out, correct it, or add overrule = ["{subject}"] where the file is wrong.',
         "forbids",
+    ),
+    "overruled": Kind(
+        "{subject} = {given:value} of the user counts, although the file says {file:value}"
     ),
     # ---- what acquire noticed
     "mirrored": Kind(
