@@ -139,6 +139,11 @@ class QualityOptions(StrictModel):
     max_residual_water: Positive = Field(
         10.0, description="times the quality peak; above: poor [P]"
     )
+    max_water_before_removal: Positive = Field(
+        50.0,
+        description="times the quality peak; above: acceptable at best, since what its removal "
+        "leaves reaches the metabolites (suppressed spectra of the brain: up to 48) [P]",
+    )
     min_kept_fraction: Fraction = Field(0.5, description="transients kept; below: poor [P]")
     max_residual_ratio: Positive = Field(
         1.5, description="RMS of residual / noise; above: poor [P]"

@@ -171,6 +171,8 @@ class Quality:
     """Range of the smoothed frequencies of the transients."""
     residual_water: float | None
     """Highest point of 4.4 to 4.9 ppm after removal / height of the quality peak."""
+    water_before_removal: float | None = None
+    """Highest point of 4.4 to 4.9 ppm before removal / height of the quality peak."""
     lipid_contaminated: bool = False
     """Lipid may pass for lactate."""
     findings: tuple[Finding, ...] = field(default=(), compare=False)

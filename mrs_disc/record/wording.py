@@ -379,6 +379,12 @@ KINDS: dict[str, Kind] = {
         "poor",
     ),
     "residual_water_good": Kind("residual water {ratio:.1f} times {subject}", "passed"),
+    "water_left_high": Kind(
+        "water before its removal is {ratio:beside {most} 0} times the height of {subject}, above "
+        "{most:g}: weakly suppressed",
+        "reason",
+        "acceptable",
+    ),
     "swapped": Kind(
         "the water reference is {ratio:.2g} times as strong as the metabolite measurement: the two "
         "are swapped, or the reference is not one",
