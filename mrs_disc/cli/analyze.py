@@ -93,8 +93,17 @@ def exit_status(report: StudyReport, study: Path) -> int:
     notices = [notice for notice in report.notices if notice != RESEARCH_USE]
     notes = [f"{', '.join(dict.fromkeys(names))}: {note}" for note, names in levels_of.items()]
     for line in (*notices, *notes, *failures):
-        hint = ""
-        if re.search(r"\b[CTL]\d+-[CTLS]\d+\S*/(metabolite|water)", line):
-            hint = f" ('mrs-disc info {study}' shows the names of its files)"
-        click.echo(f"mrs-disc: {line}{hint}", err=True)
+        click.echo(f"mrs-disc: {line}{_behind_labels(line, study)}", err=True)
     return 3 if failures else 0
+
+
+def _behind_labels(line: str, study: Path) -> str:
+    """Return which files the labels of a line stand for; reports keep the labels."""
+    from mrs_disc.io.studies.study import paths_of_labels
+
+    labels = re.findall(r"\b[CTL]\d+-[CTLS]\d+\S*/(?:metabolite|water)[\w.-]*\w", line)
+    if not labels:
+        return ""
+    paths = paths_of_labels(study)
+    known = [f"{label} is {paths[label]}" for label in dict.fromkeys(labels) if label in paths]
+    return f" ({'; '.join(known)})" if known else ""

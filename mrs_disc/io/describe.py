@@ -154,7 +154,7 @@ def _describe_disc(disc: DiscFiles) -> dict[str, Any]:
             entry |= _entry(filled)
             noticed += filled.findings
         acquisition = disc.acquire(
-            {"metabolite": metabolite, "water": disc.scan("water")},
+            lambda role: metabolite if role == "metabolite" else disc.scan(role),
             {"metabolite": disc.name("metabolite"), "water": disc.name("water")},
         )
     except InputError as error:

@@ -121,6 +121,12 @@ KINDS: dict[str, Kind] = {
     "no_solution": Kind("the numbers do not allow a solution ({error})", "forbids"),
     "no_memory": Kind("not enough memory for this file", "forbids"),
     # ---- the files of a disc
+    "no_such_file": Kind("there is no such file", "forbids"),
+    "windows_path": Kind(
+        "there is no such file: write / between folders, not \\, and begin at the folder of "
+        "study.toml, as sub/file.dcm, not at a drive",
+        "forbids",
+    ),
     "empty_folder": Kind("the folder holds no spectroscopy file that is read", "forbids"),
     "no_match": Kind("the pattern finds no file", "forbids"),
     "too_many_files": Kind("{n} files; at most {most} make one series", "forbids"),
