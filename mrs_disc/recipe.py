@@ -141,8 +141,8 @@ class QualityOptions(StrictModel):
     )
     max_water_before_removal: Positive = Field(
         50.0,
-        description="times the quality peak; above: acceptable at best, since what its removal "
-        "leaves reaches the metabolites (suppressed spectra of the brain: up to 48) [P]",
+        description="the same before its removal; above: acceptable at best, as its foot reaches "
+        "the metabolites [P]",
     )
     min_kept_fraction: Fraction = Field(0.5, description="transients kept; below: poor [P]")
     max_residual_ratio: Positive = Field(
