@@ -139,6 +139,11 @@ class QualityOptions(StrictModel):
     max_residual_water: Positive = Field(
         10.0, description="times the quality peak; above: poor [P]"
     )
+    max_water_before_removal: Positive = Field(
+        50.0,
+        description="the same before its removal; above: acceptable at best, as its foot reaches "
+        "the metabolites [P]",
+    )
     min_kept_fraction: Fraction = Field(0.5, description="transients kept; below: poor [P]")
     max_residual_ratio: Positive = Field(
         1.5, description="RMS of residual / noise; above: poor [P]"

@@ -82,10 +82,8 @@ def exit_status(report: StudyReport, study: Path) -> int:
     from mrs_disc.constants import RESEARCH_USE
 
     levels_of: dict[str, list[str]] = {}
-    failures, labels = [], []
+    failures = []
     for found in report:
-        for name in (found.level, f"{found.level}_run-{found.run}"):
-            labels += [f"{name}/metabolite", f"{name}/water"]
         for note in found.record.notes:
             levels_of.setdefault(note, []).append(found.level)
         if found.failure is not None:
@@ -95,8 +93,14 @@ def exit_status(report: StudyReport, study: Path) -> int:
     notices = [notice for notice in report.notices if notice != RESEARCH_USE]
     notes = [f"{', '.join(dict.fromkeys(names))}: {note}" for note, names in levels_of.items()]
     for line in (*notices, *notes, *failures):
-        hint = ""
-        if any(label in line for label in labels):  # what stands for the name of a scanner's file
-            hint = f" ('mrs-disc info {study}' shows the names of its files)"
-        click.echo(f"mrs-disc: {line}{hint}", err=True)
+        click.echo(f"mrs-disc: {line}{_behind_labels(line, study)}", err=True)
     return 3 if failures else 0
+
+
+def _behind_labels(line: str, study: Path) -> str:
+    """Return which files the labels of a line stand for; reports keep the labels."""
+    from mrs_disc.io.studies.study import paths_of_labels
+
+    paths = paths_of_labels(study)
+    known = [f"{label} is {path}" for label, path in paths.items() if label in line]
+    return f" ({'; '.join(known)})" if known else ""

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from mrs_disc.data import (
+    SEQUENCES,
     AnySignal,
     DiscAcquisition,
     Fid,
@@ -26,6 +27,7 @@ from mrs_disc.data import (
     Transients,
 )
 from mrs_disc.io import gate
+from mrs_disc.io.carrier import in_frame_of
 from mrs_disc.io.formats.scan import Scan, read_only
 from mrs_disc.record.findings import Finding, finding, once, stop
 from mrs_disc.schema import StrictModel
@@ -36,18 +38,40 @@ _TOLERANCE = {
     "spectrometer_mhz": 1e-3,
     "dwell_time_s": 1e-2,
 }
+"""Relative difference up to which file and user say the same."""
 _STRONGER = 5.0
 """A file this much stronger than the metabolites is water, however little of it is seen."""
 
 
 class Given(StrictModel):
-    """What the user says of an acquisition, for what the file is silent on."""
+    """What the user says of an acquisition, for what the file is silent on.
+
+    What `overrule` names counts although the file says otherwise.
+    """
 
     echo_time_s: Annotated[float, Field(gt=0, lt=1)] | None = None
     repetition_time_s: Annotated[float, Field(gt=0, lt=60)] | None = None
+    mixing_time_s: Annotated[float, Field(gt=0, lt=10)] | None = None
     spectrometer_mhz: Annotated[float, Field(gt=10, le=1000)] | None = None
     dwell_time_s: Annotated[float, Field(ge=5e-5, le=2e-3)] | None = None
+    start_time_s: Annotated[float, Field(ge=-0.1, le=0.1)] | None = None
+    sequence: str | None = None
     refocusing_bandwidth_hz: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    overrule: tuple[str, ...] = ()
+
+    @field_validator("sequence")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value is not None and value not in SEQUENCES:
+            raise ValueError(f"should be one of {', '.join(SEQUENCES)}")
+        return value
+
+    @model_validator(mode="after")
+    def _overrules_what_is_given(self) -> Given:
+        idle = [key for key in self.overrule if key not in _IN_FILES or getattr(self, key) is None]
+        if idle:
+            raise ValueError(f"overrule names {', '.join(idle)}, which is not given beside it")
+        return self
 
     def fill(self, scan: Scan, name: str) -> tuple[Scan, tuple[str, ...]]:
         """Return the scan with its gaps filled, and the names of what was filled.
@@ -55,19 +79,52 @@ class Given(StrictModel):
         Raises
         ------
         InputError
-            If the file says otherwise than the user.
+            If the file says otherwise than the user, and is not overruled.
         """
-        filled: dict[str, float] = {}
-        for key, tolerance in _TOLERANCE.items():
-            mine, theirs = getattr(self, key), getattr(scan, key)
+        filled: dict[str, Any] = {}
+        overruled: list[Finding] = []
+        for key in _IN_FILES:
+            mine, theirs = getattr(self, key), _stated(scan, key)
             if mine is None:
                 continue
             if theirs is None or (key == "echo_time_s" and scan.echo_time_doubt is not None):
                 filled[key] = mine
-            elif abs(mine - theirs) > tolerance * abs(theirs):
-                raise stop(finding("user_contradicts", key, given=mine, file=theirs), name)
-        given = (*filled, *(["refocusing_bandwidth_hz"] if self.refocusing_bandwidth_hz else []))
-        return replace(scan, **filled), given  # type: ignore[arg-type]
+            elif _differs(key, mine, theirs, scan):
+                if key not in self.overrule:
+                    raise stop(finding("user_contradicts", key, given=mine, file=theirs), name)
+                filled[key] = mine
+                overruled.append(finding("overruled", key, given=mine, file=theirs))
+        recorded = ("mixing_time_s", "refocusing_bandwidth_hz")
+        given = (*filled, *(key for key in recorded if getattr(self, key) is not None))
+        asked = gate.echo_time_asked(scan) if "echo_time_s" in filled else []
+        kept = [one for one in scan.findings if one not in asked]
+        if scan.water is not None and "start_time_s" in filled:
+            filled["water"] = replace(scan.water, start_time_s=filled["start_time_s"])
+        return replace(scan, findings=(*kept, *overruled), **filled), given
+
+    def of_the_water(self, *, started: bool) -> Given:
+        """Return what holds for the reference too; one in the same file has started with it."""
+        shared = ("spectrometer_mhz", "dwell_time_s", *(() if started else ("start_time_s",)))
+        overrule = tuple(key for key in self.overrule if key in shared)
+        return Given(**{key: getattr(self, key) for key in shared}, overrule=overrule)
+
+
+_IN_FILES = (*_TOLERANCE, "start_time_s", "sequence")
+"""What files may say too."""
+
+
+def _stated(scan: Scan, key: str) -> float | str | None:
+    """Return what the file says; a start at the echo is what it says without a word."""
+    value: float | str | None = getattr(scan, key)
+    return value or None
+
+
+def _differs(key: str, mine: Any, theirs: Any, scan: Scan) -> bool:
+    if key == "sequence":
+        return bool(mine != theirs)
+    if key == "start_time_s":
+        return bool(abs(mine - theirs) > 0.5 * (scan.dwell_time_s or 0.0))
+    return bool(abs(mine - theirs) > _TOLERANCE[key] * abs(theirs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +183,6 @@ def to_acquisition(
         If the metabolite scan must not be analysed, lacks what an analysis needs, or disagrees
         with the water reference or the user.
     """
-    if water is not None:
-        water = replace(water, scan=water.scan.from_echo())
     metabolite, water = find_water(judge(metabolite, given), water)
     reference, more = (None, ()) if water is None else pair(metabolite, water, given)
     return DiscAcquisition(
@@ -150,9 +205,12 @@ def judge(source: Source, given: Given) -> Source:
         If they must not be analysed, or lack what an analysis needs.
     """
     scan, by_user = given.fill(source.scan, source.name)
+    if "start_time_s" in by_user and scan.n_early:
+        scan = scan.noted(finding("early_samples", n=scan.n_early))
     scan = scan.from_echo()
     examined = gate.examine(scan)
-    for forbids in (*examined.forbids, *gate.missing(scan)):
+    asked = gate.echo_time_asked(scan) if "echo_time_s" not in by_user else []
+    for forbids in (*examined.forbids, *gate.missing(scan), *asked):
         raise stop(forbids, source.name)
     if examined.mirrored:
         scan = scan.turned_over().noted(finding("turned_over"))
@@ -193,12 +251,13 @@ def pair(
 ) -> tuple[Source | None, tuple[Finding, ...]]:
     """Return the water reference as it goes with the metabolites, and what was noticed of it.
 
-    `None` stands for one that belongs to another measurement, or holds no water.
+    `None` stands for one that belongs to another measurement, holds no water, or that the gate
+    forbids.
 
     Raises
     ------
     InputError
-        If its dwell time is another, or the gate forbids it.
+        If its dwell time is another.
     """
     scan = metabolite.scan
     reference, by_user = _as_reference(metabolite, water, given)
@@ -214,9 +273,9 @@ def pair(
             )
         )
     examined = gate.examine(reference)
-    if examined.first is not None:
-        raise stop(examined.first, water.name)
-    why = gate.false_pair(scan, reference)
+    why = examined.first or gate.false_pair(scan, reference)
+    if why is None and not {*metabolite.given, *by_user} & {"spectrometer_mhz"}:
+        reference = in_frame_of(scan, reference)
     stronger = gate.water_height(reference) > _STRONGER * gate.water_height(scan)
     if why is None and examined.is_water is False and not stronger:
         why = finding("holds_no_water")
@@ -232,8 +291,9 @@ def _as_reference(metabolite: Source, water: Source, given: Given) -> tuple[Scan
     scan, reference = metabolite.scan, water.scan
     if metabolite.mirrored and not water.own and reference.format == scan.format:
         reference = reference.turned_over()
-    own = Given(spectrometer_mhz=given.spectrometer_mhz, dwell_time_s=given.dwell_time_s)
+    own = given.of_the_water(started=water.own)
     reference, by_user = own.fill(reference, water.name)
+    reference = reference.from_echo()
     if not reference.spectrometer_mhz:
         reference = replace(reference, spectrometer_mhz=scan.spectrometer_mhz)
     if not reference.dwell_time_s:
@@ -245,7 +305,7 @@ def _as_reference(metabolite: Source, water: Source, given: Given) -> tuple[Scan
 
 def split_water(scan: Scan) -> tuple[Scan, Scan | None]:
     """Return the scan without its unsuppressed transients, and these; `None` for none."""
-    if scan.n_transients < 2:
+    if scan.n_transients < 2 or gate.alternation(scan) is not None:
         return scan, None
     from mrs_disc.signal.water_scan import water_transients
 
@@ -284,6 +344,7 @@ def to_protocol(scan: Scan, given: Given, by_user: Sequence[str] = ()) -> Protoc
         sequence=scan.sequence,
         echo_time_s=scan.echo_time_s,
         repetition_time_s=scan.repetition_time_s,
+        mixing_time_s=given.mixing_time_s,
         refocusing_bandwidth_hz=given.refocusing_bandwidth_hz,
         spectrometer_mhz=scan.spectrometer_mhz,
         field_strength_t=scan.field_strength_t,

@@ -13,7 +13,7 @@ from mrs_disc.io import gate
 from mrs_disc.io.formats.readers import is_spectroscopy, not_read, read_scan
 from mrs_disc.io.formats.scan import Scan
 from mrs_disc.io.names import COMPANIONS, names_water
-from mrs_disc.record.findings import Finding, finding, finding_of, of_role, plain, sentences
+from mrs_disc.record.findings import Finding, finding, finding_of, of_role, once, plain, sentences
 
 if TYPE_CHECKING:
     from mrs_disc.data import Anatomy, Study
@@ -109,7 +109,8 @@ def _entry(scan: Scan) -> dict[str, Any]:
     values["is_water"] = is_water
     if scan.water is not None:
         values["n_water_transients"] = scan.water.n_transients
-    noticed = [*scan.findings, *(examined.forbids or gate.missing(scan))]
+    stops = examined.forbids or gate.missing(scan) or gate.echo_time_asked(scan)
+    noticed = list(once([*scan.findings, *stops]))
     if examined.mirrored:
         noticed.append(finding("mirrored"))
     return {**values, **_said(noticed)}
@@ -158,7 +159,7 @@ def _describe_disc(disc: DiscFiles) -> tuple[dict[str, Any], Site]:
             entry |= _entry(filled)
             noticed += filled.findings
         acquisition = disc.acquire(
-            {"metabolite": metabolite, "water": disc.scan("water")},
+            lambda role: metabolite if role == "metabolite" else disc.scan(role),
             {"metabolite": disc.name("metabolite"), "water": disc.name("water")},
         )
     except InputError as error:

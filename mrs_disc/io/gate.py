@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mrs_disc.constants import WATER_PPM
 from mrs_disc.io.formats.scan import Scan, other_voxel
 from mrs_disc.record.findings import Finding, finding, unread
 from mrs_disc.typing import ComplexArray, FloatArray
@@ -34,6 +35,11 @@ MIRROR_RATIO = 9.0
 """Power on the wrong side over that on the right one, sum and peak. Real files: below 3.5."""
 _FARTHEST_PPM, _NEAREST_PPM = 3.9, 2.75
 """Offsets from water that are looked at, and that the spectral width has to hold."""
+_OFF_PPM = 1.0
+"""How far a line of water may lie from its place: the field was off, or the carrier was set so."""
+ALTERNATES = 1.5
+"""Amplitude of every second transient over that of the others, from which a scheme of adding and
+subtracting is meant. Real series of four and more transients: below 1.2."""
 PEAK = (1e-15, 1e15)
 """Largest sample: beyond, squares and sums leave single precision. Real files: 1e-9 to 1e10."""
 _FREQUENCY_APART = 2e-4
@@ -96,6 +102,12 @@ def examine(scan: Scan) -> Examined:
         forbids.append(finding("edited"))
     if sizes:
         forbids.append(finding("more_dimensions", sizes=sizes))
+    if scan.varying:
+        forbids.append(finding("varies", keys=list(scan.varying)))
+    if not scan.signal.imag.any():
+        forbids.append(finding("not_complex"))
+    if (ratio := alternation(scan)) is not None:
+        forbids.append(finding("alternates", ratio=ratio))
     if scan.n_points < MIN_POINTS:
         forbids.append(finding("too_few_points", n=scan.n_points, least=MIN_POINTS))
     low, high = DWELL_TIME_S
@@ -144,6 +156,26 @@ def is_clipped(signal: ComplexArray) -> bool:
     return False
 
 
+def alternation(scan: Scan) -> float | None:
+    """Return how much stronger every second transient is; `None` where they do not alternate.
+
+    Every transient of one half is stronger than every one of the other, by as much as counts and
+    by more than those of one half differ: neither drift nor spoilt transients pass for a scheme.
+    """
+    if scan.n_transients < 4:
+        return None
+    from mrs_disc.signal.water_scan import early_amplitude
+
+    size = early_amplitude(scan.signal)
+    even, odd = size[::2], size[1::2]
+    weak, strong = (even, odd) if even.mean() < odd.mean() else (odd, even)
+    if not weak.min() > 0:
+        return None
+    apart = strong.min() / weak.max()
+    spread = max(half.max() / half.min() for half in (weak, strong))
+    return float(strong.mean() / weak.mean()) if apart > max(ALTERNATES, spread) else None
+
+
 def missing(scan: Scan) -> list[Finding]:
     """Return what neither the file nor the user has said but an analysis needs."""
     found: list[Finding] = []
@@ -153,6 +185,17 @@ def missing(scan: Scan) -> list[Finding]:
             instead = {"instead": wrong[0]} if wrong else {}
             found.append(finding("stated_wrong" if wrong else "not_stated", name, **instead))
     return found
+
+
+def echo_time_asked(scan: Scan) -> list[Finding]:
+    """Return what asks the user for the echo time, since that of the file may be a part of it."""
+    doubt = scan.echo_time_doubt
+    if doubt == "short_semi_laser" and scan.echo_time_s is not None:
+        return [finding(doubt, "echo_time_s", ms=scan.echo_time_s * 1e3)]
+    if doubt == "first_part":
+        kinds = ("echo_in_parts", "echo_in_known_parts")
+        return [one for one in scan.findings if one.kind in kinds]
+    return []
 
 
 def false_pair(scan: Scan, water: Scan) -> Finding | None:
@@ -194,7 +237,7 @@ def _combined(scan: Scan, n_points: int) -> ComplexArray:
     return found
 
 
-def _power(scan: Scan, window_s: float) -> tuple[FloatArray, FloatArray, float] | None:
+def offset_power(scan: Scan, window_s: float) -> tuple[FloatArray, FloatArray, float] | None:
     """Return the offset from the carrier (ppm), power without the noise floor, and that floor."""
     if not scan.dwell_time_s or not scan.spectrometer_mhz:
         return None
@@ -218,17 +261,33 @@ def _median(values: FloatArray) -> float:
     return float(np.partition(values, middle)[middle])
 
 
+def _water_at(scan: Scan, offset: FloatArray, power: FloatArray, *, mirrored: bool) -> float:
+    """Return where water lies on the axis of offsets, were the spectrum mirrored or not.
+
+    That is its place by the declared reference; that of a line nearby which outshines all others,
+    since then it is water that lies off its place.
+    """
+    place = (WATER_PPM - scan.reference_ppm) * (-1 if mirrored else 1)
+    near = np.flatnonzero(np.abs(offset - place) < _OFF_PPM)
+    if not near.size:
+        return place
+    line = float(offset[near[np.argmax(power[near])]])
+    others = power[np.abs(offset - line) > 1.15]
+    alone = others.size and power[near].max() > NO_WATER_RATIO**2 * others.max()
+    return line if alone else place
+
+
 def water_ratio(scan: Scan) -> tuple[float, bool] | None:
     """Return the height of the water over the highest metabolite peak, `None` where unknown.
 
     With it goes whether it is a lower limit set by the noise. The window is short: a water line of
     30 Hz in bone or cord is gone after 50 ms.
     """
-    found = _power(scan, 0.05)
+    found = offset_power(scan, 0.05)
     if found is None:
         return None
     offset, power, floor = found
-    distance = np.abs(offset)
+    distance = np.abs(offset - _water_at(scan, offset, power, mirrored=False))
     water = power[distance < 0.4]
     other = power[(distance > 1.15) & (distance < _NEAREST_PPM)]
     if not water.size or not other.size or water.max() <= 0:
@@ -243,13 +302,19 @@ def water_height(scan: Scan) -> float:
 
 
 def _is_mirrored(scan: Scan) -> bool:
-    """Say whether the signal beside the water lies at 5.5 to 8.5 instead of 0.8 to 3.8 ppm."""
-    found = _power(scan, 0.08)
+    """Say whether the signal beside the water lies at 5.5 to 8.5 instead of 0.8 to 3.8 ppm.
+
+    A carrier amid the metabolites leaves nothing to tell it by: their mirror image lies on them.
+    """
+    found = offset_power(scan, 0.08)
     if found is None:
         return False
     offset, power, floor = found
-    right = power[(offset > -_FARTHEST_PPM) & (offset < -0.9)]
-    wrong = power[(offset < _FARTHEST_PPM) & (offset > 0.9)]
+    right_water = offset - _water_at(scan, offset, power, mirrored=False)
+    wrong_water = offset - _water_at(scan, offset, power, mirrored=True)
+    far = (np.abs(right_water) > 0.9) & (np.abs(wrong_water) > 0.9)
+    right = power[far & (right_water > -_FARTHEST_PPM) & (right_water < 0)]
+    wrong = power[far & (wrong_water < _FARTHEST_PPM) & (wrong_water > 0)]
     if not right.size or not wrong.size:
         return False
     return bool(

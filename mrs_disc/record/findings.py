@@ -242,6 +242,7 @@ _FORMATS: dict[str, Callable[[Any, str], str]] = {
     "beside": _beside,
     "probability": lambda value, _: probability(value),
     "field": lambda value, _: FIELDS.get(value, value),
+    "value": lambda value, _: value if isinstance(value, str) else f"{value:g}",
     "list": lambda values, _: ", ".join(str(_text(value)) for value in values),
     "clauses": lambda values, _: "; ".join(str(_text(value)) for value in values),
     "and": _joined,

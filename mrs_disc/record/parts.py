@@ -83,6 +83,8 @@ class Protocol:
     """Localisation, of a fixed vocabulary."""
     echo_time_s: float | None = None
     repetition_time_s: float | None = None
+    mixing_time_s: float | None = None
+    """Of stimulated echoes; the user gives it."""
     refocusing_bandwidth_hz: float | None = None
     """Of the refocusing pulses; the user gives it."""
     spectrometer_mhz: float | None = None
@@ -192,6 +194,8 @@ class Quality:
     """Range of the smoothed frequencies of the transients."""
     residual_water: float | None
     """Highest point of 4.4 to 4.9 ppm after removal / height of the quality peak."""
+    water_before_removal: float | None = None
+    """Highest point of 4.4 to 4.9 ppm before removal / height of the quality peak."""
     lipid_contaminated: bool = False
     """Lipid may pass for lactate."""
     findings: tuple[Finding, ...] = field(default=(), compare=False)

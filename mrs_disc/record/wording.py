@@ -10,6 +10,7 @@ what to say of an unknown value after a bar (``{echo_time_ms:g ms|unknown}``), o
 ``field``           the words for a field of the records, such as ``echo_time_s``
 ``list``, ``and``   texts or findings joined by commas, or as a sentence joins them (``and %g T``)
 ``clauses``         findings joined by semicolons
+``value``           a number in its shortest form, or a word
 ``verb does do``    the first for one item of a list, the second for several
 ``by .3g``          numbers joined as the edges of a voxel
 ``each %s of %s``   the entries of a mapping, each in this form
@@ -125,6 +126,12 @@ KINDS: dict[str, Kind] = {
     "no_solution": Kind("the numbers do not allow a solution ({error})", "forbids"),
     "no_memory": Kind("not enough memory for this file", "forbids"),
     # ---- the files of a disc
+    "no_such_file": Kind("there is no such file", "forbids"),
+    "windows_path": Kind(
+        "there is no such file: write / between folders, not \\, and begin at the folder of "
+        "study.toml, as sub/file.dcm, not at a drive",
+        "forbids",
+    ),
     "empty_folder": Kind("the folder holds no spectroscopy file that is read", "forbids"),
     "no_match": Kind("the pattern finds no file", "forbids"),
     "too_many_files": Kind("{n} files; at most {most} make one series", "forbids"),
@@ -177,6 +184,11 @@ KINDS: dict[str, Kind] = {
         "this part is met, the echo time is {known_ms:g ms}: give {subject}",
         "problem",
     ),
+    "short_semi_laser": Kind(
+        "an echo time of {ms:g ms} is too short for the pulses of semi-LASER and can be a part of "
+        "it: give {subject}",
+        "problem",
+    ),
     "no_start": Kind(
         "its AcquisitionStartTime is {value:g|no number}: seconds from the echo; 0 is taken"
     ),
@@ -224,6 +236,16 @@ KINDS: dict[str, Kind] = {
         "to these first",
         "forbids",
     ),
+    "not_complex": Kind(
+        "the imaginary part of every sample is zero: half of the signal was lost when the file was "
+        "written; export the complex FID",
+        "forbids",
+    ),
+    "alternates": Kind(
+        "every second transient is {ratio:.3g} times as strong as the others: parts of a scheme "
+        "that adds and subtracts (SPECIAL, ISIS); combine the pairs first, as the sequence says",
+        "forbids",
+    ),
     "too_few_points": Kind("{n} points: at least {least} are needed", "forbids"),
     "dwell_time_implausible": Kind(
         "dwell time {dwell_time_s:.3g} s: between {low:.0e} and {high:.0e} s expected", "forbids"
@@ -242,9 +264,12 @@ KINDS: dict[str, Kind] = {
         "forbids",
     ),
     "user_contradicts": Kind(
-        "[disc.acquisition] {subject} = {given:g}, but the file says {file:g}. Take the entry out, "
-        "or correct it.",
+        "[disc.acquisition] {subject} = {given:value}, but the file says {file:value}. Take the "
+        'entry out, correct it, or add overrule = ["{subject}"] where the file is wrong.',
         "forbids",
+    ),
+    "overruled": Kind(
+        "{subject} = {given:value} of the user counts, although the file says {file:value}"
     ),
     # ---- what acquire noticed
     "mirrored": Kind(
@@ -275,6 +300,13 @@ KINDS: dict[str, Kind] = {
     ),
     "other_voxel_place": Kind("its voxel lies {apart_mm:.0f} mm away", "because"),
     "holds_no_water": Kind("its water is suppressed, or it holds none", "because"),
+    "carrier_moved": Kind(
+        "its carrier lies {hz:+.3g} Hz from that of the metabolites: moved into their frame"
+    ),
+    "carrier_doubted": Kind(
+        "its header puts its carrier {hz:+.3g} Hz from that of the metabolites, but its water lies "
+        "with theirs as it is: not moved"
+    ),
     "other_dwell_time": Kind(
         "dwell time of {file} is {came_s:.6g} s, that of {metabolite} {wanted_s:.6g} s: not one "
         "protocol. Name the reference that belongs to it, or leave water out.",
@@ -284,6 +316,11 @@ KINDS: dict[str, Kind] = {
         "water reference not used: it has {came} coils, the metabolite data {wanted}", "problem"
     ),
     # ---- preprocessing
+    "zeros_cut": Kind("{n} zeros at the end of each FID were cut off"),
+    "filter_undone": Kind(
+        "a filter had been multiplied onto the FID ({filter}, {width_hz:.2g} Hz): divided out "
+        "again, up to point {n}"
+    ),
     "coil_left_out": Kind("coil {coil} left out: {why}"),
     "combined_by_scanner": Kind(
         "the scanner combined the metabolite data, but not the water reference"
@@ -372,6 +409,12 @@ KINDS: dict[str, Kind] = {
         "poor",
     ),
     "residual_water_good": Kind("residual water {ratio:.1f} times {subject}", "passed"),
+    "water_left_high": Kind(
+        "water before its removal is {ratio:beside {most} 0} times the height of {subject}, above "
+        "{most:g}: weakly suppressed",
+        "reason",
+        "acceptable",
+    ),
     "swapped": Kind(
         "the water reference is {ratio:.2g} times as strong as the metabolite measurement: the two "
         "are swapped, or the reference is not one",

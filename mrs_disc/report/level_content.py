@@ -223,6 +223,7 @@ def quality_rows(found: Measured) -> list[tuple[str, str]]:
         ("Transients kept", kept),
         ("Frequency drift", drift),
         ("Residual water / quality peak", number(q.residual_water, 2)),
+        ("Water before its removal / quality peak", number(q.water_before_removal, 2)),
         ("Fit residual / noise", number(fit.residual_ratio, 2)),
         ("Chance of such a residual from noise", chance),
         ("Fit converged", "yes" if fit.converged else f"no: {fit.reason or NOT_STATED}"),

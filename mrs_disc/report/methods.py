@@ -205,6 +205,7 @@ def _quality(results: Results) -> list[Row]:
         "good_linewidth_ppm": "linewidth good up to {} ppm",
         "max_linewidth_ppm": "poor above {} ppm",
         "max_residual_water": "residual water poor above {} times the quality peak",
+        "max_water_before_removal": "water before its removal acceptable above {} times it",
         "min_kept_fraction": "at least {} of the transients kept",
         "max_residual_ratio": "fit residual at most {} times the noise",
     }

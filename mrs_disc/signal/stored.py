@@ -90,10 +90,8 @@ def examine_storage(signal: ComplexArray, dwell_time_s: float) -> Stored:
         Dwell time in seconds.
     """
     fids = signal.reshape(-1, signal.shape[-1])
-    n_stored = fids.shape[1]
-    filled = np.flatnonzero(np.any(fids != 0, axis=0))
-    n_points = int(filled[-1]) + 1 if filled.size else 0
-    stored = Stored(n_points=n_points, n_zeros=n_stored - n_points)
+    n_points = n_filled(fids)
+    stored = Stored(n_points=n_points, n_zeros=fids.shape[1] - n_points)
     if n_points < 6 * _BLOCK:
         return stored
     shape = _filter_of(fids[:, :n_points], dwell_time_s)
@@ -107,6 +105,13 @@ def examine_storage(signal: ComplexArray, dwell_time_s: float) -> Stored:
         filter=Filter(kind=shape.kind, width_hz=shape.width_hz(n_points, dwell_time_s)),
         weight=1.0 / gain[:n_heard],
     )
+
+
+def n_filled(signal: ComplexArray) -> int:
+    """Return the number of points before the zeros at the end of every FID, (..., point)."""
+    fids = signal.reshape(-1, signal.shape[-1])
+    filled = np.flatnonzero(np.any(fids != 0, axis=0))
+    return int(filled[-1]) + 1 if filled.size else 0
 
 
 # --------------------------------------------------------------------------- shapes

@@ -35,7 +35,7 @@ def water_transients(signal: ComplexArray, factor: float = 5.0) -> BoolArray:
     mask = np.zeros(n_transients, dtype=bool)
     if n_transients < 2 or n_points < 16:
         return mask
-    amplitude = _early_amplitude(raw, n_early=max(4, min(32, n_points // 16)))
+    amplitude = early_amplitude(raw)
     order = np.argsort(amplitude, kind="stable")
     ranked = amplitude[order]
     silent = int(np.searchsorted(ranked, 0.0, side="right"))
@@ -53,9 +53,15 @@ def water_transients(signal: ComplexArray, factor: float = 5.0) -> BoolArray:
     return mask
 
 
-def _early_amplitude(raw: ComplexArray, n_early: int) -> FloatArray:
-    """Return the size of each transient's start over all coils; 0 for one that is not finite."""
-    early = np.asarray(raw[..., :n_early])
+def early_amplitude(raw: ComplexArray) -> FloatArray:
+    """Return the size of each transient's start over all coils; 0 for one that is not finite.
+
+    Parameters
+    ----------
+    raw : complex array, shape (transient, point) or (coil, transient, point)
+        Raw or combined signal.
+    """
+    early = np.asarray(raw[..., : max(4, min(32, raw.shape[-1] // 16))])
     with np.errstate(invalid="ignore", over="ignore"):
         finite = np.isfinite(early).all(axis=-1)
         power = early.real.astype(float) ** 2 + early.imag.astype(float) ** 2

@@ -89,12 +89,13 @@ def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality
     Quality
         SNR is the height of the quality peak / standard deviation of the real noise of the
         unapodized spectrum; residual water the highest magnitude of 4.4 to 4.9 ppm after removal /
-        the same height. Both are `None` where there is no quality peak.
+        the same height, and likewise before it. They are `None` where there is no quality peak.
     """
     gates = recipe.quality
-    snr, of_snr = _snr(fit, gates)
+    snr, of_snr = _snr(fit, gates, _cut_short(preprocessed.fid))
     linewidth_hz, of_linewidth = _linewidth(fit, gates)
     residual_water, of_water = _residual_water(fit, preprocessed, gates)
+    before_removal, of_suppression = _suppression(fit, preprocessed, gates)
     of_lipid = _lipid(fit, gates)
     noticed = [
         *_what_was_measured(fit, preprocessed, gates),
@@ -102,6 +103,7 @@ def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality
         *of_linewidth,
         *_convergence(fit),  # after what a reader of spectra looks for first
         *of_water,
+        *of_suppression,
         *_transients(preprocessed, gates),
         *_residual(fit, gates),
         *of_lipid,
@@ -120,6 +122,7 @@ def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality
         rejected=tuple(sorted(preprocessed.rejected)),
         drift_hz=preprocessed.drift_hz,
         residual_water=residual_water,
+        water_before_removal=before_removal,
         lipid_contaminated=any(one.kind == "lipid_on_lactate" for one in of_lipid),
     )
 
@@ -140,11 +143,19 @@ def _leaves(noticed: Finding) -> Verdict:
     return noticed.about.verdict or "good"
 
 
-def _snr(fit: FitResult, gates: QualityOptions) -> tuple[float | None, list[Finding]]:
+def _cut_short(fid: Fid) -> float:
+    """Return how many times as many points were measured as are left where a filter was undone."""
+    cut = [step.measured for step in fid.history if step.step == "storage"]
+    return float(cut[0]["n_measured"] / cut[0]["n_points"]) if cut else 1.0
+
+
+def _snr(
+    fit: FitResult, gates: QualityOptions, cut_short: float
+) -> tuple[float | None, list[Finding]]:
     peak = fit.peak.name or "quality peak"
     if not fit.noise.spectrum_sd > 0 or not np.isfinite(fit.peak.height):
         return None, [finding("noise_unknown", peak)]
-    snr = max(float(fit.peak.height / fit.noise.spectrum_sd), 0.0)
+    snr = max(float(fit.peak.height / (fit.noise.spectrum_sd * np.sqrt(cut_short))), 0.0)
     if snr < gates.min_snr:
         return snr, [finding("snr_low", peak, snr=snr, least=gates.min_snr)]
     found = []
@@ -207,6 +218,27 @@ def _residual_water(
     return ratio, [finding(kind, peak, ratio=ratio, most=most)]
 
 
+def _suppression(
+    fit: FitResult, preprocessed: Preprocessed, gates: QualityOptions
+) -> tuple[float | None, list[Finding]]:
+    """Judge the water before its removal: after it the best of removals looks like suppression."""
+    if not fit.peak.height > 0:
+        return None, []
+    ratio = _water_over_peak(fit, preprocessed.unsuppressed_residue)
+    most = gates.max_water_before_removal
+    found = [finding("water_left_high", fit.peak.name, ratio=ratio, most=most)]
+    return ratio, found if ratio > most else []
+
+
+def _water_over_peak(fit: FitResult, before: Fid) -> float:
+    """Return the height of the water before its removal over that of the quality peak."""
+    return (
+        _highest(before, WATER_BAND_PPM)
+        * _spectrum_scale(fit, before.n_points)
+        / max(fit.peak.height, 1e-300)
+    )
+
+
 def _what_was_measured(
     fit: FitResult, preprocessed: Preprocessed, gates: QualityOptions
 ) -> list[Finding]:
@@ -222,7 +254,7 @@ def _what_was_measured(
     )
     known = described and preprocessed.protocol.water_suppressed is False
     if preprocessed.water is None:
-        return _without_reference(fit, before, described=described, known=known)
+        return _without_reference(fit, before, gates, described=described, known=known)
     strength = _first_amplitude(preprocessed.water.signal) / max(
         _first_amplitude(before.signal), 1e-300
     )
@@ -239,17 +271,19 @@ def _what_was_measured(
 
 
 def _without_reference(
-    fit: FitResult, before: Fid, *, described: bool, known: bool
+    fit: FitResult, before: Fid, gates: QualityOptions, *, described: bool, known: bool
 ) -> list[Finding]:
     """Find a spectrum of one line alone, and water that was not suppressed."""
     share = _share_of_highest_line(before)
-    if not described and share > ONE_LINE:
+    ratio = _water_over_peak(fit, before) if fit.peak.height > 0 else np.inf
+    seen = fit.peak.height > gates.min_snr * fit.noise.spectrum_sd
+    beside_water = seen and 1.0 < ratio <= HARDLY_SUPPRESSED  # that is what the one line is
+    if not described and share > ONE_LINE and not beside_water:
         return [finding("one_line", share=share)]
-    height = _highest(before, WATER_BAND_PPM) * _spectrum_scale(fit, before.n_points)
-    if not height > HARDLY_SUPPRESSED * fit.peak.height > 0:
+    if not HARDLY_SUPPRESSED < ratio < np.inf:
         return []
     kind = "unsuppressed_peak_known" if known else "unsuppressed_peak"
-    return [finding(kind, fit.peak.name, ratio=height / fit.peak.height)]
+    return [finding(kind, fit.peak.name, ratio=ratio)]
 
 
 def _share_of_highest_line(signal: Fid) -> float:

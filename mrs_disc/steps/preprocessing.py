@@ -16,6 +16,7 @@ import numpy as np
 
 from mrs_disc.constants import WATER_PPM
 from mrs_disc.data import (
+    AnySignal,
     DiscAcquisition,
     Fid,
     Preprocessed,
@@ -31,6 +32,7 @@ from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.eddy import correct_eddy_currents
 from mrs_disc.signal.noise import noise_covariance
 from mrs_disc.signal.phase import dominant_frequency_hz, find_phase, linewidth_hz
+from mrs_disc.signal.stored import Stored, examine_storage, n_filled
 from mrs_disc.signal.transients.align import Alignment, align
 from mrs_disc.signal.transients.reject import clipped_transients, find_outliers
 from mrs_disc.signal.transients.series import Series
@@ -81,7 +83,7 @@ def preprocess(acquisition: DiscAcquisition, recipe: Recipe) -> Preprocessed:
     """
     _check(acquisition)
     noticed = list(acquisition.findings)
-    metabolite, water = _combined(acquisition, noticed)
+    metabolite, water = _combined(_as_measured(acquisition, noticed), noticed)
     reference = None if water is None else water_average(water)
     averaged = _averaged(metabolite, _clipped(acquisition), recipe)
     fid = averaged.fid
@@ -118,6 +120,42 @@ def _check(acquisition: DiscAcquisition) -> None:
             f"the water reference has a dwell time of {dwell_time_s * 1e6:g} us, the metabolite "
             f"file {sampling.dwell_time_s * 1e6:g} us: measure both alike, or name another file"
         )
+
+
+def _as_measured(acquisition: DiscAcquisition, noticed: list[Finding]) -> DiscAcquisition:
+    """Cut the zeros that were appended, and divide out the filter that was multiplied on.
+
+    Of the water its zeros alone: its line outshines the noise by which a filter is known.
+    """
+    metabolite, water = acquisition.metabolite, acquisition.water
+    stored = examine_storage(metabolite.signal, metabolite.sampling.dwell_time_s)
+    if stored.n_zeros:
+        noticed.append(finding("zeros_cut", n=stored.n_zeros))
+    if stored.filter is not None:
+        undone = {"filter": stored.filter.kind, "width_hz": stored.filter.width_hz}
+        noticed.append(finding("filter_undone", n=stored.n_points, **undone))
+    metabolite = _cut(metabolite, stored)
+    if water is not None:
+        n_points = n_filled(water.signal)
+        water = _cut(water, Stored(n_points=n_points, n_zeros=water.n_points - n_points))
+    return replace(acquisition, metabolite=metabolite, water=water)
+
+
+def _cut(signal: AnySignal, stored: Stored) -> AnySignal:
+    """Return the signal as it was before it was stored so; itself where nothing was done to it."""
+    measured: dict[str, Any] = {
+        "n_zeros": stored.n_zeros,
+        "n_measured": signal.n_points - stored.n_zeros,
+        "n_points": stored.n_points,
+    }
+    samples = signal.signal[..., : stored.n_points]
+    if stored.filter is not None and stored.weight is not None:
+        samples = samples * stored.weight.astype(samples.real.dtype)
+        measured |= {"filter": stored.filter.kind, "width_hz": stored.filter.width_hz}
+    elif not 0 < stored.n_points < signal.n_points:
+        return signal
+    method = "zeros cut" if stored.filter is None else "filter divided out"
+    return signal.become(type(signal), samples.copy(), "storage", method=method, measured=measured)
 
 
 def _combined(

@@ -105,8 +105,34 @@ def test_a_failed_level_says_where_its_file_is_named(capsys, tmp_path):
     assert run(["analyze", str(tmp_path), "-o", str(tmp_path / "out"), "--format", "json"]) == 3
     assert capsys.readouterr().err == (
         "mrs-disc: L4-L5 failed (read): L4-L5/metabolite.rda: there is no such file "
-        f"('mrs-disc info {tmp_path}' shows the names of its files)\n"
+        f"(L4-L5/metabolite.rda is {tmp_path / 'x.rda'})\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("gone.rda", "there is no such file"),
+        (r"sub\\gone.rda", "there is no such file: write / between folders"),
+        (r"C:\\data\\gone.rda", "there is no such file: write / between folders"),
+    ],
+)
+def test_a_water_file_that_is_not_there_costs_nothing(name, says, capsys, tmp_path):
+    assert run(["simulate", "-o", str(tmp_path), "--levels", "L4-L5", "--as", "rda"]) == 0
+    study = tmp_path / "sub-01"
+    file = study / "study.toml"
+    text = file.read_text(encoding="utf-8")
+    changed = re.sub(r'water = ".*"', lambda _: f'water = "{name}"', text)
+    file.write_text(changed, encoding="utf-8")
+    capsys.readouterr()
+    out = tmp_path / "out"
+    assert run(["analyze", str(study), "-o", str(out), "--format", "json"]) == 0
+    told = capsys.readouterr().err
+    assert f"L4-L5: water reference L4-L5/water.rda is not used: {says}" in told
+    assert f"(L4-L5/water.rda is {study / name.replace(chr(92) * 2, chr(92))})" in told
+    assert "gone" not in (out / "results.json").read_text(encoding="utf-8")
+    assert run(["info", str(study)]) == 0
+    assert f"is not used: {says}" in capsys.readouterr().out
 
 
 def test_what_was_left_out_of_an_analysis_is_told(capsys, tmp_path):

@@ -75,7 +75,7 @@ FAULTS = [
     file_fault("infinite", s.samples(s.with_value(np.inf)), "1 of 262144 samples are not numbers"),
     file_fault("all zero", s.samples(np.zeros_like), "all samples are zero"),
     file_fault("a level's file is missing", s.instead(lambda _: None), "there is no such file"),
-    file_fault("water is missing", s.instead(lambda _: None, s.WATER), "there is no such file"),
+    borne("water is missing", s.instead(lambda _: None, s.WATER), "there is no such file"),
     file_fault("half of a pair is missing", s.instead(lambda _: None, "L4-L5_act.SPAR"),
                "parameter file .* is not beside it", "sdat"),
     file_fault("a pair that declares too much",

@@ -22,7 +22,7 @@ from tests.faults.conftest import write_whole
 from tests.faults.test_faults import FAULTS, Fault
 
 LONGEST = 300
-HINT = " ('mrs-disc info study' shows the names of its files)"
+FILES = re.compile(r" \(L4-L5/\S+ is [^)]*\)$")
 
 
 def seen(fault: Fault, whole: Path, place: Path, usual: set[str]) -> dict[str, str | int]:
@@ -37,7 +37,7 @@ def seen(fault: Fault, whole: Path, place: Path, usual: set[str]) -> dict[str, s
         status = run(["analyze", str(study), "-o", str(place / "out"), "--format", "json"])
     told = said.getvalue().strip().splitlines() or [""]
     line = told[-1].removeprefix("mrs-disc: ").replace(f"{study}", "study")
-    line = line.removeprefix("L4-L5 failed (read): ").removesuffix(HINT)
+    line = FILES.sub("", line.removeprefix("L4-L5 failed (read): "))
     if status == 0:
         line = "; ".join(r for r in remarks(place / "out") if kind(r) not in usual)
     assert status == fault.status, f"{fault.name}: {line}"

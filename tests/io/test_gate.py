@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrs_disc.errors import ReadError
+from mrs_disc.io.acquire import split_water
+from mrs_disc.io.formats.readers import read_scan
 from mrs_disc.io.formats.scan import Scan, read_only
-from mrs_disc.io.gate import check_samples, examine, missing, water_ratio
+from mrs_disc.io.gate import Examined, alternation, check_samples, examine, missing, water_ratio
 from mrs_disc.record.findings import words
 
 
@@ -57,6 +59,7 @@ def test_samples_that_single_precision_cannot_square_are_refused(spectrum, peak,
         ({"n_voxels": 256}, "many_voxels", "256 voxels"),
         ({"extra_axes": {"DIM_EDIT": 2}}, "edited", "edited"),
         ({"sequence": "edited"}, "edited", "edited"),
+        ({"varying": {"EchoTime": (0.03, 0.144)}}, "varies", "EchoTime changes along the"),
         ({"extra_axes": {"DIM_ISIS": 8}}, "more_dimensions", "DIM_ISIS of 8"),
         ({"dwell_time_s": 0.01}, "dwell_time_implausible", "dwell time"),
         ({"spectrometer_mhz": 1100.0}, "frequency_implausible", "1100 MHz"),
@@ -66,6 +69,78 @@ def test_what_forbids_analysis(change, kind, says, scan):
     (found,) = examine(replace(scan, **change)).forbids
     assert (found.kind, found.about.role) == (kind, "forbids")
     assert says in words(found)
+
+
+def test_half_of_the_signal_is_refused(scan):
+    real = replace(scan, signal=read_only(scan.signal.real + 0j))
+    assert [one.kind for one in examine(real).forbids] == ["not_complex"]
+    assert "export the complex FID" in words(examine(real).first)
+
+
+@pytest.mark.parametrize("weak", [0.09, 0.5])
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("water", [0.5, 5000.0])
+def test_transients_that_add_and_subtract_are_a_scheme(weak, first, water, scan, spectrum):
+    rows = spectrum(8, water=water)
+    rows[first::2] *= weak
+    found = replace(scan, signal=read_only(rows[None]))
+    (noticed,) = examine(found).forbids
+    assert noticed.kind == "alternates"
+    assert noticed.values["ratio"] == pytest.approx(1 / weak, rel=0.05)
+    assert split_water(found)[1] is None
+
+
+@pytest.mark.parametrize("n", [4, 5, 8, 64])
+def test_spread_drift_and_spoilt_transients_are_no_scheme(n, scan, spectrum):
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        gain = np.exp(rng.normal(0, 0.1, n)) * np.linspace(1, rng.uniform(0.3, 3), n)
+        gain[rng.integers(n)] *= rng.choice([0.01, 1.0, 10.0])
+        rows = spectrum(n, seed=seed) * gain[:, None]
+        assert alternation(replace(scan, signal=read_only(rows[None]))) is None, seed
+
+
+def test_real_series_are_no_scheme_and_one_that_is(real_data):
+    folder = real_data / "found" / "reduced"
+    assert alternation(read_scan(folder / "alternating_water.nii.gz")) > 10
+    series = (
+        *real_data.glob("tarquin/P*.7"),
+        folder / "press.nii.gz",
+        real_data / "nifti_mrs_tools" / "metab_raw.nii.gz",
+    )
+    for path in series:
+        scan = read_scan(path)
+        assert scan.n_transients >= 4
+        assert alternation(scan) is None, path.name
+
+
+@pytest.mark.parametrize("off_hz", [-120.0, -80.0, 64.0, 80.0, 120.0])
+@pytest.mark.parametrize("reference_ppm", [4.65, 3.0])
+def test_water_off_its_place_is_water_and_not_turned_over(off_hz, reference_ppm, scan, spectrum):
+    time = np.arange(512) / 2000
+    ramp = np.exp(2j * np.pi * (off_hz + (4.65 - reference_ppm) * 127.75) * time)
+    water = replace(
+        scan,
+        signal=read_only(spectrum(2, water=5000.0)[None] * ramp),
+        reference_ppm=reference_ppm,
+    )
+    assert examine(water).is_water is True
+    assert not examine(water).mirrored
+
+
+@pytest.mark.parametrize("reference_ppm", [4.65, 4.4, 3.0, 2.0])
+def test_metabolites_are_not_turned_over_whatever_the_carrier(reference_ppm, scan, spectrum):
+    ramp = np.exp(2j * np.pi * (4.65 - reference_ppm) * 127.75 * np.arange(512) / 2000)
+    for water in (0.5, 20.0):
+        rows = spectrum(2, water=water) * ramp
+        found = replace(scan, signal=read_only(rows[None]), reference_ppm=reference_ppm)
+        assert not examine(found).mirrored
+        assert examine(found).is_water is not True
+
+
+def test_a_real_water_above_its_carrier_is_water(real_data):
+    path = real_data / "found" / "reduced" / "water_80Hz_off.nii.gz"
+    assert examine(read_scan(path)) == Examined(is_water=True)
 
 
 def test_too_few_points(scan):

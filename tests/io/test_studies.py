@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ import pytest
 
 from mrs_disc.data import Fid, RawSignal, Transients
 from mrs_disc.errors import InputError, ReadError
+from mrs_disc.io.convert import convert
+from mrs_disc.io.describe import describe
+from mrs_disc.io.formats.readers import read_scan
 from mrs_disc.io.studies.study import find_studies, read_study
 from mrs_disc.io.write_nifti_mrs import write_nifti_mrs
 from mrs_disc.record.findings import finding_of, plain
@@ -109,6 +113,100 @@ def test_a_contradiction_names_both_values(tmp_path, put):
     study = read_study(study_toml(tmp_path, rest="[disc.acquisition]\necho_time_s = 0.136"))
     with pytest.raises(InputError, match=r"0\.136.*0\.03"):
         study["L4-L5"]
+
+
+def test_what_is_overruled_counts_against_the_file_and_is_marked(tmp_path, put):
+    put("siemens-rda", "l45.rda")
+    values = '[disc.acquisition]\necho_time_s = 0.136\nsequence = "STEAM"\nmixing_time_s = 0.01\n'
+    with pytest.raises(InputError, match="overrule"):
+        read_study(study_toml(tmp_path, rest=values))["L4-L5"]
+    values += 'overrule = ["echo_time_s", "sequence"]'
+    disc = read_study(study_toml(tmp_path, rest=values))["L4-L5"]
+    protocol = disc.protocol
+    assert (protocol.echo_time_s, protocol.sequence) == (0.136, "STEAM")
+    assert protocol.mixing_time_s == 0.01
+    assert set(protocol.given_by_user) == {"echo_time_s", "sequence", "mixing_time_s"}
+    found = {one.subject: dict(one.values) for one in disc.findings if one.kind == "overruled"}
+    assert found == {
+        "echo_time_s": {"given": 0.136, "file": 0.03},
+        "sequence": {"given": "STEAM", "file": "PRESS"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ('overrule = ["echo_time_s"]', "overrule names echo_time_s, which is not given"),
+        ('echo_time_s = 0.03\noverrule = ["phase"]', "overrule names phase"),
+        ('sequence = "press"', "one of PRESS, STEAM"),
+    ],
+)
+def test_what_may_be_given_is_told(values, says, tmp_path):
+    with pytest.raises(InputError, match=says):
+        read_study(study_toml(tmp_path, rest=f"[disc.acquisition]\n{values}"))
+
+
+@pytest.mark.parametrize("where", ["file", "inside"])
+def test_a_start_that_is_given_cuts_what_lies_before_the_echo(
+    where, tmp_path, spectrum, sampling, protocol
+):
+    """Six points before the echo, told by the user: the signal is as without them."""
+
+    def early(rows):
+        before = np.repeat(rows[:, :1], 6, axis=1)
+        return np.concatenate([before, rows], axis=1)
+
+    metabolites, water = early(spectrum(6)), early(spectrum(2, water=3000.0))
+    rest = "[disc.acquisition]\nstart_time_s = -0.003"
+    if where == "inside":
+        metabolites = np.concatenate([water, metabolites])
+    else:
+        raw = RawSignal(signal=water[None], sampling=sampling)
+        write_nifti_mrs(tmp_path / "ref.nii.gz", raw, protocol)
+        rest = 'water = "ref.nii.gz"\n' + rest
+    raw = RawSignal(signal=metabolites[None], sampling=sampling)
+    write_nifti_mrs(tmp_path / "l45.nii.gz", raw, protocol)
+    disc = read_study(study_toml(tmp_path, "l45.nii.gz", rest))["L4-L5"]
+    assert "start_time_s" in disc.protocol.given_by_user
+    assert np.array_equal(disc.metabolite.signal[0], spectrum(6))
+    assert np.array_equal(disc.water.signal[0], spectrum(2, water=3000.0))
+    assert disc.metabolite.sampling.start_time_s == pytest.approx(0.0, abs=1e-12)
+    assert {"early_samples"} <= {one.kind for one in disc.findings}
+
+
+def test_a_doubtful_echo_time_is_asked_for(tmp_path, spectrum, sampling, protocol):
+    raw = RawSignal(signal=spectrum(4)[None], sampling=sampling)
+    short = replace(protocol, sequence="sLASER", echo_time_s=0.008)
+    path = write_nifti_mrs(tmp_path / "l45.nii.gz", raw, short)
+    (asked,) = (one for one in describe(path)["findings"] if one["subject"] == "echo_time_s")
+    assert asked == {
+        "kind": "short_semi_laser", "subject": "echo_time_s", "values": {"ms": 8.0}
+    }  # fmt: skip
+    with pytest.raises(InputError, match="give echo_time_s") as caught:
+        read_study(study_toml(tmp_path, "l45.nii.gz"))["L4-L5"]
+    assert finding_of(caught.value).kind == "short_semi_laser"
+    for given in (0.008, 0.03):
+        rest = f"[disc.acquisition]\necho_time_s = {given}"
+        disc = read_study(study_toml(tmp_path, "l45.nii.gz", rest))["L4-L5"]
+        assert disc.protocol.echo_time_s == given
+        assert disc.protocol.given_by_user == ("echo_time_s",)
+        assert describe(tmp_path)["problems"] == ["L4-L5: no water reference"]
+
+
+def test_a_water_file_of_a_scheme_is_left_out_and_said(tmp_path, spectrum, sampling, protocol):
+    rows = spectrum(8, water=3000.0)
+    rows[1::2] *= 0.09
+    for name, signal in (("l45", spectrum(8)), ("ref", rows)):
+        raw = RawSignal(signal=signal[None], sampling=sampling)
+        write_nifti_mrs(tmp_path / f"{name}.nii.gz", raw, protocol)
+    disc = read_study(study_toml(tmp_path, "l45.nii.gz", 'water = "ref.nii.gz"'))["L4-L5"]
+    assert disc.water is None
+    (left_out,) = (one for one in disc.findings if one.kind == "water_not_used")
+    assert left_out.values["why"].kind == "alternates"
+    entry = describe(tmp_path / "ref.nii.gz")
+    assert (entry["n_transients"], entry["is_water"]) == (8, True)
+    (made,) = convert([tmp_path / "ref.nii.gz"], tmp_path / "out.nii.gz")
+    assert read_scan(made).n_transients == 8
 
 
 def test_plain_text_that_lies_mirrored_is_turned_over(tmp_path, put, spectrum):

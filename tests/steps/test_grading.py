@@ -176,6 +176,35 @@ def test_residual_water_is_the_highest_point_over_the_height_of_pg():
     assert verdict(pre=pre).residual_water == pytest.approx(3.0, rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("times", "expected", "kind"),
+    [
+        (5.0, "good", "all_passed"),
+        (48.0, "good", "all_passed"),
+        (60.0, "acceptable", "water_left_high"),
+        (150.0, "poor", "unsuppressed_peak"),
+    ],
+)
+def test_water_before_its_removal_is_given_and_has_a_gate(times, expected, kind):
+    pre = preprocessed(
+        unsuppressed_residue=fid(PG, line(4.65, 20.0 * times, 14.0)),
+        water=None,
+        fid=fid(PG, line(4.65, 2.0, 14.0)),
+    )
+    quality = verdict(pre=pre)
+    assert quality.water_before_removal == pytest.approx(times, rel=0.05)
+    assert quality.residual_water < 0.2
+    assert (quality.verdict, quality.findings[0].kind) == (expected, kind)
+
+
+def test_water_beside_a_strong_spectrum_that_the_model_does_not_describe_is_not_all_of_it():
+    pre = preprocessed(unsuppressed_residue=fid(PG, line(4.65, 20.0 * 48.0, 14.0)), water=None)
+    quality = verdict(fit_result(residual_ratio=3.0), pre)
+    assert "one_line" not in {one.kind for one in quality.findings}
+    weak = fit_result(residual_ratio=3.0, quality_peak_height=4.0 * NOISE)
+    assert "one_line" in {one.kind for one in verdict(weak, pre).findings}
+
+
 def test_relative_crlb_alone_lowers_nothing():
     amplitude = np.array([20.0, 0.1, 0.05, 0.0])
     assert verdict(fit_result(amplitude=amplitude)).verdict == "good"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,9 +18,10 @@ from mrs_disc.io.formats.dicom import sop_class
 from mrs_disc.io.formats.readers import find_reader, is_spectroscopy, read_scan, read_series
 from mrs_disc.io.formats.scan import Scan, head, sibling
 from mrs_disc.io.formats.sidecar import own_sidecar, read_sidecar
-from mrs_disc.record.findings import Finding, finding, finding_of, stop, with_labels, words
+from mrs_disc.record.findings import Finding, finding, finding_of, stop, unread, with_labels, words
 
 _MAX_SERIES = 4_096
+_NOT_THERE = ("no_such_file", "windows_path", "no_match", "empty_folder")
 Role = Literal["metabolite", "water"]
 ROLES: tuple[Role, Role] = ("metabolite", "water")
 
@@ -91,26 +94,39 @@ class DiscFiles:
 
         Messages go into reports; where a file's name may carry a person's, its label stands for it.
         """
-        scans = {role: self._scan_for_report(role) for role in ROLES}
-        names = {role: self._label_of(role) for role in ROLES}
+        names = {role: self.label(role) for role in ROLES}
         return replace(
-            self.acquire(scans, names),
+            self.acquire(self._scan_for_report, names),
             run=self.run,
             morphology=self.morphology,
             provocation=self.provocation,
         )
 
     def acquire(
-        self, scans: Mapping[Role, Scan | None], names: Mapping[Role, str]
+        self, read: Callable[[Role], Scan | None], names: Mapping[Role, str]
     ) -> DiscAcquisition:
-        """Judge what was read; `names` are what messages call the files."""
-        metabolite, water = (
-            None if (scan := scans[role]) is None else Source(scan=scan, name=names[role])
-            for role in ROLES
-        )
+        """Read and judge the files of both roles; `names` are what messages call them.
+
+        A water reference that is not there is left out: the fit needs none.
+        """
+        metabolite, water = read("metabolite"), None
+        absent: tuple[Finding, ...] = ()
+        try:
+            water = read("water")
+        except InputError as error:
+            why = finding_of(error)
+            if why.kind not in _NOT_THERE:
+                raise
+            absent = (finding("water_not_used", "water", file=names["water"], why=why),)
         if metabolite is None:
             raise stop(finding("no_metabolite_file", level=self.level))
-        return to_acquisition(self.level, metabolite, water, self.given, self.findings)
+        return to_acquisition(
+            self.level,
+            Source(scan=metabolite, name=names["metabolite"]),
+            None if water is None else Source(scan=water, name=names["water"]),
+            self.given,
+            (*self.findings, *absent),
+        )
 
     def _scan_for_report(self, role: Role) -> Scan | None:
         """Read the files of a role; an error names their labels."""
@@ -123,7 +139,7 @@ class DiscFiles:
             source = self._label(error.path, role, "") if isinstance(error, ReadError) else ""
             raise stop(noticed, source) from error
 
-    def _label_of(self, role: Role) -> str:
+    def label(self, role: Role) -> str:
         """Return how a report names a role's files."""
         named = self.named(role)
         return self._label(self.folder / named[0], role, "") if named else role
@@ -239,7 +255,8 @@ def resolve(folder: Path, named: Sequence[str]) -> list[Path]:
         elif path.exists():
             found.append(path)
         else:
-            raise ReadError(path, "there is no such file")
+            windows = os.sep == "/" and re.search(r"\\|^[A-Za-z]:", name)
+            raise unread(path, finding("windows_path" if windows else "no_such_file"))
     pairs = {p for f in found if f.suffix.lower() == ".sdat" and (p := _partner(f)) is not None}
     files = list(dict.fromkeys(p for p in found if p not in pairs))
     if len(files) > _MAX_SERIES:

@@ -13,7 +13,7 @@ from mrs_disc.errors import NoSuchPathError, ReadError
 from mrs_disc.files import reading
 from mrs_disc.io.names import level_in
 from mrs_disc.io.studies import bids, folder, study_toml
-from mrs_disc.io.studies.disc_files import DiscFiles
+from mrs_disc.io.studies.disc_files import ROLES, DiscFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,3 +157,20 @@ def _folder_studies(dataset: Path) -> Iterator[StudyPath]:
     for path in sorted(dataset.iterdir()):
         if path.is_dir() and not path.name.startswith(".") and is_study(path):
             yield StudyPath(path=path, participant_id=path.name)
+
+
+def paths_of_labels(path: Path) -> dict[str, str]:
+    """Return where the files lie, or should, that a report names by labels: for a terminal alone.
+
+    Raises
+    ------
+    InputError
+        If the study cannot be read.
+    """
+    form, place = form_of(path)
+    return {
+        disc.label(role): ", ".join(str(disc.folder / name) for name in disc.named(role))
+        for disc in form.discs(place)
+        for role in ROLES
+        if disc.named(role)
+    }
