@@ -92,9 +92,10 @@ def examine_storage(signal: ComplexArray, dwell_time_s: float) -> Stored:
     fids = signal.reshape(-1, signal.shape[-1])
     n_points = n_filled(fids)
     stored = Stored(n_points=n_points, n_zeros=fids.shape[1] - n_points)
-    if n_points < 6 * _BLOCK:
+    sound = np.isfinite(fids).all(axis=1) & fids.any(axis=1)  # spoilt ones say nothing of noise
+    if n_points < 6 * _BLOCK or not sound.any():
         return stored
-    shape = _filter_of(fids[:, :n_points], dwell_time_s)
+    shape = _filter_of(fids[sound, :n_points], dwell_time_s)
     if shape is None:
         return stored
     gain = shape.gain(n_points, dwell_time_s)

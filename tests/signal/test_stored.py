@@ -113,3 +113,13 @@ def test_zeros_are_counted_and_a_filter_before_them_is_still_found(n_zeros, filt
 def test_fids_of_zeros_or_a_few_points_are_nobodys_fault_here():
     assert examine_storage(np.zeros((2, 512), np.complex64), DWELL_S).n_points == 0
     assert examine_storage(np.ones((1, 100), np.complex64), DWELL_S).filter is None
+
+
+def test_spoilt_transients_say_nothing_and_hide_nothing():
+    """A filter is seen in those that are whole; of none that is, nothing is said."""
+    sound = lines(np.random.default_rng(8)) * FILTERS["exponential"](3.0)
+    spoilt = np.stack([sound, np.full(N, np.nan + 0j), np.zeros(N), sound])
+    stored = examine_storage(spoilt.astype(np.complex64), DWELL_S)
+    assert stored.filter is not None
+    assert stored.filter.width_hz == pytest.approx(3.0, rel=0.2)
+    assert examine_storage(spoilt[1:3].astype(np.complex64), DWELL_S).filter is None
