@@ -89,10 +89,11 @@ def examine_storage(signal: ComplexArray, dwell_time_s: float) -> Stored:
     dwell_time_s : float
         Dwell time in seconds.
     """
+    n_points = n_filled(signal)
+    stored = Stored(n_points=n_points, n_zeros=signal.shape[-1] - n_points)
     fids = signal.reshape(-1, signal.shape[-1])
-    n_points = n_filled(fids)
-    stored = Stored(n_points=n_points, n_zeros=fids.shape[1] - n_points)
-    if n_points < 6 * _BLOCK:
+    fids = fids[np.isfinite(fids).all(axis=1)]
+    if n_points < 6 * _BLOCK or not len(fids):
         return stored
     found = _filter_of(fids[:, :n_points], dwell_time_s)
     if found is None:
