@@ -89,9 +89,9 @@ def examine_storage(signal: ComplexArray, dwell_time_s: float) -> Stored:
     dwell_time_s : float
         Dwell time in seconds.
     """
+    n_points = n_filled(signal)
+    stored = Stored(n_points=n_points, n_zeros=signal.shape[-1] - n_points)
     fids = signal.reshape(-1, signal.shape[-1])
-    n_points = n_filled(fids)
-    stored = Stored(n_points=n_points, n_zeros=fids.shape[1] - n_points)
     sound = np.isfinite(fids).all(axis=1) & fids.any(axis=1)  # spoilt ones say nothing of noise
     if n_points < 6 * _BLOCK or not sound.any():
         return stored

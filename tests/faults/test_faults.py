@@ -114,7 +114,10 @@ FAULTS = [
     file_fault("a list for a sidecar", beside(SIDECAR, b"[1]"), "is not a JSON object"),
     file_fault("a sidecar of 100 MB", beside(SIDECAR, b" " * 100_000_000), "too large"),
     # ---- what was measured
-    borne("constant", s.samples(np.ones_like), "PG is 0.0 sd|SNR of PG|holds no"),
+    borne("constant", s.samples(lambda x: np.full_like(x, 1 + 1j)),
+          "PG is 0.0 sd|SNR of PG|holds no"),
+    file_fault("no imaginary part", s.samples(lambda x: x.real.astype(x.dtype)),
+               "the imaginary part of every sample is zero"),
     borne("clipped by the receiver", s.samples(s.clipped), "(?i)clipped|overdriven"),
     borne("one dead coil", s.both(s.samples(s.dead_coil), s.samples(s.dead_coil, s.WATER)),
           "coil 0 left out: silent"),
