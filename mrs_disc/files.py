@@ -50,6 +50,7 @@ MOST_BYTES: dict[str, float] = {
     "results.json": 64_000_000,
     "signals.npz": 512_000_000,
     "review log": 32_000_000,
+    "head of a review log": 4_000,
     "record of a batch": 64_000_000,
     "claim of a batch": 4_000_000,  # may name every participant
 }

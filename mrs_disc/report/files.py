@@ -77,14 +77,14 @@ def write_files(out: Path, files: Mapping[str, bytes], *, overwrite: bool) -> li
             if target.exists():
                 raise OutputError(f"{target} is there already; give --overwrite to replace it")
     elif "results.json" in files and (out / "results.json").exists():
-        stale = [path for path in _of_a_report(out) if path not in targets]
+        stale = [path for path in of_a_report(out) if path not in targets]
     return write_together(out, targets, stale=stale)
 
 
 _OURS = re.compile(r"(overview|[CTL]\d{1,2}-[CTLS]\d{1,2}(_run-\d+)?)(_\w+)?\.(png|nii\.gz)")
 
 
-def _of_a_report(out: Path) -> Iterator[Path]:
+def of_a_report(out: Path) -> Iterator[Path]:
     """Yield the files that a report has left in a folder."""
     for patterns in OF_FORMAT.values():
         for pattern in patterns:
