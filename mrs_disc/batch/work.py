@@ -34,9 +34,11 @@ from mrs_disc.files import (
     writing,
 )
 from mrs_disc.recipe import Recipe
+from mrs_disc.record.journal import keep_signed, locked
+from mrs_disc.record.review import HEAD_NAME, LOG_NAME
+from mrs_disc.report.files import of_a_report
 
 RESULTS, PROVENANCE, FAILURE = "results.json", "provenance.json", "failure.json"
-REVIEW = "review.jsonl"
 TABLES = ("participants.tsv", "morphology.tsv")
 _WHOLE_BYTES = 256_000
 _EDGE_BYTES = 64_000
@@ -84,13 +86,15 @@ class Decision:
 class Outcome:
     """How a study of a batch ended: analysed, kept from before, or failed as a whole.
 
-    `redone` says why an earlier result gave way; empty where there was none.
+    `redone` says why an earlier result gave way; empty where there was none. `kept` says where
+    what was signed lies, if that result was.
     """
 
     kind: Literal["analysed", "kept", "failed"]
     n_levels: int = 0
     n_failed: int = 0
     redone: str = ""
+    kept: str = ""
     stage: str = ""
     message: str = ""
 
@@ -120,10 +124,10 @@ def analyze_one(task: Task, settings: Settings) -> Outcome:
             raise
         except Exception as error:
             stage, message = _failure(error, stage)
-            record_failure(task, settings, stage, message, folder)
-            return Outcome(kind="failed", redone=redone, stage=stage, message=message)
-        publish(folder, settings.target(task))
-    return _counted("analysed", record, redone=redone)
+            kept = record_failure(task, settings, stage, message, folder)
+            return Outcome(kind="failed", redone=redone, kept=kept, stage=stage, message=message)
+        kept = publish(folder, settings.target(task))
+    return _counted("analysed", record, redone=redone, kept=kept)
 
 
 def _analyzed(task: Task, settings: Settings) -> StudyReport:
@@ -180,11 +184,15 @@ def _failure(error: Exception, stage: str) -> tuple[str, str]:
 
 
 def _counted(
-    kind: Literal["analysed", "kept"], record: Mapping[str, Any], *, redone: str = ""
+    kind: Literal["analysed", "kept"],
+    record: Mapping[str, Any],
+    *,
+    redone: str = "",
+    kept: str = "",
 ) -> Outcome:
     levels = record.get("levels", [])
     failed = sum(level.get("status") != "ok" for level in levels)
-    return Outcome(kind=kind, n_levels=len(levels), n_failed=failed, redone=redone)
+    return Outcome(kind=kind, n_levels=len(levels), n_failed=failed, redone=redone, kept=kept)
 
 
 # --------------------------------------------------------------------------- resume
@@ -338,8 +346,8 @@ def _rows(table: Path, participant_id: str) -> Iterator[bytes]:
 
 def record_failure(
     task: Task, settings: Settings, stage: str, message: str, folder: Path | None = None
-) -> None:
-    """Publish a folder that says why a study has no result.
+) -> str:
+    """Publish a folder that says why a study has no result; return what `publish` does.
 
     Raises
     ------
@@ -348,8 +356,7 @@ def record_failure(
     """
     if folder is None:
         with _unfinished(task, settings) as made:
-            record_failure(task, settings, stage, message, made)
-        return
+            return record_failure(task, settings, stage, message, made)
     with writing(Path(settings.out)):
         shutil.rmtree(folder)
         folder.mkdir()
@@ -363,7 +370,7 @@ def record_failure(
         "software": {"name": "mrs_disc", "version": __version__},
     }
     write_whole(folder / FAILURE, json_bytes(record))
-    publish(folder, settings.target(task))
+    return publish(folder, settings.target(task))
 
 
 @contextlib.contextmanager
@@ -379,11 +386,17 @@ def _unfinished(task: Task, settings: Settings) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def publish(folder: Path, target: Path) -> None:
+def publish(folder: Path, target: Path) -> str:
     """Move a finished folder to its place; an earlier one there gives way.
 
-    What is kept of the earlier one: the log of a review, and sessions that have their results
-    inside it. A run that is killed in between is mended by `restore`.
+    What a batch has written of the earlier one goes. All else stays: the log of a review, its final
+    files, what a reader put there, and sessions that have their results inside it; a result that
+    was signed is copied to its final files. A run that is killed in between is mended by `restore`.
+
+    Returns
+    -------
+    str
+        Where the result lies that was signed, within the folder; empty where none was.
 
     Raises
     ------
@@ -391,16 +404,25 @@ def publish(folder: Path, target: Path) -> None:
         If that cannot be done.
     """
     away = _away(target)
-    with writing(target):
+    with writing(target), _no_act_meanwhile(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_symlink() or (target.exists() and not target.is_dir()):
             raise OutputError(f"{target} is there and is no folder of results; take it away")
-        if (target / REVIEW).exists():
-            _same_file(target / REVIEW, folder / REVIEW)
+        kept = keep_signed(target)
+        for name in (LOG_NAME, HEAD_NAME):
+            if (target / name).exists():
+                _same_file(target / name, folder / name)
         if target.exists():
             target.replace(away)
         folder.replace(target)
         restore(target)
+    return kept.relative_to(target).as_posix() if kept else ""
+
+
+def _no_act_meanwhile(target: Path) -> contextlib.AbstractContextManager[object]:
+    """Hold the log of a review, so that no act is saved while its folder changes."""
+    there = (target / LOG_NAME).is_file()
+    return locked(target / LOG_NAME) if there else contextlib.nullcontext()
 
 
 def restore(target: Path) -> None:
@@ -412,8 +434,26 @@ def restore(target: Path) -> None:
         away.replace(target)
         return
     for session in away.glob("ses-*"):
-        session.replace(target / session.name)
+        if not (target / session.name).exists():
+            session.replace(target / session.name)
+    _keep_others(away, target)
     shutil.rmtree(away, ignore_errors=True)
+
+
+def _keep_others(away: Path, target: Path) -> None:
+    """Move all that no batch wrote out of a folder that goes, to the one in its place."""
+    gone = {*of_a_report(away), away / PROVENANCE, away / FAILURE}
+    for path in sorted(away.rglob("*")):
+        if path in gone or (path.is_dir() and not path.is_symlink()):
+            continue
+        place = target / path.relative_to(away)
+        if place.exists() and place.samefile(path):
+            continue
+        if os.path.lexists(place):
+            mark = hashlib.sha256(path.name.encode() + str(path.stat().st_mtime_ns).encode())
+            place = place.with_name(f"{place.name}.former-{mark.hexdigest()[:8]}")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(place)
 
 
 def _away(target: Path) -> Path:
