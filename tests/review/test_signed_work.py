@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import shutil
@@ -256,8 +257,9 @@ def _report(folder, out):
     from mrs_disc.cli import run
 
     assert run(["report", str(folder), "-o", str(out), "--format", "csv", "--format", "html"]) == 0
-    rows = [row for row in (out / "levels.csv").read_text().splitlines() if "L4-L5" in row]
-    return (out / "report.html").read_text(), not any("likely painful" in row for row in rows)
+    table = csv.DictReader((out / "levels.csv").read_text("utf-8-sig").splitlines())
+    labels = [row["label"] for row in table if row["level"] == "L4-L5"]
+    return (out / "report.html").read_text(), labels == ["indeterminate"]
 
 
 def _collect(folder, out):
