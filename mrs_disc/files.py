@@ -372,6 +372,29 @@ def gzipped(content: bytes, level: int = 6) -> bytes:
     return packed.getvalue()
 
 
+def spare(inputs: Iterable[Path], outputs: Iterable[Path]) -> None:
+    """Refuse to write to what was read, whatever it is called: also through links.
+
+    Raises
+    ------
+    OutputError
+        With the first output that is an input.
+    """
+    read = {mark for path in inputs if (mark := _mark(path)) is not None}
+    for path in outputs:
+        if _mark(path) in read:
+            raise OutputError(f"{path} is what is read here; inputs are never written to")
+
+
+def _mark(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from all others on this machine; `None` where there is none."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
 def json_bytes(record: Mapping[str, Any]) -> bytes:
     """Return a record as JSON of letters that every encoding has."""
     return (json.dumps(record, indent=1, ensure_ascii=True, allow_nan=False) + "\n").encode()

@@ -62,7 +62,7 @@ def command(results: tuple[Path, ...], output: Path, overwrite: bool) -> None:
     )
     table = course_csv([_cells(c) for c in found.changes])
     files = {"course.html": page, "course.csv": table}
-    for path in write_files(output, files, overwrite=overwrite):
+    for path in write_files(output, files, overwrite=overwrite, inputs=paths):
         click.echo(path)
     for note in notes:
         click.echo(f"mrs-disc: note: {note}", err=True)

@@ -220,7 +220,7 @@ def render_results(
     files = pages.files(formats, record, signals, digest)
     if "json" in formats:
         files |= {RESULTS_NAME: content, SIGNALS_NAME: beside.read_bytes()}
-    return write_files(Path(out), files, overwrite=overwrite)
+    return write_files(Path(out), files, overwrite=overwrite, inputs=(path, beside))
 
 
 @dataclass(frozen=True, slots=True)
