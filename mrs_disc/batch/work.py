@@ -24,9 +24,7 @@ from mrs_disc.batch.pool import where_it_broke
 from mrs_disc.data import Study, StudyReport
 from mrs_disc.errors import InputError, OutputError, ReadError
 from mrs_disc.files import (
-    check_file,
     json_bytes,
-    opened,
     read_json,
     read_table,
     sha256_of,
@@ -40,10 +38,6 @@ from mrs_disc.report.files import of_a_report
 
 RESULTS, PROVENANCE, FAILURE = "results.json", "provenance.json", "failure.json"
 TABLES = ("participants.tsv", "morphology.tsv")
-_WHOLE_BYTES = 256_000
-_EDGE_BYTES = 64_000
-"""What of a larger file of the spectra's kind is hashed at either end: the results hold the hash of
-every spectrum already, and hashing them twice costs more than all else of a batch."""
 
 Action: TypeAlias = Literal["new", "redo", "keep", "refuse"]
 
@@ -286,12 +280,12 @@ def description_sha256(task: Task, dataset: str, listed: set[str]) -> str:
     """
     digest = hashlib.sha256()
     root = Path(task.path)
-    kinds = {Path(name).suffix.lower() for name in listed}
-    for path in _files(root, nested_sessions=task.session_id is not None):
+    inside = list(_files(root, nested_sessions=task.session_id is not None))
+    for path in (*inside, *_read_elsewhere(root, inside)):
         if _bids_path(path, dataset) in listed:
             continue
-        digest.update(os.fsencode(path.relative_to(root).as_posix()) + b"\0")
-        digest.update(_content(path, whole=path.suffix.lower() not in kinds) + b"\0")
+        digest.update(os.fsencode(os.path.relpath(path, root)) + b"\0")
+        digest.update(_content(path) + b"\0")
     for name in TABLES:
         for line in _rows(Path(dataset) / name, task.participant_id):
             digest.update(line + b"\0")
@@ -307,23 +301,28 @@ def _files(root: Path, *, nested_sessions: bool) -> Iterator[Path]:
         yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
 
 
+def _read_elsewhere(root: Path, inside: Iterable[Path]) -> list[Path]:
+    """Return what an analysis reads beside the spectra and outside of a study's own files."""
+    from mrs_disc.io import read_study
+
+    try:
+        described = read_study(root).described_by()
+    except (InputError, OSError):
+        return []
+    own = {path.resolve() for path in inside}
+    return sorted({path for path in described if path.resolve() not in own})
+
+
 def _bids_path(path: Path, dataset: str) -> str:
     with contextlib.suppress(ValueError):
         return path.relative_to(dataset).as_posix()
     return ""
 
 
-def _content(path: Path, *, whole: bool) -> bytes:
-    """Return a digest of a file; of a large one its size and both ends, unless `whole`."""
+def _content(path: Path) -> bytes:
+    """Return a digest of a whole file."""
     try:
-        size = check_file(path)
-        if whole or size <= _WHOLE_BYTES:
-            return bytes.fromhex(sha256_of(path))
-        with opened(path, "any") as file:
-            digest = hashlib.sha256(str(size).encode() + file.read(_EDGE_BYTES))
-            file.seek(-_EDGE_BYTES, os.SEEK_END)
-            digest.update(file.read(_EDGE_BYTES))
-            return digest.digest()
+        return bytes.fromhex(sha256_of(path))
     except ReadError:
         return b"unreadable"
 
