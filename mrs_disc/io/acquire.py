@@ -28,7 +28,7 @@ from mrs_disc.data import (
 from mrs_disc.io import gate
 from mrs_disc.io.formats.scan import Scan, read_only
 from mrs_disc.record.findings import Finding, finding, once, stop
-from mrs_disc.schema import StrictModel
+from mrs_disc.schema import StrictModel, within
 
 _TOLERANCE = {
     "echo_time_s": 0.01,
@@ -43,11 +43,11 @@ _STRONGER = 5.0
 class Given(StrictModel):
     """What the user says of an acquisition, for what the file is silent on."""
 
-    echo_time_s: Annotated[float, Field(gt=0, lt=1)] | None = None
-    repetition_time_s: Annotated[float, Field(gt=0, lt=60)] | None = None
+    echo_time_s: Annotated[float, Field(lt=1), within(1e-3, 1, "s", "ms")] | None = None
+    repetition_time_s: Annotated[float, Field(lt=60), within(0.05, 60, "s", "ms")] | None = None
     spectrometer_mhz: Annotated[float, Field(gt=10, le=1000)] | None = None
     dwell_time_s: Annotated[float, Field(ge=5e-5, le=2e-3)] | None = None
-    refocusing_bandwidth_hz: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    refocusing_bandwidth_hz: Annotated[float, within(200, 100_000, "Hz", "kHz")] | None = None
 
     def fill(self, scan: Scan, name: str) -> tuple[Scan, tuple[str, ...]]:
         """Return the scan with its gaps filled, and the names of what was filled.
