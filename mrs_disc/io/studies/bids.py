@@ -266,8 +266,16 @@ def _table(path: Path) -> list[Row]:
 def _seen(
     dataset: Path, subject: str, session: str | None, level: str
 ) -> tuple[Morphology | None, Provocation | None]:
-    """Return what morphology.tsv says of a disc."""
+    """Return what morphology.tsv says of a disc.
+
+    Raises
+    ------
+    InputError
+        If a row of the subject has no level or wrong grades, or two rows contradict each other.
+    """
     path = dataset / "morphology.tsv"
+    first = 0
+    found: tuple[Morphology | None, Provocation | None] = (None, None)
     for line, row in ((r.line, r.cells) for r in _table(path)):
         if row.get("participant_id") not in (subject, subject.removeprefix("sub-")):
             continue
@@ -289,11 +297,17 @@ def _seen(
         seen = {k: v for k, v in values.items() if k in MorphologyValues.model_fields}
         result = values.get("provocation", values.get("provocation_result"))
         morphology = validate(seen, MorphologyValues, source).record() if seen else None
-        if result is None:
-            return morphology, None
-        checked = validate({"result": result}, ProvocationValues, source)
-        return morphology, Provocation(result=checked.result)
-    return None, None
+        provocation = None
+        if result is not None:
+            checked = validate({"result": result}, ProvocationValues, source)
+            provocation = Provocation(result=checked.result)
+        if first and found != (morphology, provocation):
+            raise InputError(
+                f"{path.name}: the rows {first} and {line} contradict each other on {subject} "
+                f"{level}; take one out, or give session_id"
+            )
+        first, found = line, (morphology, provocation)
+    return found
 
 
 def _value(key: str, text: str) -> Any:
