@@ -21,6 +21,7 @@ import json
 import os
 import socket
 import stat
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ MOST_BYTES: dict[str, float] = {
     "results.json": 64_000_000,
     "signals.npz": 512_000_000,
     "review log": 32_000_000,
+    "head of a review log": 4_000,
     "record of a batch": 64_000_000,
     "claim of a batch": 4_000_000,  # may name every participant
 }
@@ -58,6 +60,10 @@ MOST_BYTES: dict[str, float] = {
 _CELL = 100_000
 """Longest cell of a table, characters; a longer one is a quotation mark that was never closed."""
 _BLOCK = 1 << 20
+_SETTLED_NS = 3_000_000_000
+"""FAT counts in steps of 2 s."""
+_MOST_DIGESTS = 10_000
+_DIGESTS: dict[tuple[int, ...], str] = {}
 _WITHOUT_WAITING = (
     getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 )
@@ -215,11 +221,24 @@ def read_json(path: Path, kind: str, *, nan: bool = False) -> dict[str, Any]:
 
 
 def sha256_of(path: Path, kind: str = "any") -> str:
-    """Return the SHA-256 of a file (errors as of `opened`)."""
-    total = hashlib.sha256()
+    """Return the SHA-256 of a whole file (errors as of `opened`).
+
+    A file of the same size and times is not read again by this process; one that was written a
+    moment ago is, since clocks of file systems are coarse.
+    """
     with opened(path, kind) as file:
+        status = os.fstat(file.fileno())
+        times = status.st_mtime_ns, status.st_ctime_ns
+        mark = status.st_dev, status.st_ino, status.st_size, *times
+        if known := _DIGESTS.get(mark):
+            return known
+        total = hashlib.sha256()
         while block := file.read(_BLOCK):
             total.update(block)
+    if time.time_ns() - max(times) > _SETTLED_NS:
+        if len(_DIGESTS) >= _MOST_DIGESTS:
+            _DIGESTS.clear()
+        _DIGESTS[mark] = total.hexdigest()
     return total.hexdigest()
 
 
@@ -369,6 +388,29 @@ def gzipped(content: bytes, level: int = 6) -> bytes:
     ) as stream:
         stream.write(content)
     return packed.getvalue()
+
+
+def spare(inputs: Iterable[Path], outputs: Iterable[Path]) -> None:
+    """Refuse to write to what was read, whatever it is called: also through links.
+
+    Raises
+    ------
+    OutputError
+        With the first output that is an input.
+    """
+    read = {mark for path in inputs if (mark := _mark(path)) is not None}
+    for path in outputs:
+        if _mark(path) in read:
+            raise OutputError(f"{path} is what is read here; inputs are never written to")
+
+
+def _mark(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from all others on this machine; `None` where there is none."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
 
 
 def json_bytes(record: Mapping[str, Any]) -> bytes:

@@ -21,7 +21,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from mrs_disc.constants import LIKELY_FROM, UNLIKELY_UP_TO
 from mrs_disc.errors import RecipeError, did_you_mean
-from mrs_disc.schema import StrictModel, load_toml
+from mrs_disc.schema import StrictModel, load_toml, within
 from mrs_disc.toml_text import toml_value
 
 FARTHEST_PPM = 20.0
@@ -31,11 +31,15 @@ FARTHEST_PPM = 20.0
 def _in_ppm(window: tuple[float, float]) -> tuple[float, float]:
     if max(map(abs, window)) > FARTHEST_PPM:
         raise ValueError(f"should lie between -{FARTHEST_PPM:g} and {FARTHEST_PPM:g} ppm")
+    if not window[0] < window[1]:
+        raise ValueError("has to rise, as in [0.5, 4.2]")
     return window
 
 
 Window: TypeAlias = Annotated[tuple[float, float], AfterValidator(_in_ppm)]
-Positive: TypeAlias = Annotated[float, Field(gt=0)]
+Ratio: TypeAlias = Annotated[float, Field(gt=0), within(1e-3, 1e4)]
+Hertz: TypeAlias = Annotated[float, Field(gt=0), within(0.1, 1000, "Hz", "ppm or kHz")]
+WidthPpm: TypeAlias = Annotated[float, Field(gt=0), within(1e-3, 5, "ppm", "Hz")]
 Fraction: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -54,7 +58,7 @@ class AlignOptions(StrictModel):
         "registration", description="spectral registration (Near 2015), or none"
     )
     window_ppm: Window = Field((0.2, 4.2), description="range that is registered")
-    max_shift_hz: Positive = Field(25.0, description="largest shift that is corrected")
+    max_shift_hz: Hertz = Field(25.0, description="largest shift that is corrected")
 
 
 class RejectOptions(StrictModel):
@@ -100,12 +104,6 @@ class FitOptions(StrictModel):
         "humps", description="positive broad humps averaged by evidence, or no baseline"
     )
 
-    @model_validator(mode="after")
-    def _ordered(self) -> FitOptions:
-        if not self.window_ppm[0] < self.window_ppm[1]:
-            raise ValueError("window_ppm has to rise, as in [0.5, 4.2]")
-        return self
-
 
 class QuantifyOptions(StrictModel):
     """From amplitudes to ratios and water-referenced amounts."""
@@ -119,7 +117,7 @@ class QuantifyOptions(StrictModel):
     merge_correlation: Fraction = Field(
         0.8, description="|correlation| of LAC and ALA from which only their sum counts [P]"
     )
-    merge_linewidth_ppm: Positive = Field(
+    merge_linewidth_ppm: WidthPpm = Field(
         0.1525, description="linewidth from which LAC and ALA count merged: their distance [D]"
     )
     samples: Annotated[int, Field(ge=500, le=200_000)] = Field(
@@ -130,28 +128,32 @@ class QuantifyOptions(StrictModel):
 class QualityOptions(StrictModel):
     """Gates of the verdict. [P] proposed here, [D] derived; none is a published limit of discs."""
 
-    min_snr: Positive = Field(5.0, description="of the quality peak; below: poor [P]")
-    good_snr: Positive = Field(8.0, description="from here on good [P]")
-    good_linewidth_ppm: Positive = Field(
+    min_snr: Ratio = Field(5.0, description="of the quality peak; below: poor [P]")
+    good_snr: Ratio = Field(8.0, description="from here on good [P]")
+    good_linewidth_ppm: WidthPpm = Field(
         0.20, description="of the quality peak; up to here good [P]"
     )
-    max_linewidth_ppm: Positive = Field(0.30, description="above: poor [P]")
-    max_residual_water: Positive = Field(
-        10.0, description="times the quality peak; above: poor [P]"
-    )
-    max_water_before_removal: Positive = Field(
+    max_linewidth_ppm: WidthPpm = Field(0.30, description="above: poor [P]")
+    max_residual_water: Ratio = Field(10.0, description="times the quality peak; above: poor [P]")
+    max_water_before_removal: Ratio = Field(
         50.0,
         description="the same before its removal; above: acceptable at best, as its foot reaches "
         "the metabolites [P]",
     )
     min_kept_fraction: Fraction = Field(0.5, description="transients kept; below: poor [P]")
-    max_residual_ratio: Positive = Field(
-        1.5, description="RMS of residual / noise; above: poor [P]"
-    )
-    max_drift_hz: Positive = Field(10.0, description="above: acceptable at best [P]")
-    max_lipid_ratio: Positive = Field(
+    max_residual_ratio: Ratio = Field(1.5, description="RMS of residual / noise; above: poor [P]")
+    max_drift_hz: Hertz = Field(10.0, description="above: acceptable at best [P]")
+    max_lipid_ratio: Ratio = Field(
         3.0, description="CH2 of lipid / (LAC + ALA); above: lactate contaminated by lipid [P]"
     )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> QualityOptions:
+        if self.good_snr < self.min_snr:
+            raise ValueError("good_snr is below min_snr: nothing would be acceptable")
+        if self.good_linewidth_ppm > self.max_linewidth_ppm:
+            raise ValueError("good_linewidth_ppm is above max_linewidth_ppm")
+        return self
 
 
 class ScoreOptions(StrictModel):
@@ -165,7 +167,7 @@ class ScoreOptions(StrictModel):
     prevalence: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         None, description="share of painful discs before measuring; default: the model's own"
     )
-    min_levels: Annotated[int, Field(ge=1)] = Field(
+    min_levels: Annotated[int, Field(ge=1, le=30)] = Field(
         3, description="usable discs that make a complete examination (CPT 0609T)"
     )
 

@@ -12,7 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from mrs_disc.errors import InputError, ReadError, did_you_mean
 from mrs_disc.files import read_text
@@ -31,6 +31,28 @@ class StrictModel(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
+
+
+def within(low: float, high: float, unit: str = "", mistaken_for: str = "") -> AfterValidator:
+    """Return a check of a physical number's range, which asks about the unit.
+
+    Parameters
+    ----------
+    low, high : float
+        What is allowed, both included.
+    unit : str
+        Of the number.
+    mistaken_for : str
+        The unit in which it may have been written instead.
+    """
+
+    def check(value: float) -> float:
+        if low <= value <= high:
+            return value
+        asked = f" (was it written in {mistaken_for}?)" if mistaken_for else ""
+        raise ValueError(f"should lie between {low:g} and {high:g} {unit}".rstrip() + asked)
+
+    return AfterValidator(check)
 
 
 ModelT = TypeVar("ModelT", bound=BaseModel)

@@ -126,6 +126,21 @@ def cautions(records: Sequence[Results]) -> list[str]:
     return notes
 
 
+def reviews(records: Sequence[Results], names: Sequence[str]) -> list[str]:
+    """Return how each examination was reviewed, and which levels its reader took out."""
+    notes = []
+    for name, record in zip(names, records, strict=True):
+        if record.review is None:
+            continue
+        notes.append(f"{name}: {record.review.words}")
+        notes += [
+            f"{name}, {level.title}: {level.review.words}; not compared"
+            for level in record.levels
+            if level.rejected and level.review is not None
+        ]
+    return notes
+
+
 def course(examinations: Sequence[Examination]) -> Course:
     """Return the change of every disc from the first to the last examination that has it.
 

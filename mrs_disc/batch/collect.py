@@ -25,8 +25,8 @@ from mrs_disc.files import clear_scratch, json_bytes, scratch, write_whole, writ
 from mrs_disc.record import table
 from mrs_disc.record.file import read_record, results_of
 from mrs_disc.record.level import Level, Results
-from mrs_disc.record.overlay import read_review, reviewed
-from mrs_disc.record.review import LOG_NAME, Review
+from mrs_disc.record.overlay import as_reviewed
+from mrs_disc.record.review import Review
 from mrs_disc.record.table import (
     cell,
     cells_of,
@@ -171,11 +171,8 @@ def _record(folder: Path) -> tuple[Results | None, Review]:
         record = read_record(path)
     except ReadError as error:
         raise ReadError(path, "is damaged; 'mrs-disc batch --resume' makes it again") from error
-    results = results_of(record, path)
-    if not (folder / LOG_NAME).exists():
-        return results, Review()
-    review = read_review(folder)
-    return reviewed(results, review), review
+    results = as_reviewed(results_of(record, path), path)
+    return results, results.review or Review()
 
 
 def level_row(participant: str, session: str | None, level: Level) -> dict[str, Any]:

@@ -262,6 +262,11 @@ def _work_through(
             outcome = reply if not isinstance(reply, Lost) else _lost(task, reply, settings)
             summary.count(outcome)
             progress.step(summary.failures)
+            if outcome.kept:
+                progress.say(
+                    f"{task.key} was signed before it was redone: that result and its final "
+                    f"files stay in {task.key}/{outcome.kept}"
+                )
             if outcome.kind == "failed" and told <= _TOLD_FAILURES:
                 more = told == _TOLD_FAILURES
                 line = f"{task.key} failed ({outcome.stage}): {outcome.message}"
@@ -276,8 +281,8 @@ def _lost(task: Task, lost: Lost, settings: Settings) -> Outcome:
     redone = "failed before" if (target / FAILURE).exists() else ""
     if (target / RESULTS).exists():  # asking what had changed may be what killed the worker
         redone = "something changed"
-    record_failure(task, settings, lost.stage, lost.message)
-    return Outcome(kind="failed", redone=redone, stage=lost.stage, message=lost.message)
+    kept = record_failure(task, settings, lost.stage, lost.message)
+    return Outcome(kind="failed", redone=redone, kept=kept, stage=lost.stage, message=lost.message)
 
 
 # --------------------------------------------------------------------------- output folder

@@ -24,9 +24,7 @@ from mrs_disc.batch.pool import where_it_broke
 from mrs_disc.data import Study, StudyReport
 from mrs_disc.errors import InputError, OutputError, ReadError
 from mrs_disc.files import (
-    check_file,
     json_bytes,
-    opened,
     read_json,
     read_table,
     sha256_of,
@@ -34,14 +32,12 @@ from mrs_disc.files import (
     writing,
 )
 from mrs_disc.recipe import Recipe
+from mrs_disc.record.journal import keep_signed, locked
+from mrs_disc.record.review import HEAD_NAME, LOG_NAME
+from mrs_disc.report.files import of_a_report
 
 RESULTS, PROVENANCE, FAILURE = "results.json", "provenance.json", "failure.json"
-REVIEW = "review.jsonl"
 TABLES = ("participants.tsv", "morphology.tsv")
-_WHOLE_BYTES = 256_000
-_EDGE_BYTES = 64_000
-"""What of a larger file of the spectra's kind is hashed at either end: the results hold the hash of
-every spectrum already, and hashing them twice costs more than all else of a batch."""
 
 Action: TypeAlias = Literal["new", "redo", "keep", "refuse"]
 
@@ -84,13 +80,15 @@ class Decision:
 class Outcome:
     """How a study of a batch ended: analysed, kept from before, or failed as a whole.
 
-    `redone` says why an earlier result gave way; empty where there was none.
+    `redone` says why an earlier result gave way; empty where there was none. `kept` says where
+    what was signed lies, if that result was.
     """
 
     kind: Literal["analysed", "kept", "failed"]
     n_levels: int = 0
     n_failed: int = 0
     redone: str = ""
+    kept: str = ""
     stage: str = ""
     message: str = ""
 
@@ -120,10 +118,10 @@ def analyze_one(task: Task, settings: Settings) -> Outcome:
             raise
         except Exception as error:
             stage, message = _failure(error, stage)
-            record_failure(task, settings, stage, message, folder)
-            return Outcome(kind="failed", redone=redone, stage=stage, message=message)
-        publish(folder, settings.target(task))
-    return _counted("analysed", record, redone=redone)
+            kept = record_failure(task, settings, stage, message, folder)
+            return Outcome(kind="failed", redone=redone, kept=kept, stage=stage, message=message)
+        kept = publish(folder, settings.target(task))
+    return _counted("analysed", record, redone=redone, kept=kept)
 
 
 def _analyzed(task: Task, settings: Settings) -> StudyReport:
@@ -180,11 +178,15 @@ def _failure(error: Exception, stage: str) -> tuple[str, str]:
 
 
 def _counted(
-    kind: Literal["analysed", "kept"], record: Mapping[str, Any], *, redone: str = ""
+    kind: Literal["analysed", "kept"],
+    record: Mapping[str, Any],
+    *,
+    redone: str = "",
+    kept: str = "",
 ) -> Outcome:
     levels = record.get("levels", [])
     failed = sum(level.get("status") != "ok" for level in levels)
-    return Outcome(kind=kind, n_levels=len(levels), n_failed=failed, redone=redone)
+    return Outcome(kind=kind, n_levels=len(levels), n_failed=failed, redone=redone, kept=kept)
 
 
 # --------------------------------------------------------------------------- resume
@@ -278,12 +280,12 @@ def description_sha256(task: Task, dataset: str, listed: set[str]) -> str:
     """
     digest = hashlib.sha256()
     root = Path(task.path)
-    kinds = {Path(name).suffix.lower() for name in listed}
-    for path in _files(root, nested_sessions=task.session_id is not None):
+    inside = list(_files(root, nested_sessions=task.session_id is not None))
+    for path in (*inside, *_read_elsewhere(root, inside)):
         if _bids_path(path, dataset) in listed:
             continue
-        digest.update(os.fsencode(path.relative_to(root).as_posix()) + b"\0")
-        digest.update(_content(path, whole=path.suffix.lower() not in kinds) + b"\0")
+        digest.update(os.fsencode(os.path.relpath(path, root)) + b"\0")
+        digest.update(_content(path) + b"\0")
     for name in TABLES:
         for line in _rows(Path(dataset) / name, task.participant_id):
             digest.update(line + b"\0")
@@ -299,23 +301,28 @@ def _files(root: Path, *, nested_sessions: bool) -> Iterator[Path]:
         yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
 
 
+def _read_elsewhere(root: Path, inside: Iterable[Path]) -> list[Path]:
+    """Return what an analysis reads beside the spectra and outside of a study's own files."""
+    from mrs_disc.io import read_study
+
+    try:
+        described = read_study(root).described_by()
+    except (InputError, OSError):
+        return []
+    own = {path.resolve() for path in inside}
+    return sorted({path for path in described if path.resolve() not in own})
+
+
 def _bids_path(path: Path, dataset: str) -> str:
     with contextlib.suppress(ValueError):
         return path.relative_to(dataset).as_posix()
     return ""
 
 
-def _content(path: Path, *, whole: bool) -> bytes:
-    """Return a digest of a file; of a large one its size and both ends, unless `whole`."""
+def _content(path: Path) -> bytes:
+    """Return a digest of a whole file."""
     try:
-        size = check_file(path)
-        if whole or size <= _WHOLE_BYTES:
-            return bytes.fromhex(sha256_of(path))
-        with opened(path, "any") as file:
-            digest = hashlib.sha256(str(size).encode() + file.read(_EDGE_BYTES))
-            file.seek(-_EDGE_BYTES, os.SEEK_END)
-            digest.update(file.read(_EDGE_BYTES))
-            return digest.digest()
+        return bytes.fromhex(sha256_of(path))
     except ReadError:
         return b"unreadable"
 
@@ -338,8 +345,8 @@ def _rows(table: Path, participant_id: str) -> Iterator[bytes]:
 
 def record_failure(
     task: Task, settings: Settings, stage: str, message: str, folder: Path | None = None
-) -> None:
-    """Publish a folder that says why a study has no result.
+) -> str:
+    """Publish a folder that says why a study has no result; return what `publish` does.
 
     Raises
     ------
@@ -348,8 +355,7 @@ def record_failure(
     """
     if folder is None:
         with _unfinished(task, settings) as made:
-            record_failure(task, settings, stage, message, made)
-        return
+            return record_failure(task, settings, stage, message, made)
     with writing(Path(settings.out)):
         shutil.rmtree(folder)
         folder.mkdir()
@@ -363,7 +369,7 @@ def record_failure(
         "software": {"name": "mrs_disc", "version": __version__},
     }
     write_whole(folder / FAILURE, json_bytes(record))
-    publish(folder, settings.target(task))
+    return publish(folder, settings.target(task))
 
 
 @contextlib.contextmanager
@@ -379,11 +385,17 @@ def _unfinished(task: Task, settings: Settings) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def publish(folder: Path, target: Path) -> None:
+def publish(folder: Path, target: Path) -> str:
     """Move a finished folder to its place; an earlier one there gives way.
 
-    What is kept of the earlier one: the log of a review, and sessions that have their results
-    inside it. A run that is killed in between is mended by `restore`.
+    What a batch has written of the earlier one goes. All else stays: the log of a review, its final
+    files, what a reader put there, and sessions that have their results inside it; a result that
+    was signed is copied to its final files. A run that is killed in between is mended by `restore`.
+
+    Returns
+    -------
+    str
+        Where the result lies that was signed, within the folder; empty where none was.
 
     Raises
     ------
@@ -391,16 +403,25 @@ def publish(folder: Path, target: Path) -> None:
         If that cannot be done.
     """
     away = _away(target)
-    with writing(target):
+    with writing(target), _no_act_meanwhile(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_symlink() or (target.exists() and not target.is_dir()):
             raise OutputError(f"{target} is there and is no folder of results; take it away")
-        if (target / REVIEW).exists():
-            _same_file(target / REVIEW, folder / REVIEW)
+        kept = keep_signed(target)
+        for name in (LOG_NAME, HEAD_NAME):
+            if (target / name).exists():
+                _same_file(target / name, folder / name)
         if target.exists():
             target.replace(away)
         folder.replace(target)
         restore(target)
+    return kept.relative_to(target).as_posix() if kept else ""
+
+
+def _no_act_meanwhile(target: Path) -> contextlib.AbstractContextManager[object]:
+    """Hold the log of a review, so that no act is saved while its folder changes."""
+    there = (target / LOG_NAME).is_file()
+    return locked(target / LOG_NAME) if there else contextlib.nullcontext()
 
 
 def restore(target: Path) -> None:
@@ -412,8 +433,26 @@ def restore(target: Path) -> None:
         away.replace(target)
         return
     for session in away.glob("ses-*"):
-        session.replace(target / session.name)
+        if not (target / session.name).exists():
+            session.replace(target / session.name)
+    _keep_others(away, target)
     shutil.rmtree(away, ignore_errors=True)
+
+
+def _keep_others(away: Path, target: Path) -> None:
+    """Move all that no batch wrote out of a folder that goes, to the one in its place."""
+    gone = {*of_a_report(away), away / PROVENANCE, away / FAILURE}
+    for path in sorted(away.rglob("*")):
+        if path in gone or (path.is_dir() and not path.is_symlink()):
+            continue
+        place = target / path.relative_to(away)
+        if place.exists() and place.samefile(path):
+            continue
+        if os.path.lexists(place):
+            mark = hashlib.sha256(path.name.encode() + str(path.stat().st_mtime_ns).encode())
+            place = place.with_name(f"{place.name}.former-{mark.hexdigest()[:8]}")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(place)
 
 
 def _away(target: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -48,6 +49,8 @@ def _shard(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]
 
 
 def _none_for_zero(_: click.Context, __: click.Parameter, value: float) -> float | None:
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no number; 0 stands for no limit")
     return value or None
 
 

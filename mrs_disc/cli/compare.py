@@ -26,9 +26,10 @@ def command(results: tuple[Path, ...], output: Path, overwrite: bool) -> None:
 
     Example: mrs-disc compare out_bids/sub-03/ses-01 out_bids/sub-03/ses-02 -o course
     """
-    from mrs_disc.analysis.course import cautions, course, examined
+    from mrs_disc.analysis.course import cautions, course, examined, reviews
     from mrs_disc.errors import InputError
     from mrs_disc.record.file import read_results
+    from mrs_disc.record.overlay import as_reviewed
     from mrs_disc.report.course import course_csv, course_html
     from mrs_disc.report.files import write_files
 
@@ -39,12 +40,15 @@ def command(results: tuple[Path, ...], output: Path, overwrite: bool) -> None:
     for path in resolved:
         if resolved.count(path) > 1:
             raise InputError(f"{path.parent.name}/{path.name} is named twice; name each once")
-    records = [read_results(path) for path in paths]
+    records = [as_reviewed(read_results(path), path) for path in paths]
     found = course(examined(records, [path.parent.name for path in resolved]))
     if not found.changes:
-        raise InputError("no level of these results has a quantity to compare; all failed or poor")
+        raise InputError(
+            "no level of these results has a quantity to compare: all failed, are poor, or were "
+            "rejected on review"
+        )
     chart = {c.level: [_point(v) for v in c.values] for c in found.changes if c.quantity == CHARTED}
-    notes = cautions(records)
+    notes = [*cautions(records), *reviews(records, found.names)]
     page = course_html(
         names=found.names,
         changes=[_row(c) for c in found.changes],
@@ -58,7 +62,7 @@ def command(results: tuple[Path, ...], output: Path, overwrite: bool) -> None:
     )
     table = course_csv([_cells(c) for c in found.changes])
     files = {"course.html": page, "course.csv": table}
-    for path in write_files(output, files, overwrite=overwrite):
+    for path in write_files(output, files, overwrite=overwrite, inputs=paths):
         click.echo(path)
     for note in notes:
         click.echo(f"mrs-disc: note: {note}", err=True)

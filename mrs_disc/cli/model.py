@@ -126,7 +126,7 @@ def calibrate(
         f"{output.stem}.html": card_html(found).encode("utf-8"),
     }
     figures = found.assessment
-    for path in write_files(output.parent, files, overwrite=overwrite):
+    for path in write_files(output.parent, files, overwrite=overwrite, inputs=[table]):
         click.echo(path)
     click.echo(
         f"cross-validated by patient: AUC {figures.auc:.3f} ({figures.auc_low:.3f} to "

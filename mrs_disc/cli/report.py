@@ -53,7 +53,6 @@ def command(
     if output is None:
         raise click.UsageError("-o OUT is missing: give the folder to write to")
     shared.refuse_idle_dicom_options(formats, dicom_reference, page_image=page_image)
-    from mrs_disc.record.review import read_log
     from mrs_disc.report import render_results
 
     paths = render_results(
@@ -66,8 +65,6 @@ def command(
         secondary_capture=page_image,
         say=lambda line: click.echo(f"mrs-disc: {line}", err=True),
     )
-    if problem := read_log(results if results.is_dir() else results.parent).problem:
-        click.echo(f"mrs-disc: {problem}; the report says so", err=True)
     for path in paths:
         click.echo(path)
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,8 @@ class Study:
     region: str | None = None
     clinical: Mapping[str, Any] = field(default_factory=dict)
     load_anatomy: Callable[[], Anatomy | None] | None = None
+    described_by: Callable[[], Sequence[Path]] = tuple
+    """Files that an analysis reads beside the spectra: sidecars and images, wherever they lie."""
     findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:

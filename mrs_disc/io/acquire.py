@@ -30,7 +30,7 @@ from mrs_disc.io import gate
 from mrs_disc.io.carrier import in_frame_of
 from mrs_disc.io.formats.scan import Scan, read_only
 from mrs_disc.record.findings import Finding, finding, once, stop
-from mrs_disc.schema import StrictModel
+from mrs_disc.schema import StrictModel, within
 
 _TOLERANCE = {
     "echo_time_s": 0.01,
@@ -49,14 +49,14 @@ class Given(StrictModel):
     What `overrule` names counts although the file says otherwise.
     """
 
-    echo_time_s: Annotated[float, Field(gt=0, lt=1)] | None = None
-    repetition_time_s: Annotated[float, Field(gt=0, lt=60)] | None = None
+    echo_time_s: Annotated[float, Field(lt=1), within(1e-3, 1, "s", "ms")] | None = None
+    repetition_time_s: Annotated[float, Field(lt=60), within(0.05, 60, "s", "ms")] | None = None
     mixing_time_s: Annotated[float, Field(gt=0, lt=10)] | None = None
     spectrometer_mhz: Annotated[float, Field(gt=10, le=1000)] | None = None
     dwell_time_s: Annotated[float, Field(ge=5e-5, le=2e-3)] | None = None
     start_time_s: Annotated[float, Field(ge=-0.1, le=0.1)] | None = None
     sequence: str | None = None
-    refocusing_bandwidth_hz: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    refocusing_bandwidth_hz: Annotated[float, within(200, 100_000, "Hz", "kHz")] | None = None
     overrule: tuple[str, ...] = ()
 
     @field_validator("sequence")

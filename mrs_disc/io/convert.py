@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from glob import escape
 from pathlib import Path
 
 from mrs_disc.errors import InputError, OutputError
+from mrs_disc.files import spare
 from mrs_disc.io import gate
 from mrs_disc.io.acquire import Given, split_water, to_protocol, to_signal
 from mrs_disc.io.formats.readers import read_series
@@ -35,7 +37,7 @@ def convert(
     InputError
         If the files cannot be read, hold more than coils and transients, or lack a frequency.
     OutputError
-        If a file is there already and `overwrite` is not set.
+        If a file is there already and `overwrite` is not set, or is one of those that are read.
     """
     if not output.name.endswith((".nii.gz", ".nii")):
         raise InputError(f"{output.name}: the name of a NIfTI-MRS file ends in .nii.gz or .nii")
@@ -52,6 +54,7 @@ def convert(
         missing = ("spectrometer_mhz", "dwell_time_s")
         filled = {k: getattr(scan, k) for k in missing if getattr(scan.water, k) is None}
         pairs.append((_water_name(output), replace(scan.water, **filled)))
+    spare(_all_read(paths), [path for path, _ in pairs])
     for path, _ in pairs:
         if path.exists() and not overwrite:
             raise OutputError(f"{path} is there already; choose another name or --overwrite")
@@ -59,6 +62,11 @@ def convert(
         write_nifti_mrs(p, to_signal(s), to_protocol(s, given, by_user), overwrite=overwrite)
         for p, s in pairs
     ]
+
+
+def _all_read(paths: Sequence[Path]) -> list[Path]:
+    """Return the files with those of the same stem, which their readers may open too."""
+    return [one for path in paths for one in (path, *path.parent.glob(f"{escape(path.stem)}.*"))]
 
 
 def _check(scan: Scan, name: str, by_user: Sequence[str]) -> None:

@@ -208,6 +208,12 @@ def false_pair(scan: Scan, water: Scan) -> Finding | None:
         return finding("other_subject")
     if a.date and b.date and a.date != b.date and not (a.exam and a.exam == b.exam):
         return finding("other_day")
+    if scan.manufacturer and water.manufacturer and scan.manufacturer != water.manufacturer:
+        return finding("other_maker", came=water.manufacturer, wanted=scan.manufacturer)
+    if scan.scanner and water.scanner and scan.scanner != water.scanner:
+        return finding("other_model", came=water.scanner, wanted=scan.scanner)
+    if a.device and b.device and a.device != b.device:
+        return finding("other_device")
     f, g = scan.spectrometer_mhz, water.spectrometer_mhz
     if f and g and abs(f - g) > _FREQUENCY_APART * f:
         return finding("other_frequency", came=g, wanted=f)

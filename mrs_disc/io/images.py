@@ -11,7 +11,7 @@ import numpy as np
 
 from mrs_disc.data import Anatomy
 from mrs_disc.errors import ReadError
-from mrs_disc.files import check_file
+from mrs_disc.files import check_file, is_regular
 from mrs_disc.io.formats.scan import head, lps_affine, number
 
 MAX_IMAGE_BYTES = 300_000_000
@@ -33,13 +33,22 @@ def load_image(path: Path) -> Anatomy:
         If it is absent, broken, too large or not a three-dimensional image.
     """
     if path.is_dir():
-        return _dicom_series(path, sorted(p for p in path.iterdir() if p.is_file()))
+        return _dicom_series(path, image_files(path))
     if not os.path.lexists(path):
         raise ReadError(path, "there is no such image")
     check_file(path, "image")
     if head(path, 132)[128:] == b"DICM":
-        return _dicom_series(path, sorted(p for p in path.parent.iterdir() if p.is_file()))
+        return _dicom_series(path, image_files(path))
     return _nifti(path)
+
+
+def image_files(path: Path) -> list[Path]:
+    """Return the files that `load_image` reads; none of what is not there."""
+    if path.is_dir():
+        return sorted(p for p in path.iterdir() if p.is_file())
+    if not is_regular(path):
+        return []
+    return image_files(path.parent) if head(path, 132)[128:] == b"DICM" else [path]
 
 
 def _nifti(path: Path) -> Anatomy:

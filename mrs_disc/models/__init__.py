@@ -27,7 +27,7 @@ from pydantic import (
 from mrs_disc.errors import ModelError, did_you_mean
 from mrs_disc.files import read_text
 from mrs_disc.models.basis import BasisFid, read_basis_fid
-from mrs_disc.schema import TOML, StrictModel, parse_toml, validate
+from mrs_disc.schema import TOML, StrictModel, parse_toml, validate, within
 
 Status: TypeAlias = Literal["V", "R", "D", "P"]
 """V read in the source, R recalled, D derived, P proposed."""
@@ -46,13 +46,13 @@ class Resonance(StrictModel):
     """One group of equivalent spins, split by coupled neighbours."""
 
     ppm: Annotated[float, Field(ge=-5, le=15)]
-    weight: Annotated[float, Field(gt=0)]
+    weight: Annotated[float, Field(gt=0), within(1e-4, 1e4)]
     j_hz: Annotated[float, Field(ge=0, le=50)] = 0.0
     neighbours: Annotated[int, Field(ge=0, le=3)] = 0
-    partner_ppm: float | None = None
+    partner_ppm: Annotated[float, Field(ge=-5, le=15)] | None = None
     in_amplitude: bool = True
-    extra_width_hz: Annotated[float, Field(ge=0)] = 0.0
-    gauss_width_ppm: Annotated[float, Field(ge=0)] = 0.0
+    extra_width_hz: Annotated[float, within(0, 1000, "Hz")] = 0.0
+    gauss_width_ppm: Annotated[float, within(0, 5, "ppm", "Hz")] = 0.0
 
     @model_validator(mode="after")
     def _coupled(self) -> Resonance:
@@ -114,8 +114,8 @@ class RatioPrior(StrictModel):
 
     numerator: Name
     denominator: Name
-    median: Annotated[float, Field(gt=0)]
-    log_sd: Annotated[float, Field(gt=0)]
+    median: Annotated[float, Field(gt=0), within(1e-4, 1e4)]
+    log_sd: Annotated[float, Field(gt=0), within(0.01, 10)]
     source: str = "not stated"
     status: Status = "P"
 
@@ -129,7 +129,7 @@ class MetaboliteModel(StrictModel):
     description: str = ""
     nucleus: Literal["1H"] = "1H"
     quality_peak: Name | None = None
-    basis_dwell_time_s: Annotated[float, Field(gt=0)] | None = None
+    basis_dwell_time_s: Annotated[float, Field(gt=0), within(1e-6, 1e-2, "s", "ms")] | None = None
     component: tuple[Component, ...] = Field(min_length=1)
     prior: tuple[RatioPrior, ...] = ()
 

@@ -12,12 +12,12 @@ from pydantic import Field, model_validator
 
 from mrs_disc.errors import ModelError
 from mrs_disc.models import Name, Status, load_model
-from mrs_disc.schema import StrictModel, validate
+from mrs_disc.schema import StrictModel, validate, within
 
 FIELD_TOLERANCE = 0.15
 """A time holds for fields that differ by this fraction at most (2.89 T is 3 T)."""
 
-Seconds = Annotated[float, Field(gt=0, le=20)]
+Seconds = Annotated[float, Field(gt=0), within(1e-3, 20, "s", "ms")]
 LogSd = Annotated[float, Field(ge=0, le=1.5)]
 
 
@@ -26,7 +26,7 @@ class Time(StrictModel):
 
     seconds: Seconds
     log_sd: LogSd
-    field_t: Annotated[float, Field(gt=0)] | None = None
+    field_t: Annotated[float, Field(gt=0), within(0.1, 25, "T", "MHz")] | None = None
     pfirrmann: tuple[int, ...] = ()
     source: str = Field(min_length=1)
     status: Status
@@ -35,8 +35,8 @@ class Time(StrictModel):
 class Water(StrictModel):
     """The water reference: two protons, 55.51 mol per kg."""
 
-    molality_mol_kg: Annotated[float, Field(gt=0)]
-    protons: Annotated[float, Field(gt=0)]
+    molality_mol_kg: Annotated[float, Field(gt=0), within(1, 100, "mol/kg", "mmol/kg")]
+    protons: Annotated[float, Field(gt=0), within(0.01, 1000)]
     t1: tuple[Time, ...] = Field(min_length=1)
     t2: tuple[Time, ...] = Field(min_length=1)
     source: str = Field(min_length=1)
@@ -47,7 +47,7 @@ class Metabolite(StrictModel):
     """Protons behind the amplitude of a component, and its relaxation times."""
 
     name: Name
-    protons: Annotated[float, Field(gt=0)]
+    protons: Annotated[float, Field(gt=0), within(0.01, 1000)]
     t1: tuple[Time, ...] = Field(min_length=1)
     t2: tuple[Time, ...] = Field(min_length=1)
     source: str = Field(min_length=1)

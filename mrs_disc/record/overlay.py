@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from mrs_disc.files import sha256_of
-from mrs_disc.record.file import RESULTS_NAME
+from mrs_disc.record.file import RESULTS_NAME, read_record
 from mrs_disc.record.level import Level, Measured, Results, completeness_of
 from mrs_disc.record.parts import DiscScore
-from mrs_disc.record.review import LevelReview, Review, read_log, review_of
+from mrs_disc.record.review import (
+    HEAD_NAME,
+    LOG_NAME,
+    LevelReview,
+    Review,
+    read_log,
+    review_of,
+)
 
 
-def read_review(folder: Path, results_sha256: str | None = None) -> Review:
+def read_review(
+    folder: Path, results_sha256: str | None = None, study_id: str | None = None
+) -> Review:
     """Return the state of the review of the result in a folder.
 
     Parameters
@@ -22,13 +32,37 @@ def read_review(folder: Path, results_sha256: str | None = None) -> Review:
         Where ``results.json`` and the log lie.
     results_sha256 : str, optional
         SHA-256 of the bytes of ``results.json``; computed where it is not given.
+    study_id : str, optional
+        Of the result; read where it is not given.
     """
-    log = read_log(folder)
+    if not any(os.path.lexists(folder / name) for name in (LOG_NAME, HEAD_NAME)):
+        return Review()
+    if study_id is None:
+        study_id = str(read_record(folder / RESULTS_NAME).get("study_id"))
     if results_sha256 is None:
-        if not log.acts and not log.problem:
-            return Review()
         results_sha256 = sha256_of(folder / RESULTS_NAME, RESULTS_NAME)
-    return review_of(log, results_sha256)
+    return review_of(read_log(folder, study_id), results_sha256)
+
+
+def as_reviewed(results: Results, path: Path, results_sha256: str | None = None) -> Results:
+    """Return a record as its reviewer left it; for everything that is made from records.
+
+    Parameters
+    ----------
+    results : Results
+        As analysed.
+    path : Path
+        The file that it was read from, with the log beside it.
+    results_sha256 : str, optional
+        SHA-256 of that file; computed where it is not given.
+
+    Returns
+    -------
+    Results
+        Its `review` says what it rests on, also where the log is broken; `None` without a log.
+    """
+    review = read_review(path.parent, results_sha256, results.study_id)
+    return reviewed(results, review) if review.n_acts or review.problem else results
 
 
 def reviewed(results: Results, review: Review) -> Results:

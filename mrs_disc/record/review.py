@@ -7,8 +7,10 @@ in its history, but do not count for a result that was analysed anew.
 
 Decision: every act carries the words that followed from it (impression, concordance), so that every
 format shows exactly what was signed, and rendering needs no analysis. The chain shows a line that
-was changed, inserted or taken out; lines cut off at the end leave no trace in it, which is why
-reports print the head of the log. Refused: a database (a second format to keep and to trust).
+was changed, inserted or taken out, but at its end: ``review.head`` beside the log holds the SHA-256
+of the last line, and reports print it. What this cannot stop: who may write in the folder can write
+log and head anew, and only a head that was printed or kept elsewhere tells.
+Refused: a database (a second format to keep and to trust).
 """
 
 from __future__ import annotations
@@ -17,18 +19,21 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from mrs_disc.errors import NoSuchPathError, ReadError
-from mrs_disc.files import read_bytes
+from mrs_disc.files import read_bytes, read_json
 from mrs_disc.record.parts import Digest, Morphology, Verdict
 from mrs_disc.words import harmless
 
-LOG_NAME = "review.jsonl"
+LOG_NAME, HEAD_NAME = "review.jsonl", "review.head"
+FINAL_FOLDER = "reviewed"
+"""Holds a folder of final files for each signature, named by the head of the log."""
 LOG_VERSION: Literal["1"] = "1"
 START = "0" * 64
 """What the first line names as the line before it."""
@@ -56,6 +61,11 @@ STATUS_SHAPE: dict[Status, str] = {
 DECIDED = {"accept": "accepted", "reject": "rejected", "unsure": "unsure"}
 
 
+def _real_time(text: str) -> str:
+    datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")  # its ValueError says what is wrong
+    return text
+
+
 def level_key(level: str, run: int) -> str:
     """Return the name of a level's files and arrays.
 
@@ -74,17 +84,23 @@ class Chained:
     """Number of the line, from 1."""
     previous: Digest
     """SHA-256 of the line before it."""
-    time: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")]
+    time: Annotated[
+        str,
+        Field(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$"),
+        AfterValidator(_real_time),
+    ]
     results_sha256: Digest
     """Of the results that it speaks of."""
     reviewer: Annotated[str, Field(min_length=1, max_length=200)]
+    study_id: str | None = None
+    """Whose log it is; logs of earlier versions do not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act(Chained):
     """One line of the log; what a newer version adds is passed over."""
 
-    act: Literal["level", "morphology", "sign"]
+    act: Literal["level", "morphology", "sign", "final"]
     level: str | None = None
     run: int | None = None
     decision: Decision | None = None
@@ -98,6 +114,8 @@ class Act(Chained):
     impression: str = ""
     levels_confirmed: tuple[str, ...] = ()
     """Of a signature: guessed levels that who signs has held against the image."""
+    files: Mapping[str, Digest] = field(default_factory=dict)
+    """Of final files, written under the signature before: path to SHA-256."""
 
     @property
     def key(self) -> str:
@@ -124,6 +142,8 @@ class ReviewLog:
     n_bytes : int
         Length of the whole lines; what follows was cut off while it was written, and was never
         confirmed to anyone.
+    unended : bool
+        Whether the last line lacks its line feed, as an editor may leave it; it counts.
     problem : str
         What is wrong with the log, or an empty text.
     """
@@ -131,7 +151,16 @@ class ReviewLog:
     acts: tuple[Act, ...] = ()
     head: str = START
     n_bytes: int = 0
+    unended: bool = False
     problem: str = ""
+
+    @property
+    def seen(self) -> str:
+        """The head that a reader decides on: final files that were made since change nothing."""
+        head, acts = self.head, self.acts
+        while acts and acts[-1].act == "final":
+            head, acts = acts[-1].previous, acts[:-1]
+        return head
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +203,8 @@ class Review:
     n_acts: int = 0
     problem: str = ""
     history: tuple[Act, ...] = ()
+    final: Mapping[str, str] = field(default_factory=dict)
+    """Final files of the present signature: path to SHA-256."""
 
     @property
     def signed(self) -> bool:
@@ -217,7 +248,9 @@ def parse_log(content: bytes) -> ReviewLog:
     >>> parse_log(b"").problem, parse_log(b"{}\n").problem[:14]
     ('', 'review log bro')
     """
-    *lines, _torn = content.split(b"\n")
+    *lines, tail = content.split(b"\n")
+    if unended := _is_act(tail):  # what was cut off while it was written is no JSON
+        lines.append(tail)
     acts: list[Act] = []
     head, n_bytes, problem = START, 0, ""
     for number, line in enumerate(lines, 1):
@@ -231,20 +264,99 @@ def parse_log(content: bytes) -> ReviewLog:
             acts = acts[:-1]  # which one cannot be told, so neither counts
             break
         acts.append(act)
-        head, n_bytes = line_digest(line), n_bytes + len(line) + 1
+        head, n_bytes = line_digest(line), min(n_bytes + len(line) + 1, len(content))
     if problem:
         problem = f"review log broken at line {number}: {problem}"
-    return ReviewLog(acts=tuple(acts), head=head, n_bytes=n_bytes, problem=problem)
+    whole = unended and not problem
+    return ReviewLog(acts=tuple(acts), head=head, n_bytes=n_bytes, unended=whole, problem=problem)
 
 
-def read_log(folder: Path) -> ReviewLog:
-    """Read the log beside a result; a log that is not there is empty, a bad one says so."""
+def _is_act(line: bytes) -> bool:
     try:
-        return parse_log(read_bytes(folder / LOG_NAME, "review log"))
+        _acts().validate_json(line)
+    except ValidationError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptHead:
+    """What ``review.head`` says: where the log ended when an act was last saved.
+
+    `next` is the SHA-256 of a line that was about to be written: a server that is killed in
+    between leaves a log that ends with it, or without it.
+    """
+
+    schema_version: Literal["1"] = "1"
+    n: int
+    head: Digest
+    next: Digest | None = None
+
+
+@lru_cache(maxsize=1)
+def _heads() -> TypeAdapter[KeptHead]:
+    return TypeAdapter(KeptHead)
+
+
+def _kept_head(folder: Path) -> KeptHead | None:
+    try:
+        return _heads().validate_python(read_json(folder / HEAD_NAME, "head of a review log"))
     except NoSuchPathError:
-        return ReviewLog()
+        return None
+    except ValidationError:
+        raise ReadError(folder / HEAD_NAME, "is not the head of a review log") from None
+
+
+def read_log(folder: Path, study_id: str | None = None) -> ReviewLog:
+    """Read the log beside a result; a log that is not there is empty, a bad one says so.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the log and its head lie.
+    study_id : str, optional
+        Of the result; a log of another study is broken here.
+    """
+    try:
+        kept, log = _settled(folder)
     except ReadError as error:
-        return ReviewLog(problem=f"review log broken: it {error.problem}")
+        return ReviewLog(problem=f"review log broken: {error.path.name} {error.problem}")
+    return _checked(log, kept, study_id)
+
+
+def _settled(folder: Path) -> tuple[KeptHead | None, ReviewLog]:
+    """Return head and log of one moment, while acts may be saved."""
+    kept, log = _kept_head(folder), ReviewLog()
+    for _ in range(20):
+        try:
+            log = parse_log(read_bytes(folder / LOG_NAME, "review log"))
+        except NoSuchPathError:
+            log = ReviewLog()
+        before, kept = kept, _kept_head(folder)
+        if kept == before:
+            break
+    return kept, log
+
+
+def _checked(log: ReviewLog, kept: KeptHead | None, study_id: str | None) -> ReviewLog:
+    """Return the log with what its head and its study say against it."""
+    if log.problem:
+        return log
+    if any(act.study_id not in (None, study_id) for act in log.acts if study_id is not None):
+        return ReviewLog(problem="review log broken: it is the log of another study")
+    problem = ""
+    if kept is None:
+        if any(act.study_id is not None for act in log.acts):
+            problem = f"{HEAD_NAME} is missing beside it, which says how the log ends"
+    elif log.head not in (kept.head, kept.next):
+        n = len(log.acts)
+        problem = f"line {n} is not the one that was saved; it was changed later"
+        if n < kept.n:
+            problem = f"{kept.n - n} of the {kept.n} lines that {HEAD_NAME} knows are missing"
+        elif n > kept.n:
+            problem = f"{HEAD_NAME} knows {kept.n} lines, but there are {n}"
+        log = replace(log, acts=log.acts[: kept.n - 1 if n >= kept.n else n])
+    return replace(log, problem=f"review log broken: {problem}") if problem else log
 
 
 def review_of(log: ReviewLog, results_sha256: str) -> Review:
@@ -252,7 +364,7 @@ def review_of(log: ReviewLog, results_sha256: str) -> Review:
     current = [act for act in log.acts if act.results_sha256 == results_sha256]
     levels: dict[str, LevelReview] = {}
     for act in current:
-        if act.act == "sign":
+        if not act.key:
             continue
         levels[act.key] = _after(levels.get(act.key, LevelReview()), act)
         for key, words in act.other_runs.items():
@@ -266,11 +378,20 @@ def review_of(log: ReviewLog, results_sha256: str) -> Review:
         impression=next((a.impression for a in reversed(current) if a.impression), None),
         signed_by=harmless(signature.reviewer) if signature else None,
         signed_at=signature.time if signature else None,
-        head=log.head,
+        head=log.seen,
         n_acts=len(log.acts),
         problem=log.problem,
         history=log.acts,
+        final=_final(current) if signature else {},
     )
+
+
+def _final(current: Sequence[Act]) -> dict[str, str]:
+    """Return the final files since the last signature."""
+    files: dict[str, str] = {}
+    for act in current:
+        files = {} if act.act == "sign" else {**files, **act.files}
+    return files
 
 
 def _after(before: LevelReview, act: Act) -> LevelReview:
@@ -299,6 +420,7 @@ def _status(log: ReviewLog, current: Sequence[Act]) -> tuple[Status, str, Act | 
         return "log broken", f"{log.problem}; the review cannot be relied on", None
     if not log.acts:
         return "not reviewed", "not reviewed", None
+    current = [act for act in current if act.act != "final"]
     signed = [act for act in current if act.act == "sign"]
     if signed:
         last, name = current[-1], harmless(signed[-1].reviewer)

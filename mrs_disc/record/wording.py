@@ -291,6 +291,9 @@ KINDS: dict[str, Kind] = {
     "water_not_used": Kind("water reference {file} is not used: {why}", "problem"),
     "other_subject": Kind("its header names another subject", "because"),
     "other_day": Kind("it was measured on another day", "because"),
+    "other_maker": Kind("its scanner is of {came}, not of {wanted}", "because"),
+    "other_model": Kind("its scanner is a {came}, not a {wanted}", "because"),
+    "other_device": Kind("its header has another scanner's serial number", "because"),
     "other_frequency": Kind(
         "its spectrometer frequency is {came:.4f} MHz, not {wanted:.4f} MHz", "because"
     ),

@@ -129,7 +129,8 @@ def write_report(
     secondary_capture : bool
         Whether DICOM output holds the first page as an image too.
     say : callable
-        Takes a line on which reference was chosen, and what could not be compared.
+        Takes a line on which reference was chosen, what could not be compared, and where a
+        result that was signed is kept.
 
     Returns
     -------
@@ -143,6 +144,7 @@ def write_report(
     OutputError
         If the folder cannot be written to; nothing is left half-written.
     """
+    from mrs_disc.record.journal import keep_signed
     from mrs_disc.record.signals import arrays_of, npz_bytes, sha256, signals_of
     from mrs_disc.report.results import results_from, signals_from
 
@@ -162,6 +164,8 @@ def write_report(
             patient = patient_of(results, signals, dicom_reference, report, say)
         pages = _Pages(patient, paper, secondary_capture)
         files |= pages.files(formats, results, signals, sha256(content))
+    if overwrite and (kept := keep_signed(Path(out))):
+        say(f"the result that was signed, and its final files, stay in {kept}")
     return write_files(Path(out), files, overwrite=overwrite)
 
 
@@ -191,22 +195,22 @@ def render_results(
     InputError
         If the record cannot be read, or does not belong to its signals.
     """
-    from mrs_disc.record.overlay import read_review, reviewed
+    from mrs_disc.record.overlay import as_reviewed
     from mrs_disc.record.signals import read_signals, sha256
 
     path = Path(results)
     path = path / RESULTS_NAME if path.is_dir() else path
     check_output(out, formats, dicom_reference, overwrite=overwrite)
-    record = read_results(path)
+    analysed = read_results(path)
     beside = path.parent / SIGNALS_NAME
     needs_signals = any(name in DRAWING or name == "json" for name in formats)
     if needs_signals and not beside.exists():
         raise ReadError(beside, f"is not beside {path.name}; keep the two files in one folder")
     content = read_bytes(path, RESULTS_NAME)
     digest = sha256(content)
-    review = read_review(path.parent, digest)
-    if review.n_acts or review.problem:
-        record = reviewed(record, review)
+    record = as_reviewed(analysed, path, digest)
+    if record.review is not None and record.review.problem:
+        say(f"{record.review.problem}; the report says so")
     signals = read_signals(beside, record.files.signals.sha256) if needs_signals else None
     patient = None
     if "dicom" in formats:
@@ -217,7 +221,7 @@ def render_results(
     files = pages.files(formats, record, signals, digest)
     if "json" in formats:
         files |= {RESULTS_NAME: content, SIGNALS_NAME: read_bytes(beside, SIGNALS_NAME)}
-    return write_files(Path(out), files, overwrite=overwrite)
+    return write_files(Path(out), files, overwrite=overwrite, inputs=(path, beside))
 
 
 @dataclass(frozen=True, slots=True)

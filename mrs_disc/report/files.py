@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from mrs_disc.errors import InputError, OutputError
-from mrs_disc.files import write_together
+from mrs_disc.files import spare, write_together
 
 OF_FORMAT: dict[str, tuple[str, ...]] = {
     "json": ("results.json", "signals.npz"),
@@ -52,7 +52,9 @@ def check_folder(out: Path, formats: Sequence[str], overwrite: bool) -> None:
                 )
 
 
-def write_files(out: Path, files: Mapping[str, bytes], *, overwrite: bool) -> list[Path]:
+def write_files(
+    out: Path, files: Mapping[str, bytes], *, overwrite: bool, inputs: Sequence[Path] = ()
+) -> list[Path]:
     """Write all files of a report, which appear together.
 
     Parameters
@@ -64,27 +66,30 @@ def write_files(out: Path, files: Mapping[str, bytes], *, overwrite: bool) -> li
     overwrite : bool
         Replace files that are there; files of an earlier report whose record is replaced go too,
         since they would tell of another analysis.
+    inputs : sequence of Path
+        What the files are made from, which is never written to.
 
     Raises
     ------
     OutputError
-        If a file cannot be written, or is there already; then none of them stays.
+        If a file cannot be written, is there already, or is an input; then none of them stays.
     """
     targets = {out / PurePosixPath(name): content for name, content in files.items()}
+    spare(inputs, targets)
     stale: list[Path] = []
     if not overwrite:
         for target in targets:
             if target.exists():
                 raise OutputError(f"{target} is there already; give --overwrite to replace it")
     elif "results.json" in files and (out / "results.json").exists():
-        stale = [path for path in _of_a_report(out) if path not in targets]
+        stale = [path for path in of_a_report(out) if path not in targets]
     return write_together(out, targets, stale=stale)
 
 
 _OURS = re.compile(r"(overview|[CTL]\d{1,2}-[CTLS]\d{1,2}(_run-\d+)?)(_\w+)?\.(png|nii\.gz)")
 
 
-def _of_a_report(out: Path) -> Iterator[Path]:
+def of_a_report(out: Path) -> Iterator[Path]:
     """Yield the files that a report has left in a folder."""
     for patterns in OF_FORMAT.values():
         for pattern in patterns:

@@ -59,13 +59,28 @@ def _one_line(text: str) -> str:
     return " ".join(tidy(text).split())
 
 
-def _not_empty(text: str) -> str:
-    if not text:
-        raise ValueError("name or initials are needed")
-    return text
+_BLANK_LETTERS = set("\u115f\u1160\u3164\uffa0")
+"""Fillers of Hangul: letters to Unicode, nothing to the eye."""
+_JOINERS = set("\u200c\u200d")
+"""Shape the letters beside them; all other characters of format show nothing."""
 
 
-Name = Annotated[str, Field(max_length=80), AfterValidator(_one_line), AfterValidator(_not_empty)]
+def visible_name(text: str) -> str:
+    """Return a name in one line, without what nobody sees.
+
+    Raises
+    ------
+    ValueError
+        If no letter is left.
+    """
+    shown = (c for c in text if c in _JOINERS or unicodedata.category(c) != "Cf")
+    name = _one_line("".join(c for c in shown if c not in _BLANK_LETTERS))
+    if not any(unicodedata.category(c).startswith("L") for c in name):
+        raise ValueError("name or initials are needed, with a letter that can be seen")
+    return name
+
+
+Name = Annotated[str, Field(max_length=80), AfterValidator(visible_name)]
 Line = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
 Comment = Annotated[str, Field(max_length=2000), AfterValidator(tidy)]
 

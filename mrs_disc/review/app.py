@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,15 +33,10 @@ from mrs_disc.report.words import harmless
 from mrs_disc.review.acts import MorphologySent, fields_of, sent
 from mrs_disc.review.catalogue import LABELS, QUALITIES, SORTS, Catalogue, Query, StudyRow
 from mrs_disc.review.security import Door, Guard
-from mrs_disc.review.studies import Library, LoadedStudy
+from mrs_disc.review.studies import Library, LoadedStudy, utc_now
 
 HERE = Path(__file__).parent
 STATIC_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-
-
-def utc_now() -> str:
-    """Return the time as the log has it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Server:
@@ -196,7 +190,7 @@ class Server:
         """Return how a level's score agrees with morphology that is being entered."""
         study, _ = self._level(request)
         given = _values(request.query_params)
-        nothing = {"act": "morphology", "key": "", "reviewer": "-"}
+        nothing = {"act": "morphology", "key": "", "reviewer": "reader"}
         nothing |= {"head": "0" * 64, "results_sha256": "0" * 64}
         act = sent(json.dumps(nothing | given).encode())
         assert isinstance(act, MorphologySent)
@@ -246,7 +240,7 @@ class Server:
         from mrs_disc.review.final import make_final
 
         study = self._study(request)
-        made = make_final(study, _format_of(body), self.dicom_reference)
+        made = make_final(study, _format_of(body), self.dicom_reference, self.now)
         base = f"/study/{quote(study.row.study)}/final"
         return JSONResponse({"files": {path.name: f"{base}/{path.name}" for path in made}})
 

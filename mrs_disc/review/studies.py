@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -14,7 +15,15 @@ from mrs_disc.files import sha256_of
 from mrs_disc.record.file import RESULTS_NAME, read_results
 from mrs_disc.record.level import Level, Results
 from mrs_disc.record.overlay import read_review, reviewed
-from mrs_disc.record.review import LOG_NAME, Decision, Review, ReviewLog, read_log, review_of
+from mrs_disc.record.review import (
+    HEAD_NAME,
+    LOG_NAME,
+    Decision,
+    Review,
+    ReviewLog,
+    read_log,
+    review_of,
+)
 from mrs_disc.record.signals import SIGNALS_NAME, Signals, read_signals
 from mrs_disc.report.curves import common_height
 from mrs_disc.review.catalogue import StudyRow
@@ -26,6 +35,11 @@ class Reviewed:
 
     state: str = "not reviewed"
     decisions: Mapping[str, Decision] = field(default_factory=dict)
+
+
+def utc_now() -> str:
+    """Return the time as the log has it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 KEPT = 8
@@ -74,7 +88,7 @@ class LoadedStudy:
 
     def log(self) -> ReviewLog:
         """Return the log as it is now."""
-        return read_log(self.folder)
+        return read_log(self.folder, self.results.study_id)
 
     def review(self, log: ReviewLog | None = None) -> Review:
         """Return the state of the review of these results."""
@@ -145,7 +159,8 @@ class Library:
         try:
             log = (row.folder / LOG_NAME).stat()
             results = (row.folder / RESULTS_NAME).stat()
-            stamp = (log.st_mtime_ns, log.st_size, results.st_mtime_ns, results.st_size)
+            head = _written_at(row.folder / HEAD_NAME)
+            stamp = (log.st_mtime_ns, log.st_size, results.st_mtime_ns, results.st_size, head)
             if kept is not None and kept[0] == stamp:
                 return kept[1]
             review = read_review(row.folder)
@@ -167,3 +182,10 @@ class Library:
         """Read every review, so that the order of the list knows them; for a thread of its own."""
         for row in rows:
             self.reviewed(row)
+
+
+def _written_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

@@ -38,7 +38,12 @@ from mrs_disc.report.words import (
 from mrs_disc.review.acts import HEIGHT_LOSSES, HERNIATIONS, REASONS, unconfirmed
 from mrs_disc.review.studies import LoadedStudy
 
-ACT_WORDS = {"level": "decision", "morphology": "morphology", "sign": "signature"}
+ACT_WORDS = {
+    "level": "decision",
+    "morphology": "morphology",
+    "sign": "signature",
+    "final": "final report made",
+}
 
 
 def study_context(study: LoadedStudy, review: Review) -> dict[str, Any]:

@@ -52,9 +52,9 @@ def canned(task: Task, settings: Settings) -> Outcome:
     with _unfinished(task, settings) as made:
         write_whole(made / "results.json", json_bytes(record))
         write_whole(made / "provenance.json", json_bytes(_provenance(task, settings, [])))
-        publish(made, settings.target(task))
+        kept = publish(made, settings.target(task))
     redone = decision.why if decision.action == "redo" else ""
-    return Outcome(kind="analysed", n_levels=len(record["levels"]), redone=redone)
+    return Outcome(kind="analysed", n_levels=len(record["levels"]), redone=redone, kept=kept)
 
 
 def surroundings(task: int, settings: object) -> dict[str, object]:

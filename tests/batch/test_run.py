@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -10,15 +11,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 import mrs_disc
+from mrs_disc.batch.progress import Progress
 from mrs_disc.batch.run import BatchOptions, run_batch
-from mrs_disc.batch.work import publish
+from mrs_disc.batch.work import publish, restore
 from mrs_disc.cli import run
 from mrs_disc.errors import OutputError
 from mrs_disc.recipe import load_recipe, recipe_toml
+from mrs_disc.record.journal import append_act
+from mrs_disc.record.overlay import read_review
+from mrs_disc.record.review import START
 
 from .kills import content, kill_and_compare
 
@@ -407,3 +413,76 @@ def test_the_record_of_a_failure_is_small_and_plain(fake_work, make_dataset, tmp
         "schema_version", "participant_id", "session_id", "stage", "message",
         "recipe_sha256", "software",
     }  # fmt: skip
+
+
+READERS = ("notes.txt", "reviewed/0123/report.pdf", "figures/my drawing.png", "review.torn-1")
+
+
+def test_what_a_reader_left_outlives_a_new_analysis_and_what_a_batch_wrote_does_not(
+    fake_work, make_dataset, tmp_path
+):
+    dataset, out = make_dataset("ok"), tmp_path / "out"
+    run_batch(dataset, out, work=fake_work.behave)
+    study = out / "study-0"
+    written = ("report.html", "figures/L4-L5.png", "dicom/report_sr.dcm", "levels.csv")
+    for name in (*READERS, *written):
+        (study / name).parent.mkdir(parents=True, exist_ok=True)
+        (study / name).write_text(name)
+    (study / "link").symlink_to("notes.txt")
+    for n in range(3):  # whatever comes of it
+        (dataset / "study-0" / "behaviour.txt").write_text("ok" if n != 1 else "bug")
+        (dataset / "study-0" / "study.toml").write_text(f"# {n}")
+        run_batch(dataset, out, BatchOptions(resume=True), work=fake_work.behave)
+        assert {name: (study / name).read_text() for name in READERS} == {n: n for n in READERS}
+        assert (study / "link").is_symlink()
+        assert not [name for name in written if (study / name).exists()]
+    assert [p.name for p in out.iterdir() if p.name.startswith(".study")] == []
+
+
+def test_a_signed_result_that_is_redone_stays_beside_and_it_is_said(
+    fake_work, make_dataset, tmp_path
+):
+    class Said(Progress):
+        lines: ClassVar[list[str]] = []
+
+        def say(self, message):
+            self.lines.append(message)
+
+    dataset, out = make_dataset("ok"), tmp_path / "out"
+    run_batch(dataset, out, work=fake_work.behave)
+    study = out / "study-0"
+    before = (study / "results.json").read_bytes()
+    digest = hashlib.sha256(before).hexdigest()
+    sign = {"reviewer": "AB", "act": "sign"}
+    head = append_act(study, START, digest, "2025-01-01T00:00:00Z", lambda _: sign).head
+    (dataset / "study-0" / "study.toml").write_text("# changed")
+    other = json.loads(Path(os.environ["CANNED_RESULT"]).read_text()) | {"impression": "other"}
+    changed = tmp_path / "other.json"
+    changed.write_text(json.dumps(other))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CANNED_RESULT", str(changed))
+        options = BatchOptions(resume=True)
+        run_batch(dataset, out, options, progress=Said(), work=fake_work.behave)
+    assert (study / "results.json").read_bytes() != before
+    assert (study / "reviewed" / head[:12] / "results.json").read_bytes() == before
+    assert read_review(study / "reviewed" / head[:12]).signed
+    assert read_review(study).status == "signed for an earlier result"
+    assert any(f"study-0/reviewed/{head[:12]}" in line for line in Said.lines)
+
+
+@pytest.mark.parametrize("word", range(3))
+def test_a_run_killed_while_an_earlier_folder_goes_loses_nothing_of_a_reader(tmp_path, word):
+    """The folder that was moved away is as any moment of the mending leaves it."""
+    target, away = tmp_path / "sub-01", tmp_path / ".sub-01.old"
+    for name in ("results.json", *READERS):
+        (away / name).parent.mkdir(parents=True, exist_ok=True)
+        (away / name).write_text(name)
+    target.mkdir()
+    (target / "results.json").write_text("new")
+    for name in READERS[:word]:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (away / name).rename(target / name)
+    restore(target)
+    assert {name: (target / name).read_text() for name in READERS} == {n: n for n in READERS}
+    assert (target / "results.json").read_text() == "new"
+    assert not away.exists()

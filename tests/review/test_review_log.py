@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from mrs_disc.errors import InputError, OutputError
 from mrs_disc.record.file import canonical_json, read_results
 from mrs_disc.record.journal import StaleError, append_act
 from mrs_disc.record.overlay import read_review, reviewed
-from mrs_disc.record.review import LOG_NAME, START, parse_log, read_log, review_of
+from mrs_disc.record.review import HEAD_NAME, LOG_NAME, START, parse_log, read_log, review_of
 from mrs_disc.record.table import review_columns
 from mrs_disc.review.acts import fields_of, sent
 
@@ -183,11 +184,17 @@ def test_a_full_disk_leaves_the_log_as_it_was(folder, monkeypatch):
 
 def test_an_act_is_flushed_before_it_is_confirmed(folder, monkeypatch):
     flushed = []
-    monkeypatch.setattr("os.fsync", flushed.append)
+
+    def flush(file):
+        flushed.append(Path(f"/proc/self/fd/{file}").readlink().name)
+
+    monkeypatch.setattr("os.fsync", flush)
     reject(folder)
-    assert len(flushed) == 2  # the new file's name in its folder, and the line
+    head, log = f".{HEAD_NAME}.", LOG_NAME
+    names = [head if name.startswith(head) else name for name in flushed]
+    assert names == [folder.name, head, log, head]  # its name, what is coming, the line, the end
     act(folder, act="sign")
-    assert len(flushed) == 3
+    assert len(flushed) == 7
 
 
 def test_a_log_that_is_a_link_is_not_followed(folder, tmp_path):

@@ -404,6 +404,7 @@ def _common(dataset: Any) -> dict[str, Any]:
             subject=digest(dataset.get("PatientID")) or digest(dataset.get("PatientName")),
             exam=digest(dataset.get("StudyInstanceUID")),
             date=digest(dataset.get("StudyDate")),
+            device=digest(dataset.get("DeviceSerialNumber")),
         ),
     }
 

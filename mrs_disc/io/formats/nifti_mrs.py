@@ -271,6 +271,7 @@ def scan_from_parts(
         identity=Identity(
             subject=digest(facts.get("PatientID")) or digest(facts.get("PatientName")),
             date=digest(facts.get("StudyDate")),
+            device=digest(facts.get("DeviceSerialNumber")),
         ),
         level_hint=level_in(facts.get("ProtocolName")),
         findings=(*notes, *more, *_no_numbers(facts)),

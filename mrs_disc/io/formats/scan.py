@@ -35,6 +35,8 @@ class Identity:
     subject: str | None = field(default=None, repr=False)
     exam: str | None = field(default=None, repr=False)
     date: str | None = field(default=None, repr=False)
+    device: str | None = field(default=None, repr=False)
+    """Serial number of the scanner."""
 
 
 def digest(text: object) -> str | None:

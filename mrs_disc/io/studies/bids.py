@@ -19,7 +19,7 @@ from mrs_disc.data import Anatomy, Morphology, Provocation, Study, parse_level
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.files import Row, is_regular, read_table
 from mrs_disc.io.formats.sidecar import read_sidecar
-from mrs_disc.io.images import load_image
+from mrs_disc.io.images import image_files, load_image
 from mrs_disc.io.studies.disc_files import DiscFiles
 from mrs_disc.io.studies.study_toml import MorphologyValues, ProvocationValues
 from mrs_disc.record.findings import Finding, finding, sentences
@@ -99,6 +99,7 @@ def read(folder: Path) -> Study:
         discs=tuple(d.entry() for d in found),
         clinical=_clinical(dataset, subject),
         load_anatomy=lambda: _anatomy(folder, dataset, found),
+        described_by=lambda: _described_by(folder, dataset, found),
         findings=tuple(left_out),
     )
 
@@ -312,17 +313,29 @@ def _linked(value: Any, dataset: Path, folder: Path) -> Path | None:
     return None
 
 
+def _described_by(folder: Path, dataset: Path, discs: list[DiscFiles]) -> list[Path]:
+    """Return the sidecars and the image that an analysis reads."""
+    sidecars = [p for disc in discs for chain in disc.sidecars.values() for p in chain]
+    image = _image(folder, dataset, discs)
+    return sidecars + (image_files(image) if image is not None else [])
+
+
 def _anatomy(folder: Path, dataset: Path, discs: list[DiscFiles]) -> Anatomy | None:
+    image = _image(folder, dataset, discs)
+    return load_image(image) if image is not None else None
+
+
+def _image(folder: Path, dataset: Path, discs: list[DiscFiles]) -> Path | None:
     """Return the image that the sidecars name, else a T2-weighted one of `anat`, else any."""
     for disc in discs:
         for path in reversed(disc.sidecars.get("metabolite", ())):
             linked = _linked(_told(path).get("AnatomicalImage"), dataset, folder)
             if linked is not None:
-                return load_image(linked)
+                return linked
     anat = folder / "anat"
     images = sorted(p for p in anat.iterdir() if ".nii" in p.suffixes) if anat.is_dir() else []
     images.sort(key=lambda p: ("T2w" not in p.name, "sag" not in p.name.lower(), p.name))
-    return load_image(images[0]) if images else None
+    return images[0] if images else None
 
 
 # --------------------------------------------------------------------------- tables
@@ -336,8 +349,16 @@ def _table(path: Path) -> list[Row]:
 def _seen(
     dataset: Path, subject: str, session: str | None, level: str
 ) -> tuple[Morphology | None, Provocation | None]:
-    """Return what morphology.tsv says of a disc."""
+    """Return what morphology.tsv says of a disc.
+
+    Raises
+    ------
+    InputError
+        If a row of the subject has no level or wrong grades, or two rows contradict each other.
+    """
     path = dataset / "morphology.tsv"
+    first = 0
+    found: tuple[Morphology | None, Provocation | None] = (None, None)
     for line, row in ((r.line, r.cells) for r in _table(path)):
         if row.get("participant_id") not in (subject, subject.removeprefix("sub-")):
             continue
@@ -359,11 +380,17 @@ def _seen(
         seen = {k: v for k, v in values.items() if k in MorphologyValues.model_fields}
         result = values.get("provocation", values.get("provocation_result"))
         morphology = validate(seen, MorphologyValues, source).record() if seen else None
-        if result is None:
-            return morphology, None
-        checked = validate({"result": result}, ProvocationValues, source)
-        return morphology, Provocation(result=checked.result)
-    return None, None
+        provocation = None
+        if result is not None:
+            checked = validate({"result": result}, ProvocationValues, source)
+            provocation = Provocation(result=checked.result)
+        if first and found != (morphology, provocation):
+            raise InputError(
+                f"{path.name}: the rows {first} and {line} contradict each other on {subject} "
+                f"{level}; take one out, or give session_id"
+            )
+        first, found = line, (morphology, provocation)
+    return found
 
 
 def _value(key: str, text: str) -> Any:

@@ -22,7 +22,7 @@ from mrs_disc.data import (
 from mrs_disc.data.places import Site
 from mrs_disc.errors import InputError
 from mrs_disc.io.acquire import Given
-from mrs_disc.io.images import load_image
+from mrs_disc.io.images import image_files, load_image
 from mrs_disc.io.studies.disc_files import DiscFiles
 from mrs_disc.record.findings import Finding, finding
 from mrs_disc.schema import StrictModel, load_toml
@@ -134,6 +134,7 @@ def read(path: Path) -> Study:
             region=content.region,
             clinical=content.clinical.model_dump(exclude_none=True) if content.clinical else {},
             load_anatomy=(lambda: load_image(folder / anatomy)) if anatomy else None,
+            described_by=lambda: (path, *(image_files(folder / anatomy) if anatomy else ())),
             findings=(*_unconfirmed(content), *_elsewhere(content)),
         )
     except InputError as error:
