@@ -230,8 +230,9 @@ class Fit:
     """The same of the unapodized spectrum, plain FFT."""
     phase_rad: float = 0.0
     """Zero-order phase that was taken off."""
-    delay_s: Annotated[float, Field(ge=-0.01, le=0.01)] = 0.0
-    """Delay that stays: multiply the spectrum by exp(-2j pi f delay_s) to show it."""
+    delay_s: Annotated[float, Field(ge=-1, le=1)] = 0.0
+    """Delay of the first point that stays, the file's start in it: multiply the spectrum by
+    exp(-2j pi f delay_s), f from the carrier, to show it."""
     reference_shift_ppm: float = 0.0
     """How far all lines lay from their places on the axis of the file."""
 

@@ -257,7 +257,9 @@ def _result(
             residual_ratio=arrays.residual.ratio,
             residual_whiteness_p=arrays.residual.whiteness_p,
         ),
-        phase=Phase(zero_order_rad=phase.zero_order_rad, delay_s=phase.delay_s),
+        phase=Phase(
+            zero_order_rad=phase.zero_order_rad, delay_s=phase.delay_s + sampling.start_time_s
+        ),
         peak=QualityPeak(name=model.quality_component, height=height),
         converged=arrays.doubt is None,
         reason=_in_words(arrays.doubt),
@@ -278,14 +280,22 @@ def _in_words(doubt: Doubt | None) -> str:
 def _peak(
     fid: ComplexArray, amplitude: float, delay_s: float, sampling: Sampling
 ) -> tuple[float, float | None]:
-    """Return height and full width at half maximum (Hz) of a fitted component's highest line."""
+    """Return height and full width at half maximum (Hz) of a fitted component's highest line.
+
+    The known start turns the line by its own phase at that time. Turned over the whole frequency
+    axis it would be mixed with its dispersion, and look narrower than it is.
+    """
     if amplitude <= 0 or not np.any(fid):
         return 0.0, None
     n = scipy.fft.next_fast_len(_ZERO_FILL * fid.size)
     bin_hz = 1 / (n * sampling.dwell_time_s)
     first_rad = 2 * np.pi * bin_hz * (n // 2) * delay_s
     turn = phasors(np.array([-delay_s]), np.array([first_rad]), n, bin_hz)[0]
-    real = (scipy.fft.fftshift(scipy.fft.fft(fid, n)) * turn).real
+    turned = scipy.fft.fftshift(scipy.fft.fft(fid, n)) * turn
+    if sampling.start_time_s:
+        line_hz = bin_hz * (int(np.argmax(np.abs(turned))) - n // 2)
+        turned *= np.exp(-2j * np.pi * line_hz * sampling.start_time_s)
+    real = turned.real
     top = int(np.argmax(real))
     width = full_width(real, top)
     return float(real[top]), None if width is None else width / (n * sampling.dwell_time_s)
