@@ -171,6 +171,8 @@ class Quality:
     """Highest point of 4.4 to 4.9 ppm after removal / height of the quality peak."""
     lipid_contaminated: bool = False
     """Lipid may pass for lactate."""
+    shift_ppm: float | None = None
+    """How far all lines lay from their places on the axis of the file, water at its own."""
     findings: tuple[Finding, ...] = field(default=(), compare=False)
     """The same as data, on the way to the findings of the level."""
 
