@@ -204,7 +204,8 @@ def fit_fid(
     slow = data * whole.carrier / noise
     starts = _start_grid(basis, scan, data.size).search(slow, shift_range_hz, _STARTS)
     starts = [start for start in starts if start.gain > _RIVAL * starts[0].gain]
-    model = _model(basis, scan, points_with_signal(slow, starts, scan.dwell_time_s))
+    n_points = points_with_signal(slow, starts, scan.dwell_time_s, 2 * whole.half_width_hz)
+    model = _model(basis, scan, n_points)
     refuse_collinear(basis.names, model.evaluate(_first_guess(model, starts[0], 0.0)))
 
     # 2. Solve from each start, with weak humps for the baseline.
