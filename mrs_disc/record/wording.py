@@ -348,6 +348,12 @@ KINDS: dict[str, Kind] = {
         "reason",
         "poor",
     ),
+    "start_measured": Kind(
+        "the first {n} points ({ms:.1f} ms) were taken to lie before the echo and left out: the "
+        "file does not say so, but the fit is sound only without them",
+        "reason",
+        "acceptable",
+    ),
     "shift_implausible": Kind(
         "all lines lie {ppm:+.2f} ppm from their places beside water, above {most:g} ppm: the "
         "water reference has another carrier frequency, or other lines were fitted",

@@ -15,6 +15,7 @@ import scipy.fft
 
 from mrs_disc.data import (
     Curves,
+    Fid,
     FitResult,
     Noise,
     Phase,
@@ -34,9 +35,10 @@ from mrs_disc.models import (
 )
 from mrs_disc.models.basis import BasisFid
 from mrs_disc.recipe import Recipe
+from mrs_disc.record.findings import finding
 from mrs_disc.signal.axes import phasors, window_hz
 from mrs_disc.signal.fit.basis import component_fid, resample_basis
-from mrs_disc.signal.fit.fit import Doubt, FitArrays, fit_fid
+from mrs_disc.signal.fit.fit import Doubt, FitArrays, fit_fid, points_before_echo
 from mrs_disc.signal.fit.inputs import FitBasis
 from mrs_disc.signal.fit.model import Scan
 from mrs_disc.signal.phase import full_width
@@ -44,6 +46,9 @@ from mrs_disc.threads import one_blas_thread
 from mrs_disc.typing import ComplexArray
 
 _ZERO_FILL = 4
+
+MOST_BEFORE_ECHO = 32
+"""Points before the echo that are looked for where the fit is bad [proposed]: 13 ms at 2.5 kHz."""
 
 
 @one_blas_thread
@@ -77,18 +82,87 @@ def fit(
     if sampling.nucleus != model.nucleus:
         raise InputError(f"nucleus {sampling.nucleus}: model {model.name} is for {model.nucleus}")
     basis = basis_of(model, preprocessed.protocol, sampling, signal.n_points)
-    window = _window_hz(sampling, recipe.fit.window_ppm)
+    scan = _scan(sampling, recipe)
+    window = scan.window_hz
     arrays = fit_fid(
         signal.signal,
         basis,
-        Scan(
-            dwell_time_s=sampling.dwell_time_s,
-            start_time_s=sampling.start_time_s,
-            window_hz=window,
-        ),
+        scan,
         baseline_hz=window if recipe.fit.baseline == "humps" else None,
     )
     return _result(arrays, model, preprocessed, window)
+
+
+def fit_or_find_start(
+    preprocessed: Preprocessed, recipe: Recipe, model: MetaboliteModel
+) -> tuple[Preprocessed, FitResult]:
+    """Fit a spectrum; where the fit is bad, look whether its first points lie before the echo.
+
+    Some sequences store points before the echo, and not all files say how many. They are left out
+    where the fit without them is sound and the one with them is not.
+
+    Parameters
+    ----------
+    preprocessed, recipe, model
+        As in `fit`.
+
+    Returns
+    -------
+    tuple of Preprocessed and FitResult
+        The spectrum that was fitted, with the finding ``start_measured`` where it was shortened.
+    """
+    fitted = fit(preprocessed, recipe, model)
+    signal = preprocessed.fid
+    enough = signal.n_points > 8 * MOST_BEFORE_ECHO
+    if _is_sound(fitted, recipe) or signal.sampling.start_time_s or not enough:
+        return preprocessed, fitted
+    basis = basis_of(model, preprocessed.protocol, signal.sampling, signal.n_points)
+    scan = _scan(signal.sampling, recipe)
+    early = points_before_echo(signal.signal, basis, scan, most=MOST_BEFORE_ECHO)
+    if early:
+        shorter = _without_first(preprocessed, early)
+        again = fit(shorter, recipe, model)
+        better = again.noise.residual_ratio < fitted.noise.residual_ratio
+        on_a_point = abs(again.phase.delay_s) < 0.5 * signal.sampling.dwell_time_s
+        if better and on_a_point and _is_sound(again, recipe):
+            return shorter, again
+    return preprocessed, fitted
+
+
+def _is_sound(fitted: FitResult, recipe: Recipe) -> bool:
+    """Say whether a fit describes its spectrum, with no component far below zero."""
+    gates = recipe.quality
+    return bool(
+        fitted.converged
+        and fitted.noise.residual_ratio <= gates.max_residual_ratio
+        and np.all(fitted.amplitude >= -gates.max_negative_sd * fitted.sd)
+    )
+
+
+def _without_first(preprocessed: Preprocessed, n: int) -> Preprocessed:
+    """Return a spectrum and its water without the first points, and say so."""
+
+    def shorter(signal: Fid) -> Fid:
+        measured = {"n_points": n}
+        return signal.become(Fid, signal.signal[n:], "start", method="best fit", measured=measured)
+
+    water = preprocessed.water
+    ms = 1e3 * n * preprocessed.fid.sampling.dwell_time_s
+    return replace(
+        preprocessed,
+        fid=shorter(preprocessed.fid),
+        unsuppressed_residue=shorter(preprocessed.unsuppressed_residue),
+        water=None if water is None else shorter(water),
+        findings=(*preprocessed.findings, finding("start_measured", n=n, ms=ms)),
+    )
+
+
+def _scan(sampling: Sampling, recipe: Recipe) -> Scan:
+    return Scan(
+        dwell_time_s=sampling.dwell_time_s,
+        start_time_s=sampling.start_time_s,
+        window_hz=_window_hz(sampling, recipe.fit.window_ppm),
+    )
 
 
 def _window_hz(sampling: Sampling, window_ppm: tuple[float, float]) -> tuple[float, float]:

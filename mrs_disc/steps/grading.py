@@ -106,6 +106,7 @@ def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality
         *_residual(fit, gates),
         *_below_zero(fit, gates),
         *_shift(fit, preprocessed, gates),
+        *of_role(preprocessed.findings, "reason"),
         *of_lipid,
         *_displacement(preprocessed),
     ]

@@ -15,7 +15,7 @@ RECIPE = Recipe()
 MODELS = load_models(RECIPE)
 
 
-def begun(start_s: float, seed: int = 1) -> DiscAcquisition:
+def begun(start_s: float, seed: int = 1, *, said: bool = True) -> DiscAcquisition:
     """Return lines in closed form on times from the start on, with noise."""
     time = start_s + DWELL * np.arange(POINTS)
 
@@ -26,7 +26,7 @@ def begun(start_s: float, seed: int = 1) -> DiscAcquisition:
     fid = 20 * line(2.04) + 8 * (line(1.3142, 6.933) + line(4.0974, 6.933, 3) / 3) + 6 * line(3.21)
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal(POINTS) + 1j * rng.standard_normal(POINTS)
-    sampling = Sampling(dwell_time_s=DWELL, spectrometer_mhz=MHZ, start_time_s=start_s)
+    sampling = Sampling(dwell_time_s=DWELL, spectrometer_mhz=MHZ, start_time_s=said * start_s)
     protocol = Protocol(echo_time_s=ECHO, repetition_time_s=1.5, spectrometer_mhz=MHZ)
     signal = Fid(signal=fid + 0.6 * noise, sampling=sampling)
     return DiscAcquisition(level="L4-L5", metabolite=signal, protocol=protocol)
@@ -58,3 +58,25 @@ def test_pictures_stand_upright(start_ms):
         assert top > -3 * drawn.data[near].min()
         shown = np.interp(ppm, drawn.ppm, drawn.data)
         assert page["data"].real[round(ppm / 0.004)] == pytest.approx(shown * DWELL, rel=0.2)
+
+
+@pytest.mark.parametrize("early", [2, 3, 4, 5, 6, 7, 8, 12])
+def test_points_before_the_echo_are_counted_where_the_file_is_silent(early):
+    found = measure_level(begun(-early * DWELL, said=False), RECIPE, MODELS)
+    (noticed,) = [one for one in found.quality.findings if one.kind == "start_measured"]
+    assert noticed.values["n"] == early
+    assert found.quality.verdict == "acceptable"
+    assert found.fit.curves.data.size == POINTS - early
+    at_echo = measure_level(begun(0.0), RECIPE, MODELS).fit
+    for name in ("PG", "LAC", "CHO"):
+        k = found.fit.index(name)
+        # One disc, two draws of the noise.
+        apart = np.hypot(found.fit.sd[k], at_echo.sd[k])
+        assert abs(found.fit.amplitude[k] - at_echo.amplitude[k]) < 3.5 * apart
+
+
+@pytest.mark.parametrize("start_ms", [0.0, 0.4])
+def test_a_sound_start_is_left_alone(start_ms):
+    found = measure_level(begun(1e-3 * start_ms), RECIPE, MODELS)
+    assert not [one for one in found.quality.findings if one.kind == "start_measured"]
+    assert found.fit.curves.data.size == POINTS

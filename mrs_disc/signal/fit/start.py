@@ -17,7 +17,8 @@ from math import pi
 import numpy as np
 import scipy.fft
 
-from mrs_disc.typing import ComplexArray, FloatArray
+from mrs_disc.constants import TINY
+from mrs_disc.typing import ComplexArray, FloatArray, IntArray
 
 WIDTHS_HZ = (4.0, 7.0, 11.0, 17.0, 26.0, 38.0)
 DELAYS_S = (-2e-4, -1e-4, 0.0, 1e-4, 2e-4)
@@ -108,8 +109,7 @@ class StartGrid:
         for width, decay, whitening, size in zip(
             WIDTHS_HZ, self._decays, self._whitening, self._size, strict=True
         ):
-            # One transform correlates the data with the components at every shift.
-            spectra = scipy.fft.fft(products * decay, self._frequency.size)[:, shifts]
+            spectra = self._spectra(products * decay, shifts)
             whitened = whitening @ (self._late[:, :, None] * spectra)  # (delay, component, shift)
             gain, phase = _best_phase(whitened)
             for late, shift in _peaks(gain, count):
@@ -135,6 +135,32 @@ class StartGrid:
             if all(abs(start.shift_hz - other.shift_hz) > 6 for other in chosen):
                 chosen.append(start)
         return chosen[:count]
+
+    def upright_share(self, data: ComplexArray, shift_range_hz: float) -> float:
+        """Return the share of the data's energy that the best upright point without delay explains.
+
+        The share counts less the more of the signal is negative: with signs of their own, a few
+        lines explain a wrong start as well as the right one.
+
+        Parameters
+        ----------
+        data, shift_range_hz
+            As in `search`.
+        """
+        shifts = np.flatnonzero(np.abs(self._frequency) <= shift_range_hz)
+        products = self._fids * data[self._used]
+        best = 0.0
+        for decay, whitening, size in zip(self._decays, self._whitening, self._size, strict=True):
+            whitened = whitening @ self._spectra(products * decay, shifts)
+            gain, phase = _best_phase(whitened[None])
+            amplitude = whitening.T @ (whitened * np.exp(-1j * phase[0])).real
+            upright = np.abs(size @ amplitude) / np.maximum(size @ np.abs(amplitude), TINY)
+            best = max(best, float((gain[0] * upright).max()))
+        return best / float(np.sum(np.abs(data[self._used]) ** 2))
+
+    def _spectra(self, products: ComplexArray, shifts: IntArray) -> ComplexArray:
+        """Return the correlations of the data with the components at every shift: a transform."""
+        return np.asarray(scipy.fft.fft(products, self._frequency.size)[:, shifts])
 
 
 def _best_phase(whitened: ComplexArray) -> tuple[FloatArray, FloatArray]:
