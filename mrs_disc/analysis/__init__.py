@@ -45,7 +45,7 @@ from mrs_disc.record.concordance import concordance, join
 from mrs_disc.record.findings import finding, finding_of, sentences, words
 from mrs_disc.record.level import Level, completeness_of
 from mrs_disc.score import score_study
-from mrs_disc.steps import fit, grade, preprocess, quantify
+from mrs_disc.steps import fit_or_find_start, grade, preprocess, quantify
 from mrs_disc.threads import one_blas_thread
 
 
@@ -162,7 +162,7 @@ def analyze(
 def measure_level(acquisition: DiscAcquisition, recipe: Recipe, models: Models) -> LevelMeasurement:
     """Take one disc through preprocessing, fit, quality and quantities."""
     preprocessed = preprocess(acquisition, recipe)
-    fitted = fit(preprocessed, recipe, models.fit)
+    preprocessed, fitted = fit_or_find_start(preprocessed, recipe, models.fit)
     return LevelMeasurement(
         preprocessed=preprocessed,
         fit=fitted,

@@ -134,7 +134,11 @@ class Noise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """The zero-order phase that was taken off the curves, and the delay that was not."""
+    """The zero-order phase that was taken off the curves, and the delay that was not.
+
+    The delay is that of the first point after the echo: the start that the file says, and what the
+    fit found beyond it.
+    """
 
     zero_order_rad: float
     delay_s: float

@@ -198,6 +198,8 @@ class Quality:
     """Highest point of 4.4 to 4.9 ppm before removal / height of the quality peak."""
     lipid_contaminated: bool = False
     """Lipid may pass for lactate."""
+    shift_ppm: float | None = None
+    """How far all lines lay from their places on the axis of the file, water at its own."""
     findings: tuple[Finding, ...] = field(default=(), compare=False)
     """The same as data, on the way to the findings of the level."""
 
@@ -257,8 +259,9 @@ class Fit:
     """The same of the unapodized spectrum, plain FFT."""
     phase_rad: float = 0.0
     """Zero-order phase that was taken off."""
-    delay_s: Annotated[float, Field(ge=-0.01, le=0.01)] = 0.0
-    """Delay that stays: multiply the spectrum by exp(-2j pi f delay_s) to show it."""
+    delay_s: Annotated[float, Field(ge=-1, le=1)] = 0.0
+    """Delay of the first point that stays, the file's start in it: multiply the spectrum by
+    exp(-2j pi f delay_s), f from the carrier, to show it."""
     reference_shift_ppm: float = 0.0
     """How far all lines lay from their places on the axis of the file."""
 

@@ -405,6 +405,36 @@ KINDS: dict[str, Kind] = {
     "residual_structured": Kind(
         "the residual has structure (whiteness p below {limit:g})", "reason", "acceptable"
     ),
+    "below_zero": Kind(
+        "{names:and} below zero, {subject} by {ratio:beside {most} 1} sd, beyond {most:g}: no disc "
+        "holds less than none; echo time, phase or start of the signal may be wrong, or it is a "
+        "mirrored or a difference spectrum",
+        "reason",
+        "poor",
+    ),
+    "start_measured": Kind(
+        "the first {n} points ({ms:.1f} ms) were taken to lie before the echo and left out: the "
+        "file does not say so, but the fit is sound only without them",
+        "reason",
+        "acceptable",
+    ),
+    "shift_implausible": Kind(
+        "all lines lie {ppm:+.2f} ppm from their places beside water, above {most:g} ppm: the "
+        "water reference has another carrier frequency, or other lines were fitted",
+        "reason",
+        "poor",
+    ),
+    "shift_implausible_no_water": Kind(
+        "all lines lie {ppm:+.2f} ppm from their places, above {most:g} ppm: the carrier is not "
+        "where the file says, or other lines were fitted",
+        "reason",
+        "poor",
+    ),
+    "shift_large": Kind(
+        "all lines lie {ppm:+.3f} ppm from their places beside water; good up to {good:g} ppm",
+        "reason",
+        "acceptable",
+    ),
     # ---- verdict: water and lipid
     "residual_water_high": Kind(
         "residual water is {ratio:beside {most} 1} times the height of {subject}, above {most:g}",

@@ -208,6 +208,8 @@ def _quality(results: Results) -> list[Row]:
         "max_water_before_removal": "water before its removal acceptable above {} times it",
         "min_kept_fraction": "at least {} of the transients kept",
         "max_residual_ratio": "fit residual at most {} times the noise",
+        "max_negative_sd": "no component more than {} sd below zero",
+        "max_shift_ppm": "lines at most {} ppm from their places beside water",
     }
     limits = "; ".join(
         text.format(exact(gates[name]))

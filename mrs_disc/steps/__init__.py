@@ -1,8 +1,8 @@
 """From record to record: preprocess, fit, grade, quantify."""
 
-from mrs_disc.steps.fitting import fit
+from mrs_disc.steps.fitting import fit, fit_or_find_start
 from mrs_disc.steps.grading import grade
 from mrs_disc.steps.preprocessing import preprocess
 from mrs_disc.steps.quantification import quantify
 
-__all__ = ["fit", "grade", "preprocess", "quantify"]
+__all__ = ["fit", "fit_or_find_start", "grade", "preprocess", "quantify"]

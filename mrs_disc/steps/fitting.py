@@ -15,6 +15,7 @@ import scipy.fft
 
 from mrs_disc.data import (
     Curves,
+    Fid,
     FitResult,
     Noise,
     Phase,
@@ -34,9 +35,10 @@ from mrs_disc.models import (
 )
 from mrs_disc.models.basis import BasisFid
 from mrs_disc.recipe import Recipe
+from mrs_disc.record.findings import finding
 from mrs_disc.signal.axes import phasors, window_hz
 from mrs_disc.signal.fit.basis import component_fid, resample_basis
-from mrs_disc.signal.fit.fit import Doubt, FitArrays, fit_fid
+from mrs_disc.signal.fit.fit import Doubt, FitArrays, fit_fid, points_before_echo
 from mrs_disc.signal.fit.inputs import FitBasis
 from mrs_disc.signal.fit.model import Scan
 from mrs_disc.signal.phase import full_width
@@ -44,6 +46,9 @@ from mrs_disc.threads import one_blas_thread
 from mrs_disc.typing import ComplexArray
 
 _ZERO_FILL = 4
+
+MOST_BEFORE_ECHO = 32
+"""Points before the echo that are looked for where the fit is bad [proposed]: 13 ms at 2.5 kHz."""
 
 
 @one_blas_thread
@@ -77,18 +82,87 @@ def fit(
     if sampling.nucleus != model.nucleus:
         raise InputError(f"nucleus {sampling.nucleus}: model {model.name} is for {model.nucleus}")
     basis = basis_of(model, preprocessed.protocol, sampling, signal.n_points)
-    window = _window_hz(sampling, recipe.fit.window_ppm)
+    scan = _scan(sampling, recipe)
+    window = scan.window_hz
     arrays = fit_fid(
         signal.signal,
         basis,
-        Scan(
-            dwell_time_s=sampling.dwell_time_s,
-            start_time_s=sampling.start_time_s,
-            window_hz=window,
-        ),
+        scan,
         baseline_hz=window if recipe.fit.baseline == "humps" else None,
     )
     return _result(arrays, model, preprocessed, window)
+
+
+def fit_or_find_start(
+    preprocessed: Preprocessed, recipe: Recipe, model: MetaboliteModel
+) -> tuple[Preprocessed, FitResult]:
+    """Fit a spectrum; where the fit is bad, look whether its first points lie before the echo.
+
+    Some sequences store points before the echo, and not all files say how many. They are left out
+    where the fit without them is sound and the one with them is not.
+
+    Parameters
+    ----------
+    preprocessed, recipe, model
+        As in `fit`.
+
+    Returns
+    -------
+    tuple of Preprocessed and FitResult
+        The spectrum that was fitted, with the finding ``start_measured`` where it was shortened.
+    """
+    fitted = fit(preprocessed, recipe, model)
+    signal = preprocessed.fid
+    enough = signal.n_points > 8 * MOST_BEFORE_ECHO
+    if _is_sound(fitted, recipe) or signal.sampling.start_time_s or not enough:
+        return preprocessed, fitted
+    basis = basis_of(model, preprocessed.protocol, signal.sampling, signal.n_points)
+    scan = _scan(signal.sampling, recipe)
+    early = points_before_echo(signal.signal, basis, scan, most=MOST_BEFORE_ECHO)
+    if early:
+        shorter = _without_first(preprocessed, early)
+        again = fit(shorter, recipe, model)
+        better = again.noise.residual_ratio < fitted.noise.residual_ratio
+        on_a_point = abs(again.phase.delay_s) < 0.5 * signal.sampling.dwell_time_s
+        if better and on_a_point and _is_sound(again, recipe):
+            return shorter, again
+    return preprocessed, fitted
+
+
+def _is_sound(fitted: FitResult, recipe: Recipe) -> bool:
+    """Say whether a fit describes its spectrum, with no component far below zero."""
+    gates = recipe.quality
+    return bool(
+        fitted.converged
+        and fitted.noise.residual_ratio <= gates.max_residual_ratio
+        and np.all(fitted.amplitude >= -gates.max_negative_sd * fitted.sd)
+    )
+
+
+def _without_first(preprocessed: Preprocessed, n: int) -> Preprocessed:
+    """Return a spectrum and its water without the first points, and say so."""
+
+    def shorter(signal: Fid) -> Fid:
+        measured = {"n_points": n}
+        return signal.become(Fid, signal.signal[n:], "start", method="best fit", measured=measured)
+
+    water = preprocessed.water
+    ms = 1e3 * n * preprocessed.fid.sampling.dwell_time_s
+    return replace(
+        preprocessed,
+        fid=shorter(preprocessed.fid),
+        unsuppressed_residue=shorter(preprocessed.unsuppressed_residue),
+        water=None if water is None else shorter(water),
+        findings=(*preprocessed.findings, finding("start_measured", n=n, ms=ms)),
+    )
+
+
+def _scan(sampling: Sampling, recipe: Recipe) -> Scan:
+    return Scan(
+        dwell_time_s=sampling.dwell_time_s,
+        start_time_s=sampling.start_time_s,
+        window_hz=_window_hz(sampling, recipe.fit.window_ppm),
+    )
 
 
 def _window_hz(sampling: Sampling, window_ppm: tuple[float, float]) -> tuple[float, float]:
@@ -257,7 +331,9 @@ def _result(
             residual_ratio=arrays.residual.ratio,
             residual_whiteness_p=arrays.residual.whiteness_p,
         ),
-        phase=Phase(zero_order_rad=phase.zero_order_rad, delay_s=phase.delay_s),
+        phase=Phase(
+            zero_order_rad=phase.zero_order_rad, delay_s=phase.delay_s + sampling.start_time_s
+        ),
         peak=QualityPeak(name=model.quality_component, height=height),
         converged=arrays.doubt is None,
         reason=_in_words(arrays.doubt),
@@ -278,14 +354,22 @@ def _in_words(doubt: Doubt | None) -> str:
 def _peak(
     fid: ComplexArray, amplitude: float, delay_s: float, sampling: Sampling
 ) -> tuple[float, float | None]:
-    """Return height and full width at half maximum (Hz) of a fitted component's highest line."""
+    """Return height and full width at half maximum (Hz) of a fitted component's highest line.
+
+    The known start turns the line by its own phase at that time. Turned over the whole frequency
+    axis it would be mixed with its dispersion, and look narrower than it is.
+    """
     if amplitude <= 0 or not np.any(fid):
         return 0.0, None
     n = scipy.fft.next_fast_len(_ZERO_FILL * fid.size)
     bin_hz = 1 / (n * sampling.dwell_time_s)
     first_rad = 2 * np.pi * bin_hz * (n // 2) * delay_s
     turn = phasors(np.array([-delay_s]), np.array([first_rad]), n, bin_hz)[0]
-    real = (scipy.fft.fftshift(scipy.fft.fft(fid, n)) * turn).real
+    turned = scipy.fft.fftshift(scipy.fft.fft(fid, n)) * turn
+    if sampling.start_time_s:
+        line_hz = bin_hz * (int(np.argmax(np.abs(turned))) - n // 2)
+        turned *= np.exp(-2j * np.pi * line_hz * sampling.start_time_s)
+    real = turned.real
     top = int(np.argmax(real))
     width = full_width(real, top)
     return float(real[top]), None if width is None else width / (n * sampling.dwell_time_s)

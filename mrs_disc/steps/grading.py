@@ -106,6 +106,9 @@ def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality
         *of_suppression,
         *_transients(preprocessed, gates),
         *_residual(fit, gates),
+        *_below_zero(fit, gates),
+        *_shift(fit, preprocessed, gates),
+        *of_role(preprocessed.findings, "reason"),
         *of_lipid,
         *_displacement(preprocessed),
     ]
@@ -124,6 +127,7 @@ def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality
         residual_water=residual_water,
         water_before_removal=before_removal,
         lipid_contaminated=any(one.kind == "lipid_on_lactate" for one in of_lipid),
+        shift_ppm=fit.curves.reference_shift_ppm,
     )
 
 
@@ -322,6 +326,34 @@ def _residual(fit: FitResult, gates: QualityOptions) -> list[Finding]:
     if p is not None and p < STRUCTURED_P and ratio > INAUDIBLE:
         found.append(finding("residual_structured", p=p, limit=STRUCTURED_P))
     return found
+
+
+def _below_zero(fit: FitResult, gates: QualityOptions) -> list[Finding]:
+    """Find components that no noise explains: no disc holds less than none of anything."""
+    most = gates.max_negative_sd
+    below = {
+        name: -float(amplitude / sd)
+        for name, amplitude, sd in zip(fit.names, fit.amplitude, fit.sd, strict=True)
+        if amplitude < -most * sd and sd > 0
+    }
+    if not below:
+        return []
+    name = max(below, key=lambda one: below[one])
+    return [finding("below_zero", name, ratio=below[name], most=most, names=list(below))]
+
+
+def _shift(fit: FitResult, preprocessed: Preprocessed, gates: QualityOptions) -> list[Finding]:
+    """Find lines far from where the axis has them, which water, where there is one, has put."""
+    shift = fit.curves.reference_shift_ppm
+    if preprocessed.water is None:
+        most = gates.max_shift_without_water_ppm
+        kind = "shift_implausible_no_water"
+        return [finding(kind, ppm=shift, most=most)] if abs(shift) > most else []
+    if abs(shift) > gates.max_shift_ppm:
+        return [finding("shift_implausible", ppm=shift, most=gates.max_shift_ppm)]
+    if abs(shift) > gates.good_shift_ppm:
+        return [finding("shift_large", ppm=shift, good=gates.good_shift_ppm)]
+    return []
 
 
 def _lipid(fit: FitResult, gates: QualityOptions) -> list[Finding]:

@@ -142,6 +142,7 @@ def _as_agreed(record):
     for level in record["levels"]:
         if level["quality"] is not None:
             assert level["quality"].pop("water_before_removal") is None
+            assert level["quality"].pop("shift_ppm") is None
         for protocol in (level["protocol"], level["water_protocol"]):
             if protocol is not None:
                 assert protocol.pop("mixing_time_s") is None

@@ -17,6 +17,7 @@ from mrs_disc.signal.fit.humps import no_humps
 from mrs_disc.signal.fit.inputs import FitBasis
 from mrs_disc.signal.fit.model import MetaboliteModel, Scan
 from mrs_disc.signal.fit.solver import Problem, solve
+from mrs_disc.signal.fit.start import Start, points_with_signal
 from mrs_disc.signal.noise import tail_noise_sd
 
 _PATH = Path(__file__).with_name("fit_oracle.py")
@@ -519,3 +520,14 @@ def test_accuracy_over_humps_with_lipid_under_lactate():
     assert np.all(rmse < 1.15 * np.array([1.9, 1.2, 1.8, 1.7, 1.6])), rmse
     assert np.all(np.mean(covered, axis=0) > 0.90)
     assert np.mean(covered) > 0.92
+
+
+@pytest.mark.parametrize("mhz", [42.6, 63.87, 127.7, 297.2])
+@pytest.mark.parametrize("width_hz", [4.0, 26.0, 38.0])
+def test_the_window_holds_more_points_than_there_is_to_fit(mhz, width_hz):
+    window_hz = 3.7 * mhz
+    start = Start(1.0, 0.0, width_hz, 0.0, 0.0, np.ones(1))
+    n_points = points_with_signal(30 * np.ones(2048), [start], DWELL, window_hz)
+    assert n_points * DWELL * window_hz >= 28
+    # Lines that have not fallen 300-fold are not cut: the floor only adds.
+    assert np.exp(-np.pi * 0.75 * width_hz * n_points * DWELL) <= 1 / 290 or n_points == 2048

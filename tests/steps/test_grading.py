@@ -307,3 +307,33 @@ def test_another_nucleus_fails_with_that_reason(judge):
 def test_a_sound_disc_is_not_poor(judge, seed):
     quality = judge(simulated(seed, snr=15.0, lipid=False))
     assert quality.verdict in ("good", "acceptable"), quality.reasons
+
+
+@pytest.mark.parametrize(("below_sd", "poor"), [(2.9, False), (3.1, True), (8.0, True)])
+def test_a_component_far_below_zero_is_named(below_sd, poor):
+    amplitude = np.array([20.0, -below_sd, 2.0, 0.0])
+    quality = verdict(fit_result(amplitude=amplitude))
+    assert (quality.verdict == "poor") == poor
+    named = [one for one in quality.findings if one.kind == "below_zero"]
+    assert [one.subject for one in named] == ["LAC"] * poor
+    assert ("echo time" in quality.reasons[0]) == poor
+
+
+@pytest.mark.parametrize(
+    ("shift_ppm", "water", "expected"),
+    [
+        (0.049, REFERENCE, "good"),
+        (-0.051, REFERENCE, "acceptable"),
+        (0.099, REFERENCE, "acceptable"),
+        (-0.101, REFERENCE, "poor"),
+        (0.29, None, "good"),
+        (-0.31, None, "poor"),
+    ],
+)
+def test_lines_far_from_their_places_are_said(shift_ppm, water, expected):
+    fitted = fit_result()
+    curves = replace(fitted.curves, reference_shift_ppm=shift_ppm)
+    quality = verdict(replace(fitted, curves=curves), preprocessed(water=water))
+    assert quality.verdict == expected
+    assert quality.shift_ppm == shift_ppm
+    assert any("from their places" in reason for reason in quality.reasons) == (expected != "good")

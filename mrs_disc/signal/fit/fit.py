@@ -56,6 +56,7 @@ from mrs_disc.typing import ComplexArray, FloatArray
 
 _STARTS = 2
 _RIVAL = 0.9  # of the best start's gain; less is another peak under the wrong component
+_DECISIVE = 0.7  # of what is not explained; in noisy spectra no start explains much more
 _TOLERANCE = 0.1  # the average takes the last steps
 
 
@@ -205,7 +206,8 @@ def fit_fid(
     slow = data * whole.carrier / noise
     starts = _start_grid(basis, scan, data.size).search(slow, shift_range_hz, _STARTS)
     starts = [start for start in starts if start.gain > _RIVAL * starts[0].gain]
-    model = _model(basis, scan, points_with_signal(slow, starts, scan.dwell_time_s))
+    n_points = points_with_signal(slow, starts, scan.dwell_time_s, 2 * whole.half_width_hz)
+    model = _model(basis, scan, n_points)
     refuse_collinear(basis.names, model.evaluate(_first_guess(model, starts[0], 0.0)))
 
     # 2. Solve from each start, with weak humps for the baseline.
@@ -235,6 +237,36 @@ def fit_fid(
     doubt = None if best.converged else Doubt("unsettled")
     doubt = doubt or _doubt(best.parameters, start) or _doubt(posterior.mean.parameters, start)
     return _result(problem, posterior, whole, noise * largest, misfit, doubt)
+
+
+def points_before_echo(
+    fid: ComplexArray,
+    basis: FitBasis,
+    scan: Scan,
+    *,
+    most: int,
+    shift_range_hz: float = priors.SHIFT_RANGE_HZ,
+) -> int:
+    """Return how many first points seem to lie before the echo; 0 where it begins as said.
+
+    A FID that begins early turns each line by another phase, which no common phase makes good: the
+    components explain most of what is left where the points before the echo have been left out.
+
+    Parameters
+    ----------
+    fid, basis, scan, shift_range_hz
+        As in `fit_fid`.
+    most : int
+        Largest number that is looked for.
+    """
+    data = checked_data(fid, basis, scan)
+    n_points = data.size - most
+    slow = data * (_model(basis, scan, data.size).carrier / float(np.abs(data).max()))
+    grid = _start_grid(basis, scan, n_points)
+    parts = (slow[n : n + n_points] for n in range(most + 1))
+    shares = [grid.upright_share(part, shift_range_hz) for part in parts]
+    decisive = 1 - max(shares) < _DECISIVE * (1 - shares[0])
+    return int(np.argmax(shares)) if decisive else 0
 
 
 @lru_cache(maxsize=8)  # one for each width of the start, and one on all points

@@ -17,7 +17,8 @@ from math import pi
 import numpy as np
 import scipy.fft
 
-from mrs_disc.typing import ComplexArray, FloatArray
+from mrs_disc.constants import TINY
+from mrs_disc.typing import ComplexArray, FloatArray, IntArray
 
 WIDTHS_HZ = (4.0, 7.0, 11.0, 17.0, 26.0, 38.0)
 DELAYS_S = (-2e-4, -1e-4, 0.0, 1e-4, 2e-4)
@@ -25,6 +26,10 @@ _SEARCH_S = 0.25
 _SKIP_S = 0.008
 _RESOLUTION_HZ = 2.5
 MIN_POINTS = 64
+MIN_BINS = 28
+"""The window holds at least so many: twice what there is to fit, and as many as the shortest FID
+leaves at 3 T. At 1.5 T the window is half as wide; of 14 bins for 15 parameters the residual tells
+nothing."""
 _CROP_SAFETY = 0.75
 _CROP_SNR = 15.0
 """Lines are cut where they have fallen 300-fold, or further below the noise: what lies beyond holds
@@ -104,8 +109,7 @@ class StartGrid:
         for width, decay, whitening, size in zip(
             WIDTHS_HZ, self._decays, self._whitening, self._size, strict=True
         ):
-            # One transform correlates the data with the components at every shift.
-            spectra = scipy.fft.fft(products * decay, self._frequency.size)[:, shifts]
+            spectra = self._spectra(products * decay, shifts)
             whitened = whitening @ (self._late[:, :, None] * spectra)  # (delay, component, shift)
             gain, phase = _best_phase(whitened)
             for late, shift in _peaks(gain, count):
@@ -132,6 +136,32 @@ class StartGrid:
                 chosen.append(start)
         return chosen[:count]
 
+    def upright_share(self, data: ComplexArray, shift_range_hz: float) -> float:
+        """Return the share of the data's energy that the best upright point without delay explains.
+
+        The share counts less the more of the signal is negative: with signs of their own, a few
+        lines explain a wrong start as well as the right one.
+
+        Parameters
+        ----------
+        data, shift_range_hz
+            As in `search`.
+        """
+        shifts = np.flatnonzero(np.abs(self._frequency) <= shift_range_hz)
+        products = self._fids * data[self._used]
+        best = 0.0
+        for decay, whitening, size in zip(self._decays, self._whitening, self._size, strict=True):
+            whitened = whitening @ self._spectra(products * decay, shifts)
+            gain, phase = _best_phase(whitened[None])
+            amplitude = whitening.T @ (whitened * np.exp(-1j * phase[0])).real
+            upright = np.abs(size @ amplitude) / np.maximum(size @ np.abs(amplitude), TINY)
+            best = max(best, float((gain[0] * upright).max()))
+        return best / float(np.sum(np.abs(data[self._used]) ** 2))
+
+    def _spectra(self, products: ComplexArray, shifts: IntArray) -> ComplexArray:
+        """Return the correlations of the data with the components at every shift: a transform."""
+        return np.asarray(scipy.fft.fft(products, self._frequency.size)[:, shifts])
+
 
 def _best_phase(whitened: ComplexArray) -> tuple[FloatArray, FloatArray]:
     """Return gain and angle of the best phase of vectors (delay, component, shift)."""
@@ -155,7 +185,9 @@ def _peaks(gain: FloatArray, count: int) -> list[tuple[int, int]]:
     return [(int(best_delay[peak]), int(peak)) for peak in peaks]
 
 
-def points_with_signal(slow: ComplexArray, starts: Sequence[Start], dwell_time_s: float) -> int:
+def points_with_signal(
+    slow: ComplexArray, starts: Sequence[Start], dwell_time_s: float, window_width_hz: float
+) -> int:
     """Return how many of the first points hold what there is to know of the lines.
 
     Parameters
@@ -166,11 +198,14 @@ def points_with_signal(slow: ComplexArray, starts: Sequence[Start], dwell_time_s
         Where the fit may begin.
     dwell_time_s : float
         Dwell time in seconds.
+    window_width_hz : float
+        Width of the fitted window.
     """
     # Of the broadest start the data would be cut too early, were the narrowest the right one.
     narrowest = _CROP_SAFETY * min(start.width_hz for start in starts)
     snr = min(max(float(np.abs(slow).max()), 3.0), _CROP_SNR)
     length_s = float(np.log(snr / 0.05) / (pi * narrowest))
+    length_s = max(length_s, MIN_BINS / window_width_hz)
     needed = max(MIN_POINTS, round(length_s / dwell_time_s))
     octave = 1 << (needed.bit_length() - 1)
     steps = (eighth * octave // 8 for eighth in _EIGHTHS)
