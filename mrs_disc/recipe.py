@@ -146,14 +146,14 @@ class QualityOptions(StrictModel):
     max_lipid_ratio: Ratio = Field(
         3.0, description="CH2 of lipid / (LAC + ALA); above: lactate contaminated by lipid [P]"
     )
-    max_negative_sd: Positive = Field(
+    max_negative_sd: Ratio = Field(
         3.0, description="standard deviations of a component below zero; beyond: poor [P]"
     )
-    good_shift_ppm: Positive = Field(
+    good_shift_ppm: WidthPpm = Field(
         0.05, description="of all lines from their places, water at its own; up to here good [P]"
     )
-    max_shift_ppm: Positive = Field(0.1, description="above: poor [P]")
-    max_shift_without_water_ppm: Positive = Field(
+    max_shift_ppm: WidthPpm = Field(0.1, description="above: poor [P]")
+    max_shift_without_water_ppm: WidthPpm = Field(
         0.3, description="the same without a water reference; above: poor [P]"
     )
 
