@@ -78,6 +78,7 @@ def _spare_the_input(study: Path, output: Path) -> None:
 def exit_status(report: StudyReport, study: Path) -> int:
     """Return 3 where a level failed, else 0; tell on stderr of failures and what was left out."""
     from mrs_disc.constants import RESEARCH_USE
+    from mrs_disc.words import harmless
 
     levels_of: dict[str, list[str]] = {}
     failures, labels = [], []
@@ -96,5 +97,5 @@ def exit_status(report: StudyReport, study: Path) -> int:
         hint = ""
         if any(label in line for label in labels):  # what stands for the name of a scanner's file
             hint = f" ('mrs-disc info {study}' shows the names of its files)"
-        click.echo(f"mrs-disc: {line}{hint}", err=True)
+        click.echo(f"mrs-disc: {harmless(line)}{harmless(hint)}", err=True)
     return 3 if failures else 0
