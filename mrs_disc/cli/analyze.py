@@ -97,5 +97,5 @@ def exit_status(report: StudyReport, study: Path) -> int:
         hint = ""
         if any(label in line for label in labels):  # what stands for the name of a scanner's file
             hint = f" ('mrs-disc info {study}' shows the names of its files)"
-        click.echo(f"mrs-disc: {harmless(line)}{harmless(hint)}", err=True)
+        click.echo(f"mrs-disc: {harmless(line + hint)}", err=True)
     return 3 if failures else 0
