@@ -9,6 +9,7 @@ A new command is one module that defines `command`, and one line in `COMMANDS`.
 from __future__ import annotations
 
 import gc
+import io
 import os
 import re
 import sys
@@ -130,6 +131,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit status; a problem is one line on stderr."""
+    for name in ("stdout", "stderr"):  # `None` where the shell closed it with >&-
+        if getattr(sys, name) is None:
+            setattr(sys, name, io.StringIO())
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # odd file names must not end in an error

@@ -80,6 +80,7 @@ def _spare_the_input(study: Path, output: Path) -> None:
 def exit_status(report: StudyReport, study: Path) -> int:
     """Return 3 where a level failed, else 0; tell on stderr of failures and what was left out."""
     from mrs_disc.constants import RESEARCH_USE
+    from mrs_disc.words import harmless
 
     levels_of: dict[str, list[str]] = {}
     failures = []
@@ -93,7 +94,7 @@ def exit_status(report: StudyReport, study: Path) -> int:
     notices = [notice for notice in report.notices if notice != RESEARCH_USE]
     notes = [f"{', '.join(dict.fromkeys(names))}: {note}" for note, names in levels_of.items()]
     for line in (*notices, *notes, *failures):
-        click.echo(f"mrs-disc: {line}{_behind_labels(line, study)}", err=True)
+        click.echo(f"mrs-disc: {harmless(line + _behind_labels(line, study))}", err=True)
     return 3 if failures else 0
 
 

@@ -32,6 +32,7 @@ def command(results: tuple[Path, ...], output: Path, overwrite: bool) -> None:
     from mrs_disc.record.overlay import as_reviewed
     from mrs_disc.report.course import course_csv, course_html
     from mrs_disc.report.files import write_files
+    from mrs_disc.words import harmless
 
     if len(results) < 2:
         raise InputError("compare needs two results.json or more, in the order of time")
@@ -65,7 +66,7 @@ def command(results: tuple[Path, ...], output: Path, overwrite: bool) -> None:
     for path in write_files(output, files, overwrite=overwrite, inputs=paths):
         click.echo(path)
     for note in notes:
-        click.echo(f"mrs-disc: note: {note}", err=True)
+        click.echo(f"mrs-disc: note: {harmless(note)}", err=True)
 
 
 def _point(quantity: Quantity | None) -> tuple[float | None, float | None, float] | None:
