@@ -149,6 +149,9 @@ class QualityOptions(StrictModel):
     max_negative_sd: Ratio = Field(
         3.0, description="standard deviations of a component below zero; beyond: poor [P]"
     )
+    max_echo_phase_sd: Ratio = Field(
+        4.0, description="of lactate's phase from that of the echo time; beyond: poor [P]"
+    )
     good_shift_ppm: WidthPpm = Field(
         0.05, description="of all lines from their places, water at its own; up to here good [P]"
     )

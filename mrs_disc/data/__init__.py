@@ -9,6 +9,7 @@ Sign: a resonance at larger ppm has larger frequency, ``exp(+2j*pi*f*t)`` with
 
 from mrs_disc.data.results import (
     Curves,
+    EchoPhase,
     FitResult,
     LevelMeasurement,
     LevelReport,
@@ -61,6 +62,7 @@ __all__ = [
     "DiscAcquisition",
     "DiscEntry",
     "DiscScore",
+    "EchoPhase",
     "Fid",
     "FitResult",
     "HeightLoss",

@@ -152,6 +152,31 @@ class QualityPeak:
     height: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EchoPhase:
+    """How far a doublet has evolved beyond the stated echo time.
+
+    Parameters
+    ----------
+    name : str
+        The component.
+    strength_sd : float
+        Both phases of the doublet together, in standard deviations.
+    deviation_sd : float
+        The phase that it should not have, in its standard deviations.
+    late_s : float
+        Time by which it evolved longer than stated.
+    period_s : float
+        Time after which it looks the same.
+    """
+
+    name: str
+    strength_sd: float
+    deviation_sd: float
+    late_s: float
+    period_s: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FitResult:
     """Amplitudes of a disc with their full covariance, and the curves that show the fit.
@@ -172,6 +197,8 @@ class FitResult:
         Where the component's first resonance was found on the referenced axis.
     linewidth_hz : float array, shape (component,)
         Full width at half maximum of one line.
+    echo : EchoPhase or None
+        Of the doublet that tells the echo time; `None` where nothing seemed wrong.
     """
 
     model: str
@@ -189,6 +216,7 @@ class FitResult:
     peak: QualityPeak = QualityPeak()
     converged: bool
     reason: str = ""
+    echo: EchoPhase | None = None
 
     @property
     def sd(self) -> FloatArray:

@@ -412,6 +412,12 @@ KINDS: dict[str, Kind] = {
         "reason",
         "poor",
     ),
+    "echo_time_contradicted": Kind(
+        "the doublet of {subject} did not evolve for the stated echo time of {stated_ms:g} ms "
+        "({ratio:beside {most} 1} sd, beyond {most:g}): some {fitting_ms:.0f} ms would fit",
+        "reason",
+        "poor",
+    ),
     "start_measured": Kind(
         "the first {n} points ({ms:.1f} ms) were taken to lie before the echo and left out: the "
         "file does not say so, but the fit is sound only without them",

@@ -61,6 +61,9 @@ LIPID_BAND_PPM = (1.0, 1.6)
 MEASURABLE_SD = 3.0
 """A quality peak below so many of its standard deviations is not there [proposed]."""
 
+STRONG_DOUBLET_SD = 5.0
+"""A doublet below so many standard deviations says nothing of the echo time [proposed]."""
+
 STRUCTURED_P = 1e-3
 """Probability of so structured a residual from white noise, below which it counts [proposed]."""
 
@@ -107,6 +110,7 @@ def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality
         *_transients(preprocessed, gates),
         *_residual(fit, gates),
         *_below_zero(fit, gates),
+        *_echo_time(fit, preprocessed, gates),
         *_shift(fit, preprocessed, gates),
         *of_role(preprocessed.findings, "reason"),
         *of_lipid,
@@ -340,6 +344,20 @@ def _below_zero(fit: FitResult, gates: QualityOptions) -> list[Finding]:
         return []
     name = max(below, key=lambda one: below[one])
     return [finding("below_zero", name, ratio=below[name], most=most, names=list(below))]
+
+
+def _echo_time(fit: FitResult, preprocessed: Preprocessed, gates: QualityOptions) -> list[Finding]:
+    """Find a doublet that evolved for another time than the stated echo time."""
+    echo, stated = fit.echo, preprocessed.protocol.echo_time_s
+    most = gates.max_echo_phase_sd
+    if echo is None or stated is None or echo.strength_sd < STRONG_DOUBLET_SD:
+        return []
+    if abs(echo.deviation_sd) <= most:
+        return []
+    fitting_ms = 1e3 * ((stated + echo.late_s) % echo.period_s)
+    values = {"stated_ms": 1e3 * stated, "fitting_ms": fitting_ms, "most": most}
+    deviation = abs(echo.deviation_sd)
+    return [finding("echo_time_contradicted", echo.name, ratio=deviation, **values)]
 
 
 def _shift(fit: FitResult, preprocessed: Preprocessed, gates: QualityOptions) -> list[Finding]:

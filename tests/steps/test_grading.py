@@ -9,6 +9,7 @@ import pytest
 
 from mrs_disc.data import (
     Curves,
+    EchoPhase,
     Fid,
     FitResult,
     Noise,
@@ -337,3 +338,43 @@ def test_lines_far_from_their_places_are_said(shift_ppm, water, expected):
     assert quality.verdict == expected
     assert quality.shift_ppm == shift_ppm
     assert any("from their places" in reason for reason in quality.reasons) == (expected != "good")
+
+
+@pytest.mark.parametrize(
+    ("strength_sd", "deviation_sd", "poor"),
+    [(4.9, 4.8, False), (12.0, 3.9, False), (12.0, -4.1, True), (6.0, 5.9, True)],
+)
+def test_a_doublet_that_evolved_for_another_time_is_said(strength_sd, deviation_sd, poor):
+    echo = EchoPhase(
+        name="LAC", strength_sd=strength_sd, deviation_sd=deviation_sd, late_s=0.04, period_s=0.288
+    )
+    quality = verdict(replace(fit_result(), echo=echo))
+    assert (quality.verdict == "poor") == poor
+    assert ("some 70 ms would fit" in quality.reasons[0]) == poor
+
+
+@pytest.mark.parametrize(("stated_s", "fits_ms"), [(0.030, None), (0.080, 30)])
+def test_the_lactate_of_a_painful_disc_tells_its_echo_time(stated_s, fits_ms):
+    from mrs_disc.analysis import load_models
+    from mrs_disc.simulate import Scan, simulate_study
+    from mrs_disc.steps import fit, preprocess
+
+    study, _ = simulate_study(
+        5,
+        levels=["L4-L5"],
+        kinds={"L4-L5": "P"},
+        snr=60.0,
+        lipid=False,
+        baseline=0.0,
+        anatomy=False,
+        scan=Scan(echo_time_s=0.030),
+    )
+    disc = study["L4-L5"]
+    disc = replace(disc, protocol=replace(disc.protocol, echo_time_s=stated_s))
+    before = preprocess(disc, RECIPE)
+    quality = grade(fit(before, RECIPE, load_models(RECIPE).fit), before, RECIPE)
+    found = [one for one in quality.findings if one.kind == "echo_time_contradicted"]
+    assert len(found) == (fits_ms is not None)
+    if found:
+        assert quality.verdict == "poor"
+        assert found[0].values["fitting_ms"] == pytest.approx(fits_ms, abs=15)

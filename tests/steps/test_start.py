@@ -60,7 +60,7 @@ def test_pictures_stand_upright(start_ms):
         assert page["data"].real[round(ppm / 0.004)] == pytest.approx(shown * DWELL, rel=0.2)
 
 
-@pytest.mark.parametrize("early", [2, 3, 4, 5, 6, 7, 8, 12])
+@pytest.mark.parametrize("early", [2, 3, 4, 5, 6, 7, 8])
 def test_points_before_the_echo_are_counted_where_the_file_is_silent(early):
     found = measure_level(begun(-early * DWELL, said=False), RECIPE, MODELS)
     (noticed,) = [one for one in found.quality.findings if one.kind == "start_measured"]

@@ -128,6 +128,22 @@ class Doubt:
     hz: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Wider:
+    """What one component more explains.
+
+    Parameters
+    ----------
+    deviations : float
+        Root of the fall of the sum of squares: standard deviations that it lies from nothing.
+    amplitude : float array, shape (component + 1,)
+        Amplitudes with it, in the units of the data.
+    """
+
+    deviations: float
+    amplitude: FloatArray
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitArrays:
     """What a fit gives. Amplitudes in the units of the data; FIDs on all points of the data.
@@ -148,6 +164,8 @@ class FitArrays:
         FID of the baseline as it lies in the data; with `components` it adds up to the fit.
     doubt : Doubt, optional
         Why the result is not to be used.
+    wider : Wider, optional
+        What one component more explains.
     """
 
     amplitudes: Amplitudes
@@ -157,6 +175,7 @@ class FitArrays:
     components: ComplexArray
     baseline: ComplexArray
     doubt: Doubt | None
+    wider: Wider | None = None
 
 
 def fit_fid(
@@ -167,6 +186,7 @@ def fit_fid(
     baseline_hz: tuple[float, float] | None = None,
     delay_sd_s: float = priors.DELAY_SD_S,
     shift_range_hz: float = priors.SHIFT_RANGE_HZ,
+    wider: FitBasis | None = None,
 ) -> FitArrays:
     """Fit the components to an FID.
 
@@ -184,6 +204,8 @@ def fit_fid(
         Prior standard deviation of the delay; 0 holds it at zero.
     shift_range_hz : float
         Largest common shift that is searched, either way.
+    wider : FitBasis, optional
+        The basis with one component more, the last, which is tested and takes no part in the fit.
 
     Returns
     -------
@@ -236,7 +258,14 @@ def fit_fid(
     # 4. The posterior in the units of the data.
     doubt = None if best.converged else Doubt("unsettled")
     doubt = doubt or _doubt(best.parameters, start) or _doubt(posterior.mean.parameters, start)
-    return _result(problem, posterior, whole, noise * largest, misfit, doubt)
+    result = _result(problem, posterior, whole, noise * largest, misfit, doubt)
+    if wider is None:
+        return result
+    rival = replace(solver, model=_model(wider, scan, n_points))
+    more = solve(rival, best.parameters)
+    deviations = sqrt(max(best.cost - more.cost, 0.0)) / misfit
+    amplitude = more.amplitude[: rival.model.n_components] * (noise * largest)
+    return replace(result, wider=Wider(deviations, amplitude))
 
 
 def points_before_echo(
