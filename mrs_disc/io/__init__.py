@@ -1,11 +1,7 @@
 """Files in and NIfTI-MRS out: scanner formats to `Study`, lazily.
 
->>> from mrs_disc.io import READERS
->>> "nifti-mrs" in [reader.FORMAT for reader in READERS]
-True
-
-The names below load their module when they are first used. The writer of NIfTI-MRS stands in a
-module of its own (`write_nifti_mrs`), those of vendors' files in `mrs_disc.simulate`.
+The names below load their module when they are first used; all others are imported from theirs. The
+table of readers is `mrs_disc.io.formats.readers.READERS`.
 """
 
 from __future__ import annotations
