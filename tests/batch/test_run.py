@@ -309,6 +309,7 @@ def test_ctrl_c_and_a_scheduler_end_a_run_in_a_whole_folder(simulated, once, tmp
     assert not list((out / ".batch").glob("*.work"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_on_a_terminal_hits_workers_that_still_import(simulated, tmp_path):
     """It goes to the whole group of processes; only the batch may answer."""
     for n, wait_s in enumerate((0.0, 0.1, 0.3, 0.6)):
@@ -326,6 +327,7 @@ def test_ctrl_c_on_a_terminal_hits_workers_that_still_import(simulated, tmp_path
         assert "mrs-disc: interrupted" in stderr
 
 
+@pytest.mark.slow
 def test_two_runs_on_one_folder_the_second_is_told(fake_work, make_dataset, simulated, tmp_path):
     out = tmp_path / "out"
     first = command("batch", simulated, "-o", out, "--jobs", 1, *RECORD)

@@ -41,6 +41,7 @@ def examples() -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_example_of_the_help_works_on_the_sample_data(tmp_path, monkeypatch, capsys):
     shutil.copytree(ROOT / "sample_data", tmp_path / "sample_data")
     monkeypatch.chdir(tmp_path)

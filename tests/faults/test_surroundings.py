@@ -47,6 +47,7 @@ def finish(process: subprocess.Popen) -> tuple[int, str]:
 # --------------------------------------------------------------------------- memory
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize("fault", [s.gzip_bomb, s.gzip_bomb_declared], ids=["hidden", "declared"])
 def test_four_gigabytes_of_zeros_in_four_megabytes_need_little_memory(fault, make_study, tmp_path):
@@ -93,6 +94,7 @@ def test_a_full_disk_leaves_nothing_half_written(bytes_left, make_study, tmp_pat
     assert not [p for p in (tmp_path / "out").rglob("*") if p.is_file()]
 
 
+@pytest.mark.slow
 @linux
 def test_a_batch_on_a_full_disk_stops_and_goes_on_when_there_is_room(make_study, tmp_path):
     """The limit lets a study's record through, but not its signals."""
@@ -122,6 +124,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(place)], check=True)
 
 
+@pytest.mark.slow
 @linux
 def test_a_batch_on_a_file_system_that_fills_up_and_is_made_larger(
     small_disk, make_study, tmp_path

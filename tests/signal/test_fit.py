@@ -160,6 +160,7 @@ def test_noise_spreads_the_amplitudes_as_the_bound_says():
     assert 0.005 < np.mean([run.residual.whiteness_p < 0.05 for run in runs]) < 0.15
 
 
+@pytest.mark.slow
 def test_intervals_cover_over_humps_drawn_anew():
     """120 discs, 5 amplitudes: coverage of 600 intervals is known to 1 %, correlated to 2 %."""
     rng = np.random.default_rng(11)

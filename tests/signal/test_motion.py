@@ -76,6 +76,7 @@ def brute_force(data, sd):
     return log_mean[1] - log_mean[0]
 
 
+@pytest.mark.slow
 def test_the_ratio_is_near_that_of_the_laws_that_made_the_series():
     """The laws are other ones than those assumed, and the code does not know the lines.
 
