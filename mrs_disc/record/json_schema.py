@@ -23,6 +23,8 @@ def json_schema() -> dict[str, Any]:
     kinds["Results"] = schema
     for module in (parts, level, findings):
         for name, texts in _explanations(module).items():
+            if name in kinds:  # pydantic 2.10 and older leave the words out
+                kinds[name].setdefault("description", inspect.getdoc(getattr(module, name)))
             for field, text in texts.items():
                 if field in kinds.get(name, {}).get("properties", {}):
                     kinds[name]["properties"][field]["description"] = text
