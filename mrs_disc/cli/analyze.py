@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,7 @@ def _spare_the_input(study: Path, output: Path) -> None:
 def exit_status(report: StudyReport, study: Path) -> int:
     """Return 3 where a level failed, else 0; tell on stderr of failures and what was left out."""
     from mrs_disc.constants import RESEARCH_USE
+    from mrs_disc.io.studies.study import paths_of_labels
     from mrs_disc.words import harmless
 
     levels_of: dict[str, list[str]] = {}
@@ -93,15 +95,14 @@ def exit_status(report: StudyReport, study: Path) -> int:
             )
     notices = [notice for notice in report.notices if notice != RESEARCH_USE]
     notes = [f"{', '.join(dict.fromkeys(names))}: {note}" for note, names in levels_of.items()]
-    for line in (*notices, *notes, *failures):
-        click.echo(f"mrs-disc: {harmless(line + _behind_labels(line, study))}", err=True)
+    lines = (*notices, *notes, *failures)
+    paths = paths_of_labels(study) if lines else {}
+    for line in lines:
+        click.echo(f"mrs-disc: {harmless(line + _behind_labels(line, paths))}", err=True)
     return 3 if failures else 0
 
 
-def _behind_labels(line: str, study: Path) -> str:
+def _behind_labels(line: str, paths: Mapping[str, str]) -> str:
     """Return which files the labels of a line stand for; reports keep the labels."""
-    from mrs_disc.io.studies.study import paths_of_labels
-
-    paths = paths_of_labels(study)
     known = [f"{label} is {path}" for label, path in paths.items() if label in line]
     return f" ({'; '.join(known)})" if known else ""

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from mrs_disc.constants import WATER_PPM
+from mrs_disc.data.places import OTHER_SCANNER
 from mrs_disc.io.formats.scan import Scan, other_voxel
 from mrs_disc.record.findings import Finding, finding, unread
 from mrs_disc.typing import ComplexArray, FloatArray
@@ -42,8 +43,6 @@ ALTERNATES = 1.5
 subtracting is meant. Real series of four and more transients: below 1.2."""
 PEAK = (1e-15, 1e15)
 """Largest sample: beyond, squares and sums leave single precision. Real files: 1e-9 to 1e10."""
-_FREQUENCY_APART = 2e-4
-"""Relative difference that only another scanner has (120 MHz: 24 kHz; drift stays below 1 kHz)."""
 _MAX_FIDS = 512
 _BLOCK = 1 << 20
 _CLIP_POINTS, _CLIP_ROW = 256, 4
@@ -215,7 +214,7 @@ def false_pair(scan: Scan, water: Scan) -> Finding | None:
     if a.device and b.device and a.device != b.device:
         return finding("other_device")
     f, g = scan.spectrometer_mhz, water.spectrometer_mhz
-    if f and g and abs(f - g) > _FREQUENCY_APART * f:
+    if f and g and abs(f - g) > OTHER_SCANNER * f:
         return finding("other_frequency", came=g, wanted=f)
     if np.array_equal(scan.signal, water.signal):
         # Where much water is left, the spectrum itself would pass for one of water.

@@ -24,6 +24,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.errors import InvalidDicomError
 
 from mrs_disc.data import Study, StudyReport, parse_level
+from mrs_disc.data.places import OTHER_SCANNER
 from mrs_disc.errors import InputError, MrsDiscError, ReadError
 from mrs_disc.files import check_file, reading
 from mrs_disc.io.formats import dicom as spectroscopy
@@ -50,9 +51,8 @@ REQUIRED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClass
 _IDENTITY = ("PatientID", "IssuerOfPatientID", "StudyInstanceUID")
 _DAYS = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
 _PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns")
-_FREQUENCY_APART, _GIVEN_APART = 2e-4, 1e-2
-"""Relative difference that only another scanner has (3 T: 25 kHz; drift stays below 1 kHz), and
-that only another field has, for a frequency which the user gave from memory."""
+_GIVEN_APART = 1e-2
+"""Relative difference that only another field has, of a frequency that the user gave from memory."""
 _VOXEL_APART_MM = 5.0
 """Rounding in headers stays far below this; the next disc lies 30 mm away."""
 
@@ -141,7 +141,7 @@ def patient_of(
         dicom={level: origin.dicom for level, origin in origins.items() if origin.dicom},
         days=tuple(origin.day for origin in origins.values() if origin.day is not None),
         frequencies=tuple(
-            (a.sampling.spectrometer_mhz, _GIVEN_APART if key in given else _FREQUENCY_APART)
+            (a.sampling.spectrometer_mhz, _GIVEN_APART if key in given else OTHER_SCANNER)
             for key, a in arrays.items()
         ),
         voxels=tuple(a.voxel_affine for a in arrays.values() if a.voxel_affine is not None),

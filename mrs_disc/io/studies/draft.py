@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from mrs_disc.data import LEVELS, level_order
-from mrs_disc.data.places import Site, contradictions, doubts
+from mrs_disc.data.places import SAME_PLACE_MM, Site, contradictions, doubts
 from mrs_disc.errors import InputError, NoSuchPathError, OutputError, ReadError
 from mrs_disc.files import write_whole
 from mrs_disc.io import gate
@@ -34,9 +34,6 @@ from mrs_disc.schema import validate
 from mrs_disc.toml_text import toml_value
 
 MAX_FILES = 50_000
-_SAME_PLACE_MM = 6.0
-"""Voxels whose centres lie nearer are of one disc: a heuristic, far below the distance of two
-discs in any region and above what a voxel is moved by when a measurement is repeated."""
 _SPACING_MM = ((22.0, "cervical", "C6-C7"), (29.0, "thoracic", "T11-T12"), (1e9, "lumbar", "L5-S1"))
 """Distance of neighbouring discs below which a region is guessed, and its lowest disc.
 
@@ -356,7 +353,7 @@ def _places(found: list[Found]) -> list[list[Found]]:
 
 def _near(a: Found, b: Found) -> bool:
     p, q = a.centre, b.centre
-    return p is not None and q is not None and float(np.linalg.norm(p - q)) < _SAME_PLACE_MM
+    return p is not None and q is not None and float(np.linalg.norm(p - q)) < SAME_PLACE_MM
 
 
 def _number_runs(found: list[Found]) -> None:
