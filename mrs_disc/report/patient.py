@@ -52,7 +52,7 @@ _IDENTITY = ("PatientID", "IssuerOfPatientID", "StudyInstanceUID")
 _DAYS = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
 _PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns")
 _GIVEN_APART = 1e-2
-"""Relative difference that only another field has, of a frequency that the user gave from memory."""
+"""Relative difference that only another field has, of a frequency that the user gave by heart."""
 _VOXEL_APART_MM = 5.0
 """Rounding in headers stays far below this; the next disc lies 30 mm away."""
 
