@@ -17,21 +17,43 @@ from mrs_disc._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from mrs_disc.analysis import analyze as analyze
+    from mrs_disc.analysis import measure as measure
+    from mrs_disc.analysis import score_levels as score_levels
+    from mrs_disc.batch.whole import read_cohort as read_cohort
+    from mrs_disc.data import LevelMeasurement as LevelMeasurement
     from mrs_disc.io import read_study as read_study
+    from mrs_disc.planning import plan as plan
     from mrs_disc.recipe import load_recipe as load_recipe
     from mrs_disc.report import write_report as write_report
+    from mrs_disc.report.notebook import report_html as report_html
+    from mrs_disc.report.plots import plot_fit as plot_fit
+    from mrs_disc.report.plots import plot_levels as plot_levels
+    from mrs_disc.report.plots import plot_report as plot_report
+    from mrs_disc.report.read_back import read_results as read_results
     from mrs_disc.simulate import simulate_study as simulate_study
     from mrs_disc.steps import fit as fit
+    from mrs_disc.steps import grade as grade
     from mrs_disc.steps import preprocess as preprocess
     from mrs_disc.steps import quantify as quantify
 
 _HOME = {
+    "LevelMeasurement": "mrs_disc.data",
     "analyze": "mrs_disc.analysis",
     "fit": "mrs_disc.steps",
+    "grade": "mrs_disc.steps",
     "load_recipe": "mrs_disc.recipe",
+    "measure": "mrs_disc.analysis",
+    "plan": "mrs_disc.planning",
+    "plot_fit": "mrs_disc.report.plots",
+    "plot_levels": "mrs_disc.report.plots",
+    "plot_report": "mrs_disc.report.plots",
     "preprocess": "mrs_disc.steps",
     "quantify": "mrs_disc.steps",
+    "read_cohort": "mrs_disc.batch.whole",
+    "read_results": "mrs_disc.report.read_back",
     "read_study": "mrs_disc.io",
+    "report_html": "mrs_disc.report.notebook",
+    "score_levels": "mrs_disc.analysis",
     "simulate_study": "mrs_disc.simulate",
     "write_report": "mrs_disc.report",
 }

@@ -14,13 +14,19 @@ Z95 = 1.959964
 Z95_ONE_SIDED = 1.6448536269514722
 """The same of a one-sided limit: the 95th percentile."""
 
+LIPID_TO_WATER_PPM = 3.35
+"""From the lipid's CH2 (1.30) to the carrier on water (4.65)."""
+
+PICTURE_PPM = 0.4
+"""Half width of the picture of the transients: a line with what drift takes it to."""
+
 TINY = 1e-300
 """Least divisor: zero over it stays zero, and no sum of squares of a signal comes near it."""
 
 ROMAN = ("", "I", "II", "III", "IV", "V")
 """Pfirrmann grades as they are written (Spine 2001;26:1873-1878)."""
 
-UNLIKELY_UP_TO, LIKELY_FROM = 0.2, 0.8
+UNLIKELY_UP_TO, LIKELY_FROM = 0.25, 4.0
 """Probabilities at which the labels begin unless a recipe says otherwise [proposed]."""
 
 RESEARCH_USE = (

@@ -54,6 +54,7 @@ MOST_BYTES: dict[str, float] = {
     "head of a review log": 4_000,
     "record of a batch": 64_000_000,
     "claim of a batch": 4_000_000,  # may name every participant
+    "pairing file": 64_000_000,
 }
 """Kind of a file, in the words of a message, to the largest size that is read, bytes."""
 
@@ -67,6 +68,8 @@ _DIGESTS: dict[tuple[int, ...], str] = {}
 _WITHOUT_WAITING = (
     getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 )
+
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 # --------------------------------------------------------------------------- reading
@@ -133,6 +136,14 @@ def is_regular(path: Path) -> bool:
     """Say whether a path is a regular file, also through links; no name is too odd to ask."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Say whether a path is a folder, also through links; no name is too odd to ask."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
     except (OSError, ValueError):
         return False
 
@@ -452,6 +463,29 @@ def write_whole(
             waiting.replace(path)
         except BaseException:
             waiting.unlink(missing_ok=True)
+            raise
+    return path
+
+
+def write_private(path: Path, content: bytes) -> Path:
+    """Write or replace a file that its owner alone can read, from its first byte on.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; nothing is left, and an earlier one stays as it is.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        waiting = scratch(path.parent, path.name)
+        waiting.unlink(missing_ok=True)
+        try:
+            with os.fdopen(os.open(waiting, _NEW_FILE, 0o600), "wb") as file:
+                file.write(content)
+            waiting.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                waiting.unlink(missing_ok=True)
             raise
     return path
 

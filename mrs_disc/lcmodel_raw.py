@@ -80,7 +80,7 @@ def parse_lcmodel_raw(path: Path, content: bytes) -> RawFile:
             break
     else:
         raise ReadError(path, "holds no $NMID ... $END header, which LCModel RAW begins with")
-    values = _numbers(path, text[end:], header.get("fmtdat", ""))
+    values = numbers(path, text[end:], header.get("fmtdat", ""))
     if values.size == 0 or values.size % 2:
         raise ReadError(
             path, f"holds {values.size} numbers, but complex points come in pairs: cut short?"
@@ -89,7 +89,7 @@ def parse_lcmodel_raw(path: Path, content: bytes) -> RawFile:
     return RawFile(fid=fid, header=header)
 
 
-def _numbers(path: Path, body: str, fmtdat: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def numbers(path: Path, body: str, fmtdat: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Return the numbers after the header; columns of fixed width may touch."""
     words = body.split()
     try:

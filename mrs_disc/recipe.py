@@ -17,11 +17,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from mrs_disc.constants import LIKELY_FROM, UNLIKELY_UP_TO
 from mrs_disc.errors import RecipeError, did_you_mean
-from mrs_disc.schema import StrictModel, load_toml, within
+from mrs_disc.schema import StrictModel, load_toml, validate, within
 from mrs_disc.toml_text import toml_value
 
 FARTHEST_PPM = 20.0
@@ -85,6 +85,9 @@ class WaterOptions(StrictModel):
         "hlsvd", description="low-rank model of the water band, subtracted, or none"
     )
     window_ppm: Window = Field((4.3, 5.0), description="band in which components are water")
+    downfield_ppm: Annotated[float, Field(ge=0, le=2)] = Field(
+        0.4, description="so far downfield of it too: nothing of the model resonates there [P]"
+    )
 
 
 class PhaseOptions(StrictModel):
@@ -99,10 +102,34 @@ class FitOptions(StrictModel):
     """The metabolite fit."""
 
     model: str = Field("disc_1h", description="metabolite model: a name, or a TOML file")
-    window_ppm: Window = Field((0.5, 4.2), description="fitted range")
+    sequences: str = Field(
+        "sequences", description="how coupled spins evolve in each sequence: a name, or a TOML file"
+    )
+    exclude: tuple[Annotated[str, Field(min_length=1, max_length=40)], ...] = Field(
+        (), description="components of the model that are left out, with the priors that name them"
+    )
+    window_ppm: Window = Field(
+        (0.5, 4.2), description="fitted range; a component without a line in it is left out"
+    )
     baseline: Literal["humps", "none"] = Field(
         "humps", description="positive broad humps averaged by evidence, or no baseline"
     )
+    ratio_priors: bool = Field(
+        True,
+        description="hold ratios of amplitudes by the priors of the model, which every report has",
+    )
+    bootstrap: Annotated[int, Field(ge=0, le=1000)] = Field(
+        0,
+        description="repeats with transients drawn anew, for the error of repetition; 0: its "
+        "formula; 50 tell it to 10 %",
+    )
+
+    @field_validator("bootstrap")
+    @classmethod
+    def _enough(cls, value: int) -> int:
+        if 0 < value < 20:
+            raise ValueError("20 or more tell a standard deviation to 16 %, or 0 for the formula")
+        return value
 
 
 class QuantifyOptions(StrictModel):
@@ -131,9 +158,11 @@ class QualityOptions(StrictModel):
     min_snr: Ratio = Field(5.0, description="of the quality peak; below: poor [P]")
     good_snr: Ratio = Field(8.0, description="from here on good [P]")
     good_linewidth_ppm: WidthPpm = Field(
-        0.20, description="of the quality peak; up to here good [P]"
+        0.20, description="of the quality peak at 3 T; up to here good [P]"
     )
-    max_linewidth_ppm: WidthPpm = Field(0.30, description="above: poor [P]")
+    max_linewidth_ppm: WidthPpm = Field(
+        0.30, description="above: poor; at other fields what a line has of its own stays in Hz [P]"
+    )
     max_residual_water: Ratio = Field(10.0, description="times the quality peak; above: poor [P]")
     max_water_before_removal: Ratio = Field(
         50.0,
@@ -149,8 +178,9 @@ class QualityOptions(StrictModel):
     max_negative_sd: Ratio = Field(
         3.0, description="standard deviations of a component below zero; beyond: poor [P]"
     )
-    max_echo_phase_sd: Ratio = Field(
-        4.0, description="of lactate's phase from that of the echo time; beyond: poor [P]"
+    max_echo_time_sd: Ratio = Field(
+        3.0,
+        description="by which the multiplets fit another echo time better; beyond: poor [P]",
     )
     good_shift_ppm: WidthPpm = Field(
         0.05, description="of all lines from their places, water at its own; up to here good [P]"
@@ -173,22 +203,31 @@ class ScoreOptions(StrictModel):
     """From quantities to a judgement."""
 
     model: str = Field("acidity_structure", description="score model: a name, or a TOML file")
-    likely: Fraction = Field(LIKELY_FROM, description="likely painful from this probability on [P]")
-    unlikely: Fraction = Field(
-        UNLIKELY_UP_TO, description="unlikely painful up to this probability [P]"
+    likely: Annotated[float, Field(gt=1, le=1000)] = Field(
+        LIKELY_FROM,
+        description="likely painful from this likelihood ratio on, where the probability is one "
+        "half or more [P]",
+    )
+    unlikely: Annotated[float, Field(gt=0, lt=1)] = Field(
+        UNLIKELY_UP_TO,
+        description="unlikely painful up to this likelihood ratio, where the probability is one "
+        "half or less [P]",
     )
     prevalence: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         None, description="share of painful discs before measuring; default: the model's own"
     )
+    repeats: Literal["combined", "best"] = Field(
+        "combined",
+        description="runs of one disc: taken together where they agree, or the best alone",
+    )
+    out_of_scope: Literal["exploratory", "refuse"] = Field(
+        "exploratory",
+        description="discs of a region or field that the score was not made for: scored and "
+        "called exploratory, or not scored",
+    )
     min_levels: Annotated[int, Field(ge=1, le=30)] = Field(
         3, description="usable discs that make a complete examination (CPT 0609T)"
     )
-
-    @model_validator(mode="after")
-    def _ordered(self) -> ScoreOptions:
-        if not self.unlikely < self.likely:
-            raise ValueError("unlikely has to be below likely")
-        return self
 
 
 class LevelOptions(StrictModel):
@@ -205,6 +244,7 @@ class Recipe(StrictModel):
     """All options of an analysis; a file names only those that differ from the defaults."""
 
     schema_version: Literal[1] = 1
+    """Of the form of the file."""
     name: str = Field("default", max_length=100, description="shown in the report")
     levels: LevelOptions = LevelOptions()
     coils: CoilOptions = CoilOptions()
@@ -218,8 +258,48 @@ class Recipe(StrictModel):
     quality: QualityOptions = QualityOptions()
     score: ScoreOptions = ScoreOptions()
 
+    def replace(self, **changes: Any) -> Recipe:
+        """Return the recipe with other options, checked as those of a file are.
 
-MODEL_OPTIONS = (("fit", "model"), ("quantify", "relaxation"), ("score", "model"))
+        Parameters
+        ----------
+        **changes : mapping, or a value
+            A group's name and what changes in it; the group's other options stay. The path of a
+            model is taken from the current folder.
+
+        Returns
+        -------
+        Recipe
+            Another one: recipes do not change.
+
+        Raises
+        ------
+        RecipeError
+            If there is no such option, or its value is not allowed.
+
+        Examples
+        --------
+        >>> recipe = Recipe().replace(name="mine", fit={"window_ppm": (0.5, 3.0)})
+        >>> recipe.fit.window_ppm, recipe.fit.baseline
+        ((0.5, 3.0), 'humps')
+        >>> recipe.replace(fit={"window": (0.5, 3.0)})  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        mrs_disc.errors.RecipeError: recipe mine: [fit] has no option 'window'. ...
+        """
+        content = self.model_dump()
+        for name, change in changes.items():
+            given = change.model_dump() if isinstance(change, StrictModel) else change
+            both = isinstance(given, Mapping) and isinstance(content.get(name), dict)
+            content[name] = content[name] | dict(given) if both else given
+        return validate(content, Recipe, f"recipe {self.name}", RecipeError)
+
+
+MODEL_OPTIONS = (
+    ("fit", "model"),
+    ("fit", "sequences"),
+    ("quantify", "relaxation"),
+    ("score", "model"),
+)
 """Options that name a model file: a shipped name, or a path relative to the recipe."""
 
 
@@ -235,8 +315,13 @@ def pipelines_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "pipelines"
 
 
+FORMER = {"press_3t_te30": "default"}
+"""Names that shipped recipes had, to what is the same today: older scripts go on."""
+
+
 def recipe_path(name: str) -> Path:
     """Return the file of a shipped recipe."""
+    name = FORMER.get(name, name)
     path = pipelines_folder() / f"{name}.toml"
     if path.is_file():
         return path
@@ -253,7 +338,7 @@ def load_recipe(recipe: str | Path | Recipe | None = None) -> Recipe:
     Parameters
     ----------
     recipe : str, Path, Recipe or None
-        A shipped name (``"press_3t_te30"``), a TOML file, a recipe (returned as it is), or `None`
+        A shipped name (``"press_1p5t_te35"``), a TOML file, a recipe (returned as it is), or `None`
         for the defaults.
 
     Returns

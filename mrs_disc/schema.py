@@ -52,6 +52,7 @@ def within(low: float, high: float, unit: str = "", mistaken_for: str = "") -> A
         asked = f" (was it written in {mistaken_for}?)" if mistaken_for else ""
         raise ValueError(f"should lie between {low:g} and {high:g} {unit}".rstrip() + asked)
 
+    check.__doc__ = f"{low:g} to {high:g} {unit}".rstrip()  # the reference prints it
     return AfterValidator(check)
 
 

@@ -14,8 +14,18 @@ from pathlib import Path
 
 import numpy as np
 
+from mrs_disc.data import Study
 from mrs_disc.io.write_nifti_mrs import write_whole
-from mrs_disc.simulate import CERVICAL, LUMBAR, THORACIC, Scan, draw_disc, simulate_study
+from mrs_disc.simulate import (
+    CERVICAL,
+    LUMBAR,
+    SNR_OF_PROTOCOL,
+    THORACIC,
+    Scan,
+    Truth,
+    draw_disc,
+    simulate_study,
+)
 from mrs_disc.simulate.dataset import Form, Simulated, json_bytes, write_dataset, write_study
 from mrs_disc.simulate.population import amplitudes
 
@@ -24,19 +34,33 @@ SHORT = Scan(n_points=1024, spectral_width_hz=2000.0, n_coils=4, n_transients=16
 
 
 def demo(folder: Path) -> None:
-    """Five lumbar discs, two painful, one of poor quality: the study of ``mrs-disc demo``."""
-    study, truth = simulate_study(
-        425,
-        study_id="demo-01",
-        scan=Scan(n_points=1024, spectral_width_hz=2000.0, n_coils=4, n_transients=32, n_water=2),
+    """Five lumbar discs, two painful, one spoilt: a typical examination, of ``mrs-disc demo``."""
+    write_study(folder, *_examination("demo-01", "typical"), form="nifti")
+
+
+def weak(folder: Path) -> None:
+    """Five discs, those of the demo, by the weak protocol: a poor examination."""
+    write_study(folder, *_examination("weak-01", "weak"), form="rda")
+
+
+def _examination(study_id: str, protocol: str) -> tuple[Study, Truth]:
+    """Return discs whose amounts, baselines and lipid are drawn as the population has them."""
+    return simulate_study(
+        431,
+        study_id=study_id,
+        scan=Scan(
+            n_points=1024,
+            spectral_width_hz=2000.0,
+            n_coils=4,
+            n_transients=32,
+            n_water=2,
+            snr_factor=SNR_OF_PROTOCOL[protocol],
+        ),
         kinds={"L1-L2": "H", "L2-L3": "H", "L3-L4": "D", "L4-L5": "P", "L5-S1": "P"},
-        snr={"L1-L2": 15.0, "L2-L3": 40.0, "L3-L4": 28.0, "L4-L5": 26.0, "L5-S1": 26.0},
+        snr={"L1-L2": 15.0},
         spoilt={"L1-L2": "noise"},
-        lipid={"L1-L2": False, "L2-L3": False, "L3-L4": 0.2, "L4-L5": False, "L5-S1": 0.1},
-        spread=0.7,
-        baseline=0.3,
+        lipid={"L1-L2": False},
     )
-    write_study(folder, study, truth, form="nifti")
 
 
 def _lumbar(form: Form) -> Callable[[Path], None]:
@@ -82,6 +106,7 @@ def thoracic(folder: Path) -> None:
         n_transients=24,
         n_water=2,
         voxel_size_mm=(16.0, 14.0, 4.0),
+        snr_factor=SNR_OF_PROTOCOL["weak"],
     )
     study, truth = simulate_study(
         41, study_id="thoracic-01", levels=THORACIC[1:], scan=scan, kinds={"T11-T12": "D"}
@@ -189,8 +214,30 @@ def _table(rows: list[list[str]]) -> str:
     return "".join("\t".join(row) + "\n" for row in (list(COHORT_COLUMNS), *rows))
 
 
+def basis(folder: Path) -> None:
+    """Write a small basis set as LCModel has it: singlets and a doublet as they are at TE 0."""
+    mhz, dwell_s, n = 127.7, 5e-4, 512
+    lines = {"PG": [(2.04, 3.0)], "LAC": [(1.287, 1.5), (1.341, 1.5)], "CHO": [(3.21, 9.0)]}
+    time = dwell_s * np.arange(n)
+    text = f" $SEQPAR\n HZPPPM = {mhz}, SEQ = 'NONE' $END\n $BASIS1\n FMTBAS = '(6E13.5)',"
+    text += f" BADELT = {dwell_s:g}, NDATAB = {2 * n} $END\n"
+    for name, of in lines.items():
+        hz = [(ppm - 4.65) * mhz for ppm, _ in of]
+        fid = sum(
+            w * np.exp((2j * np.pi * f - np.pi) * time) for f, (_, w) in zip(hz, of, strict=True)
+        )
+        spectrum = np.fft.fft(np.conj(fid), 2 * n, norm="ortho")
+        text += f" $BASIS\n ID = '{name}', METABO = '{name}', CONC = 1., TRAMP = 1., VOLUME = 1.,"
+        text += " ISHIFT = 0 $END\n"
+        words = [f"{value:13.5E}" for value in spectrum.view(float)]
+        text += "".join("".join(words[k : k + 6]) + "\n" for k in range(0, len(words), 6))
+    folder.mkdir(parents=True)
+    write_whole(folder / "three.basis", text.encode(), overwrite=True)
+
+
 PARTS: dict[str, Callable[[Path], None]] = {
     "demo": demo,
+    "weak": weak,
     "lumbar_nifti": _lumbar("nifti"),
     "lumbar_sdat": _lumbar("sdat"),
     "lumbar_rda": _lumbar("rda"),
@@ -200,6 +247,7 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "failing": failing,
     "bids": bids,
     "cohort": cohort,
+    "basis": basis,
 }
 
 

@@ -25,9 +25,13 @@ def core_files() -> list[Path]:
 
 
 def imported(path: Path) -> set[str]:
-    """Return the top-level modules that a file imports anywhere."""
+    """Return the top-level modules that a file imports anywhere but to name types."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    for node in tree.body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -83,6 +87,7 @@ def test_importing_the_package_costs_less_than_a_quarter_of_the_usual_libraries(
 def test_public_functions_say_what_they_take_and_return():
     for name in mrs_disc.__all__:
         if name != "__version__":
-            text = getattr(mrs_disc, name).__doc__ or ""
+            public = getattr(mrs_disc, name)
+            text = public.__doc__ or ""
             assert "Parameters" in text, name
-            assert "Returns" in text, name
+            assert "Returns" in text or isinstance(public, type), name

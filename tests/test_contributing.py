@@ -109,7 +109,7 @@ def test_the_score_model_of_the_page_scores(tmp_path, capsys):
     recipe.write_text('schema_version = 1\n[score]\nmodel = "acid_cutoff.toml"\n')
     assert run(["model", "check", str(tmp_path / "acid_cutoff.toml")]) == 0
     found = md.analyze(md.read_study(DEMO), recipe)
-    painful, healthy = found["L5-S1"].score, found["L2-L3"].score
+    painful, healthy = found["L4-L5"].score, found["L2-L3"].score
     assert painful is not None
     assert healthy is not None
     assert painful.model == "acid_cutoff@1"

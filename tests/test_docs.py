@@ -34,7 +34,7 @@ def test_readme_begins_with_the_two_commands():
     ]
 
 
-def test_every_command_of_readme_works(tmp_path, monkeypatch):
+def test_every_command_of_readme_works(tmp_path, monkeypatch, capsys):
     (tmp_path / "sample_data").symlink_to(ROOT / "sample_data")
     monkeypatch.chdir(tmp_path)
     before = sorted((ROOT / "sample_data").rglob("*"))
@@ -42,7 +42,13 @@ def test_every_command_of_readme_works(tmp_path, monkeypatch):
     for command in commands():
         words = shlex.split(command)
         assert words[0] == "mrs-disc"
+        capsys.readouterr()
         assert run(words[1:]) == 0, command
+        if words[1:3] == ["plan", "--snr"]:
+            planned = capsys.readouterr().out.splitlines()
+    shown = re.search(r"second says .*?```text\n(.*?)```", README, re.DOTALL)
+    assert shown is not None
+    assert [line for line in planned if line in shown[1].splitlines()] == shown[1].splitlines()
     assert sorted((ROOT / "sample_data").rglob("*")) == before
 
 
@@ -80,16 +86,25 @@ def write_pfile(folder):
 
 
 def test_links_inside_the_pages_lead_somewhere():
-    pages = [ROOT / "README.md", *ROOT.glob("*/README.md"), *(ROOT / ".github").glob("*.md")]
+    pages = [
+        ROOT / "README.md",
+        *ROOT.glob("*/README.md"),
+        *ROOT.glob(".github/docs/**/*.md"),
+        *(ROOT / ".github").glob("*.md"),
+    ]
     assert len(pages) > 5
     for page in pages:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page}: {target}"
 
 
-def test_the_python_of_readme_is_true(monkeypatch):
+@pytest.mark.parametrize("page", ["README.md", ".github/docs/scripting.md"])
+def test_the_python_of_a_page_is_true(page, monkeypatch):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
     monkeypatch.chdir(ROOT)
-    failed, tried = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+    pyplot.switch_backend("agg")
+    failed, tried = doctest.testfile(str(ROOT / page), module_relative=False)
+    pyplot.close("all")
     assert tried > 5
     assert failed == 0
 

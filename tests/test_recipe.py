@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,17 @@ from mrs_disc.recipe import (
     digest,
     load_recipe,
     recipe_names,
+    recipe_path,
     recipe_toml,
     resolved,
 )
 
-DIGESTS = {"fit.model": "a", "quantify.relaxation": "b", "score.model": "c"}
+DIGESTS = {
+    "fit.model": "a",
+    "fit.sequences": "s",
+    "quantify.relaxation": "b",
+    "score.model": "c",
+}
 
 
 def written(folder: Path, text: str) -> Path:
@@ -42,7 +49,7 @@ def test_every_limit_of_a_judgement_bears_a_tag(group):
 
 
 def test_every_shipped_recipe_loads_and_is_named_as_its_file():
-    assert {"default", "press_3t_te30", "press_1p5t_te35"} <= set(recipe_names())
+    assert {"default", "press_1p5t_te35"} <= set(recipe_names())
     for name in recipe_names():
         assert load_recipe(name).name == name
 
@@ -74,7 +81,18 @@ def test_a_printed_recipe_reads_back_as_itself(tmp_path):
             "press.toml: [fit] window_ppm should lie between -20 and 20 ppm. Came: [0.5, 400].",
         ),
         ("[fit]\nwindow_ppm = [4]", "press.toml: [fit] window_ppm has 1 numbers"),
-        ("[score]\nlikely = 1.5", "press.toml: [score] likely should be less than or equal to 1."),
+        ("[score]\nlikely = 0.8", "press.toml: [score] likely should be greater than 1."),
+        ("[score]\nunlikely = 1.5", "press.toml: [score] unlikely should be less than 1."),
+        (
+            "[score]\nlikely = 0.25\nunlikely = 4",
+            "press.toml: [score] likely should be greater than 1. Came: 0.25. (1 more)",
+        ),
+        ("[score]\nprevalence = 0", "press.toml: [score] prevalence should be greater than 0."),
+        ("[score]\nprevalence = 1.0", "press.toml: [score] prevalence should be less than 1."),
+        (
+            '[score]\nout_of_scope = "reject"',
+            "press.toml: [score] out_of_scope should be 'exploratory' or 'refuse'. Came: 'reject'.",
+        ),
         ("[score]\nlikely = nan", "press.toml: [score] likely should be a finite number"),
         ("[score\n", "press.toml: is not valid TOML"),
     ],
@@ -87,14 +105,36 @@ def test_a_mistake_is_one_line_that_says_what_to_do(tmp_path, text, message):
 
 
 def test_an_unknown_name_lists_the_recipes():
-    with pytest.raises(RecipeError, match=r"Did you mean 'press_3t_te30'\? Recipes: default"):
-        load_recipe("press_3t_te3")
+    with pytest.raises(RecipeError, match=r"Did you mean 'press_1p5t_te35'\? Recipes: default"):
+        load_recipe("press_1p5t_te3")
+
+
+def test_shipped_recipes_differ_and_a_former_name_is_what_it_was():
+    models = load_models(Recipe()).digests
+    digests = {name: digest(load_recipe(name), models) for name in recipe_names()}
+    assert len(set(digests.values())) == len(digests)
+    assert load_recipe("press_3t_te30") == Recipe()
+
+
+def test_the_default_recipe_file_is_what_the_command_prints():
+    text = recipe_path("default").read_text()
+    assert text.partition("\n")[2] == recipe_toml(Recipe())
 
 
 def test_a_model_path_is_relative_to_the_recipe(tmp_path):
     recipe = load_recipe(written(tmp_path, '[fit]\nmodel = "own.toml"'))
     assert recipe.fit.model == str(tmp_path / "own.toml")
     assert resolved(recipe)["fit"]["model"] == "own.toml"
+
+
+def test_a_table_of_sequences_is_relative_to_the_recipe_and_counts_by_its_content(tmp_path):
+    shipped = Path(str(files("mrs_disc.models"))) / "sequences.toml"
+    (tmp_path / "mine.toml").write_text(shipped.read_text())
+    recipe = load_recipe(written(tmp_path, '[fit]\nsequences = "mine.toml"'))
+    assert recipe.fit.sequences == str(tmp_path / "mine.toml")
+    assert resolved(recipe)["fit"]["sequences"] == "mine.toml"
+    own = digest(recipe, load_models(recipe).digests)
+    assert own == digest(Recipe(), load_models(Recipe()).digests)  # the same table
 
 
 def test_the_digest_covers_options_and_model_content_but_neither_path_nor_name(tmp_path):

@@ -13,21 +13,21 @@ from pathlib import Path
 
 from numpy.linalg import LinAlgError
 
-from mrs_disc.analysis.comparison import compare_discs
+from mrs_disc.analysis.bootstrap import with_bootstrap
 from mrs_disc.analysis.impression import impression
 from mrs_disc.analysis.named import check_names, read_site, site_of
-from mrs_disc.analysis.recorded import recorded
+from mrs_disc.analysis.recorded import measured, recorded
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.data import (
     Anatomy,
     DiscAcquisition,
     DiscEntry,
+    DiscScore,
     LevelFailure,
     LevelMeasurement,
     Study,
     StudyReport,
     parse_level,
-    spans,
 )
 from mrs_disc.data.places import Site
 from mrs_disc.errors import InputError, ModelError
@@ -40,12 +40,15 @@ from mrs_disc.models import (
 )
 from mrs_disc.models.relaxation import RelaxationModel, load_relaxation_model
 from mrs_disc.models.scores import ScoreModel, load_score_model
+from mrs_disc.models.sequences import load_sequences
 from mrs_disc.recipe import Recipe, digest, load_recipe
-from mrs_disc.record.concordance import concordance, join
+from mrs_disc.record.concordance import concordance
 from mrs_disc.record.findings import finding, finding_of, sentences, words
 from mrs_disc.record.level import Level, completeness_of
 from mrs_disc.score import score_study
+from mrs_disc.score.comparison import compare_discs
 from mrs_disc.steps import fit_or_find_start, grade, preprocess, quantify
+from mrs_disc.steps.chosen import without
 from mrs_disc.threads import one_blas_thread
 
 
@@ -78,12 +81,17 @@ def load_models(recipe: Recipe) -> Models:
     """
     with _named_by("[fit] model", recipe):
         fit_model = load_metabolite_model(recipe.fit.model)
+    with _named_by("[fit]", recipe):
+        without(fit_model, recipe.fit.exclude)
+    with _named_by("[fit] sequences", recipe):
+        sequences = load_sequences(recipe.fit.sequences)
     with _named_by("[quantify] relaxation", recipe):
         relaxation = load_relaxation_model(recipe.quantify.relaxation)
     with _named_by("[score] model", recipe):
         score = load_score_model(recipe.score.model)
     digests = {
         "fit.model": metabolite_model_digest(fit_model),
+        "fit.sequences": content_digest(sequences),
         "quantify.relaxation": content_digest(relaxation),
         "score.model": content_digest(score),
     }
@@ -92,7 +100,7 @@ def load_models(recipe: Recipe) -> Models:
 
 @contextmanager
 def _named_by(option: str, recipe: Recipe) -> Iterator[None]:
-    """Say of a model that cannot be loaded where it was named: a recipe names three."""
+    """Say of a model that cannot be loaded where it was named: a recipe names several."""
     try:
         yield
     except InputError as error:
@@ -105,6 +113,7 @@ def analyze(
     recipe: str | Path | Recipe | None = None,
     *,
     levels: Sequence[str] = (),
+    exclude: Sequence[str] = (),
 ) -> StudyReport:
     """Analyse a study.
 
@@ -116,6 +125,8 @@ def analyze(
         A shipped name, a TOML file, a recipe, or `None` for the defaults.
     levels : sequence of str
         Only these levels; empty: all.
+    exclude : sequence of str
+        Components that are not fitted, beside those that the recipe excludes.
 
     Returns
     -------
@@ -127,8 +138,18 @@ def analyze(
     InputError
         If the recipe, a model or the choice of levels is wrong. What is wrong with one level
         stays with it, as its `failure`.
+
+    Examples
+    --------
+    >>> import mrs_disc as md
+    >>> study, truth = md.simulate_study(seed=1, levels=["L4-L5", "L5-S1"])
+    >>> report = md.analyze(study)
+    >>> [level.level for level in report if level.usable]
+    ['L4-L5', 'L5-S1']
     """
     recipe = load_recipe(recipe)
+    if exclude:
+        recipe = recipe.replace(fit={"exclude": (*recipe.fit.exclude, *exclude)})
     models = load_models(recipe)
     chosen = _chosen(study, levels)
     anatomy, notices = _anatomy(study)
@@ -153,16 +174,18 @@ def analyze(
         comparison=compare_discs(records),
         clinical=study.clinical,
         anatomy=anatomy,
-        notices=(RESEARCH_USE, *sentences(noticed), *notices, *_mixed_fields(records)),
+        notices=(RESEARCH_USE, *sentences(noticed), *notices),
         findings=noticed,
         score_model_card=models.score.model_dump(mode="json"),
     )
 
 
+@one_blas_thread
 def measure_level(acquisition: DiscAcquisition, recipe: Recipe, models: Models) -> LevelMeasurement:
     """Take one disc through preprocessing, fit, quality and quantities."""
     preprocessed = preprocess(acquisition, recipe)
     preprocessed, fitted = fit_or_find_start(preprocessed, recipe, models.fit)
+    preprocessed, fitted = with_bootstrap(acquisition, preprocessed, fitted, recipe, models.fit)
     return LevelMeasurement(
         preprocessed=preprocessed,
         fit=fitted,
@@ -175,6 +198,79 @@ def measure_level(acquisition: DiscAcquisition, recipe: Recipe, models: Models) 
             morphology=acquisition.morphology,
         ),
     )
+
+
+def score_levels(
+    discs: StudyReport | Mapping[str, LevelMeasurement],
+    recipe: str | Path | Recipe | None = None,
+) -> dict[str, DiscScore]:
+    """Score the discs of one patient, anew or for the first time.
+
+    Parameters
+    ----------
+    discs : StudyReport, or mapping of str to LevelMeasurement
+        A report, or what own steps found, by the name of the level.
+    recipe : str, Path, Recipe or None
+        ``[score]``; `None`: that of the report, or the defaults.
+
+    Returns
+    -------
+    dict of str to DiscScore
+        By level, ``"L4-L5"``, and ``"L4-L5_run-2"`` for a second run; without levels that failed.
+
+    Raises
+    ------
+    InputError
+        If the recipe or its score model is wrong, or a level has a name that is none.
+
+    Examples
+    --------
+    >>> import mrs_disc as md
+    >>> study, truth = md.simulate_study(seed=1, levels=["L4-L5", "L5-S1"])
+    >>> report = md.analyze(study)
+    >>> rare = report.recipe.replace(score={"prevalence": 0.05})
+    >>> score = md.score_levels(report, rare)["L4-L5"]
+    >>> score.value < report["L4-L5"].score.value
+    True
+    """
+    if isinstance(discs, StudyReport):
+        recipe = discs.recipe if recipe is None else recipe
+        levels = [level.record for level in discs]
+    else:
+        levels = [
+            Level(level=parse_level(name), measured=measured(found))
+            for name, found in discs.items()
+        ]
+    recipe = load_recipe(recipe)
+    scores = score_study(levels, load_score_model(recipe.score.model), recipe)
+    pairs = zip(levels, scores, strict=True)
+    return {level.key: score for level, score in pairs if score is not None}
+
+
+def measure(
+    acquisition: DiscAcquisition, recipe: str | Path | Recipe | None = None
+) -> LevelMeasurement:
+    """Take one disc through preprocessing, fit, quality and quantities, as `analyze` does.
+
+    Parameters
+    ----------
+    acquisition : DiscAcquisition
+        ``study["L4-L5"]``.
+    recipe : str, Path, Recipe or None
+        A shipped name, a TOML file, a recipe, or `None` for the defaults.
+
+    Returns
+    -------
+    LevelMeasurement
+        ``preprocessed``, ``fit``, ``quality`` and ``quantities``; `score_levels` scores several.
+
+    Raises
+    ------
+    InputError
+        If the disc cannot be measured.
+    """
+    recipe = load_recipe(recipe)
+    return measure_level(acquisition, recipe, load_models(recipe))
 
 
 def _measured_or_failed(
@@ -226,22 +322,6 @@ def _chosen(study: Study, levels: Sequence[str]) -> tuple[DiscEntry, ...]:
     for level in wanted:
         study.entry(level)
     return tuple(entry for entry in study.discs if entry.level in wanted)
-
-
-def _mixed_fields(levels: Sequence[Level]) -> tuple[str, ...]:
-    """Say where the levels were not measured at one field strength: one examination is."""
-    found: dict[int, list[str]] = {}
-    for level in levels:
-        if level.measured is not None and level.measured.protocol.spectrometer_mhz is not None:
-            mhz = round(level.measured.protocol.spectrometer_mhz)
-            found.setdefault(mhz, []).append(level.level)
-    if not found or max(found) <= 1.05 * min(found):
-        return ()
-    where = join([f"{mhz} MHz ({spans(set(names))})" for mhz, names in sorted(found.items())])
-    return (
-        f"The levels were measured at different fields, {where}: files of another examination "
-        "may be among them, and amounts are compared as if alike.",
-    )
 
 
 def _anatomy(study: Study) -> tuple[Anatomy | None, tuple[str, ...]]:

@@ -1,10 +1,14 @@
 """Examinations of one person over time: the change of each disc, and how well it repeats.
 
 A change is the last value less the first. Its interval adds the errors of both in quadrature, each
-side by itself, so that lopsided intervals stay lopsided. What both examinations share (relaxation
-times assumed for a grade, a lineshape the model does not know) cancels and makes the interval too
-wide rather than too narrow. A value below two standard deviations enters a difference with its
-standard deviation, as it was measured; the logarithm of one does not exist, and its ratio counts.
+side by itself, so that lopsided intervals stay lopsided. Which errors, depends on what the two have
+in common. Measured and analysed alike, what nobody knows (baseline, ratios, relaxation times) is
+wrong in both by the same, and the error of repetition counts: the scatter of repeats with new noise
+alone. It holds no new planning of the voxel, no other shim and no physiology; repeats within an
+examination measure those in part. Otherwise, and where an older record does not have it, the error
+of the truth counts, which makes the interval too wide rather than too narrow. A value below two
+standard deviations enters a difference with its standard deviation, as it was measured; the
+logarithm of one does not exist, and its ratio counts.
 """
 
 from __future__ import annotations
@@ -12,12 +16,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import Literal, TypeAlias
 
-from mrs_disc.analysis.comparison import repeatability
 from mrs_disc.constants import Z95
+from mrs_disc.data.places import is_repeat
 from mrs_disc.record.level import Results
 from mrs_disc.record.levels import level_order
 from mrs_disc.record.parts import Quantity
+from mrs_disc.score.comparison import repeatability
 
 COMPARED = (
     "log(acidity/structure)",
@@ -40,6 +46,10 @@ class Examination:
     runs: Mapping[str, Sequence[Mapping[str, Quantity]]]
 
 
+Error: TypeAlias = Literal["repetition", "truth"]
+"""Which error the interval of a change is made from."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One quantity of one disc over time; `reason` where no change can be told."""
@@ -50,6 +60,7 @@ class Change:
     difference: float | None
     low: float | None
     high: float | None
+    error: Error | None = None
     reason: str = ""
 
     @property
@@ -60,11 +71,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeatability:
-    """Bland and Altman's coefficient, with its degrees of freedom."""
+    """Bland and Altman's coefficient, with its degrees of freedom.
+
+    `expected` is what the noise alone would give, by the error of repetition; `None` where a
+    record does not have it.
+    """
 
     quantity: str
     coefficient: float
     freedom: int
+    expected: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +118,17 @@ def examined(records: Sequence[Results], folders: Sequence[str]) -> tuple[Examin
     return tuple(found)
 
 
+def alike(records: Sequence[Results]) -> bool:
+    """Return whether the examinations were measured and analysed alike, as far as they say."""
+    return len({r.recipe_sha256 for r in records}) == 1 and not _protocols_differ(records)
+
+
 def cautions(records: Sequence[Results]) -> list[str]:
     """Return what may feign or hide a change."""
-    notes = []
+    notes = [
+        f"{level} may be another disc: its name is {why} in one of the examinations"
+        for level, why in sorted(uncertain(records).items(), key=lambda item: level_order(item[0]))
+    ]
     subjects = {r.study_id.partition("_ses-")[0].partition("/")[0] for r in records}
     if len(subjects) > 1:
         notes.append(
@@ -113,6 +137,13 @@ def cautions(records: Sequence[Results]) -> list[str]:
         )
     if len({r.recipe_sha256 for r in records}) > 1:
         notes.append("The examinations were analysed with different recipes or models")
+    notes += _protocols_differ(records)
+    return notes
+
+
+def _protocols_differ(records: Sequence[Results]) -> list[str]:
+    """Return in what the protocols of the discs differ."""
+    notes = []
     protocols = [lv.measured.protocol for r in records for lv in r.levels if lv.measured]
     for what, values, digits, unit in (
         ("echo times", [p.echo_time_s for p in protocols], 4, "s"),
@@ -124,6 +155,26 @@ def cautions(records: Sequence[Results]) -> list[str]:
             told = ", ".join(f"{value:g}" for value in seen)
             notes.append(f"The discs were measured with different {what} ({told} {unit})")
     return notes
+
+
+def uncertain(records: Sequence[Results]) -> dict[str, str]:
+    """Return the levels whose name is not certain in one of the examinations, and why.
+
+    A guess counts until a signature confirms it; a contradiction that was accepted stays one.
+    """
+    found: dict[str, str] = {}
+    for record in records:
+        confirmed: set[str] = set()
+        if record.review is not None and record.review.signed:
+            signatures = [act for act in record.review.history if act.act == "sign"]
+            confirmed = set(signatures[-1].levels_confirmed) if signatures else set()
+        for noticed in record.findings:
+            level = noticed.subject.partition(" run ")[0]
+            if noticed.kind == "level_unconfirmed" and noticed.subject not in confirmed:
+                found.setdefault(level, "not confirmed")
+            elif noticed.about.role == "forbids" and not is_repeat(noticed):
+                found[level] = "contradicted by the files"
+    return found
 
 
 def reviews(records: Sequence[Results], names: Sequence[str]) -> list[str]:
@@ -141,17 +192,22 @@ def reviews(records: Sequence[Results], names: Sequence[str]) -> list[str]:
     return notes
 
 
-def course(examinations: Sequence[Examination]) -> Course:
+def course(examinations: Sequence[Examination], *, error: Error = "truth") -> Course:
     """Return the change of every disc from the first to the last examination that has it.
 
     Parameters
     ----------
     examinations : sequence of Examination
         In the order of time.
+    error : "repetition" or "truth"
+        Which error counts, where a record has it: that of repetition for examinations that are
+        `alike`.
     """
     levels = sorted({lv for e in examinations for lv in e.levels}, key=level_order)
     changes = [
-        _change(level, quantity, [e.levels.get(level, {}).get(quantity) for e in examinations])
+        _change(
+            level, quantity, [e.levels.get(level, {}).get(quantity) for e in examinations], error
+        )
         for level in levels
         for quantity in COMPARED
     ]
@@ -159,7 +215,15 @@ def course(examinations: Sequence[Examination]) -> Course:
     for quantity in COMPARED:
         repeats = [_known(runs, quantity) for e in examinations for runs in e.runs.values()]
         if (result := repeatability(repeats)) is not None:
-            found.append(Repeatability(quantity=quantity, coefficient=result[0], freedom=result[1]))
+            runs = [runs for e in examinations for runs in e.runs.values() if len(runs) > 1]
+            found.append(
+                Repeatability(
+                    quantity=quantity,
+                    coefficient=result[0],
+                    freedom=result[1],
+                    expected=_expected(runs, quantity),
+                )
+            )
     return Course(
         names=tuple(e.name for e in examinations),
         changes=tuple(c for c in changes if any(v is not None for v in c.values)),
@@ -173,14 +237,26 @@ def _known(runs: Sequence[Mapping[str, Quantity]], quantity: str) -> list[float]
     return [ends[0] for ends in found if ends is not None]
 
 
-def _change(level: str, quantity: str, values: Sequence[Quantity | None]) -> Change:
+def _expected(repeated: Sequence[Sequence[Mapping[str, Quantity]]], quantity: str) -> float | None:
+    """Return the coefficient that noise alone gives, or `None` where a run does not say."""
+    found = [q for runs in repeated for run in runs if (q := run.get(quantity)) is not None]
+    known = [q.repetition_sd for q in found if _ends(q) is not None]
+    told = [sd for sd in known if sd is not None]
+    if not told or len(told) < len(known):
+        return None
+    return Z95 * sqrt(2) * sqrt(sum(sd * sd for sd in told) / len(told))
+
+
+def _change(level: str, quantity: str, values: Sequence[Quantity | None], error: Error) -> Change:
     seen = [q for q in values if q is not None and (q.value is not None or q.limit is not None)]
     reason, difference, low, high = "", None, None, None
+    if any(q.repetition_sd is None for q in (*seen[:1], *seen[-1:])):
+        error = "truth"
     if len(seen) < 2:
         why = next((q.reason for q in values if q is not None and q.value is None), "")
         reason = ("measured once" if seen else "never measured") + (f" ({why})" if why else "")
     else:
-        ends = _ends(seen[0]), _ends(seen[-1])
+        ends = _ends(seen[0], error), _ends(seen[-1], error)
         if ends[0] is None or ends[1] is None:
             reason = "an upper limit has no logarithm to take a difference of: see the ratio"
         else:
@@ -192,6 +268,7 @@ def _change(level: str, quantity: str, values: Sequence[Quantity | None]) -> Cha
         difference=difference,
         low=low,
         high=high,
+        error=None if difference is None else error,
         reason=reason,
     )
 
@@ -200,15 +277,16 @@ Ends = tuple[float, float | None, float | None]
 """A value with the lower and upper end of its 95 % interval."""
 
 
-def _ends(quantity: Quantity) -> Ends | None:
+def _ends(quantity: Quantity, error: Error = "truth") -> Ends | None:
     """Return value and interval; of an upper limit what lies behind it, if it can be told."""
-    if quantity.value is None:
+    if quantity.value is None or (quantity.limit is not None and quantity.sd is None):
         return None
+    if error == "repetition" and quantity.repetition_sd is not None:
+        half = Z95 * quantity.repetition_sd
+        return quantity.value, quantity.value - half, quantity.value + half
     if quantity.limit is None:
         return quantity.value, quantity.low, quantity.high
-    if quantity.sd is None:
-        return None
-    half = Z95 * quantity.sd
+    half = Z95 * (quantity.sd or 0.0)
     return quantity.value, quantity.value - half, quantity.value + half
 
 

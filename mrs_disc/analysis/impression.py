@@ -1,8 +1,8 @@
 """The impression of a study: pure functions of its record with a fixed vocabulary.
 
 Two to five sentences, each with one task: what is likely a source of pain and what is not; what
-could not be judged, and why; structure, apart from pain; agreement with the images and with
-provocation testing; what follows for the examination. The words never name a treatment, and
+could not be judged, and why; structure; agreement with the images and with provocation testing;
+whether the examination is complete. The words propose no test and name no treatment, and
 morphology is only compared with the score: it never enters it (`mrs_disc.record.concordance`).
 """
 
@@ -16,10 +16,11 @@ from mrs_disc.data.places import is_repeat
 from mrs_disc.record.concordance import AGREEMENT, agreements, join, seen
 from mrs_disc.record.concordance import concordance as concordance
 from mrs_disc.record.concordance import describe_morphology as describe_morphology
-from mrs_disc.record.findings import Finding, of_role, words
+from mrs_disc.record.findings import Finding, likelihood_ratio, of_role, words
 from mrs_disc.record.level import Level, best_runs
-from mrs_disc.record.levels import LEVELS, level_order, spans
-from mrs_disc.record.parts import Completeness
+from mrs_disc.record.levels import REGIONS, level_order, spans
+from mrs_disc.record.parts import Completeness, DiscScore
+from mrs_disc.score.comparison import most_acidic
 from mrs_disc.score.disc import probability
 
 STRUCTURE_NAMES = ("structure/water", "structure index", "log(structure/water)", "PG/water")
@@ -56,8 +57,8 @@ def impression(
 ) -> str:
     """Return the impression: two to five sentences in the fixed vocabulary.
 
-    Which disc it was comes first: names that were accepted against the files, names that were
-    guessed, places that are unlikely each add a sentence.
+    What limits all else comes first: names of levels that were accepted against the files, too few
+    discs, names that were guessed, places that are unlikely.
 
     Parameters
     ----------
@@ -72,18 +73,48 @@ def impression(
     """
     discs = sorted(best_runs(levels).values(), key=lambda disc: level_order(disc.level))
     sentences = (
-        *_which_discs(noticed),
+        *_headline(noticed, completeness, discs),
         _pain(discs),
         _not_judged(discs),
         _structure(discs),
         _agreements(discs),
-        _consequence(discs, completeness, status),
+        _consequence(completeness, status),
     )
     return " ".join(s for s in sentences if s)
 
 
-def _which_discs(noticed: Sequence[Finding]) -> list[str]:
-    """Say first what keeps a level's name from being certain."""
+def _count(completeness: Completeness) -> str:
+    n = completeness.n_levels
+    return f"{n} usable disc{'' if n == 1 else 's'}, at least {completeness.min_levels} needed"
+
+
+TELLING = 0.8
+"""Probability of being the most acidic disc from which the impression says so [P]."""
+
+EXPLORATORY = ("exploratory_field", "exploratory_region")
+"""Findings of a score outside of what its model was made for."""
+
+HELD = ("held_by_prevalence", "held_by_interval", "held_by_patient")
+"""Findings of a disc whose likelihood ratio is beyond a label's limit, though it has no label."""
+
+
+def _exploratory(discs: Iterable[Level]) -> list[str]:
+    """Return the sentence on discs for which no score model was made."""
+    told: dict[str, list[str]] = {}
+    for disc in discs:
+        if disc.score is None or disc.score.value is None:
+            continue
+        # Of a score just made its own findings, of a record those of the level.
+        outside = [f for f in (*disc.score.findings, *disc.findings) if f.kind in EXPLORATORY]
+        for why in dict.fromkeys(words(one) for one in outside):
+            told.setdefault(why, []).append(disc.level)
+    return [f"EXPLORATORY: {spans(levels)}: {why}." for why, levels in told.items()]
+
+
+def _headline(
+    noticed: Sequence[Finding], completeness: Completeness, discs: Sequence[Level]
+) -> list[str]:
+    """Say first what keeps a level's name from being certain, and whether discs are missing."""
     about = [one for one in noticed if one.kind in DISC_CLAUSES]
     accepted = [one for one in of_role(about, "forbids") if not is_repeat(one)]
     unlikely = [one for one in about if one not in accepted]
@@ -93,6 +124,12 @@ def _which_discs(noticed: Sequence[Finding]) -> list[str]:
         found.append(
             f"LEVELS NOT CONFIRMED: the files contradict {_clauses(accepted)}; accepted as named."
         )
+    if not completeness.met:
+        found.append(f"INCOMPLETE: {_count(completeness)}.")
+    found += _exploratory(discs)
+    assumed = [d.level for d in discs if any(f.kind == "sequence_assumed" for f in d.findings)]
+    if assumed:
+        found.append(f"Sequence not stated, PRESS assumed: {spans(assumed)}.")
     if guessed:
         found.append(f"Levels by position, not confirmed: {join(guessed)}.")
     if unlikely:
@@ -119,7 +156,12 @@ def _pain(discs: Sequence[Level]) -> str:
         if names:
             parts.append(f"{label}: {join(names)}")
     if not parts:
-        return "No level could be labelled as likely or unlikely painful."
+        parts.append("no level could be labelled as likely or unlikely painful")
+    ranked = most_acidic(discs)
+    first = max(ranked, key=lambda level: ranked[level], default="")
+    if first and ranked[first] >= TELLING:
+        share = probability(ranked[first])
+        parts.append(f"of the discs measured, {first} is the most acidic with probability {share}")
     return sentence("; ".join(parts))
 
 
@@ -129,9 +171,10 @@ def _not_judged(discs: Sequence[Level]) -> str:
     between = [d for d in indeterminate if _is_between(d)]
     parts = []
     if between:
-        values = join([probability(d.score.value) for d in between if d.score is not None])
+        values = join([_strength(d.score) for d in between if d.score is not None])
         names = join([d.level for d in between])
-        parts.append(f"{names} indeterminate (probability {values}, between the two labels)")
+        what = "likelihood ratio" if _has_evidence(between) else "probability"
+        parts.append(f"{names} indeterminate ({what} {values}, between the two labels)")
     reasons: dict[str, list[str]] = {}
     for disc in indeterminate:
         if disc not in between:
@@ -146,6 +189,17 @@ def _not_judged(discs: Sequence[Level]) -> str:
     return sentence("; ".join(parts)) if parts else ""
 
 
+def _has_evidence(discs: Sequence[Level]) -> bool:
+    return all(d.score is not None and d.score.evidence is not None for d in discs)
+
+
+def _strength(score: DiscScore) -> str:
+    """Return what a label rests on: the likelihood ratio where the model has one."""
+    if score.evidence is None:
+        return probability(score.value)
+    return likelihood_ratio(score.evidence.value)
+
+
 def _failed_by(disc: Level) -> str:
     """Return what stopped a level; the file's name only for records without findings is cut off."""
     noticed = (*disc.findings, *disc.failure.findings)
@@ -157,7 +211,18 @@ def _is_poor(disc: Level) -> bool:
 
 
 def _is_between(disc: Level) -> bool:
-    return disc.score is not None and disc.score.value is not None and not _is_poor(disc)
+    if disc.score is None or disc.score.value is None or _is_poor(disc):
+        return False
+    return _held(disc) is None
+
+
+def _held(disc: Level) -> Finding | None:
+    """Return why evidence beyond the limits gave no label, or `None`."""
+    if disc.score is None or disc.score.value is None:
+        return None
+    # Of a score just made its own findings, of a record those of the level.
+    told = disc.score.findings or disc.findings
+    return next((one for one in told if one.kind in HELD), None)
 
 
 def _why(disc: Level) -> str:
@@ -165,8 +230,15 @@ def _why(disc: Level) -> str:
     if _is_poor(disc) and disc.standing is not None:
         reasons = disc.standing.quality.reasons
         return "poor spectrum: " + clean_reason((*reasons, "reason not stated")[0])
+    if (held := _held(disc)) is not None:
+        return clean_reason(words(held))
     reasons = disc.score.reasons if disc.score is not None else ()
     return clean_reason((*reasons, "reason not stated")[0])
+
+
+STRUCTURE = "Structure (low in degeneration; the score divides by it)"
+"""The same acidity beside a firm structure gives a far lower score: the two are no separate
+findings."""
 
 
 def _structure(discs: Sequence[Level]) -> str:
@@ -177,8 +249,7 @@ def _structure(discs: Sequence[Level]) -> str:
     values = {d.level: q for d in usable if (q := structure_quantity(d)) is not None}
     if len(values) < 3:
         return (
-            "Structure (degeneration, apart from pain): not compared, "
-            "as fewer than three usable levels have a water reference."
+            f"{STRUCTURE}: not compared, as fewer than three usable levels have a water reference."
         )
     middle = median(v for v, _ in values.values())
     lower = [level for level, (value, sd) in values.items() if value + 2 * sd < middle]
@@ -191,7 +262,7 @@ def _structure(discs: Sequence[Level]) -> str:
         parts.append(f"{above} in {join(higher)}")
     if not parts:
         parts.append("no level differs from this person's median beyond its uncertainty")
-    return f"Structure (degeneration, apart from pain): {'; '.join(parts)}."
+    return f"{STRUCTURE}: {'; '.join(parts)}."
 
 
 def structure_quantity(disc: Level) -> tuple[float, float] | None:
@@ -222,27 +293,17 @@ def _agreements(discs: Sequence[Level]) -> str:
             name = disc.level if expected else f"{disc.level} ({shown})"
             images.setdefault(found.word, []).append(name)
     parts = []
-    for title, groups in (("morphologic MRI", images), ("provocation testing", tests)):
+    titles = ("morphologic MRI (grade and score both follow structure)", "provocation testing")
+    for title, groups in zip(titles, (images, tests), strict=True):
         grouped = [f"{word} in {join(groups[word])}" for word in AGREEMENT if word in groups]
         if grouped:
             parts.append(f"{title}: {'; '.join(grouped)}")
     return sentence("; ".join(parts)) if parts else ""
 
 
-def _consequence(discs: Sequence[Level], completeness: Completeness, status: str) -> str:
-    tested = [d.level for d in discs if d.provocation is not None]
-    likely = [d.level for d in _labelled(discs, "likely painful") if d.level not in tested]
-    if likely:
-        verb = "merits" if len(likely) == 1 else "merit"
-        text = f"{join(likely)} {verb} correlation with provocation testing"
-    elif any(d.score is not None and d.score.label != "indeterminate" for d in discs):
-        text = "No level stands out for correlation with provocation testing"
-    else:
-        text = "Without a label, no level can be proposed for provocation testing"
+def _consequence(completeness: Completeness, status: str) -> str:
     done = "complete" if completeness.met else "incomplete"
-    n = completeness.n_levels
-    count = f"{n} usable disc{'' if n == 1 else 's'}, at least {completeness.min_levels} needed"
-    return f"{text}; examination {done} for CPT 0609T ({count}); {status}."
+    return f"Examination {done} for CPT 0609T ({_count(completeness)}); {status}."
 
 
 # --------------------------------------------------------------------------- words
@@ -266,19 +327,11 @@ def clean_reason(text: str) -> str:
     return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1].rstrip() + "…"
 
 
-REGIONS: tuple[tuple[str, ...], ...] = (
-    LEVELS[: LEVELS.index("C7-T1") + 1],
-    LEVELS[LEVELS.index("T1-T2") : LEVELS.index("T12-L1") + 1],
-    LEVELS[LEVELS.index("L1-L2") : LEVELS.index("L5-S1") + 1],
-)
-"""Cervical, thoracic and lumbar levels."""
-
-
 def not_examined(levels: Sequence[str]) -> list[str]:
     """Return the levels of the examined region (two discs of it or more) that are not there."""
     transitional = {"L5-L6", "L6-S1"} & set(levels)
     absent = []
-    for region in REGIONS:
+    for region in REGIONS.values():
         if len(set(region) & set(levels)) >= 2:
-            absent += [level for level in region if level not in levels]
+            absent += [v for v in region if v not in levels and v not in ("L5-L6", "L6-S1")]
     return [a for a in absent if not (transitional and a == "L5-S1")]

@@ -53,7 +53,7 @@ def site_of(entry: DiscEntry, acquisition: DiscAcquisition | None) -> Site:
         affine=acquisition.protocol.voxel_affine,
         file_sha256=digests,
         subject=acquisition.subject,
-        frequency_mhz=acquisition.protocol.spectrometer_mhz,
+        frequency_mhz=acquisition.metabolite.sampling.spectrometer_mhz,
     )
 
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from mrs_disc.constants import Z95_ONE_SIDED
 from mrs_disc.data import (
     DiscEntry,
     FitResult,
@@ -20,7 +19,7 @@ from mrs_disc.data import (
     Preprocessed,
 )
 from mrs_disc.record.level import Level, Measured
-from mrs_disc.record.parts import Correlation, Fit, Limit, Metabolite
+from mrs_disc.record.parts import Correlation, Fit
 from mrs_disc.record.signals import LevelSignals
 from mrs_disc.typing import FloatArray
 
@@ -75,7 +74,7 @@ def _fit(fit: FitResult) -> Fit:
     return Fit(
         model=fit.model,
         converged=fit.converged,
-        metabolites={name: _metabolite(fit, k) for k, name in enumerate(fit.names)},
+        metabolites=fit.metabolites,
         correlation=Correlation(
             names=fit.names, matrix=_rows(fit.covariance / np.outer(scale, scale))
         ),
@@ -89,31 +88,12 @@ def _fit(fit: FitResult) -> Fit:
         phase_rad=fit.phase.zero_order_rad,
         delay_s=fit.phase.delay_s,
         reference_shift_ppm=fit.curves.reference_shift_ppm,
+        ratio_priors=fit.ratio_priors,
     )
 
 
 def _rows(matrix: FloatArray) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(row) for row in matrix.tolist())
-
-
-def _metabolite(fit: FitResult, k: int) -> Metabolite:
-    """Return a component's amplitude; an upper limit from zero where it is below two sd."""
-    amplitude, sd = float(fit.amplitude[k]), float(fit.sd[k])
-    low, high = float(fit.low[k]), float(fit.high[k])
-    limit: Limit = None
-    if not amplitude >= 2 * sd:
-        one_sided = max(amplitude, 0.0) + Z95_ONE_SIDED * sd
-        low, high, limit = 0.0, high if low >= 0 else one_sided, "upper"
-    return Metabolite(
-        amplitude=amplitude,
-        sd=sd,
-        low=low,
-        high=high,
-        limit=limit,
-        crlb_percent=float(fit.crlb_percent[k]),
-        ppm=float(fit.ppm[k]),
-        linewidth_hz=float(fit.linewidth_hz[k]),
-    )
 
 
 def signals_of(pre: Preprocessed, fit: FitResult) -> LevelSignals:
@@ -129,6 +109,8 @@ def signals_of(pre: Preprocessed, fit: FitResult) -> LevelSignals:
         water=None if pre.water is None else pre.water.signal,
         frequency_hz=pre.transient_frequency_hz,
         phase_rad=pre.transient_phase_rad,
+        transients=pre.transient_picture,
+        transients_ppm=pre.transient_picture_ppm,
         outline=None,
         voxel_affine=affine if known else None,
     )

@@ -17,41 +17,37 @@ from typing import Any, TextIO
 from urllib.parse import quote
 
 from mrs_disc._version import __version__
-from mrs_disc.batch.counts import Collected
+from mrs_disc.batch.counts import REPORT, Collected
 from mrs_disc.batch.lock import STATE_FOLDER
-from mrs_disc.batch.work import FAILURE, RESULTS, json_or_none
+from mrs_disc.batch.work import FAILURE, PROVENANCE, RESULTS, json_or_none
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.files import clear_scratch, json_bytes, scratch, write_whole, writing
 from mrs_disc.record import table
 from mrs_disc.record.file import read_record, results_of
 from mrs_disc.record.level import Level, Results
-from mrs_disc.record.overlay import as_reviewed
-from mrs_disc.record.review import Review
+from mrs_disc.record.review import FINAL_FOLDER, HEAD_NAME, LOG_NAME, Review
 from mrs_disc.record.table import (
     cell,
-    cells_of,
-    quantities_of,
+    levels_cells,
     quantity_dictionary,
     review_columns,
 )
+from mrs_disc.report.files import OF_FORMAT
+from mrs_disc.score.again import as_reviewed
 
 BIDS_VERSION = "1.10.0"
 LEVELS_TABLE, DICTIONARY, FAILURES_TABLE = "levels.tsv", "levels.json", "failures.tsv"
+IGNORED = ".bidsignore"
 DESCRIPTION, INDEX = "dataset_description.json", "index.html"
-REPORT = "report.html"
 SOURCE = "source.json"
 _DOI = re.compile(r"^(doi:|https://doi\.org/)?10\.\d{4,9}/[A-Za-z0-9._;()/:-]{1,200}$")
 
-HEAD_COLUMNS = (
-    *("participant_id", "session_id", "level", "run", "status", "verdict", "label"),
-    *("score", "score_low", "score_high", "provocation"),
-)
-_MEASURED = ("snr", "linewidth_hz")
+HEAD_COLUMNS = ("participant_id", "session_id", *table.LEVELS_HEAD)
 TAIL_COLUMNS = (
-    *_MEASURED,
+    *table.LEVELS_MEASURED,
     *("review", "review_reason", "review_status", "reviewed_by", "reviewed_at"),
 )
-_PARTS = ("", "_sd", "_low", "_high")
+_PARTS = table.LEVELS_PARTS
 
 
 def collect_results(out: Path) -> Collected:
@@ -101,8 +97,10 @@ def _write_tables(out: Path, spool: Path, found: Collected) -> None:
     clear_scratch(state)
     with spool.open("w", encoding="utf-8") as rows:
         put(FAILURES_TABLE, _spool(out, rows, found))
+    if not (out / IGNORED).exists():  # somebody may have added to it
+        put(IGNORED, _ignored())
     put(LEVELS_TABLE, _level_lines(spool, found))
-    put(DICTIONARY, json_bytes(dictionary(found.units)))
+    put(DICTIONARY, json_bytes(dictionary(found.units, found.components)))
     put(DESCRIPTION, json_bytes(_description(out)))
     put(INDEX, index_page(_spooled(spool), _failures(out), found))
 
@@ -154,8 +152,9 @@ def _spool(out: Path, rows: TextIO, found: Collected) -> Iterator[str]:
         page = REPORT if (folder / REPORT).exists() else RESULTS
         for level in results.levels:
             row = level_row(participant, session, level) | {"page": page}
-            row |= review_columns(review, level.level, level.run)
-            found.add(row, {name: q.unit for name, q in level.quantities.items()})
+            row |= review_columns(review, level)
+            fitted = level.fit.metabolites if level.fit is not None else ()
+            found.add(row, {name: q.unit for name, q in level.quantities.items()}, fitted)
             rows.write(json.dumps(row, ensure_ascii=True) + "\n")
             if level.measured is None:
                 place = (key, level.level, level.run)
@@ -180,9 +179,9 @@ def level_row(participant: str, session: str | None, level: Level) -> dict[str, 
     return {
         "participant_id": participant,
         "session_id": session,
-        **cells_of(level, HEAD_COLUMNS[2:]),
-        **quantities_of(level, level.quantities, _PARTS),
-        **cells_of(level, _MEASURED),
+        **levels_cells(
+            level, level.quantities, level.fit.metabolites if level.fit is not None else ()
+        ),
     }
 
 
@@ -192,22 +191,27 @@ def _spooled(spool: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def columns(quantities: Iterable[str]) -> list[str]:
+def columns(quantities: Iterable[str], components: Iterable[str] = ()) -> list[str]:
     """Return the columns of ``levels.tsv`` in order."""
     middle = [f"{name}{part}" for name in quantities for part in _PARTS]
+    middle += [f"{name}{part}" for name in components for part in table.AMPLITUDE_PARTS]
     return [*HEAD_COLUMNS, *middle, *TAIL_COLUMNS]
 
 
-def dictionary(units: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def dictionary(
+    units: Mapping[str, str], components: Iterable[str] = ()
+) -> dict[str, dict[str, Any]]:
     """Return the data dictionary of ``levels.tsv``: column to description, unit and levels."""
     columns = table.dictionary(HEAD_COLUMNS)
     for name, unit in units.items():
         columns |= quantity_dictionary(name, _PARTS, unit)
+    for name in components:
+        columns |= table.amplitude_dictionary(name)
     return columns | table.dictionary(TAIL_COLUMNS)
 
 
 def _level_lines(spool: Path, found: Collected) -> Iterator[str]:
-    names = columns(found.units)
+    names = columns(found.units, found.components)
     yield "\t".join(names) + "\n"
     yield from (_line(*(row.get(name) for name in names)) for row in _spooled(spool))
 
@@ -226,6 +230,17 @@ def _failures(out: Path) -> Iterator[list[str]]:
 # --------------------------------------------------------------------------- description
 
 
+def _ignored() -> bytes:
+    """Return what a BIDS validator is told to pass by: BIDS has no names yet for our files.
+
+    Tables of one row a disc are no phenotype, where a participant has one row.
+    """
+    names = [PROVENANCE, FAILURE, LOG_NAME, HEAD_NAME, FINAL_FOLDER]
+    names += [LEVELS_TABLE, DICTIONARY, FAILURES_TABLE, INDEX]
+    names += [pattern.split("/")[0] for patterns in OF_FORMAT.values() for pattern in patterns]
+    return "".join(f"{name}\n" for name in dict.fromkeys(names)).encode()
+
+
 def _description(out: Path) -> dict[str, Any]:
     return {
         "Name": "mrs_disc: single-voxel MR spectroscopy of intervertebral discs",
@@ -238,18 +253,32 @@ def _description(out: Path) -> dict[str, Any]:
                 "Description": "results.json of each study holds its recipe, digests and versions",
             }
         ],
-        "SourceDatasets": [_source(out)],
+        "SourceDatasets": _source(out),
     }
 
 
-def _source(out: Path) -> dict[str, str]:
-    """Return the source by its DOI where it has one, else by its place relative to the output.
+def source_of(dataset: Path, out: Path) -> dict[str, str]:
+    """Return a dataset by its DOI where it has one, else by its place relative to the output.
 
-    Nothing else of its description is taken over: names are free text.
+    Nothing else of its description is taken over: names are free text. Its folders may be named by
+    persons, too: the place is told where all of them are codes, and else nothing is.
     """
-    relative = str((json_or_none(out / STATE_FOLDER / SOURCE) or {}).get("path") or "..")
-    told = json_or_none(out / relative / DESCRIPTION) or {}
+    told = json_or_none(dataset / DESCRIPTION) or {}
     doi = told.get("DatasetDOI")
     if isinstance(doi, str) and _DOI.match(doi):
         return {"DOI": doi}
-    return {"URL": quote(os.fsencode(relative))}
+    from mrs_disc.io import is_code
+
+    relative = os.path.relpath(dataset.resolve(), out.resolve()).replace(os.sep, "/")
+    if all(part in (".", "..") or is_code(part) for part in relative.split("/")):
+        return {"URL": quote(os.fsencode(relative))}
+    return {}
+
+
+def _source(out: Path) -> list[dict[str, str]]:
+    """Return what a batch noted of its dataset; of none that is known, nothing."""
+    noted = (json_or_none(out / STATE_FOLDER / SOURCE) or {}).get("source")
+    known = (
+        {k: v for k, v in noted.items() if isinstance(v, str)} if isinstance(noted, dict) else {}
+    )
+    return [known] if known else []

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+REPORT = "report.html"
+"""The page of a study."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,16 +42,24 @@ class Collected:
     n_levels: int = 0
     n_levels_failed: int = 0
     n_reviewed: int = 0
+    n_without_page: int = 0
+    """Discs whose study has no page of its own."""
     units: dict[str, str] = field(default_factory=dict)
+    components: dict[str, None] = field(default_factory=dict)
+    """What was fitted anywhere, in the order of the first fit."""
     by_level: dict[str, LevelCounts] = field(default_factory=dict)
     recipes: set[str] = field(default_factory=set)
     versions: set[str] = field(default_factory=set)
     broken_reviews: list[str] = field(default_factory=list)
 
-    def add(self, row: Mapping[str, Any], units: Mapping[str, str]) -> None:
-        """Count one disc: its row of the table, and the units of its quantities by name."""
+    def add(
+        self, row: Mapping[str, Any], units: Mapping[str, str], fitted: Iterable[str] = ()
+    ) -> None:
+        """Count one disc: its row, the units of its quantities by name, and its components."""
+        self.components |= dict.fromkeys(fitted)
         self.n_levels += 1
         self.n_levels_failed += row["status"] != "ok"
+        self.n_without_page += row.get("page", REPORT) != REPORT
         self.n_reviewed += row["review_status"] != "not reviewed"
         self.by_level.setdefault(row["level"], LevelCounts()).add(row)
         for name, unit in units.items():

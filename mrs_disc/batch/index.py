@@ -59,6 +59,7 @@ def index_page(
             distributions=[_distribution(level, found.by_level[level]) for level in levels],
             rows=(_shown(row) for row in islice(rows, MAX_ROWS)),
             max_rows=MAX_ROWS,
+            leads_to=_leads_to(found),
             failures=islice(failures, MAX_FAILURES),
             n_failures=found.n_studies_failed + found.n_levels_failed,
             max_failures=MAX_FAILURES,
@@ -66,6 +67,14 @@ def index_page(
             key={verdict: _key(verdict) for verdict in _VERDICTS},
         )
     )
+
+
+def _leads_to(found: Collected) -> str:
+    """Return where the links of the studies lead: pages, where the batch wrote any."""
+    if not found.n_without_page:
+        return "its report"
+    record = "its results as JSON ('mrs-disc report' makes a page of them)"
+    return record if found.n_without_page == found.n_levels else f"its report, or else {record}"
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:

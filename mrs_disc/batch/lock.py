@@ -33,10 +33,11 @@ WATCH_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """The studies that a run wants: a shard, narrowed to some participants or not."""
+    """The studies that a run wants: a shard, narrowed to participants and sessions or not."""
 
     shard: tuple[int, int] = (1, 1)
     participants: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -46,9 +47,10 @@ class Claim:
         'shard-2-of-8'
         """
         name = "shard-{}-of-{}".format(*self.shard)
-        if not self.participants:
+        if not (self.participants or self.sessions):
             return name
-        digest = hashlib.sha256("\n".join(sorted(self.participants)).encode()).hexdigest()
+        words = [*sorted(self.participants), *(f"ses-{one}" for one in sorted(self.sessions))]
+        digest = hashlib.sha256("\n".join(words).encode()).hexdigest()
         return f"{name}-{digest[:12]}"
 
     def meets(self, other: Claim) -> bool:
@@ -59,9 +61,12 @@ class Claim:
         >>> Claim(shard=(1, 4)).meets(Claim(shard=(2, 3)))
         True
         """
-        both_narrowed = self.participants and other.participants
-        if both_narrowed and not set(self.participants) & set(other.participants):
-            return False
+        for mine, theirs in (
+            (self.participants, other.participants),
+            (self.sessions, other.sessions),
+        ):
+            if mine and theirs and not set(mine) & set(theirs):
+                return False
         return self.shard[1] != other.shard[1] or self.shard[0] == other.shard[0]
 
 
@@ -245,7 +250,11 @@ def _read(path: Path) -> tuple[Claim, Owner] | None:
         claim, owner = content["claim"], content["owner"]
         first, total = claim["shard"]
         return (
-            Claim(shard=(int(first), int(total)), participants=tuple(claim["participants"])),
+            Claim(
+                shard=(int(first), int(total)),
+                participants=tuple(claim["participants"]),
+                sessions=tuple(claim.get("sessions", ())),
+            ),
             Owner(**owner),
         )
     except (ReadError, ValueError, KeyError, TypeError):

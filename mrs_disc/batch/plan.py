@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,16 @@ class Task:
     path: str
     participant_id: str
     session_id: str | None = None
+
+    @property
+    def folder(self) -> str:
+        """Name of the study's folder, which may be a person's: for a terminal alone."""
+        return Path(self.path).name
+
+    @property
+    def renamed(self) -> bool:
+        """Whether outputs call the study otherwise than its folder."""
+        return self.session_id is None and self.folder != self.participant_id
 
     @classmethod
     def of(cls, study: StudyPath) -> Task:
@@ -61,21 +71,64 @@ def shard_of(key: str, total: int) -> int:
     return int.from_bytes(digest[:8], "big") % total + 1
 
 
-def find_tasks(
-    dataset: Path, *, participants: Sequence[str] = (), shard: tuple[int, int] = (1, 1)
-) -> list[Task]:
-    """Return the studies of a dataset that a run has to analyse, in the order of their names.
+def all_tasks(dataset: Path, pairing: Mapping[str, str] | None = None) -> list[Task]:
+    """Return the studies of a dataset in the order of their ids; `pairing` as of `find_studies`.
 
     Raises
     ------
     InputError
-        If there is no study, or a participant is asked for that is not there.
+        If there is no study.
     """
-    tasks = [Task.of(study) for study in find_studies(dataset)]
+    return [Task.of(study) for study in find_studies(dataset, pairing)]
+
+
+def narrowed(
+    tasks: list[Task],
+    participants: Sequence[str] = (),
+    shard: tuple[int, int] = (1, 1),
+    sessions: Sequence[str] = (),
+) -> list[Task]:
+    """Return the studies that a run has to analyse.
+
+    Raises
+    ------
+    InputError
+        If a participant or session is asked for that is not there.
+    """
     if participants:
         tasks = _of_participants(tasks, participants)
+    if sessions:
+        tasks = _of_sessions(tasks, sessions)
     index, total = shard
     return [task for task in tasks if shard_of(task.key, total) == index]
+
+
+def find_tasks(
+    dataset: Path,
+    *,
+    participants: Sequence[str] = (),
+    shard: tuple[int, int] = (1, 1),
+    sessions: Sequence[str] = (),
+) -> list[Task]:
+    """Return the studies of a dataset that a run has to analyse (errors of both parts)."""
+    return narrowed(all_tasks(dataset), participants, shard, sessions)
+
+
+def _of_sessions(tasks: list[Task], sessions: Iterable[str]) -> list[Task]:
+    wanted = set(session_ids(sessions))
+    there = {task.session_id.removeprefix("ses-") for task in tasks if task.session_id}
+    for label in sorted(wanted - there):
+        known = f"Sessions: {', '.join(sorted(there)[:10])}." if there else "It has no sessions."
+        raise InputError(
+            f"--session-label '{label}': no participant asked for has such a session."
+            f"{did_you_mean(label, there)} {known}"
+        )
+    return [t for t in tasks if t.session_id and t.session_id.removeprefix("ses-") in wanted]
+
+
+def session_ids(labels: Iterable[str]) -> tuple[str, ...]:
+    """Return labels without the prefix of BIDS, each once, in order."""
+    return tuple(sorted({label.strip().removeprefix("ses-") for label in labels}))
 
 
 def participant_ids(labels: Iterable[str]) -> tuple[str, ...]:
@@ -88,12 +141,19 @@ def participant_ids(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 def _of_participants(tasks: list[Task], participants: Sequence[str]) -> list[Task]:
+    """Return those asked for by id, or by the folder's name where that is not the id."""
     wanted = set(participant_ids(participants))
-    there = {task.participant_id.removeprefix("sub-") for task in tasks}
-    for label in sorted(wanted - there):
+    there = {_label(task) for task in tasks}
+    folders = {task.folder: _label(task) for task in tasks if task.renamed}
+    for label in sorted(wanted - there - folders.keys()):
         some = ", ".join(sorted(there)[:10]) + (", …" if len(there) > 10 else "")
         raise InputError(
             f"--participant-label '{label}': the dataset has no such participant."
             f"{did_you_mean(label, there)} Participants: {some}."
         )
-    return [task for task in tasks if task.participant_id.removeprefix("sub-") in wanted]
+    wanted |= {folders[label] for label in wanted & folders.keys()}
+    return [task for task in tasks if _label(task) in wanted]
+
+
+def _label(task: Task) -> str:
+    return task.participant_id.removeprefix("sub-")

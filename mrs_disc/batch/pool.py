@@ -124,25 +124,46 @@ class Pool(Generic[TaskT, ReplyT]):
     ) -> Iterator[tuple[TaskT, ReplyT | Lost]]:
         """Yield what is answered; tasks whose worker died go to `suspects`."""
         waiting = deque(tasks)
-        while True:
-            self._workers = [w for w in self._workers if not w.retired]
-            while waiting and (worker := self._free(jobs)) is not None:
-                worker.give(waiting.popleft())
-            busy = [w for w in self._workers if w.task]
-            if not busy:
-                return
-            ready = connection.wait([w.pipe for w in busy], timeout=_TICK_S)
-            for worker in busy:
-                kind, value = worker.answer(worker.pipe in ready)
-                if kind == "done":
-                    yield worker.take_back(), value
-                elif kind == "dead":
-                    suspects.append(worker.take_back())
-                    self._count_vain_start(worker)
-                elif kind == "full":
-                    raise OutputError(value)
-                elif kind == "ready":
-                    self._starts_in_vain = 0
+        while waiting or self.busy:
+            yield from self.turn(waiting, suspects, jobs)
+
+    def turn(
+        self,
+        waiting: deque[TaskT],
+        suspects: list[TaskT],
+        jobs: int | None = None,
+        tick_s: float = _TICK_S,
+    ) -> Iterator[tuple[TaskT, ReplyT | Lost]]:
+        """Give what waits to free workers, and yield what is answered within a tick.
+
+        For who has no end of tasks: `run` is this until none is left. Tasks whose worker died go to
+        `suspects`.
+        """
+        while waiting and (worker := self._free(jobs or self._jobs)) is not None:
+            worker.give(waiting.popleft())
+        busy = [w for w in self._workers if w.task]
+        ready = connection.wait([w.pipe for w in busy], timeout=tick_s) if busy else []
+        for worker in busy:
+            kind, value = worker.answer(worker.pipe in ready)
+            if kind == "done":
+                yield worker.take_back(), value
+            elif kind == "dead":
+                suspects.append(worker.take_back())
+                self._count_vain_start(worker)
+            elif kind == "full":
+                raise OutputError(value)
+            elif kind == "ready":
+                self._starts_in_vain = 0
+        self._workers = [w for w in self._workers if not w.retired]
+
+    @property
+    def busy(self) -> bool:
+        """Whether a worker has a task."""
+        return any(worker.task for worker in self._workers)
+
+    def close(self) -> None:
+        """End all workers, whatever they are at."""
+        self._kill()
 
     def _free(self, jobs: int) -> _Worker | None:
         """Return a worker without a task, a new one where there may be more, or `None`."""

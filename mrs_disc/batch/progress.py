@@ -84,8 +84,19 @@ class Progress:
         remaining = f", {left} left" if self._done < self._total else ""
         self.say(
             f"{self._done} of {self._total} studies, {self._rate * 60:.1f} a minute{remaining}, "
-            f"{self._failed} failures"
+            f"{_failed(self._failed)}"
         )
+
+
+def _failed(number: int) -> str:
+    """Return how many studies and discs failed, in words.
+
+    >>> _failed(0), _failed(1)
+    ('nothing failed', '1 study or disc failed')
+    """
+    if not number:
+        return "nothing failed"
+    return "1 study or disc failed" if number == 1 else f"{number} studies and discs failed"
 
 
 class _Bar(Progress):
@@ -102,17 +113,17 @@ class _Bar(Progress):
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[failed]} failures"),
+            TextColumn("{task.fields[failed]}"),
             console=Console(file=self._stream),
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._task = self._bar.add_task("studies", total=self._total, rate="", failed=0)
+        self._task = self._bar.add_task("studies", total=self._total, rate="", failed=_failed(0))
         self._bar.start()
 
     def _move(self) -> None:
         rate = f"{self._rate * 60:.1f}/min"
-        self._bar.update(self._task, advance=1, rate=rate, failed=self._failed)
+        self._bar.update(self._task, advance=1, rate=rate, failed=_failed(self._failed))
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""

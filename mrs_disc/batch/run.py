@@ -9,16 +9,17 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from mrs_disc.analysis import load_models
-from mrs_disc.batch.collect import SOURCE, collect_results
+from mrs_disc.batch.collect import SOURCE, collect_results, source_of
 from mrs_disc.batch.counts import Collected
 from mrs_disc.batch.lock import STATE_FOLDER, Claim, ShardLock
-from mrs_disc.batch.plan import Task, find_tasks, participant_ids
+from mrs_disc.batch.pairing import keep_pairing, pairing_lines, pairs_of, read_pairing
+from mrs_disc.batch.plan import Task, all_tasks, narrowed, participant_ids, session_ids
 from mrs_disc.batch.pool import Lost, Pool
 from mrs_disc.batch.progress import Progress
 from mrs_disc.batch.work import (
@@ -34,6 +35,7 @@ from mrs_disc.batch.work import (
 from mrs_disc.data import parse_level
 from mrs_disc.errors import InputError, did_you_mean
 from mrs_disc.files import json_bytes, reading, write_whole
+from mrs_disc.io.studies.bids_filter import Filters
 from mrs_disc.recipe import Recipe, digest, load_recipe
 from mrs_disc.report import FORMATS
 
@@ -57,14 +59,18 @@ class BatchOptions:
         Which part of how many, counted from 1.
     resume : bool
         Keep the results that still hold; without it a result that is there is refused.
-    participants, levels, formats : sequence of str
+    participants, sessions, levels, formats : sequence of str
         What to analyse and what to write; empty: all, and JSON with HTML.
+    filters : mapping
+        Which files of a BIDS dataset are taken, as `read_study` has them.
     time_limit_s : float or None
         Longest time for one study.
     memory_limit_gb : float or None
         Data memory of one worker.
     collect : bool
         Rebuild the dataset's tables at the end; only where the run is not a shard of several.
+    pairing : Path or None
+        A private file that keeps which id stands for which folder.
     """
 
     recipe: str | Path | Recipe | None = None
@@ -72,11 +78,14 @@ class BatchOptions:
     shard: tuple[int, int] = (1, 1)
     resume: bool = False
     participants: Sequence[str] = ()
+    sessions: Sequence[str] = ()
+    filters: Filters = field(default_factory=dict)
     levels: Sequence[str] = ()
     formats: Sequence[str] = ()
     time_limit_s: float | None = None
     memory_limit_gb: float | None = None
     collect: bool = True
+    pairing: Path | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -164,8 +173,12 @@ def run_batch(
     """
     options = options or BatchOptions()
     progress = progress or Progress()
-    settings, claim, tasks = _prepared(dataset, out, options)
+    settings, claim, tasks, pairs = _prepared(dataset, out, options)
     _refuse_results(tasks, settings)
+    if options.pairing is not None:
+        keep_pairing(options.pairing, pairs, out)
+    for line in pairing_lines(pairs, options.pairing is not None):
+        progress.say(line)
     summary = Summary(n_studies=len(tasks))
     with ShardLock(out, claim) as lock, _termination_as_interrupt():
         _refuse_results(tasks, settings)
@@ -192,19 +205,23 @@ def plan_batch(
     InputError
         As `run_batch`.
     """
-    settings, _, tasks = _prepared(dataset, out, options or BatchOptions())
+    settings, _, tasks, _ = _prepared(dataset, out, options or BatchOptions())
     for task in tasks:
         yield task, decide(task, settings)
 
 
 def _prepared(
     dataset: Path, out: Path, options: BatchOptions
-) -> tuple[Settings, Claim, list[Task]]:
-    """Return what a run asks, claims and has to do, once all of it is checked."""
-    settings, claim = _settings(dataset, out, options)
-    tasks = find_tasks(dataset, participants=options.participants, shard=options.shard)
+) -> tuple[Settings, Claim, list[Task], dict[str, str]]:
+    """Return what a run asks, claims and has to do, and folder to id, once all of it is checked."""
+    settings = _settings(dataset, out, options)
+    found = all_tasks(dataset, read_pairing(options.pairing))
+    tasks = narrowed(found, options.participants, sessions=options.sessions)
+    labels = participant_ids(t.participant_id for t in tasks) if options.participants else ()
+    claim = Claim(shard=options.shard, participants=labels, sessions=session_ids(options.sessions))
+    tasks = narrowed(tasks, shard=options.shard)
     _check_output(dataset, out)
-    return settings, claim, tasks
+    return replace(settings, claim=claim.name), claim, tasks, pairs_of(found)
 
 
 def _pool(work: Work, settings: Settings, options: BatchOptions) -> Pool[Task, Outcome]:
@@ -217,7 +234,7 @@ def _pool(work: Work, settings: Settings, options: BatchOptions) -> Pool[Task, O
     )
 
 
-def _settings(dataset: Path, out: Path, options: BatchOptions) -> tuple[Settings, Claim]:
+def _settings(dataset: Path, out: Path, options: BatchOptions) -> Settings:
     recipe = load_recipe(options.recipe)
     formats = tuple(dict.fromkeys(["json", *(options.formats or DEFAULT_FORMATS)]))
     for name in formats:
@@ -228,18 +245,17 @@ def _settings(dataset: Path, out: Path, options: BatchOptions) -> tuple[Settings
             )
     if options.jobs < 1:
         raise InputError(f"--jobs {options.jobs}: at least 1")
-    claim = Claim(shard=options.shard, participants=participant_ids(options.participants))
-    settings = Settings(
+    return Settings(
         dataset=str(dataset.absolute()),
         out=str(out.absolute()),
-        claim=claim.name,
+        claim="",
         recipe=recipe,
         recipe_sha256=digest(recipe, load_models(recipe).digests),
         levels=tuple(dict.fromkeys(parse_level(level) for level in options.levels)),
         formats=formats,
         resume=options.resume,
+        filters=options.filters,
     )
-    return settings, claim
 
 
 def _work_through(
@@ -323,9 +339,10 @@ def _refuse_results(tasks: list[Task], settings: Settings) -> None:
 
 
 def _remember_source(dataset: Path, out: Path) -> None:
-    """Note where the dataset lies, relative to the output, for `collect`."""
-    relative = os.path.relpath(dataset.resolve(), out.resolve()).replace(os.sep, "/")
-    write_whole(out / STATE_FOLDER / SOURCE, json_bytes({"path": relative}), overwrite=True)
+    """Note for `collect` what the dataset is."""
+    write_whole(
+        out / STATE_FOLDER / SOURCE, json_bytes({"source": source_of(dataset, out)}), overwrite=True
+    )
 
 
 @contextmanager

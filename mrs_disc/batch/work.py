@@ -11,9 +11,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -31,12 +32,15 @@ from mrs_disc.files import (
     write_whole,
     writing,
 )
+from mrs_disc.io.studies.bids_filter import Filters
 from mrs_disc.recipe import Recipe
 from mrs_disc.record.journal import keep_signed, locked
 from mrs_disc.record.review import HEAD_NAME, LOG_NAME
 from mrs_disc.report.files import of_a_report
 
 RESULTS, PROVENANCE, FAILURE = "results.json", "provenance.json", "failure.json"
+TRANSMISSION = ".transmission.json"
+"""Hidden in a study's folder: how its files came there, where somebody wrote that down."""
 TABLES = ("participants.tsv", "morphology.tsv")
 
 Action: TypeAlias = Literal["new", "redo", "keep", "refuse"]
@@ -46,7 +50,9 @@ Action: TypeAlias = Literal["new", "redo", "keep", "refuse"]
 class Settings:
     """What holds for every study of a batch.
 
-    `dataset` and `out` are absolute; `claim` names the folder for unfinished work.
+    `dataset` and `out` are absolute; `claim` names the folder for unfinished work; of a study that
+    is not DICOM itself, `dicom_reference` names the patient. Of a BIDS dataset, files that fit
+    `filters` are taken.
     """
 
     dataset: str
@@ -57,6 +63,8 @@ class Settings:
     levels: tuple[str, ...] = ()
     formats: tuple[str, ...] = ("json", "html")
     resume: bool = False
+    dicom_reference: str = ""
+    filters: Filters = field(default_factory=dict)
 
     def target(self, task: Task) -> Path:
         """Return where a study's results go."""
@@ -117,7 +125,7 @@ def analyze_one(task: Task, settings: Settings) -> Outcome:
         except OutputError:
             raise
         except Exception as error:
-            stage, message = _failure(error, stage)
+            stage, message = _failure(error, stage, task)
             kept = record_failure(task, settings, stage, message, folder)
             return Outcome(kind="failed", redone=redone, kept=kept, stage=stage, message=message)
         kept = publish(folder, settings.target(task))
@@ -128,12 +136,12 @@ def _analyzed(task: Task, settings: Settings) -> StudyReport:
     from mrs_disc.analysis import analyze
     from mrs_disc.io import read_study
 
-    study = read_study(task.path)
+    study = read_study(task.path, filters=settings.filters)
     levels = wanted_levels(study, settings.levels)
     if "dicom" in settings.formats:  # before the work: without a patient there is no such output
         from mrs_disc.report.patient import check_patient
 
-        check_patient(study, levels, None)
+        check_patient(study, levels, settings.dicom_reference or None)
     return analyze(study, settings.recipe, levels=levels)
 
 
@@ -142,7 +150,13 @@ def _written(report: StudyReport, folder: Path, task: Task, settings: Settings) 
     from mrs_disc.report import write_report
 
     with writing(Path(settings.out)):
-        write_report(report, folder, formats=settings.formats)
+        write_report(
+            report,
+            folder,
+            formats=settings.formats,
+            dicom_reference=settings.dicom_reference or None,
+            transmission=json_or_none(Path(task.path) / TRANSMISSION),
+        )
     record = json_or_none(folder / RESULTS) or {}
     provenance = _provenance(task, settings, record.get("inputs", []))
     write_whole(folder / PROVENANCE, json_bytes(provenance))
@@ -166,10 +180,16 @@ def wanted_levels(study: Study, asked: tuple[str, ...]) -> tuple[str, ...]:
     return here
 
 
-def _failure(error: Exception, stage: str) -> tuple[str, str]:
-    """Return the stage and the message of a study that failed as a whole."""
+def _failure(error: Exception, stage: str, task: Task) -> tuple[str, str]:
+    """Return the stage and the message of a study that failed as a whole, free of names."""
     if isinstance(error, InputError):
-        return stage, " ".join(str(error).split())
+        from mrs_disc.io import without_names
+
+        message = " ".join(str(error).split())
+        of_bids = task.session_id is not None or task.folder.startswith("sub-")
+        # what came may be a name that stands in study.toml: 'mrs-disc info' shows it
+        told = re.sub(r" Came: .*", "", message)
+        return stage, told if of_bids else without_names(told, Path(task.path))
     if isinstance(error, MemoryError):
         return "memory", "not enough memory for this study"
     if isinstance(error, OSError):
@@ -223,6 +243,8 @@ def _asked_otherwise(
         return "the software's version changed"
     if provenance.get("levels") != list(settings.levels):
         return "other levels are asked for"
+    if provenance.get("filters", {}) != _as_json(settings.filters):
+        return "other files are asked for"
     if not set(settings.formats) <= set(provenance.get("formats", [])):
         return "another format is asked for"
     return ""
@@ -235,7 +257,7 @@ def _inputs_changed(
     from mrs_disc.io import read_study
 
     try:
-        study = read_study(task.path)
+        study = read_study(task.path, filters=settings.filters)
         levels = wanted_levels(study, settings.levels) or study.levels
         files = [f for entry in study if entry.level in levels for f in entry.inputs()]
     except (InputError, OSError):
@@ -254,6 +276,7 @@ def _provenance(
     task: Task, settings: Settings, inputs: Iterable[Mapping[str, Any]]
 ) -> dict[str, Any]:
     listed = {str(f.get("path")) for f in inputs}
+    received = json_or_none(Path(task.path) / TRANSMISSION)
     return {
         "schema_version": "1",
         "participant_id": task.participant_id,
@@ -263,6 +286,15 @@ def _provenance(
         "recipe_sha256": settings.recipe_sha256,
         "software": {"name": "mrs_disc", "version": __version__},
         "description_sha256": description_sha256(task, settings.dataset, listed),
+        **({"filters": _as_json(settings.filters)} if settings.filters else {}),
+        **({"transmission": received} if received is not None else {}),
+    }
+
+
+def _as_json(filters: Filters) -> dict[str, dict[str, list[str | None]]]:
+    return {
+        suffix: {entity: list(labels) for entity, labels in wanted.items()}
+        for suffix, wanted in filters.items()
     }
 
 
@@ -287,7 +319,7 @@ def description_sha256(task: Task, dataset: str, listed: set[str]) -> str:
         digest.update(os.fsencode(os.path.relpath(path, root)) + b"\0")
         digest.update(_content(path) + b"\0")
     for name in TABLES:
-        for line in _rows(Path(dataset) / name, task.participant_id):
+        for line in _rows(Path(dataset) / name, task):
             digest.update(line + b"\0")
     return digest.hexdigest()
 
@@ -327,9 +359,10 @@ def _content(path: Path) -> bytes:
         return b"unreadable"
 
 
-def _rows(table: Path, participant_id: str) -> Iterator[bytes]:
+def _rows(table: Path, task: Task) -> Iterator[bytes]:
     """Yield what a table says of a participant, as it is read: columns and cells."""
-    names = (participant_id, participant_id.removeprefix("sub-"))
+    names = {task.participant_id, task.participant_id.removeprefix("sub-")}
+    names |= {task.folder} if task.renamed else set()
     try:
         rows = read_table(table) if os.path.lexists(table) else []
     except ReadError as error:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrs_disc.calibrate.table import Cohort
+from mrs_disc.constants import LIKELY_FROM, UNLIKELY_UP_TO
 from mrs_disc.statistics import Bin, area_under_curve, equal_bins
 from mrs_disc.typing import BoolArray, FloatArray, IntArray
 
@@ -88,18 +89,26 @@ def assess(
     probability: FloatArray,
     cohort: Cohort,
     *,
-    likely: float = 0.8,
-    unlikely: float = 0.2,
+    likely: float = LIKELY_FROM,
+    unlikely: float = UNLIKELY_UP_TO,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Assessment:
-    """Return the figures of predicted probabilities; discs without one are left out."""
+    """Return the figures of predicted probabilities; discs without one are left out.
+
+    Labels follow the rule of the score: from the likelihood ratio that the probability holds over
+    the cohort's own share of painful discs, and from its side of one half.
+    """
     known = np.isfinite(probability)
     cohort = cohort.take(np.flatnonzero(known))
     probability, painful = probability[known], cohort.painful
     groups = rows_by_patient(cohort.patients)
     low, high = _bootstrap(probability, painful, groups, resamples, seed)
-    called, cleared = probability >= likely, probability <= unlikely
+    share = float(painful.mean())
+    odds = probability / np.maximum(1 - probability, 1e-12)
+    ratio = odds * (1 - share) / share
+    called = (ratio >= likely) & (probability >= 0.5)
+    cleared = (ratio <= unlikely) & (probability <= 0.5)
     labelled = called | cleared
     wrong = (called & ~painful) | (cleared & painful)
     positive = probability >= painful.mean()

@@ -8,13 +8,16 @@ A new command is one module that defines `command`, and one line in `COMMANDS`.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import gc
 import io
 import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any
+from math import inf
+from typing import Any, TextIO, cast
 
 # One BLAS thread: the fit's matrices are small, and two threads made it 8 to 11 times slower.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -28,18 +31,32 @@ from mrs_disc._version import __version__  # noqa: E402
 from mrs_disc.cli.shared import Group  # noqa: E402
 from mrs_disc.errors import InputError, OutputError  # noqa: E402
 
+EXIT_STATUS: dict[int, str] = {
+    0: "done",
+    1: "a bug: the message says how to report it, --debug shows the traceback",
+    2: "the input, the recipe or the command line is wrong, or nothing can be written",
+    3: "finished, but some level or study failed, or would fail (info), or a limit is missed",
+    130: "interrupted",
+}
+"""What the status means with which a command leaves."""
+
 COMMANDS: dict[str, str] = {
     "demo": "Analyse the bundled study and print its impression.",
     "info": "Describe a file, a study or a dataset; never writes.",
-    "init": "Draft study.toml for a folder of scanner files.",
     "convert": "Convert the scanner files of one acquisition to NIfTI-MRS.",
+    "init": "Draft study.toml for a folder of scanner files.",
     "analyze": "Analyse one study and write its report.",
     "batch": "Analyse every study of a dataset.",
     "collect": "Rebuild the dataset's tables from the studies' results.",
     "bids-app": "Run batch or collect under the BIDS-App convention.",
+    "plan": "Expected errors and labels, and the transients an aim takes.",
+    "cohort": "Compare groups, scores and repeats over many studies.",
     "compare": "Compare examinations of one person over time.",
     "report": "Render results.json again, without analysis.",
     "review": "Open the local review page.",
+    "node": "Receive studies by DICOM, analyse them, send the reports back.",
+    "send": "Send the DICOM objects of results to an archive.",
+    "fetch": "Fetch a study from an archive.",
     "recipe": "Show, check or describe recipes.",
     "model": "List, show, check or calibrate models.",
     "simulate": "Write studies with known truth.",
@@ -102,7 +119,8 @@ def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Completion of commands and options in bash (in .bashrc; zsh and fish alike): "
     'eval "$(_MRS_DISC_COMPLETE=bash_source mrs-disc)". '
-    "Research use only: not a medical device.",
+    "Exit status: 0 done, 1 a bug, 2 wrong input or command line, 3 finished but something failed, "
+    "130 interrupted. Research use only: not a medical device.",
 )
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of a bug.")
 @click.option(
@@ -129,22 +147,82 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(status)
 
 
+class Listener:
+    """A standard stream that goes on when nobody can take it: what a command does is done.
+
+    The reader of a pipe may leave, a disk that output is sent to may be full, and a shell may have
+    closed the stream (`None`). `problem` says what kept it from being written.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = io.StringIO() if stream is None else stream
+        self.problem: OSError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write as long as that is possible."""
+        if self.problem is None:
+            try:
+                return self._stream.write(text)
+            except OSError as error:
+                self._give_up(error)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush as long as that is possible."""
+        if self.problem is None:
+            try:
+                self._stream.flush()
+            except OSError as error:
+                self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        """Send what is left in the buffer nowhere, or Python tries again at its end."""
+        self.problem = error
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit status; a problem is one line on stderr."""
-    for name in ("stdout", "stderr"):  # `None` where the shell closed it with >&-
-        if getattr(sys, name) is None:
-            setattr(sys, name, io.StringIO())
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+    before = sys.stdout, sys.stderr
+    for stream in before:
+        if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # odd file names must not end in an error
+    out, errors = Listener(before[0]), Listener(before[1])
+    sys.stdout, sys.stderr = cast(TextIO, out), cast(TextIO, errors)
+    try:
+        status = _run(arguments)
+        out.flush()
+        if out.problem is not None and out.problem.errno != errno.EPIPE:
+            why = out.problem.strerror
+            status = _say(
+                f"standard output cannot be written to ({why}); what goes to files is there", 2
+            )
+        errors.flush()
+        return status
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def _run(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments  # allowed in any place, as a person adds it at the end
     words = [word for word in arguments if word != "--debug"]
     if any(word == "" or (word.startswith("--") and word.endswith("=")) for word in words):
         # Taken as a path it would be the present folder, which nobody has named.
         return _say("an argument is empty: is a variable of the shell not set?", 2)
+    if set(words[:1]) & _ANALYSING and (limit := address_limit()) < _ADDRESSES:
+        return _say(
+            f"the limit of memory (ulimit -v) is {limit / 1e6:.0f} MB; an analysis takes "
+            f"{_ADDRESSES / 1e6:.0f} MB of addresses. Raise it, or lift it: ulimit -v unlimited",
+            2,
+        )
     try:
         result: Any = cli.main(args=words, prog_name="mrs-disc", standalone_mode=False)
-        sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except (click.exceptions.Abort, KeyboardInterrupt):
         return _say("interrupted", 130)
@@ -158,22 +236,52 @@ def run(arguments: Sequence[str]) -> int:
         return _say(error.format_message(), 2)
     except (InputError, OutputError) as error:
         return _say(str(error), 2)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our pipe has left: no noise
-        return 0
+    except MemoryError:
+        return _say(_NO_MEMORY, 2)
     except Exception as error:
         if debug:
             raise
-        if isinstance(error, OSError) and error.strerror:  # a name of 300 letters, a full disk
-            where = f"{str(error.filename)[-80:]}: " if error.filename else ""
-            return _say(f"{where}cannot be used ({error.strerror})", 2)
-        if str(error).startswith("Symlink loop"):  # a RuntimeError of `resolve` before Python 3.13
-            return _say(f"{str(error)[-80:]}: cannot be used (a loop of links)", 2)
-        return _say(
-            f"this is a bug ({type(error).__name__}: {error}). "
-            "Run again with --debug and report what it prints.",
-            1,
-        )
+        return _unforeseen(error)
+
+
+def _unforeseen(error: Exception) -> int:
+    """Say what no part of the program has foreseen: of the system, or a bug."""
+    chain: BaseException | None = error
+    while chain is not None:  # a library gives another name to it
+        no_room = isinstance(chain, ImportError) and _NO_ROOM.search(str(chain))
+        if isinstance(chain, MemoryError) or no_room:
+            return _say(_NO_MEMORY, 2)
+        chain = chain.__cause__ or chain.__context__
+    if isinstance(error, OSError) and error.strerror:  # a name of 300 letters, a full disk
+        where = f"{str(error.filename)[-80:]}: " if error.filename else ""
+        return _say(f"{where}cannot be used ({error.strerror})", 2)
+    if str(error).startswith("Symlink loop"):  # a RuntimeError of `resolve` before Python 3.13
+        return _say(f"{str(error)[-80:]}: cannot be used (a loop of links)", 2)
+    return _say(
+        f"this is a bug ({type(error).__name__}: {error}). "
+        "Run again with --debug and report what it prints.",
+        1,
+    )
+
+
+def address_limit() -> float:
+    """Return how many bytes of addresses the process may have; infinite where nobody says."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return inf
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return inf if limit == resource.RLIM_INFINITY else float(limit)
+
+
+_ANALYSING = {"demo", "analyze", "batch", "bids-app", "review", "plan", "simulate", "validate"}
+_ADDRESSES = 750e6
+"""Measured: below 700 MB, OpenBLAS or typst abort the process, and no exception can tell."""
+_NO_ROOM = re.compile(r"map segment|allocate memory", re.IGNORECASE)
+_NO_MEMORY = (
+    "there is not enough memory. Close other programs, raise the limit (ulimit -v), or run batch "
+    "with fewer --jobs"
+)
 
 
 def _say(message: str, status: int) -> int:

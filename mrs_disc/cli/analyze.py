@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +23,11 @@ DEFAULT_FORMATS = ("json", "html", "csv")
 @shared.levels
 @shared.accept_levels
 @shared.formats(
-    "json, html, csv, pdf, png, nifti, dicom; may be repeated. Default: json, html, csv."
+    "json, html, csv, pdf, png, text, xlsx, nifti, dicom, fhir; may be repeated. "
+    "Default: json, html, csv."
 )
 @shared.dicom_reference
+@shared.pairing
 @click.option("--overwrite", is_flag=True, help="Replace an earlier report in the folder.")
 def command(
     study: Path,
@@ -35,11 +37,12 @@ def command(
     accept_levels: bool,
     formats: tuple[str, ...],
     dicom_reference: Path | None,
+    pairing: Path | None,
     overwrite: bool,
 ) -> int:
     """Analyse STUDY (a BIDS folder, a study.toml, or a folder of scanner files).
 
-    Example: mrs-disc analyze sample_data/lumbar_sdat -o out -r press_3t_te30
+    Example: mrs-disc analyze sample_data/lumbar_sdat -o out
     """
     from mrs_disc.analysis import analyze
     from mrs_disc.io import read_study
@@ -50,6 +53,7 @@ def command(
     wanted = formats or DEFAULT_FORMATS
     read = read_study(study)
     check_output(output, wanted, dicom_reference, overwrite=overwrite, study=read, levels=levels)
+    _tell_pair(study, read.study_id, pairing, output)
     report = analyze(read, shared.accepting(recipe, accept_levels), levels=levels)
     paths = write_report(
         report,
@@ -59,9 +63,31 @@ def command(
         overwrite=overwrite,
         say=lambda line: click.echo(f"mrs-disc: {line}", err=True),
     )
+    tell(report, paths)
+    return exit_status(report, study)
+
+
+def _tell_pair(study: Path, study_id: str, pairing: Path | None, output: Path) -> None:
+    """Say which folder a neutral id stands for, and keep it where that is asked for."""
+    from mrs_disc.batch.pairing import keep_pairing, pairing_lines
+    from mrs_disc.io.studies.study import named_by_content
+
+    if not named_by_content(study):
+        return
+    pair = {study.resolve().name: study_id}
+    if pairing is not None:
+        keep_pairing(pairing, pair, output)
+    for line in pairing_lines(pair, pairing is not None):
+        click.echo(f"mrs-disc: {line}", err=True)
+
+
+def tell(report: StudyReport, paths: Sequence[Path]) -> None:
+    """Print the impression, the files, and a link that opens the page where there is one."""
+    click.echo(f"{report.impression}\n")
     for path in paths:
         click.echo(path)
-    return exit_status(report, study)
+    if page := next((path for path in paths if path.suffix == ".html"), None):
+        click.echo(f"\nReport: {page.resolve().as_uri()}")
 
 
 def _spare_the_input(study: Path, output: Path) -> None:
@@ -82,12 +108,14 @@ def exit_status(report: StudyReport, study: Path) -> int:
     """Return 3 where a level failed, else 0; tell on stderr of failures and what was left out."""
     from mrs_disc.constants import RESEARCH_USE
     from mrs_disc.io.studies.study import paths_of_labels
+    from mrs_disc.record.findings import of_role, sentences
     from mrs_disc.words import harmless
 
     levels_of: dict[str, list[str]] = {}
     failures = []
     for found in report:
-        for note in found.record.notes:
+        usual = sentences(of_role(found.record.findings, "method"))
+        for note in (note for note in found.record.notes if note not in usual):
             levels_of.setdefault(note, []).append(found.level)
         if found.failure is not None:
             failures.append(
@@ -104,5 +132,9 @@ def exit_status(report: StudyReport, study: Path) -> int:
 
 def _behind_labels(line: str, paths: Mapping[str, str]) -> str:
     """Return which files the labels of a line stand for; reports keep the labels."""
-    known = [f"{label} is {path}" for label, path in paths.items() if label in line]
+    known: list[str] = []
+    for label, path in sorted(paths.items(), key=lambda pair: -len(pair[0])):
+        if label in line:
+            known.insert(0, f"{label} is {path}")
+            line = line.replace(label, "")  # the label of a whole begins those of its files
     return f" ({'; '.join(known)})" if known else ""

@@ -29,6 +29,7 @@ class Chosen(TypedDict):
     formats: tuple[str, ...]
     time_limit_s: float | None
     memory_limit_gb: float | None
+    pairing: Path | None
 
 
 TIME_LIMIT_S = 1800.0
@@ -71,6 +72,7 @@ def _none_for_zero(_: click.Context, __: click.Parameter, value: float) -> float
     callback=_shard,
     help="Only part I of N, as on a cluster.",
 )
+@shared.pairing
 @click.option("--resume", is_flag=True, help="Keep results that still hold; redo the others.")
 @click.option("--dry-run", is_flag=True, help="List what would be done, and why; write nothing.")
 @click.option(
@@ -83,8 +85,8 @@ def _none_for_zero(_: click.Context, __: click.Parameter, value: float) -> float
 @shared.levels
 @shared.accept_levels
 @shared.formats(
-    "html, csv, pdf, png, nifti, dicom (of DICOM input), or json alone; may be repeated. "
-    "Default: json and html."
+    "html, csv, pdf, png, text, xlsx, nifti, dicom (of DICOM input), fhir, or json alone; "
+    "may be repeated. Default: json and html."
 )
 @click.option(
     "--time-limit",
@@ -110,7 +112,8 @@ def command(
     """Analyse every study of DATASET (BIDS, or a folder of study folders) into OUTPUT.
 
     Each study gets a folder of its own, which appears when it is whole; the tables of the
-    dataset are made at the end (after shards, by 'mrs-disc collect').
+    dataset are made at the end (after shards, by 'mrs-disc collect'). A study folder whose name
+    is no code, as it may be a person's, is called by a neutral id; the terminal shows the pairs.
 
     Example: mrs-disc batch sample_data/bids -o out_bids --jobs 2
     """
@@ -123,13 +126,18 @@ def command(
 
 def show_plan(dataset: Path, output: Path, options: BatchOptions) -> int:
     """Print study, action and reason, tab-separated, and how many of each."""
+    from mrs_disc.batch.pairing import pairing_lines, pairs_of
     from mrs_disc.batch.run import plan_batch
     from mrs_disc.record.table import cell
 
     counts: dict[str, int] = {}
+    pairs: dict[str, str] = {}
     for task, decision in plan_batch(dataset, output, options):
         click.echo(f"{cell(task.key)}\t{decision.action}\t{decision.why}")
         counts[decision.action] = counts.get(decision.action, 0) + 1
+        pairs |= pairs_of([task])
+    for line in pairing_lines(pairs, options.pairing is not None):
+        click.echo(f"mrs-disc: {line}", err=True)
     total = ", ".join(f"{n} {action}" for action, n in sorted(counts.items()))
     click.echo(f"mrs-disc: {total or 'no study in this shard'}; nothing was done", err=True)
     return 0

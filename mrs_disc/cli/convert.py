@@ -29,7 +29,7 @@ def command(
     FILES are one file, all files of a series, or a folder with one series. Water that they hold
     beside the metabolites becomes a second file.
 
-    Example: mrs-disc convert sample_data/lumbar_sdat/L4-L5_act.SDAT -o L4-L5.nii.gz
+    Example: mrs-disc convert sample_data/lumbar_sdat/L4-L5_act.SDAT -o converted/L4-L5.nii.gz
     """
     from mrs_disc.io.acquire import Given
     from mrs_disc.io.convert import convert

@@ -27,7 +27,7 @@ def command(output: Path | None, overwrite: bool) -> int:
     Example: mrs-disc demo
     """
     from mrs_disc.analysis import analyze
-    from mrs_disc.cli.analyze import DEFAULT_FORMATS, exit_status
+    from mrs_disc.cli.analyze import DEFAULT_FORMATS, exit_status, tell
     from mrs_disc.io import read_study
     from mrs_disc.report import check_output, write_report
 
@@ -36,8 +36,6 @@ def command(output: Path | None, overwrite: bool) -> int:
     report = analyze(read_study(demo_study()))
     folder = output or Path(tempfile.mkdtemp(prefix="mrs-disc-demo-"))
     paths = write_report(report, folder, formats=DEFAULT_FORMATS, overwrite=overwrite)
-    click.echo(report.impression)
-    click.echo("")
-    page = next(path for path in paths if path.suffix == ".html")
-    click.echo(f"The study is simulated. Report: {page}")
+    tell(report, paths)
+    click.echo("The study is simulated.")
     return exit_status(report, demo_study())

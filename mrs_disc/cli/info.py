@@ -12,8 +12,10 @@ import click
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-def command(path: Path, as_json: bool) -> None:
+def command(path: Path, as_json: bool) -> int:
     """Describe PATH: a scanner file, a study or a dataset.
+
+    Exit status 3: of a study, a dataset or a folder something cannot be analysed, as it is said.
 
     Example: mrs-disc info sample_data/lumbar_sdat
     """
@@ -22,35 +24,104 @@ def command(path: Path, as_json: bool) -> None:
     found = describe(path)
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
-        return
-    for line in lines(found):
-        click.echo(line)
+    else:
+        for line in lines(found):
+            click.echo(line)
+    return 0 if all_can_be_analysed(found) else 3
+
+
+def all_can_be_analysed(found: dict[str, Any]) -> bool:
+    """Say whether nothing of a study, dataset or folder would be refused; a file is described."""
+    if "files" in found:
+        return all(entry["format"] is not None for entry in found["files"])
+    return all(part["analysable"] for part in found.get("studies", found.get("levels", [])))
 
 
 def lines(found: dict[str, Any]) -> list[str]:
-    """Return a description in words, one fact a line."""
+    """Return a description in words, one fact a line, the summary first."""
     if "studies" in found:
-        result = [f"{found['dataset']}: dataset of {found['n_studies']} studies"]
-        for study in found["studies"]:
-            result.append(f"  {study['path']}: {', '.join(study['levels']) or 'nothing to read'}")
-            result += [f"    problem: {problem}" for problem in study["problems"]]
-        return result
+        return _dataset(found)
     if "files" in found:
-        result = [f"{found['folder']}: {_count(len(found['files']), 'spectroscopy file')}"]
-        for entry in found["files"]:
-            result += [f"  {entry['path']}", *(f"    {line}" for line in _entry(entry))]
-        return result
+        return _folder(found)
     if "levels" not in found:
         return [found["path"], *(f"  {line}" for line in _entry(found))]
-    result = [f"{found['study_id']}: study of {_count(len(found['levels']), 'disc')}"]
-    for entry in found["levels"]:
+    return _study(found)
+
+
+def _dataset(found: dict[str, Any]) -> list[str]:
+    unread = sum(not study["analysable"] for study in found["studies"])
+    rest = f"; {unread} of them cannot be read" if unread else ""
+    result = [f"{found['dataset']}: dataset of {_count(found['n_studies'], 'study')}{rest}"]
+    for study in found["studies"]:
+        result.append(f"  {study['path']}: {', '.join(study['levels']) or 'nothing to read'}")
+        result += [f"    problem: {problem}" for problem in study["problems"]]
+    return result
+
+
+def _folder(found: dict[str, Any]) -> list[str]:
+    files, images = found["files"], found["images"]
+    of_images = f", {_count(len(images), 'image')} ({_few(images)})" if images else ", no image"
+    result = [f"{found['folder']}: {_count(len(files), 'spectroscopy file')}{of_images}"]
+    result += [f"  {_series(one)}" for one in found["series"]]
+    shared, own = _without_repeats([_entry(entry) for entry in files])
+    result += [f"  in each: {line}" for line in shared]
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for entry, left in zip(files, own, strict=True):
+        groups.setdefault(tuple(left), []).append(entry["path"])
+    for left_of_all, names in groups.items():
+        result += [f"  {_few(names)}", *(f"    {line}" for line in left_of_all)]
+    return result
+
+
+def _series(one: dict[str, Any]) -> str:
+    number = "without a number" if one["number"] is None else one["number"]
+    named = f", {one['description']}" if one["description"] else ""
+    kind = {"spectroscopy": "spectroscopy file", "image": "image", "other": "other object"}
+    return f"series {number}{named}: {_count(one['n_files'], kind[one['holds']])}"
+
+
+def _study(found: dict[str, Any]) -> list[str]:
+    levels = found["levels"]
+    ready = [entry for entry in levels if entry["analysable"]]
+    of = "all of them" if len(ready) == len(levels) else f"{len(ready)} of them"
+    n_water = sum(bool(e["water"] or e.get("n_water_transients")) for e in levels)
+    water = {0: "no water reference", len(levels): "each with water"}.get(
+        n_water, f"{n_water} with water"
+    )
+    enough = "enough for CPT 0609T" if found["enough_levels"] else "CPT 0609T asks for three"
+    result = [
+        f"{found['study_id']}: study of {_count(len(levels), 'disc')}, {water}, "
+        f"{'with an image' if found['anatomy'] else 'no image'}",
+        f"  can be analysed: {of} ({enough})",
+    ]
+    shared, own = _without_repeats([_entry(entry) for entry in levels])
+    result += [f"  in each: {line}" for line in shared]
+    for entry, left in zip(levels, own, strict=True):
         run = f" run {entry['run']}" if entry["run"] > 1 else ""
-        result.append(f"  {entry['level']}{run}: {_names(entry['path'])}")
-        if entry["water"]:
-            result.append(f"    water: {_names(entry['water'])}")
-        result += [f"    {line}" for line in _entry(entry)]
-    told = {f"{e['level']}: {problem}" for e in found["levels"] for problem in e["problems"]}
+        beside = f", water {_names(entry['water'])}" if entry["water"] else ""
+        result.append(f"  {entry['level']}{run}: {_names(entry['path'])}{beside}")
+        result += [f"    {line}" for line in left]
+    told = {f"{e['level']}: {problem}" for e in levels for problem in e["problems"]}
     return result + [f"  problem: {p}" for p in found["problems"] if p not in told]
+
+
+def _without_repeats(entries: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Return the lines that all entries share, in their order, and what each has of its own.
+
+    One that cannot be read has nothing to share, and is not asked.
+    """
+    read = [entry for entry in entries if not all(x.startswith("problem: ") for x in entry)]
+    if len(read) < 2:
+        return [], entries
+    shared = [line for line in read[0] if all(line in entry for entry in read)]
+    return shared, [[line for line in entry if line not in shared] for entry in entries]
+
+
+def _few(names: list[str], most: int = 6) -> str:
+    """Return names on one line, of many the first and the last."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{names[0]}, {names[1]} … {names[-1]} ({len(names)} alike)"
 
 
 def _names(path: str | list[str]) -> str:
@@ -80,7 +151,8 @@ def _entry(entry: dict[str, Any]) -> list[str]:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number} {noun if number == 1 else many}"
 
 
 def _value(value: float | None, unit: str, name: str = "") -> str:

@@ -15,7 +15,7 @@ def command(folder: Path) -> None:
     Sub-folders are searched too, as a PACS exports them. Every guess is marked GUESS in the draft;
     an existing study.toml is left as it is.
 
-    Example: mrs-disc init sample_data/lumbar_dicom/L4-L5_press
+    Example: mrs-disc init converted
     """
     from mrs_disc.io.studies.draft import write_draft
 

@@ -136,6 +136,45 @@ def calibrate(
     )
 
 
+@command.command("import")
+@click.argument("basis", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="MODEL.toml to write."
+)
+@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+def import_(basis: Path, output: Path, overwrite: bool) -> int:
+    """Make a metabolite model of BASIS, a basis set of another program.
+
+    Taken are LCModel's .basis (spant's too), a folder of FSL-MRS's JSON files and Osprey's MAT
+    file. Writes MODEL.toml and a folder of FIDs beside it, and fits the model to the sum of its
+    own components. Exit status 3: that sum is not found.
+
+    Example: mrs-disc model import sample_data/basis/three.basis -o out_model/three.toml
+    """
+    from mrs_disc.analysis.own_sum import own_sum
+    from mrs_disc.errors import InputError
+    from mrs_disc.models import load_metabolite_model
+    from mrs_disc.models.basis_sets import model_files, read_basis_set
+    from mrs_disc.report.files import write_files
+
+    if output.suffix != ".toml":
+        raise InputError(f"-o {output.name}: the model is a TOML file; name it *.toml")
+    if output.stem != _model_name(output.stem):
+        raise InputError(
+            f"-o {output.name}: a model's name has letters, digits, _, + and -, and begins with a "
+            f"letter; try {_model_name(output.stem)}.toml"
+        )
+    found = read_basis_set(basis)
+    for remark in found.remarks:
+        click.echo(f"note: {remark}", err=True)
+    files = model_files(found, output.stem, f"imported from {basis.name}")
+    for path in write_files(output.parent, files, overwrite=overwrite, inputs=[basis])[:1]:
+        click.echo(path)
+    checked = own_sum(load_metabolite_model(str(output)), found.spectrometer_mhz)
+    click.echo(f"{len(found.fids)} components; {checked.words}", err=True)
+    return 0 if checked.holds else 3
+
+
 def _model_name(stem: str) -> str:
     """Return a name that a model may have, from that of its file."""
     import re

@@ -20,7 +20,7 @@ def show(recipe: str) -> None:
     RECIPE is a shipped name or a TOML file; without it, the default. The first line names the
     shipped recipes.
 
-    Example: mrs-disc recipe show press_3t_te30
+    Example: mrs-disc recipe show press_1p5t_te35
     """
     from mrs_disc.recipe import load_recipe, recipe_names, recipe_toml
 
@@ -34,7 +34,7 @@ def show(recipe: str) -> None:
 def check(file: str) -> None:
     """Check a recipe and the models it names, and print its digest.
 
-    Example: mrs-disc recipe check press_3t_te30
+    Example: mrs-disc recipe check press_1p5t_te35
     """
     from mrs_disc.analysis import load_models
     from mrs_disc.recipe import digest, load_recipe

@@ -14,7 +14,8 @@ from mrs_disc.cli import shared
 @click.argument("results", type=click.Path(path_type=Path), required=False)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder.")
 @shared.formats(
-    "html, csv, pdf, png, nifti, dicom, citation, json; may be repeated. Default: html."
+    "html, csv, pdf, png, text, xlsx, nifti, dicom, fhir, citation, json; may be repeated. "
+    "Default: html."
 )
 @shared.dicom_reference
 @click.option(

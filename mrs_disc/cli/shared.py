@@ -87,6 +87,15 @@ dicom_reference = click.option(
 )
 
 
+pairing = click.option(
+    "--pairing",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep which id stands for which folder, in a file that you alone can read; a later batch "
+    "that names it uses the same ids.",
+)
+
+
 def accepting(recipe: str | Recipe | None, accept_levels: bool) -> str | Recipe | None:
     """Return the recipe that is asked for, with contradicted levels accepted where that is."""
     if not accept_levels:

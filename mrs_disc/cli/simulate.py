@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mrs_disc.simulate.dataset import Form
 
 _FORMS = ("nifti", "sdat", "rda", "dicom")
+_PROTOCOLS = ("typical", "weak")
 
 
 @click.command()
@@ -44,15 +45,23 @@ _FORMS = ("nifti", "sdat", "rda", "dicom")
     show_default=True,
     help="BIDS-MRS with coils and transients, or a scanner's files with study.toml.",
 )
-def command(output: Path, seed: int, subjects: int, levels: str, form: Form) -> None:
+@click.option(
+    "--protocol",
+    type=click.Choice(_PROTOCOLS),
+    default="typical",
+    show_default=True,
+    help="SNR of a typical examination, or a quarter of it.",
+)
+def command(output: Path, seed: int, subjects: int, levels: str, form: Form, protocol: str) -> None:
     """Write simulated studies and their truth (truth.json).
 
     Example: mrs-disc simulate -o simulated --seed 1 --subjects 3 --as sdat
     """
-    from mrs_disc.simulate import simulate_study
+    from mrs_disc.simulate import SNR_OF_PROTOCOL, Scan, simulate_study
     from mrs_disc.simulate.dataset import Simulated, write_dataset
 
     wanted = [word.strip() for word in levels.split(",") if word.strip()]
+    scan = Scan(snr_factor=SNR_OF_PROTOCOL[protocol])
     simulate_study(
         seed, levels=wanted, anatomy=False
     )  # says what is wrong before anything is written
@@ -60,10 +69,11 @@ def command(output: Path, seed: int, subjects: int, levels: str, form: Form) -> 
     def studies() -> Iterator[Simulated]:
         for subject in range(1, subjects + 1):
             study, truth = simulate_study(
-                seed, levels=wanted, subject=subject, study_id=f"sub-{subject:02d}"
+                seed, levels=wanted, subject=subject, scan=scan, study_id=f"sub-{subject:02d}"
             )
             yield Simulated(study=study, truth=truth)
 
-    folders = write_dataset(output, studies(), form=form, name=f"Simulated discs, seed {seed}")
+    name = f"Simulated discs, seed {seed}, {protocol} protocol"
+    folders = write_dataset(output, studies(), form=form, name=name)
     for folder in folders:
         click.echo(folder)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -14,10 +12,10 @@ import click
 @click.command()
 @click.option(
     "--scope",
-    type=click.Choice(["fit", "score", "all"]),
+    type=click.Choice(["fit", "score", "all", "stress"]),
     default="all",
     show_default=True,
-    help="Amplitudes, the score, or both.",
+    help="Amplitudes, the score, both (all), or discs outside the fitted model (stress).",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides all.")
 @click.option(
@@ -25,6 +23,19 @@ import click
 )
 @click.option(
     "--regime", "regimes", multiple=True, help="Only this regime of the fit; may be repeated."
+)
+@click.option(
+    "--rows",
+    multiple=True,
+    metavar="NAME,...",
+    help="Only these rows of the stress table; 'A+B' are two together. May be repeated.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Processes of the stress table; they change no number.",
 )
 @click.option(
     "--challenge",
@@ -37,15 +48,21 @@ def command(
     seed: int,
     discs: int,
     regimes: tuple[str, ...],
+    rows: tuple[str, ...],
+    jobs: int,
     challenge: Path | None,
     as_json: bool,
 ) -> None:
     """Print the accuracy tables against known truth.
 
+    Rows of the stress table go by name: --scope stress --rows "creatine,water 6+stiff PG".
+
     Example: mrs-disc validate --scope fit --regime matched --discs 50 --seed 7
     """
     from mrs_disc import validate
 
+    if rows and scope != "stress":
+        raise click.UsageError("--rows are those of the stress table: add --scope stress")
     documents: dict[str, object] = {}
     texts: list[str] = []
     if challenge is not None:
@@ -60,16 +77,19 @@ def command(
         scores = validate.validate_score(seed, discs, progress=_progress)
         documents["score"] = scores.as_json()
         texts.append(validate.score_text(scores))
-    click.echo(json.dumps(_finite(documents), indent=1) if as_json else "\n\n".join(texts))
+    if challenge is None and scope == "stress":
+        names = [name.strip() for given in rows for name in given.split(",") if name.strip()]
+        stress = validate.validate_stress(
+            seed, discs, rows=names or None, jobs=jobs, progress=_progress
+        )
+        documents["stress"] = stress.as_json()
+        texts.append(validate.stress_text(stress))
+    if as_json:
+        from mrs_disc.record.file import plain
 
-
-def _finite(value: Any) -> Any:
-    """Return the document with null where a number could not be had: JSON knows no NaN."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        click.echo(json.dumps(plain(documents), indent=1))
+    else:
+        click.echo("\n\n".join(texts))
 
 
 def _progress(name: str, done: int, of: int) -> None:

@@ -9,7 +9,7 @@ Sign: a resonance at larger ppm has larger frequency, ``exp(+2j*pi*f*t)`` with
 
 from mrs_disc.data.results import (
     Curves,
-    EchoPhase,
+    EchoTime,
     FitResult,
     LevelMeasurement,
     LevelReport,
@@ -24,6 +24,7 @@ from mrs_disc.data.study import Anatomy, DiscAcquisition, DiscEntry, Origin, Stu
 from mrs_disc.record.levels import LEVELS, level_order, parse_level, spans
 from mrs_disc.record.parts import (
     MANUFACTURERS,
+    PULSES,
     SEQUENCES,
     Comparison,
     Completeness,
@@ -52,6 +53,7 @@ from mrs_disc.record.sampling import Sampling, frozen
 __all__ = [
     "LEVELS",
     "MANUFACTURERS",
+    "PULSES",
     "SEQUENCES",
     "Anatomy",
     "AnySignal",
@@ -62,7 +64,7 @@ __all__ = [
     "DiscAcquisition",
     "DiscEntry",
     "DiscScore",
-    "EchoPhase",
+    "EchoTime",
     "Fid",
     "FitResult",
     "HeightLoss",

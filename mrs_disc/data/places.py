@@ -32,10 +32,15 @@ voxel that was planned again within 3 mm of the first."""
 ORDER_MM = 2.0
 """A lower disc may lie this much higher and still count as level [P]: a row or two of an image."""
 
-_STEP_MM = ((("C2-C3", "C7-T1"), 18.0), (("T1-T2", "T5-T6"), 22.0), (("T6-T7", "T12-L1"), 29.0))
-_LUMBAR_STEP_MM = 36.0
+NECK_STEP_MM, UPPER_CHEST_STEP_MM, LOWER_CHEST_STEP_MM, LOIN_STEP_MM = 18.0, 22.0, 29.0, 36.0
 """Distance from a disc to the next one above, adults, body and disc together [R]: neck 13 + 5 mm,
 upper and lower chest 18 + 4 and 23 + 6 mm, loins 26 + 10 mm."""
+
+_STEPS = (
+    (("C2-C3", "C7-T1"), NECK_STEP_MM),
+    (("T1-T2", "T5-T6"), UPPER_CHEST_STEP_MM),
+    (("T6-T7", "T12-L1"), LOWER_CHEST_STEP_MM),
+)
 
 _OF_STEPS, _SHARE, _OWN_SHARE = 0.6, 0.3, 0.2
 """How far a distance, counted in steps, may be from the number that the names say [P]: never less
@@ -265,8 +270,8 @@ def expected_steps_mm(upper: str, lower: str) -> list[float]:
     steps = []
     for level in _chain(upper, lower)[1:]:
         order = level_order(level)
-        mm = (d for (a, b), d in _STEP_MM if level_order(a) <= order <= level_order(b))
-        steps.append(next(mm, _LUMBAR_STEP_MM))
+        mm = (d for (a, b), d in _STEPS if level_order(a) <= order <= level_order(b))
+        steps.append(next(mm, LOIN_STEP_MM))
     return steps
 
 

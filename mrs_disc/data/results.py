@@ -1,35 +1,56 @@
-"""What an analysis found, from one disc's clean FID to the report of a study."""
+"""What an analysis found, from one disc's clean FID to the report of a study.
+
+Decision: what a person does with a result at a prompt (plot it, see it in a notebook) are methods
+of it, which call the public function that does so by its public name; a record imports nothing of
+the rooms above it. Refused: drawing here, and results that can only be drawn from elsewhere.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from mrs_disc.constants import WATER_PPM, Z95_ONE_SIDED
+from mrs_disc.data.frames import level_frame, metabolite_frame
 from mrs_disc.data.signals import Fid, Protocol
+from mrs_disc.data.spectra import FittedSpectrum, filled_and_weighted, place_of, transformed
 from mrs_disc.data.study import Anatomy, Origin
 from mrs_disc.errors import InputError
-from mrs_disc.record.findings import Finding, sentences
-from mrs_disc.record.level import Level, best_run
+from mrs_disc.record.brief import brief
+from mrs_disc.record.findings import Finding, probability, sentences
+from mrs_disc.record.level import Level, Results, best_run
 from mrs_disc.record.levels import parse_level
 from mrs_disc.record.parts import (
     Comparison,
     Completeness,
     DiscScore,
+    Fit,
     InputFile,
     LevelFailure,
+    Limit,
+    Metabolite,
     Morphology,
     Provocation,
     Quality,
     Quantities,
+    Quantity,
+    RatioHeld,
 )
 from mrs_disc.record.sampling import Sampling
-from mrs_disc.record.signals import LevelSignals
+from mrs_disc.record.signals import LevelSignals, Signals
 from mrs_disc.typing import ComplexArray, FloatArray
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
     from mrs_disc.recipe import Recipe
 
 
@@ -49,6 +70,10 @@ class Preprocessed:
         Of the metabolite measurement.
     transient_frequency_hz, transient_phase_rad : float arrays, shape (transient,)
         What was corrected in each transient; empty where the file came averaged.
+    transient_picture : uint8 array or None, shape (2, row, column)
+        Transients before and after alignment, for the eye: `mrs_disc.signal.transients.picture`.
+    transient_picture_ppm : float
+        Shift in the middle of that picture.
     rejected : mapping
         Index of a rejected transient to the reason.
     drift_hz : float or None
@@ -64,11 +89,15 @@ class Preprocessed:
     water_protocol: Protocol | None = None
     transient_frequency_hz: FloatArray = field(default_factory=lambda: np.empty(0))
     transient_phase_rad: FloatArray = field(default_factory=lambda: np.empty(0))
+    transient_picture: NDArray[np.uint8] | None = None
+    transient_picture_ppm: float = WATER_PPM
     rejected: Mapping[int, str] = field(default_factory=dict)
     n_transients: int = 1
     drift_hz: float | None = None
     water_linewidth_hz: float | None = None
     findings: tuple[Finding, ...] = ()
+
+    __repr__ = brief
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -102,6 +131,8 @@ class Curves:
     components: ComplexArray
     window_ppm: tuple[float, float]
     reference_shift_ppm: float = 0.0
+
+    __repr__ = brief
 
     @property
     def fit(self) -> ComplexArray:
@@ -153,28 +184,23 @@ class QualityPeak:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EchoPhase:
-    """How far a doublet has evolved beyond the stated echo time.
+class EchoTime:
+    """What the multiplets of a spectrum say of its echo time.
 
     Parameters
     ----------
-    name : str
-        The component.
-    strength_sd : float
-        Both phases of the doublet together, in standard deviations.
+    multiplets : tuple of str
+        The components that were asked.
+    stated_s, fitting_s : float
+        Echo time that the file states, and the one that fits best.
     deviation_sd : float
-        The phase that it should not have, in its standard deviations.
-    late_s : float
-        Time by which it evolved longer than stated.
-    period_s : float
-        Time after which it looks the same.
+        Standard deviations by which the stated time fits worse.
     """
 
-    name: str
-    strength_sd: float
+    multiplets: tuple[str, ...]
+    stated_s: float
+    fitting_s: float
     deviation_sd: float
-    late_s: float
-    period_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -197,8 +223,14 @@ class FitResult:
         Where the component's first resonance was found on the referenced axis.
     linewidth_hz : float array, shape (component,)
         Full width at half maximum of one line.
-    echo : EchoPhase or None
-        Of the doublet that tells the echo time; `None` where nothing seemed wrong.
+    repetition : float array, shape (component, component), or None
+        Covariance of the amplitudes over repeats of the same measurement, with new noise alone.
+    echo : EchoTime or None
+        What the multiplets say of the echo time; `None` where nothing seemed wrong.
+    ratio_priors : tuple of RatioHeld
+        The priors of ratios, and how far the fit lies from them.
+    findings : tuple of Finding
+        What was left out of the model.
     """
 
     model: str
@@ -216,12 +248,25 @@ class FitResult:
     peak: QualityPeak = QualityPeak()
     converged: bool
     reason: str = ""
-    echo: EchoPhase | None = None
+    repetition: FloatArray | None = None
+    echo: EchoTime | None = None
+    ratio_priors: tuple[RatioHeld, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def sd(self) -> FloatArray:
         """One standard deviation of each amplitude."""
         return np.sqrt(np.maximum(np.diagonal(self.covariance), 0.0))
+
+    @property
+    def residual_ratio(self) -> float:
+        """Root mean square of the residual / noise, as results.json names it."""
+        return self.noise.residual_ratio
+
+    @property
+    def noise_sd(self) -> float:
+        """Standard deviation of one point's real noise in the FID, as results.json names it."""
+        return self.noise.sd
 
     @property
     def crlb_percent(self) -> FloatArray:
@@ -231,9 +276,118 @@ class FitResult:
         percent[positive] = 100.0 * self.crlb[positive] / self.amplitude[positive]
         return percent
 
+    @property
+    def correlation(self) -> FloatArray:
+        """Correlation of the amplitudes, shape (component, component); 0 beside an sd of zero."""
+        scale = np.where(self.sd > 0, self.sd, 1.0)
+        return np.asarray(self.covariance / np.outer(scale, scale))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The findings in words."""
+        return sentences(self.findings)
+
+    @property
+    def metabolites(self) -> dict[str, Metabolite]:
+        """Each component as results.json has it: an upper limit where it is below two sd."""
+        return {name: self._metabolite(k) for k, name in enumerate(self.names)}
+
+    def _metabolite(self, k: int) -> Metabolite:
+        amplitude, sd = float(self.amplitude[k]), float(self.sd[k])
+        low, high = float(self.low[k]), float(self.high[k])
+        limit: Limit = None
+        if not amplitude >= 2 * sd:
+            one_sided = max(amplitude, 0.0) + Z95_ONE_SIDED * sd
+            low, high, limit = 0.0, high if low >= 0 else one_sided, "upper"
+        of_repeats = None if self.repetition is None else float(np.sqrt(self.repetition[k, k]))
+        return Metabolite(
+            amplitude=amplitude,
+            sd=sd,
+            low=low,
+            high=high,
+            limit=limit,
+            crlb_percent=float(self.crlb_percent[k]),
+            ppm=float(self.ppm[k]),
+            linewidth_hz=float(self.linewidth_hz[k]),
+            repetition_sd=of_repeats,
+        )
+
+    def spectrum(self, apodize_hz: float = 0.0, zero_fill: int = 2) -> FittedSpectrum:
+        """Return the spectra of the fit, phased, on the referenced axis.
+
+        Parameters
+        ----------
+        apodize_hz : float
+            Lorentzian line broadening in Hz, 0 to 100: for the eye, nothing is fitted again.
+        zero_fill : int
+            The spectrum has at least this many times the points of the FID, 1 to 32.
+
+        Returns
+        -------
+        FittedSpectrum
+            ``ppm``, ``data``, ``fit``, ``baseline``, ``residual`` (float arrays, shape (point,)),
+            ``components`` (shape (component, point)) and ``noise_sd``.
+
+        Raises
+        ------
+        InputError
+            If an option is out of its range.
+
+        Examples
+        --------
+        >>> import mrs_disc as md
+        >>> study, truth = md.simulate_study(seed=1, levels=["L4-L5"])
+        >>> fit = md.fit(md.preprocess(study["L4-L5"]))
+        >>> spectrum = fit.spectrum(apodize_hz=3)
+        >>> spectrum.data.shape == spectrum.fit.shape == spectrum["LAC"].shape
+        True
+        """
+        curves = self.curves
+        n, dwell_s = curves.data.size, curves.sampling.dwell_time_s
+        weight = filled_and_weighted(n, dwell_s, apodize_hz, zero_fill)
+        fids = np.vstack([curves.data, curves.baseline, curves.components]) * weight
+        delay_s = self.phase.delay_s
+        ppm, turned = transformed(fids, curves.sampling, filling=int(zero_fill), delay_s=delay_s)
+        real = np.asarray(turned.real, np.float64)
+        return FittedSpectrum(
+            ppm=ppm,
+            data=real[0],
+            fit=real[1] + real[2:].sum(axis=0),
+            baseline=real[1],
+            components=real[2:],
+            names=self.names,
+            window_ppm=curves.window_ppm,
+            noise_sd=self.noise.spectrum_sd * float(np.sqrt(np.mean(weight**2))),
+        )
+
+    def plot(
+        self,
+        ax: Axes | None = None,
+        ppm: tuple[float, float] = (4.3, 0.5),
+        apodize_hz: float = 0.0,
+    ) -> Axes:
+        """Draw the fit as the report does: see `mrs_disc.plot_fit`."""
+        import mrs_disc
+
+        return mrs_disc.plot_fit(self, ax, ppm, apodize_hz)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return one row a component: its fields in ``results.json``, a pandas table."""
+        return metabolite_frame(self.metabolites)
+
+    def __repr__(self) -> str:
+        state = "converged" if self.converged else f"not converged ({self.reason})"
+        rows = [
+            f"  {name:8s} {m.amplitude:10.4g} ± {m.sd:<9.3g} "
+            + (f"below {m.high:.4g}" if m.limit else f"{m.low:.4g} to {m.high:.4g}")
+            for name, m in self.metabolites.items()
+        ]
+        head = f"<FitResult {self.model}, {state}, residual {self.residual_ratio:.2f} × noise>"
+        return "\n".join([head, "  component amplitude ± sd          95 %", *rows])
+
     def index(self, name: str) -> int:
-        """Return the place of a component in the arrays."""
-        return self.names.index(name)
+        """Return the place of a component in the arrays; an `InputError` where there is none."""
+        return place_of(name, self.names)
 
     def has(self, *names: str) -> bool:
         """Say whether the model holds all these components."""
@@ -242,12 +396,26 @@ class FitResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LevelMeasurement:
-    """One disc through preprocessing, fit, quality and quantities."""
+    """One disc through preprocessing, fit, quality and quantities.
+
+    Parameters
+    ----------
+    preprocessed : Preprocessed
+        From `preprocess`.
+    fit : FitResult
+        From `fit`.
+    quality : Quality
+        From `grade`.
+    quantities : Quantities
+        From `quantify`.
+    """
 
     preprocessed: Preprocessed
     fit: FitResult
     quality: Quality
     quantities: Quantities
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -259,7 +427,8 @@ class LevelReport:
     record : Level
         What ``results.json`` says of it.
     measurement : LevelMeasurement or None
-        What the steps found; `None` where it failed.
+        What the steps found; `None` where it failed, or was read back: a record does not hold the
+        samples before the fit.
     signals : LevelSignals or None
         What ``signals.npz`` holds of it.
     inputs : tuple of InputFile
@@ -281,6 +450,43 @@ class LevelReport:
     def run(self) -> int:
         """Which measurement of this level."""
         return self.record.run
+
+    @property
+    def quality(self) -> Quality | None:
+        """Verdict with its reasons; `None` where it failed."""
+        return self.record.quality
+
+    @property
+    def quantities(self) -> Mapping[str, Quantity]:
+        """Ratios, sums and amounts by name, as ``["LAC/PG"]``; none where it failed."""
+        return self.record.quantities
+
+    @property
+    def fit(self) -> FitResult | None:
+        """The fit, also of a report that was read back; `None` where it failed.
+
+        What a record does not hold is not there then: the echo time that fits best, covariances
+        over repeats. Its curves carry the precision of the file, 1e-7 of the signal.
+        """
+        if self.measurement is not None:
+            return self.measurement.fit
+        if self.record.fit is None or self.signals is None:
+            return None
+        return fit_of_record(self.record.fit, self.signals)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was noticed of it, in words."""
+        return self.record.notes or sentences(self.record.findings)
+
+    def plot(self, ax: Axes | None = None, ppm: tuple[float, float] = (4.3, 0.5)) -> Axes:
+        """Draw its fit as the report does: see `mrs_disc.plot_fit`."""
+        if self.fit is None:
+            raise InputError(f"{self.record.title} cannot be drawn: it was not measured.")
+        return self.fit.plot(ax, ppm)
+
+    def __repr__(self) -> str:
+        return f"<LevelReport {_line(self.record)}>"
 
     @property
     def failure(self) -> LevelFailure | None:
@@ -314,10 +520,31 @@ class LevelReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Recorded:
+    """The record that a report was read back from, as its reviewer left it, and its folder."""
+
+    results: Results
+    signals: Signals | None
+    folder: Path
+
+    __repr__ = brief
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StudyReport:
     """The result of `analyze`: everything that any view of the report shows.
 
-    ``report["L4-L5"]`` is the run of best quality, ``report["L4-L5", 2]`` names a run.
+    ``report["L4-L5"]`` is the run of best quality, ``report["L4-L5", 2]`` names a run; a loop
+    goes over all runs from head to foot.
+
+    Parameters
+    ----------
+    levels : tuple of LevelReport
+        Every level and run, from head to foot.
+    recipe : Recipe
+        The options.
+    recorded : Recorded or None
+        The record that it was read back from; `None` where it was just made.
     """
 
     study_id: str
@@ -333,6 +560,41 @@ class StudyReport:
     notices: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     score_model_card: Mapping[str, Any] = field(default_factory=dict)
+    recorded: Recorded | None = None
+
+    def __len__(self) -> int:
+        return len(self.levels)
+
+    def __repr__(self) -> str:
+        rows = [f"  {_line(level.record)}" for level in self.levels]
+        return "\n".join([f"<StudyReport {self.study_id}>", *wrap(self.impression, 98), *rows])
+
+    def _repr_html_(self) -> str:
+        import mrs_disc
+
+        return mrs_disc.report_html(self)
+
+    def plot(self) -> Figure:
+        """Draw all levels at one glance, as the report does: see `mrs_disc.plot_report`."""
+        import mrs_disc
+
+        return mrs_disc.plot_report(self)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return one row a level and run, with the columns of ``levels.tsv``, a pandas table.
+
+        `study_id` stands in the place of participant and session. Units and meanings are those of
+        ``levels.json``: ``LAC/PG`` is the value, ``LAC/PG_sd`` one standard deviation, and so on.
+
+        Examples
+        --------
+        >>> import mrs_disc as md
+        >>> study, truth = md.simulate_study(seed=1, levels=["L4-L5", "L5-S1"])
+        >>> table = md.analyze(study).to_dataframe()
+        >>> table[["level", "status"]].values.tolist()
+        [['L4-L5', 'ok'], ['L5-S1', 'ok']]
+        """
+        return level_frame(self.study_id, (level.record for level in self.levels))
 
     def __getitem__(self, key: str | tuple[str, int]) -> LevelReport:
         level, run = (key, None) if isinstance(key, str) else key
@@ -346,3 +608,64 @@ class StudyReport:
 
     def __iter__(self) -> Iterator[LevelReport]:
         return iter(self.levels)
+
+
+def _line(level: Level) -> str:
+    """Return a level on one line: label, probability and verdict, or why it failed."""
+    if level.measured is None:
+        return f"{level.title}: failed ({level.failure.message})"
+    score = level.measured.score
+    value = "" if score.value is None else f", probability {probability(score.value)}"
+    return f"{level.title}: {score.label}{value}; spectrum {level.measured.quality.verdict}"
+
+
+def fit_of_record(fit: Fit, signals: LevelSignals) -> FitResult:
+    """Return a fit from its record and its curves.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of ``results.json``.
+    signals : LevelSignals
+        Of ``signals.npz``, of the same level.
+    """
+    found = fit.metabolites.values()
+    sd = np.array([m.sd for m in found])
+    crlb = [np.nan if m.crlb_percent is None else m.amplitude * m.crlb_percent for m in found]
+    whole = {m.repetition_sd for m in found}
+    of_repeats = [m.repetition_sd or 0.0 for m in found]
+    return FitResult(
+        model=fit.model,
+        names=tuple(fit.metabolites),
+        amplitude=np.array([m.amplitude for m in found]),
+        covariance=np.asarray(fit.correlation.matrix) * np.outer(sd, sd),
+        crlb=0.01 * np.array(crlb),
+        low=_floats(m.low for m in found),
+        high=_floats(m.high for m in found),
+        ppm=_floats(m.ppm for m in found),
+        linewidth_hz=_floats(m.linewidth_hz for m in found),
+        curves=Curves(
+            sampling=signals.sampling,
+            data=signals.data,
+            baseline=signals.baseline,
+            components=signals.components,
+            window_ppm=fit.window_ppm,
+            reference_shift_ppm=fit.reference_shift_ppm,
+        ),
+        noise=Noise(
+            sd=fit.noise_sd,
+            spectrum_sd=fit.spectrum_noise_sd,
+            residual_ratio=np.nan if fit.residual_ratio is None else fit.residual_ratio,
+            residual_whiteness_p=fit.residual_whiteness_p,
+        ),
+        phase=Phase(zero_order_rad=fit.phase_rad, delay_s=fit.delay_s),
+        peak=QualityPeak(name=fit.quality_peak),
+        converged=fit.converged,
+        reason=fit.reason,
+        repetition=None if None in whole else np.diag(of_repeats) ** 2,
+        ratio_priors=fit.ratio_priors,
+    )
+
+
+def _floats(values: Iterable[float | None]) -> FloatArray:
+    return np.array([np.nan if value is None else value for value in values])

@@ -14,6 +14,7 @@ import numpy as np
 
 from mrs_disc.errors import InputError
 from mrs_disc.record import parts
+from mrs_disc.record.brief import brief
 from mrs_disc.record.parts import StepRecord
 from mrs_disc.record.sampling import Sampling, frozen
 from mrs_disc.typing import ComplexArray, FloatArray
@@ -52,6 +53,8 @@ class Signal:
     history: tuple[StepRecord, ...] = ()
 
     axes: ClassVar[tuple[str, ...]] = ()
+
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         if self.signal.ndim != len(self.axes):
@@ -97,6 +100,8 @@ class RawSignal(Signal):
 
     axes: ClassVar[tuple[str, ...]] = ("coil", "transient", "point")
 
+    __repr__ = brief
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Transients(Signal):
@@ -104,12 +109,16 @@ class Transients(Signal):
 
     axes: ClassVar[tuple[str, ...]] = ("transient", "point")
 
+    __repr__ = brief
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fid(Signal):
     """One FID: coils combined, transients averaged."""
 
     axes: ClassVar[tuple[str, ...]] = ("point",)
+
+    __repr__ = brief
 
 
 AnySignal: TypeAlias = RawSignal | Transients | Fid

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mrs_disc.data.signals import AnySignal, Protocol
 from mrs_disc.errors import InputError
+from mrs_disc.record.brief import brief
 from mrs_disc.record.findings import Finding, sentences
 from mrs_disc.record.levels import level_order, parse_level
 from mrs_disc.record.parts import InputFile, Morphology, Provocation
@@ -31,10 +32,17 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Anatomy:
-    """A morphologic image to draw the voxels on: voxels (i, j, k) and their affine (mm, RAS)."""
+    """A morphologic image to draw the voxels on: voxels (i, j, k) and their affine (mm, RAS).
+
+    The voxels are as the file stores them; ``slope * image + intercept`` are its grey values.
+    """
 
     image: NDArray[Any]
     affine: FloatArray
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,6 +64,8 @@ class DiscAcquisition:
     provocation: Provocation | None = None
     findings: tuple[Finding, ...] = ()
     subject: str | None = field(default=None, repr=False)
+
+    __repr__ = brief
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -139,3 +149,8 @@ class Study:
 
     def __len__(self) -> int:
         return len(self.discs)
+
+    def __repr__(self) -> str:
+        image = "no image named" if self.load_anatomy is None else "with an image"
+        discs = ", ".join(d.level if d.run == 1 else f"{d.level} run {d.run}" for d in self.discs)
+        return f"<Study {self.study_id}: {discs}; {image}>"

@@ -11,15 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mrs_disc.io.formats.readers import read_scan as read_scan
+    from mrs_disc.io.studies.neutral import is_code as is_code
+    from mrs_disc.io.studies.neutral import without_names as without_names
     from mrs_disc.io.studies.study import StudyPath as StudyPath
     from mrs_disc.io.studies.study import find_studies as find_studies
     from mrs_disc.io.studies.study import read_study as read_study
 
-__all__ = ["StudyPath", "find_studies", "read_scan", "read_study"]
+__all__ = ["StudyPath", "find_studies", "is_code", "read_scan", "read_study", "without_names"]
+_HOMES = {
+    "read_scan": "formats.readers",
+    "is_code": "studies.neutral",
+    "without_names": "studies.neutral",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'mrs_disc.io' has no attribute '{name}'")
-    home = "formats.readers" if name == "read_scan" else "studies.study"
+    home = _HOMES.get(name, "studies.study")
     return getattr(import_module(f"mrs_disc.io.{home}"), name)

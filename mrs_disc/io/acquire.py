@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from mrs_disc.data import (
+    PULSES,
     SEQUENCES,
     AnySignal,
     DiscAcquisition,
@@ -35,6 +36,7 @@ from mrs_disc.schema import StrictModel, within
 _TOLERANCE = {
     "echo_time_s": 0.01,
     "repetition_time_s": 0.01,
+    "mixing_time_s": 0.01,
     "spectrometer_mhz": 1e-3,
     "dwell_time_s": 1e-2,
 }
@@ -50,20 +52,38 @@ class Given(StrictModel):
     """
 
     echo_time_s: Annotated[float, Field(lt=1), within(1e-3, 1, "s", "ms")] | None = None
+    """Echo time."""
     repetition_time_s: Annotated[float, Field(lt=60), within(0.05, 60, "s", "ms")] | None = None
+    """Repetition time."""
     mixing_time_s: Annotated[float, Field(gt=0, lt=10)] | None = None
+    """Mixing time of a stimulated echo."""
     spectrometer_mhz: Annotated[float, Field(gt=10, le=1000)] | None = None
+    """Larmor frequency of the nucleus."""
     dwell_time_s: Annotated[float, Field(ge=5e-5, le=2e-3)] | None = None
+    """Time between complex points."""
     start_time_s: Annotated[float, Field(ge=-0.1, le=0.1)] | None = None
+    """Time of the first point after the echo."""
     sequence: str | None = None
+    """Localisation, of a fixed vocabulary."""
+    refocusing_pulse: str | None = None
+    """Shape of the refocusing pulses, of a fixed vocabulary."""
     refocusing_bandwidth_hz: Annotated[float, within(200, 100_000, "Hz", "kHz")] | None = None
+    """Bandwidth of the refocusing pulses."""
     overrule: tuple[str, ...] = ()
+    """Names of fields that count although the file says otherwise."""
 
     @field_validator("sequence")
     @classmethod
     def _known(cls, value: str | None) -> str | None:
         if value is not None and value not in SEQUENCES:
             raise ValueError(f"should be one of {', '.join(SEQUENCES)}")
+        return value
+
+    @field_validator("refocusing_pulse")
+    @classmethod
+    def _of_a_known_shape(cls, value: str | None) -> str | None:
+        if value is not None and value not in PULSES:
+            raise ValueError(f"should be one of {', '.join(PULSES)}")
         return value
 
     @model_validator(mode="after")
@@ -94,7 +114,7 @@ class Given(StrictModel):
                     raise stop(finding("user_contradicts", key, given=mine, file=theirs), name)
                 filled[key] = mine
                 overruled.append(finding("overruled", key, given=mine, file=theirs))
-        recorded = ("mixing_time_s", "refocusing_bandwidth_hz")
+        recorded = ("refocusing_pulse", "refocusing_bandwidth_hz")
         given = (*filled, *(key for key in recorded if getattr(self, key) is not None))
         asked = gate.echo_time_asked(scan) if "echo_time_s" in filled else []
         kept = [one for one in scan.findings if one not in asked]
@@ -114,9 +134,9 @@ _IN_FILES = (*_TOLERANCE, "start_time_s", "sequence")
 
 
 def _stated(scan: Scan, key: str) -> float | str | None:
-    """Return what the file says; a start at the echo is what it says without a word."""
+    """Return what the file says: not a start at the echo, nor a sequence of an unknown name."""
     value: float | str | None = getattr(scan, key)
-    return value or None
+    return None if value == "other" else value or None
 
 
 def _differs(key: str, mine: Any, theirs: Any, scan: Scan) -> bool:
@@ -344,7 +364,8 @@ def to_protocol(scan: Scan, given: Given, by_user: Sequence[str] = ()) -> Protoc
         sequence=scan.sequence,
         echo_time_s=scan.echo_time_s,
         repetition_time_s=scan.repetition_time_s,
-        mixing_time_s=given.mixing_time_s,
+        mixing_time_s=scan.mixing_time_s,
+        refocusing_pulse=given.refocusing_pulse,
         refocusing_bandwidth_hz=given.refocusing_bandwidth_hz,
         spectrometer_mhz=scan.spectrometer_mhz,
         field_strength_t=scan.field_strength_t,

@@ -6,18 +6,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mrs_disc.data.places import Site, contradictions, doubts
+from mrs_disc.data.places import Site, contradictions, doubts, is_repeat
 from mrs_disc.errors import InputError, NoSuchPathError, ReadError
 from mrs_disc.files import reading
 from mrs_disc.io import gate
 from mrs_disc.io.formats.readers import is_spectroscopy, not_read, read_scan
 from mrs_disc.io.formats.scan import Scan
 from mrs_disc.io.names import COMPANIONS, names_water
+from mrs_disc.io.series import dicom_series
 from mrs_disc.record.findings import Finding, finding, finding_of, of_role, once, plain, sentences
 
 if TYPE_CHECKING:
     from mrs_disc.data import Anatomy, Study
     from mrs_disc.io.studies.disc_files import DiscFiles
+
+MIN_LEVELS = 3
+"""Discs that make a complete examination (CPT 0609T), as the default recipe has it."""
 
 KEYS = (
     "format",
@@ -41,9 +45,11 @@ def describe(path: Path) -> dict[str, Any]:
     """Return what is at `path`, ready for JSON.
 
     A file gives one entry (`KEYS`, `notes`, `problems`, `findings`), a study ``{study_id, levels,
-    problems, findings}``, a dataset ``{dataset, n_studies, studies}`` without reading signals, any
-    other folder ``{folder, files}``. `findings` are notes and problems as data, ``{kind, subject,
-    values}``: a script acts on these codes, a person reads the sentences.
+    anatomy, enough_levels, problems, findings}``, a dataset ``{dataset, n_studies, studies}``
+    without reading signals, any other folder ``{folder, files, images, series}``, the last of its
+    DICOM files (`dicom_series`). `findings` are notes and problems as data, ``{kind, subject,
+    values}``: a script acts on these codes, a person reads the sentences. `analysable` of a level
+    says whether `analyze` would measure it, of a study of a dataset whether it can be read.
 
     Raises
     ------
@@ -74,10 +80,17 @@ def _describe(path: Path) -> dict[str, Any]:
     anatomy, unusable = _anatomy(described)
     sites = [site for _, site in described_discs]
     unlikely = doubts(sites, anatomy.affine, anatomy.image.shape) if anatomy else doubts(sites)
-    places = (*contradictions(sites), *unlikely)
+    against = contradictions(sites)
+    places = (*against, *unlikely)
+    refused = {one.subject for one in against if not is_repeat(one)}
+    for entry, site in described_discs:
+        entry["analysable"] = entry["analysable"] and site.name not in refused
+    measurable = {entry["level"] for entry in levels if entry["analysable"]}
     return {
         "study_id": described.study_id,
         "levels": levels,
+        "anatomy": anatomy is not None,
+        "enough_levels": len(measurable) >= MIN_LEVELS,
         "problems": [*described.notes, *sentences(places), *problems, *sentences(unusable)],
         "findings": [plain(one) for one in (*described.findings, *places, *unusable)],
     }
@@ -88,7 +101,7 @@ def _anatomy(study: Study) -> tuple[Anatomy | None, list[Finding]]:
     try:
         return study.load_anatomy() if study.load_anatomy is not None else None, []
     except InputError as error:
-        return None, [finding("anatomy_not_used", why=str(error))]
+        return None, [finding("anatomy_not_used", why=str(error.__cause__ or error))]
 
 
 def describe_file(path: Path) -> dict[str, Any]:
@@ -164,11 +177,11 @@ def _describe_disc(disc: DiscFiles) -> tuple[dict[str, Any], Site]:
         )
     except InputError as error:
         said = _said([*noticed, finding_of(error)]) | {"problems": [str(error)]}
-        return entry | said, site
+        return entry | said | {"analysable": False}, site
     if entry["is_water"] is None:
         entry["is_water"] = False  # the study names it as the metabolites
     without = () if acquisition.water else (finding("no_water", "water"),)
-    return entry | _said([*acquisition.findings, *without]), site
+    return entry | _said([*acquisition.findings, *without]) | {"analysable": True}, site
 
 
 def _names(names: tuple[str, ...]) -> str | list[str] | None:
@@ -196,6 +209,7 @@ def _describe_dataset(path: Path) -> dict[str, Any]:
             "levels": [],
             "problems": [],
             "findings": [],
+            "analysable": True,
         }
         try:
             study = found.read()
@@ -206,7 +220,7 @@ def _describe_dataset(path: Path) -> dict[str, Any]:
                 "findings": [plain(one) for one in study.findings],
             }
         except InputError as error:
-            entry |= _refused(error)
+            entry |= _refused(error) | {"analysable": False}
         studies.append(entry)
     return {"dataset": path.resolve().name, "n_studies": len(studies), "studies": studies}
 
@@ -214,7 +228,9 @@ def _describe_dataset(path: Path) -> dict[str, Any]:
 def _describe_folder(path: Path) -> dict[str, Any]:
     """Return the spectroscopy files of a folder that is no study."""
     files: list[dict[str, Any]] = []
-    found = sorted(p for p in path.iterdir() if p.is_file() and is_spectroscopy(p))
+    images: list[str] = []
+    inside = sorted(p for p in path.iterdir() if p.is_file())
+    found = [p for p in inside if is_spectroscopy(p)]
     stems = {p.stem for p in found if p.suffix.lower() not in COMPANIONS}
     for file in found:
         if file.suffix.lower() in COMPANIONS and file.stem in stems:
@@ -222,9 +238,19 @@ def _describe_folder(path: Path) -> dict[str, Any]:
         try:
             files.append(describe_file(file))
         except ReadError as error:
+            if finding_of(error).kind == "image":
+                images.append(file.name)
+                continue
             files.append({"path": file.name, **dict.fromkeys(KEYS), **_refused(error)})
     if not files:
+        of_images = f"; {images[0]} is an image" if images else ""
         raise ReadError(
-            path, not_read(path) or "holds no study and no spectroscopy file that is read"
+            path,
+            not_read(path) or f"holds no study and no spectroscopy file that is read{of_images}",
         )
-    return {"folder": path.resolve().name, "files": files}
+    return {
+        "folder": path.resolve().name,
+        "files": files,
+        "images": images,
+        "series": dicom_series(inside, set(found)),
+    }

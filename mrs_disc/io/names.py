@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from mrs_disc.errors import InputError
 
@@ -56,3 +57,12 @@ def run_in(text: str) -> int:
     """
     match = _RUN.search(text)
     return int(match.group(1)) if match else 1
+
+
+def format_suffix(path: Path) -> str:
+    """Return the suffix where it is one of a format and not a part of a name or a pattern."""
+    name = path.name
+    if name.lower().endswith(".nii.gz"):
+        return name[-7:]
+    suffix = path.suffix
+    return suffix if suffix[1:].isalnum() and len(suffix) <= 6 else ""

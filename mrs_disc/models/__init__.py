@@ -39,20 +39,30 @@ class Origin(StrictModel):
     """Where a number comes from."""
 
     source: str = Field(min_length=1)
+    """Where the number was read."""
     status: Status
+    """V read in the source, R recalled, D derived, P proposed."""
 
 
 class Resonance(StrictModel):
     """One group of equivalent spins, split by coupled neighbours."""
 
     ppm: Annotated[float, Field(ge=-5, le=15)]
+    """Chemical shift of the group."""
     weight: Annotated[float, Field(gt=0), within(1e-4, 1e4)]
+    """Relative area, as a rule the number of protons."""
     j_hz: Annotated[float, Field(ge=0, le=50)] = 0.0
+    """Coupling to the neighbours."""
     neighbours: Annotated[int, Field(ge=0, le=3)] = 0
+    """Coupled equivalent spins: 0 singlet, 1 doublet, 2 triplet, 3 quartet."""
     partner_ppm: Annotated[float, Field(ge=-5, le=15)] | None = None
+    """Where the coupled spins lie: real pulses and stimulated echoes need it."""
     in_amplitude: bool = True
+    """Whether the weight counts in the unit of the component's amplitude."""
     extra_width_hz: Annotated[float, within(0, 1000, "Hz")] = 0.0
+    """Lorentzian width beyond the component's."""
     gauss_width_ppm: Annotated[float, within(0, 5, "ppm", "Hz")] = 0.0
+    """Gaussian width, for lipid and macromolecules."""
 
     @model_validator(mode="after")
     def _coupled(self) -> Resonance:
@@ -61,18 +71,54 @@ class Resonance(StrictModel):
         return self
 
 
+class Part(StrictModel):
+    """A share of a component that moves and widens on its own in the fit."""
+
+    share: Annotated[float, Field(gt=0, lt=1)]
+    """Of the component: median of its prior."""
+    log_sd: Annotated[float, Field(gt=0), within(0.01, 10)]
+    """Of the prior of its ratio to what the component, or else its first part, is held to."""
+    shift_sd_ppm: Annotated[float, Field(ge=0, le=0.2)] = 0.0
+    """How far it may move on its own: one standard deviation, 0: only with all others."""
+    extra_width_hz: Annotated[float, Field(ge=0, le=200)] = 0.0
+    """Lorentzian width beyond what all components share."""
+    extra_width_sd_hz: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """How far that may change: one standard deviation, 0: fixed."""
+    resonance: tuple[Resonance, ...] = Field(min_length=1)
+    """Its lines."""
+    source: str = "not stated"
+    """Of its numbers."""
+    status: Status = "P"
+    """V read in the source, R recalled, D derived, P proposed."""
+
+
 class Component(StrictModel):
-    """One metabolite of the model: resonances, or a simulated basis FID."""
+    """One metabolite of the model: resonances, or a simulated basis FID.
+
+    Where it has parts, the fit takes them in the place of its resonances, and its amount is the
+    sum of theirs: lines of no fixed shape.
+    """
 
     name: Name
+    """What it is called in every output."""
     source: str = "not stated"
+    """Of all its numbers, unless `sources` names one apart."""
     status: Status = "P"
+    """V read in the source, R recalled, D derived, P proposed."""
     sources: dict[str, Origin] = Field(default_factory=dict)
+    """Number to a source of its own."""
     shift_sd_ppm: Annotated[float, Field(ge=0, le=0.2)] = 0.0
+    """How far it may move on its own: one standard deviation, 0: only with all others."""
     extra_width_hz: Annotated[float, Field(ge=0, le=200)] = 0.0
+    """Lorentzian width beyond what all components share."""
     extra_width_sd_hz: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """How far that may change: one standard deviation, 0: fixed."""
     resonance: tuple[Resonance, ...] = ()
+    """Its lines, each with `[[component.resonance]]`."""
+    part: tuple[Part, ...] = ()
+    """Shares that move and widen on their own."""
     basis: str | None = None
+    """A simulated FID instead of lines: LCModel RAW or NIfTI-MRS, from the folder of the model."""
     _simulated: BasisFid | None = PrivateAttr(default=None)
 
     @property
@@ -104,6 +150,10 @@ class Component(StrictModel):
     def _one_kind(self) -> Component:
         if bool(self.resonance) == (self.basis is not None):
             raise ValueError("give either [[component.resonance]] or basis, not both, not neither")
+        if self.part and self.basis is not None:
+            raise ValueError("parts are of resonances: leave out basis, or the parts")
+        if self.part and (len(self.part) < 2 or abs(sum(p.share for p in self.part) - 1) > 1e-3):
+            raise ValueError("two parts or more are expected, whose shares add up to 1")
         if self.resonance and not any(r.in_amplitude for r in self.resonance):
             raise ValueError("one resonance at least has to be in_amplitude = true")
         return self
@@ -113,25 +163,40 @@ class RatioPrior(StrictModel):
     """A log-normal prior on the ratio of two amplitudes."""
 
     numerator: Name
+    """A component."""
     denominator: Name
+    """Another."""
     median: Annotated[float, Field(gt=0), within(1e-4, 1e4)]
+    """Of the ratio."""
     log_sd: Annotated[float, Field(gt=0), within(0.01, 10)]
+    """Standard deviation of its natural logarithm."""
     source: str = "not stated"
+    """Of the numbers."""
     status: Status = "P"
+    """V read in the source, R recalled, D derived, P proposed."""
 
 
 class MetaboliteModel(StrictModel):
     """The components that the fit looks for."""
 
     schema_version: Literal[1] = 1
+    """Of the form of the file."""
     name: Name
+    """Of the model, in every report."""
     version: Annotated[int, Field(ge=1)] = 1
+    """Of the model."""
     description: str = ""
+    """What it is for."""
     nucleus: Literal["1H"] = "1H"
+    """Of the spectra."""
     quality_peak: Name | None = None
+    """Component that SNR and linewidth are judged on; default: the first."""
     basis_dwell_time_s: Annotated[float, Field(gt=0), within(1e-6, 1e-2, "s", "ms")] | None = None
+    """Dwell time of the basis files that do not say it."""
     component: tuple[Component, ...] = Field(min_length=1)
+    """What is fitted, each with `[[component]]`."""
     prior: tuple[RatioPrior, ...] = ()
+    """Ratios of components that are partly known."""
 
     @model_validator(mode="after")
     def _consistent(self) -> MetaboliteModel:

@@ -1,4 +1,4 @@
-"""A model of any kind by name or path: metabolites, relaxation times or a score."""
+"""A model of any kind by name or path: metabolites, relaxation times, sequences or a score."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from mrs_disc.models import (
 )
 from mrs_disc.models.relaxation import RelaxationModel, load_relaxation_model
 from mrs_disc.models.scores import ScoreModel, load_score_model
+from mrs_disc.models.sequences import SequenceTable, load_sequences
 from mrs_disc.schema import read_toml
 
-AnyModel: TypeAlias = MetaboliteModel | RelaxationModel | ScoreModel
+AnyModel: TypeAlias = MetaboliteModel | RelaxationModel | ScoreModel | SequenceTable
 
 
 def load_any_model(name: str) -> tuple[AnyModel, str]:
@@ -35,7 +36,11 @@ def load_any_model(name: str) -> tuple[AnyModel, str]:
     if "component" in content:
         metabolites = load_metabolite_model(name)
         return metabolites, metabolite_model_digest(metabolites)
-    model = load_relaxation_model(name) if "water" in content else load_score_model(name)
+    model: AnyModel
+    if "sequence" in content:
+        model = load_sequences(name)
+    else:
+        model = load_relaxation_model(name) if "water" in content else load_score_model(name)
     return model, content_digest(model)
 
 
@@ -43,4 +48,6 @@ def kind_of(model: AnyModel) -> str:
     """Return what kind of model it is, in words."""
     if isinstance(model, MetaboliteModel):
         return "metabolites"
+    if isinstance(model, SequenceTable):
+        return "sequences"
     return "relaxation times" if isinstance(model, RelaxationModel) else f"score: {model.kind}"

@@ -25,44 +25,68 @@ class Time(StrictModel):
     """A relaxation time with its scatter, where it holds, and where it comes from."""
 
     seconds: Seconds
+    """The time."""
     log_sd: LogSd
+    """Scatter among discs: standard deviation of its natural logarithm."""
     field_t: Annotated[float, Field(gt=0), within(0.1, 25, "T", "MHz")] | None = None
+    """Field that it was measured at; none: any."""
     pfirrmann: tuple[int, ...] = ()
+    """Grades that it holds for; empty: any."""
     source: str = Field(min_length=1)
+    """Where it was read."""
     status: Status
+    """V read in the source, R recalled, D derived, P proposed."""
 
 
 class Water(StrictModel):
     """The water reference: two protons, 55.51 mol per kg."""
 
     molality_mol_kg: Annotated[float, Field(gt=0), within(1, 100, "mol/kg", "mmol/kg")]
+    """Of pure water."""
     protons: Annotated[float, Field(gt=0), within(0.01, 1000)]
+    """Of a molecule."""
     t1: tuple[Time, ...] = Field(min_length=1)
+    """Longitudinal relaxation, by grade and field."""
     t2: tuple[Time, ...] = Field(min_length=1)
+    """Transverse relaxation, by grade and field."""
     source: str = Field(min_length=1)
+    """Of molality and protons."""
     status: Status
+    """V read in the source, R recalled, D derived, P proposed."""
 
 
 class Metabolite(StrictModel):
     """Protons behind the amplitude of a component, and its relaxation times."""
 
     name: Name
+    """Component of the metabolite model."""
     protons: Annotated[float, Field(gt=0), within(0.01, 1000)]
+    """Behind its amplitude."""
     t1: tuple[Time, ...] = Field(min_length=1)
+    """Longitudinal relaxation, by field."""
     t2: tuple[Time, ...] = Field(min_length=1)
+    """Transverse relaxation, by field."""
     source: str = Field(min_length=1)
+    """Of the protons."""
     status: Status
+    """V read in the source, R recalled, D derived, P proposed."""
 
 
 class RelaxationModel(StrictModel):
     """All that turns areas into mmol per kg tissue water."""
 
     schema_version: Literal[1] = 1
+    """Of the form of the file."""
     name: Name
+    """Of the model."""
     version: Annotated[int, Field(ge=1)] = 1
+    """Of the model."""
     description: str = ""
+    """What it is for."""
     water: Water
+    """The reference."""
     metabolite: tuple[Metabolite, ...] = ()
+    """Each with `[[metabolite]]`."""
 
     @model_validator(mode="after")
     def _names_once(self) -> RelaxationModel:

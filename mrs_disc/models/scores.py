@@ -19,56 +19,93 @@ Positive: TypeAlias = Annotated[float, Field(gt=0)]
 Range: TypeAlias = tuple[float, float]
 
 
+Region: TypeAlias = Literal["cervical", "thoracic", "lumbar"]
+
+
 class Scope(StrictModel):
-    """What a model was made for; outside it no score is given."""
+    """What a model was made for; outside it no score is given, or one that is exploratory."""
 
     components: tuple[str, ...] = Field(min_length=1)
+    """That have to be fitted."""
     echo_time_s: Range
+    """From and to."""
     repetition_time_s: Range | None = None
+    """From and to; none: any."""
     field_t: tuple[float, ...] = Field(min_length=1)
+    """Fields that it holds at."""
     exploratory_field_t: tuple[float, ...] = ()
+    """Fields at which its score is called exploratory."""
+    region: tuple[Region, ...] = ()
+    """Of the spine; none: of any. Discs of other regions are exploratory."""
     source: str = Field(min_length=1)
+    """Of the scope."""
     status: Status
+    """V read in the source, R recalled, D derived, P proposed."""
 
 
 class Training(StrictModel):
     """What the parameters were found from."""
 
     data: str = Field(min_length=1)
+    """What it was."""
     n_patients: Annotated[int, Field(ge=0)] = 0
+    """How many."""
     n_discs: Annotated[int, Field(ge=0)] = 0
+    """How many."""
     seed: int | None = None
+    """Of simulated data."""
     software: str = ""
+    """That found the parameters."""
     source: str = Field(min_length=1)
+    """Of the data."""
     status: Status
+    """V read in the source, R recalled, D derived, P proposed."""
 
 
 class ScoreModelBase(StrictModel):
     """What every score model states."""
 
     schema_version: Literal[1] = 1
+    """Of the form of the file."""
     name: Name
+    """Of the model, in every report."""
     version: Annotated[int, Field(ge=1)] = 1
+    """Of the model."""
     description: str = ""
+    """What it does."""
     validated: bool = False
+    """Whether anyone held it against other patients."""
     intended_use: str = Field(min_length=1)
+    """What for, and what not."""
     limits: tuple[str, ...] = ()
+    """What a reader has to know."""
     scope: Scope
+    """Where it holds."""
     training: Training
+    """What it was made from."""
     sources: dict[str, Origin] = Field(default_factory=dict)
+    """Number to a source of its own."""
     performance: dict[str, Any] = Field(default_factory=dict)
+    """Figures of its cross-validation, where there was one."""
 
 
 class PopulationClass(StrictModel):
     """Discs of one kind: log(acidity/structure) is normal among them."""
 
     name: Name
+    """Of the kind of disc."""
     painful: bool
+    """Whether such a disc hurts."""
     share: Annotated[float, Field(gt=0, lt=1)]
+    """Among discs, before measuring."""
     mean: Annotated[float, Field(ge=-100, le=100)]
+    """Of log(acidity/structure)."""
     sd: Annotated[float, Field(ge=1e-3, le=100)]  # beyond these no logarithm of a ratio lies
+    """Of the same."""
     source: str = Field(min_length=1)
+    """Of the numbers."""
     status: Status
+    """V read in the source, R recalled, D derived, P proposed."""
 
 
 class PopulationScore(ScoreModelBase):
@@ -82,10 +119,15 @@ class PopulationScore(ScoreModelBase):
     """
 
     kind: Literal["population"]
+    """The kind of model."""
     patient_sd: Annotated[float, Field(ge=0, le=100)]
+    """Of the offset that all discs of a patient share."""
     r_range: Range
+    """Ends of log(acidity/structure)."""
     r_cap: float
+    """A larger value counts as this."""
     disc_class: tuple[PopulationClass, ...] = Field(min_length=2, alias="class")
+    """Kinds of discs, each with `[[class]]`."""
 
     @model_validator(mode="after")
     def _sound(self) -> PopulationScore:
@@ -119,59 +161,88 @@ class LogisticTerm(StrictModel):
     """One quantity in a logistic model: ``coefficient * (x - centre) / scale``."""
 
     quantity: str = Field(min_length=1)
+    """Of results.json."""
     transform: Literal["none", "log"] = "none"
+    """Before centring."""
     coefficient: float
+    """Of the standardised quantity."""
     centre: float = 0.0
+    """Taken off."""
     scale: Positive = 1.0
+    """Divided by."""
 
 
 class LogisticScore(ScoreModelBase):
     """Logistic regression on chosen quantities, averaged over the measurement error."""
 
     kind: Literal["logistic"]
+    """The kind of model."""
     intercept: float
+    """Of the linear predictor."""
     prevalence: Annotated[float, Field(gt=0, lt=1)]
+    """Share of painful discs in the training."""
     term: tuple[LogisticTerm, ...] = Field(min_length=1)
+    """Quantities, each with `[[term]]`."""
     source: str = Field(min_length=1)
+    """Of the numbers."""
     status: Status
+    """V read in the source, R recalled, D derived, P proposed."""
 
 
 class Cutoff(StrictModel):
     """One limit: the disc is positive on the named side of it."""
 
     quantity: str = Field(min_length=1)
+    """Of results.json."""
     positive: Literal["above", "below"]
+    """On which side a disc is positive."""
     limit: float
+    """Where."""
     source: str = Field(min_length=1)
+    """Of the limit."""
     status: Status
+    """V read in the source, R recalled, D derived, P proposed."""
 
 
 class CutoffScore(ScoreModelBase):
     """Ratio limits: the probability, over the measurement error, that they are passed."""
 
     kind: Literal["cutoffs"]
+    """The kind of model."""
     combine: Literal["all", "any"] = "all"
+    """Whether all limits have to be passed, or any."""
     cutoff: tuple[Cutoff, ...] = Field(min_length=1)
+    """Limits, each with `[[cutoff]]`."""
 
 
 class StructureClass(StrictModel):
     """Log of structure per tissue water among discs of one kind."""
 
     name: Name
+    """Of the kind of disc."""
     degenerated: bool
+    """Whether such a disc is."""
     share: Annotated[float, Field(gt=0, lt=1)]
+    """Among discs."""
     mean: float
+    """Of the quantity."""
     sd: Positive
+    """Of the same."""
     source: str = Field(min_length=1)
+    """Of the numbers."""
     status: Status
+    """V read in the source, R recalled, D derived, P proposed."""
 
 
 class StructureIndexScore(ScoreModelBase):
     """Degeneration from structure per tissue water; says nothing about pain."""
 
     kind: Literal["structure_index"]
+    """The kind of model."""
     quantity: str = "log(structure/water)"
+    """Of results.json."""
     disc_class: tuple[StructureClass, ...] = Field(min_length=2, alias="class")
+    """Kinds of discs, each with `[[class]]`."""
 
     @model_validator(mode="after")
     def _sound(self) -> StructureIndexScore:

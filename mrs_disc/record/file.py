@@ -26,7 +26,7 @@ from mrs_disc.errors import NoSuchPathError, ReadError
 from mrs_disc.files import read_bytes
 from mrs_disc.record.findings import Finding
 from mrs_disc.record.level import Level, Results
-from mrs_disc.record.parts import NOT_SCORED, Protocol, Quantities, Quantity
+from mrs_disc.record.parts import NOT_SCORED, DiscScore, Protocol, Quantities, Quantity
 from mrs_disc.record.wording import KINDS
 from mrs_disc.schema import explain
 
@@ -109,7 +109,7 @@ def _packed(level: Level) -> dict[str, Any]:
         more = ("concordance", "history", "water_protocol", "quantification", "notes")
         noticed = (*level.findings, *level.failure.findings)
         return head | dict.fromkeys((*names, *more)) | {"findings": noticed or None}
-    score = None if measured.score is NOT_SCORED else _fields(measured.score, _NOTICED)
+    score = None if measured.score is NOT_SCORED else _score(measured.score)
     return head | {
         "protocol": _protocol(measured.protocol),
         "quality": _fields(measured.quality, _NOTICED),
@@ -129,6 +129,30 @@ def _packed(level: Level) -> dict[str, Any]:
             *measured.score.findings,
         ),
     }
+
+
+_RATIO = "likelihood_ratio"
+
+
+def _score(score: DiscScore) -> dict[str, Any]:
+    """Return a score as the file has it: its likelihood ratio and interval side by side."""
+    ratio = score.evidence
+    flat = {
+        _RATIO: ratio and ratio.value,
+        f"{_RATIO}_low": ratio and ratio.low,
+        f"{_RATIO}_high": ratio and ratio.high,
+    }
+    return _spread(_fields(score, _NOTICED), "evidence", flat)
+
+
+def _unpacked_score(entry: Any) -> Any:
+    """Return a score in the form of `DiscScore`; of a first version too, which had `evidence`."""
+    if not isinstance(entry, Mapping) or _RATIO not in entry:
+        return entry
+    names = {_RATIO: "value", f"{_RATIO}_low": "low", f"{_RATIO}_high": "high"}
+    ratio = {own: entry.get(name) for name, own in names.items()}
+    content = {n: v for n, v in entry.items() if n not in names}
+    return content if ratio["value"] is None else content | {"evidence": ratio}
 
 
 def _quantity(quantity: Quantity) -> dict[str, Any]:
@@ -197,6 +221,12 @@ def read_results(path: Path) -> Results:
 
 def results_of(record: Mapping[str, Any], path: Path) -> Results:
     """Return a checked record from the content of a file; `path` names it in messages."""
+    if record.get("schema_version") not in (SCHEMA_VERSION, None):
+        raise ReadError(
+            path,
+            f"has schema_version {record['schema_version']!r}, this version of mrs-disc reads "
+            f"'{SCHEMA_VERSION}': analyse the study again, or use the version that wrote it",
+        )
     try:
         frame_adapter().validate_python(record)
         return results_adapter().validate_python(_unpacked(record))
@@ -252,6 +282,8 @@ def _unpacked_level(entry: Mapping[str, Any]) -> dict[str, Any]:
         for name in ("protocol", "water_protocol"):
             if isinstance(measured.get(name), Mapping):
                 measured[name] = _unpacked_protocol(measured[name])
+        if "score" in measured:
+            measured["score"] = _unpacked_score(measured["score"])
         content["measured"] = measured | {"quantities": _unpacked_quantities(entry)}
     return content
 

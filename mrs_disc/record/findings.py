@@ -123,6 +123,8 @@ def with_labels(noticed: Finding, label: Callable[[Path], str]) -> Finding:
     def labelled(value: Any) -> Any:
         if isinstance(value, Path):
             return label(value)
+        if isinstance(value, list | tuple):
+            return type(value)(labelled(one) for one in value)
         return with_labels(value, label) if isinstance(value, Finding) else value
 
     values = {name: labelled(value) for name, value in noticed.values.items()}
@@ -192,17 +194,19 @@ def _text(value: Any) -> Any:
     return value.as_posix() if isinstance(value, Path) else value
 
 
-LABELS_BEGIN = (f"{UNLIKELY_UP_TO:.2f}", f"{LIKELY_FROM:.2f}")
-"""Probabilities at which the labels begin by default, as they are written."""
+EVEN = "0.50"
+"""The probability on whose side a label has to be, as it is written."""
+RATIOS_BEGIN = (f"{UNLIKELY_UP_TO:.2g}", f"{LIKELY_FROM:.2g}")
+"""Likelihood ratios at which the labels begin by default, as they are written."""
 
 
 def probability(value: float | None) -> str:
     """Return a probability of two decimals that never claims certainty.
 
-    Three, where two would read as a limit of the labels that the value has not reached.
+    Three, where two would read as even odds that the value has not reached.
 
-    >>> probability(0.874), probability(0.9991), probability(0.001), probability(0.7967)
-    ('0.87', '> 0.99', '< 0.01', '0.797')
+    >>> probability(0.874), probability(0.9991), probability(0.001), probability(0.4967)
+    ('0.87', '> 0.99', '< 0.01', '0.497')
     """
     if value is None:
         return "–"
@@ -211,7 +215,29 @@ def probability(value: float | None) -> str:
     if value < 0.01:
         return "< 0.01"
     text = f"{value:.2f}"
-    return f"{value:.3f}".removesuffix("0") if text in LABELS_BEGIN else text
+    return f"{value:.3f}".removesuffix("0") if text == EVEN else text
+
+
+def likelihood_ratio(value: float | None) -> str:
+    """Return a likelihood ratio of two significant digits that never claims proof.
+
+    More, where two would read as a limit of the labels that the value has not reached.
+
+    >>> [likelihood_ratio(ratio) for ratio in (6.83, 0.2, 3.999, 1e9)]
+    ['6.8', '0.2', '3.999', '> 1000']
+    """
+    if value is None:
+        return "–"
+    if value > 1000:
+        return "> 1000"
+    if value < 0.001:
+        return "< 0.001"
+    text = f"{value:.2g}" if value < 100 else f"{value:.0f}"
+    digits = 2
+    while text in RATIOS_BEGIN and float(text) != value and digits < 8:
+        digits += 1
+        text = f"{value:.{digits}g}"
+    return text
 
 
 def _beside(value: float, limit_and_places: str) -> str:
@@ -241,6 +267,7 @@ def _joined(values: Sequence[Any], each: str = "%s") -> str:
 _FORMATS: dict[str, Callable[[Any, str], str]] = {
     "beside": _beside,
     "probability": lambda value, _: probability(value),
+    "ratio": lambda value, _: likelihood_ratio(value),
     "field": lambda value, _: FIELDS.get(value, value),
     "value": lambda value, _: value if isinstance(value, str) else f"{value:g}",
     "list": lambda values, _: ", ".join(str(_text(value)) for value in values),

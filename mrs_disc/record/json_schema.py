@@ -34,6 +34,8 @@ def json_schema() -> dict[str, Any]:
     schema["required"] = [*schema["required"], "schema_version", "inputs", "signals"]
     maker = kinds.pop("Scanner")["properties"]
     _spread(kinds["Protocol"], "scanner", maker | {"scanner": maker.pop("model")})
+    ratio = kinds.pop("LikelihoodRatio")
+    _spread(kinds["DiscScore"], "evidence", _flat_ratio(ratio))
     measured = kinds.pop("Measured")["properties"]
     measured["quantities"] = kinds["Quantities"]["properties"].pop("values")
     measured["quantification"] = {"$ref": "#/$defs/Quantities"}
@@ -44,9 +46,22 @@ def json_schema() -> dict[str, Any]:
     null = {name: of_level[name] for name in ("concordance", "findings")} | measured
     null = {name: {"anyOf": [part, {"type": "null"}]} for name, part in null.items()}
     _spread(kinds["Level"], "measured", frame["$defs"]["_Entry"]["properties"] | null)
-    for name in ("Act", "LevelReview", "Review", "Sum", "Sums"):
+    for name in ("Act", "LevelReview", "Named", "Review", "Sum", "Sums", "Written"):
         kinds.pop(name, None)
     return schema
+
+
+def _flat_ratio(ratio: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the likelihood ratio's fields under the names that the file has."""
+    fields = {name: dict(part) for name, part in ratio["properties"].items()}
+    value = fields["value"]
+    words = {"description": value.pop("description", ratio.get("description", ""))}
+    fields["value"] = {"anyOf": [value, {"type": "null"}]} | words
+    return {
+        "likelihood_ratio": fields["value"],
+        "likelihood_ratio_low": fields["low"],
+        "likelihood_ratio_high": fields["high"],
+    }
 
 
 def _spread(kind: dict[str, Any], name: str, properties: Mapping[str, Any]) -> None:

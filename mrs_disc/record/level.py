@@ -194,7 +194,7 @@ class Results:
         return best_runs(self.levels)
 
 
-_VERDICT_RANK = {"poor": 0, "acceptable": 1, "good": 2}
+VERDICT_RANK = {"poor": 0, "acceptable": 1, "good": 2}
 
 
 def best_run(runs: Iterable[Level]) -> Level:
@@ -207,7 +207,7 @@ def best_run(runs: Iterable[Level]) -> Level:
         if level.standing is None:
             return (-1, 0.0, -level.run)
         quality = level.standing.quality
-        return (_VERDICT_RANK[quality.verdict], quality.snr or 0.0, -level.run)
+        return (VERDICT_RANK[quality.verdict], quality.snr or 0.0, -level.run)
 
     return max(runs, key=rank)
 

@@ -21,6 +21,13 @@ LEVELS: tuple[str, ...] = (
 )
 """Disc levels from head to foot; the last two exist in a transitional spine."""
 
+REGIONS: dict[str, tuple[str, ...]] = {
+    "cervical": LEVELS[: LEVELS.index("C7-T1") + 1],
+    "thoracic": LEVELS[LEVELS.index("T1-T2") : LEVELS.index("T12-L1") + 1],
+    "lumbar": LEVELS[LEVELS.index("L1-L2") :],
+}
+"""Levels of each region, from head to foot."""
+
 _LEVEL = re.compile(r"^([CTL])(\d{1,2})[-_/ ]?([CTLS]?)(\d{1,2})$", re.IGNORECASE)
 
 
@@ -43,8 +50,9 @@ def parse_level(text: str) -> str:
         level = f"{upper.upper()}{int(m)}-{lower.upper()}{int(n)}"
         if level in LEVELS:
             return level
+    shown = text if len(text) <= 40 else f"{text[:40]}…"
     raise InputError(
-        f"'{text}' is not a disc level.{did_you_mean(text.upper(), LEVELS)} "
+        f"'{shown}' is not a disc level.{did_you_mean(text[:40].upper(), LEVELS)} "
         "Levels: C2-C3 to L5-S1, L5-L6, L6-S1."
     )
 

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mrs_disc.files import sha256_of
+from mrs_disc.record.concordance import concordance
 from mrs_disc.record.file import RESULTS_NAME, read_record
 from mrs_disc.record.level import Level, Measured, Results, completeness_of
+from mrs_disc.record.levels import level_order
 from mrs_disc.record.parts import DiscScore
 from mrs_disc.record.review import (
     HEAD_NAME,
     LOG_NAME,
     LevelReview,
+    Named,
     Review,
     read_log,
     review_of,
 )
+from mrs_disc.record.signals import Signals
 
 
 def read_review(
@@ -73,18 +78,90 @@ def reviewed(results: Results, review: Review) -> Results:
     concordance are those that stood on the page.
     """
     levels = tuple(_laid_over(one, review.level(one.level, one.run)) for one in results.levels)
+    if review.names:
+        results, levels = _renamed(results, review.names), _named(levels, review.names)
     completeness = results.completeness
-    if review.levels:
+    if review.levels or review.names:
         completeness = completeness_of(levels, completeness.min_levels, results.findings)
-    note = _computed_with(results, levels)
+    note = _gone(results, review)
+    automatic = results.impression if review.impression is None else review.impression
     return replace(
         results,
         levels=levels,
         completeness=completeness,
-        impression=results.impression if review.impression is None else review.impression,
+        impression=automatic if review.written is None else review.written.text,
         notices=(*results.notices, note) if note else results.notices,
-        review=review,
+        review=replace(review, impression=automatic),
     )
+
+
+def _named(levels: Sequence[Level], names: Mapping[str, Named]) -> tuple[Level, ...]:
+    """Return levels under their corrected names, from head to foot.
+
+    What was given of the images and of provocation testing goes with the name: it was read at that
+    place. Where no level was analysed under a name, nothing is known of it.
+    """
+    given = {one.level: one for one in levels}
+    moved = []
+    for level in levels:
+        named = names.get(level.level)
+        if named is None:
+            moved.append(level)
+            continue
+        review = level.review or LevelReview()
+        there = given.get(named.now)
+        renamed = replace(
+            level,
+            level=named.now,
+            morphology=review.morphology or (there.morphology if there else None),
+            provocation=there.provocation if there else None,
+            review=replace(review, corrected=named.words, analysed_as=level.key),
+        )
+        moved.append(replace(renamed, concordance=review.concordance or concordance(renamed)))
+    return tuple(sorted(moved, key=lambda one: (level_order(one.level), one.run)))
+
+
+def _renamed(results: Results, names: Mapping[str, Named]) -> Results:
+    """Return a study's comparison and notices under the corrected names."""
+
+    def now(name: str) -> str:
+        return names[name].now if name in names else name
+
+    references = tuple(
+        replace(
+            one,
+            reference=now(one.reference),
+            levels={now(level): difference for level, difference in one.levels.items()},
+        )
+        for one in results.comparison.references
+    )
+    notes = [
+        f"Analysed as {level}, and {named.now} since: {named.words}."
+        for level, named in names.items()
+    ]
+    confirmed = tuple(
+        one
+        for one in results.findings
+        if one.kind != "level_unconfirmed" or one.subject.partition(" ")[0] not in names
+    )
+    return replace(
+        results,
+        findings=confirmed,
+        comparison=replace(results.comparison, references=references),
+        notices=(*results.notices, *notes),
+    )
+
+
+def renamed_signals(signals: Signals, review: Review | None) -> Signals:
+    """Return the arrays of a study under the names that its levels have after a review."""
+    if review is None or not review.names:
+        return signals
+    levels = {}
+    for key, arrays in signals.levels.items():
+        name, mark, run = key.partition("_run-")
+        named = review.names.get(name)
+        levels[f"{named.now}{mark}{run}" if named is not None else key] = arrays
+    return replace(signals, levels=levels)
 
 
 def _laid_over(level: Level, decided: LevelReview) -> Level:
@@ -118,24 +195,16 @@ def _judged(measured: Measured, decided: LevelReview) -> Measured:
 
 
 def _indeterminate(score: DiscScore, reason: str) -> DiscScore:
-    reasons = (reason, *score.reasons)
-    return replace(score, value=None, low=None, high=None, label="indeterminate", reasons=reasons)
+    """Return a score without a number; what it had been made from stays among its inputs."""
+    nothing: dict[str, Any] = {"value": None, "low": None, "high": None, "evidence": None}
+    return replace(score, **nothing, label="indeterminate", reasons=(reason,))
 
 
-def _computed_with(results: Results, levels: Sequence[Level]) -> str:
-    """Return what rests on rejected spectra still: a review computes nothing anew."""
-    stood = results.best
-    names = [one.level for one in levels if one.rejected and one.run == stood[one.level].run]
-    compared = {name for reference in results.comparison.references for name in reference.levels}
-    beside = [
-        level.level
-        for level in results.levels
-        if level.level not in names and level.score and set(names) & set(level.score.with_levels)
-    ]
-    parts = ["the comparison of discs"] if compared & set(names) else []
-    if beside:
-        scores = "score" if len(set(beside)) == 1 else "scores"
-        parts.append(f"the {scores} of {', '.join(dict.fromkeys(beside))}")
-    if not parts:
+def _gone(results: Results, review: Review) -> str:
+    """Return which levels a log has decisions on that this result lacks."""
+    here = {level.level for level in results.levels}
+    names = dict.fromkeys(act.level for act in review.history if act.level)
+    gone = [name for name in names if name not in here]
+    if not gone:
         return ""
-    return f"{', '.join(names)}: rejected on review, yet part of {' and of '.join(parts)}."
+    return f"{', '.join(gone)}: decided on in the review log, not in this result; the log keeps it."

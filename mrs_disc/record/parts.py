@@ -26,8 +26,22 @@ Digest: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Rows: TypeAlias = tuple[tuple[float, ...], ...]
 
-SEQUENCES = ("PRESS", "STEAM", "sLASER", "LASER", "SPECIAL", "ISIS", "FID", "edited", "other")
+SEQUENCES = (
+    "PRESS",
+    "STEAM",
+    "sLASER",
+    "LASER",
+    "SPECIAL",
+    "spin echo",
+    "ISIS",
+    "FID",
+    "edited",
+    "other",
+)
 """Fixed vocabulary of `Protocol.sequence`; free text of a header never leaves the reader."""
+
+PULSES = ("ideal", "hamming_sinc", "goia_wurst")
+"""Fixed vocabulary of `Protocol.refocusing_pulse`."""
 
 MANUFACTURERS = ("Siemens", "Philips", "GE", "UIH", "Bruker", "Canon", "simulated", "other")
 
@@ -84,7 +98,9 @@ class Protocol:
     echo_time_s: float | None = None
     repetition_time_s: float | None = None
     mixing_time_s: float | None = None
-    """Of stimulated echoes; the user gives it."""
+    """Of stimulated echoes."""
+    refocusing_pulse: str | None = None
+    """Shape of the refocusing pulses, of a fixed vocabulary; the user gives it."""
     refocusing_bandwidth_hz: float | None = None
     """Of the refocusing pulses; the user gives it."""
     spectrometer_mhz: float | None = None
@@ -114,6 +130,10 @@ class Protocol:
             )
         if self.sequence is not None and self.sequence not in SEQUENCES:
             raise InputError(f"sequence = '{self.sequence}': one of {', '.join(SEQUENCES)}")
+        if self.refocusing_pulse is not None and self.refocusing_pulse not in PULSES:
+            raise InputError(
+                f"refocusing_pulse = '{self.refocusing_pulse}': one of {', '.join(PULSES)}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +244,8 @@ class Metabolite:
     """Where its first resonance was found."""
     linewidth_hz: float | None
     """Full width at half maximum of one line."""
+    repetition_sd: float | None = None
+    """One standard deviation over repeats of the same measurement, with new noise alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +254,23 @@ class Correlation:
 
     names: tuple[str, ...]
     matrix: Rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatioHeld:
+    """A ratio of amplitudes that the fit took for partly known."""
+
+    name: str
+    """Numerator / denominator."""
+    median: float
+    log_sd: float
+    """Standard deviation of its natural logarithm."""
+    source: str
+    status: str
+    """V read in the source, R recalled, D derived, P proposed."""
+    deviation_sd: float | None = None
+    """How many prior standard deviations the fit's ratio lies from it; null where it is not
+    positive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +292,8 @@ class Fit:
     """Fitted range."""
     quality_peak: str = ""
     """Component that SNR and linewidth are judged on."""
+    ratio_priors: tuple[RatioHeld, ...] = ()
+    """What was taken for known of ratios, and how far the fit lies from it."""
     noise_sd: float = 0.0
     """Standard deviation of the real noise of one point of the FID."""
     spectrum_noise_sd: float = 0.0
@@ -264,6 +305,11 @@ class Fit:
     exp(-2j pi f delay_s), f from the carrier, to show it."""
     reference_shift_ppm: float = 0.0
     """How far all lines lay from their places on the axis of the file."""
+
+    @property
+    def first_lines(self) -> dict[str, float | None]:
+        """The components in their order, with the ppm of the first line of each."""
+        return {name: metabolite.ppm for name, metabolite in self.metabolites.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +330,9 @@ class Quantity:
     """The formula, and what was or was not corrected for."""
     reason: str = ""
     """Why there is no value."""
+    repetition_sd: float | None = None
+    """One standard deviation over repeats of the same measurement, with new noise alone: the error
+    of a change, where `sd` is that of the truth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,6 +377,22 @@ class Quantities:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LikelihoodRatio:
+    """How many times as likely the measurement is of a painful disc as of a painless one.
+
+    The error of the measurement is averaged over, so that it is inside the value. It rests on no
+    prevalence.
+    """
+
+    value: Annotated[float, Field(ge=0)]
+    low: Annotated[float, Field(ge=0)] | None = None
+    """2.5th percentile over what is common to the patient's discs and not known; null where the
+    model has no such part."""
+    high: Annotated[float, Field(ge=0)] | None = None
+    """97.5th percentile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DiscScore:
     """How likely a disc is a source of pain."""
 
@@ -340,6 +405,8 @@ class DiscScore:
     high: Share | None
     """97.5th percentile."""
     label: Label
+    evidence: LikelihoodRatio | None = None
+    """What the disc's own measurement says; null where the kind of model has no such ratio."""
     reasons: tuple[str, ...] = ()
     inputs: Mapping[str, Any] = field(default_factory=dict)
     """The numbers that it follows from; `with_levels` are the discs that it was judged beside."""
@@ -412,6 +479,8 @@ class Comparison:
     """Why they are not compared."""
     assumes: str = ""
     """What the comparison takes for granted."""
+    most_acidic: Mapping[str, Share] = field(default_factory=dict)
+    """Of each usable disc, the probability that acidity/structure is highest in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,7 +100,7 @@ class Chained:
 class Act(Chained):
     """One line of the log; what a newer version adds is passed over."""
 
-    act: Literal["level", "morphology", "sign", "final"]
+    act: Literal["level", "morphology", "rename", "impression", "addendum", "sign", "final"]
     level: str | None = None
     run: int | None = None
     decision: Decision | None = None
@@ -112,6 +112,10 @@ class Act(Chained):
     other_runs: Mapping[str, str] = field(default_factory=dict)
     """Of morphology, which belongs to the disc: its other runs, each with its concordance."""
     impression: str = ""
+    text: str = ""
+    """Of an impression or an addendum, as typed; an empty impression gives the automatic back."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Of a correction: name of a level as analysed to the name that it has from here on."""
     levels_confirmed: tuple[str, ...] = ()
     """Of a signature: guessed levels that who signs has held against the image."""
     files: Mapping[str, Digest] = field(default_factory=dict)
@@ -175,10 +179,22 @@ class LevelReview:
     time: str = ""
     morphology: Morphology | None = None
     concordance: str | None = None
+    corrected: str = ""
+    """By whom the name of the level was corrected, and why."""
+    analysed_as: str = ""
+    """Key under which a level of a corrected name was analysed, and has its arrays."""
 
     @property
     def words(self) -> str:
-        """The decision as every format prints it; empty where none was made."""
+        """Correction and decision as every format prints them; empty where there are none."""
+        if not self.analysed_as:
+            return self.decided
+        named = f"analysed as {self.analysed_as.replace('_run-', ' run ')}, {self.corrected}"
+        return "; ".join(filter(None, (named, self.decided)))
+
+    @property
+    def decided(self) -> str:
+        """The decision alone; empty where none was made."""
         if self.decision is None:
             return ""
         text = f"{DECIDED[self.decision]} by {self.reviewer}"
@@ -190,6 +206,23 @@ class LevelReview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A text that a reviewer wrote."""
+
+    text: str
+    reviewer: str
+    day: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """The name that a reviewer gave a level, and by whom and why."""
+
+    now: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
     """The state of a review, for one result."""
 
@@ -197,6 +230,14 @@ class Review:
     words: str = "not reviewed"
     levels: Mapping[str, LevelReview] = field(default_factory=dict)
     impression: str | None = None
+    """The automatic one, after the decisions."""
+    written: Written | None = None
+    """A reviewer's impression, which takes its place."""
+    outdated: bool = False
+    """Whether decisions were made after that was written."""
+    addenda: tuple[Written, ...] = ()
+    names: Mapping[str, Named] = field(default_factory=dict)
+    """Levels of a corrected name, by the name under which they were analysed."""
     signed_by: str | None = None
     signed_at: str | None = None
     head: str = START
@@ -363,7 +404,12 @@ def review_of(log: ReviewLog, results_sha256: str) -> Review:
     """Return what a log says of the result with this digest of its ``results.json``."""
     current = [act for act in log.acts if act.results_sha256 == results_sha256]
     levels: dict[str, LevelReview] = {}
+    names: dict[str, Named] = {}
     for act in current:
+        if act.act == "rename":
+            levels = _moved(levels, names, act.renamed)
+            names |= {a: Named(now=now, words=_corrected(act)) for a, now in act.renamed.items()}
+            continue
         if not act.key:
             continue
         levels[act.key] = _after(levels.get(act.key, LevelReview()), act)
@@ -376,6 +422,8 @@ def review_of(log: ReviewLog, results_sha256: str) -> Review:
         words=words,
         levels=levels,
         impression=next((a.impression for a in reversed(current) if a.impression), None),
+        **_texts(current),
+        names={analysed: named for analysed, named in names.items() if analysed != named.now},
         signed_by=harmless(signature.reviewer) if signature else None,
         signed_at=signature.time if signature else None,
         head=log.seen,
@@ -384,6 +432,50 @@ def review_of(log: ReviewLog, results_sha256: str) -> Review:
         history=log.acts,
         final=_final(current) if signature else {},
     )
+
+
+def _texts(current: Sequence[Act]) -> dict[str, Any]:
+    """Return what reviewers wrote, and whether decisions came after the impression."""
+    written, outdated, addenda = None, False, []
+    for act in current:
+        if act.act == "impression":
+            written, outdated = (_written(act) if act.text else None), False
+        elif act.act == "addendum":
+            addenda.append(_written(act))
+        elif act.act in ("level", "morphology", "rename"):
+            outdated = written is not None
+    return {"written": written, "outdated": outdated, "addenda": tuple(addenda)}
+
+
+def _written(act: Act) -> Written:
+    return Written(text=act.text, reviewer=harmless(act.reviewer), day=act.day)
+
+
+def _corrected(act: Act) -> str:
+    return f"corrected by {harmless(act.reviewer)}: {harmless(act.reason)}"
+
+
+def _moved(
+    levels: Mapping[str, LevelReview], names: Mapping[str, Named], renamed: Mapping[str, str]
+) -> dict[str, LevelReview]:
+    """Return the reviews of levels after a correction: decisions stay with the spectrum.
+
+    What was read on the images belongs to a place, and so to its name: it goes to the spectrum
+    that has this name now.
+    """
+    after = dict(levels)
+    keys = {a: [k for k in levels if k.partition("_run-")[0] == a] for a in renamed}
+    read = {
+        names[a].now if a in names else a: next(
+            (seen for k in keys[a] if (seen := levels[k].morphology) is not None), None
+        )
+        for a in renamed
+    }
+    for analysed, now in renamed.items():
+        for key in keys[analysed] or [analysed]:
+            before = after.get(key, LevelReview())
+            after[key] = replace(before, morphology=read.get(now), concordance=None)
+    return after
 
 
 def _final(current: Sequence[Act]) -> dict[str, str]:

@@ -23,8 +23,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mrs_disc.constants import WATER_PPM
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.files import read_bytes
+from mrs_disc.record.brief import brief
 from mrs_disc.record.sampling import Sampling
 from mrs_disc.typing import ComplexArray, FloatArray
 
@@ -61,6 +63,12 @@ class LevelSignals:
         The voxel in the anatomy slice: column, row.
     voxel_affine : float array or None, shape (4, 4)
         Voxel indices to patient coordinates, mm.
+    planes : uint8 array or None, shape (3, row, column)
+        Sagittal, coronal and axial image through the voxel's centre: `mrs_disc.report.anatomy`.
+    transients : uint8 array or None, shape (2, row, column)
+        Transients before and after alignment, the highest frequency at the left.
+    transients_ppm : float
+        Shift in the middle of that picture, which reaches `PICTURE_PPM` to both sides.
     """
 
     sampling: Sampling
@@ -73,6 +81,11 @@ class LevelSignals:
     phase_rad: FloatArray
     outline: FloatArray | None
     voxel_affine: FloatArray | None
+    planes: NDArray[np.uint8] | None = None
+    transients: NDArray[np.uint8] | None = None
+    transients_ppm: float = WATER_PPM
+
+    __repr__ = brief
 
     @property
     def fit(self) -> ComplexArray:
@@ -93,11 +106,22 @@ class AnatomySlice:
         Height and width of a pixel.
     to_pixel : float array or None, shape (2, 4)
         Patient coordinates (mm, RAS, and 1) to column and row; known only where the slice is cut.
+    slices : uint8 array or None, shape (slice, row, column)
+        The slice with its neighbours, to scroll through; earlier versions kept none.
+    at : int
+        Which of them is `image`.
+    to_slice : float array or None, shape (4,)
+        Patient coordinates to the number of a slice.
     """
 
     image: NDArray[np.uint8]
     pixel_mm: tuple[float, float]
     to_pixel: FloatArray | None = None
+    slices: NDArray[np.uint8] | None = None
+    at: int = 0
+    to_slice: FloatArray | None = None
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,6 +130,8 @@ class Signals:
 
     levels: Mapping[str, LevelSignals]
     anatomy: AnatomySlice | None = None
+
+    __repr__ = brief
 
 
 # --------------------------------------------------------------------------- writing
@@ -129,6 +155,10 @@ def arrays_of(signals: Signals, noise_sd: Mapping[str, float]) -> dict[str, NDAr
     if signals.anatomy is not None:
         arrays["anatomy/image"] = signals.anatomy.image
         arrays["anatomy/pixel_mm"] = np.array(signals.anatomy.pixel_mm)
+        if signals.anatomy.slices is not None and signals.anatomy.to_slice is not None:
+            arrays["anatomy/slices"] = signals.anatomy.slices
+            arrays["anatomy/at"] = np.array([signals.anatomy.at])
+            arrays["anatomy/to_slice"] = signals.anatomy.to_slice
     return arrays
 
 
@@ -150,6 +180,11 @@ def _level_arrays(level: LevelSignals, limit: float) -> Iterator[tuple[str, NDAr
         yield "voxel_affine", level.voxel_affine.astype(np.float64)
     if level.outline is not None:
         yield "outline", level.outline
+    if level.planes is not None:
+        yield "planes", level.planes
+    if level.transients is not None:
+        yield "transients", level.transients
+        yield "transients_ppm", np.array([level.transients_ppm])
 
 
 def _complex64(array: ComplexArray) -> NDArray[np.complex64]:
@@ -266,6 +301,7 @@ def _level_of(arrays: Mapping[str, NDArray[Any]], key: str, path: Path) -> Level
     except InputError as error:
         raise ReadError(path, f"array {key}/sampling: {error}") from None
     data = get("data", "c", 1)
+    middle = maybe("transients_ppm", "f", 1)
     n = data.size
     return LevelSignals(
         sampling=sampling,
@@ -278,7 +314,20 @@ def _level_of(arrays: Mapping[str, NDArray[Any]], key: str, path: Path) -> Level
         phase_rad=get("phase_rad", "f", 1).astype(np.float64),
         outline=maybe("outline", "f", 2),
         voxel_affine=maybe("voxel_affine", "f", 2),
+        planes=_pictures_of(arrays, f"{key}/planes", 3, path),
+        transients=_pictures_of(arrays, f"{key}/transients", 2, path),
+        transients_ppm=WATER_PPM if middle is None or middle.size != 1 else float(middle[0]),
     )
+
+
+def _pictures_of(
+    arrays: Mapping[str, NDArray[Any]], name: str, count: int, path: Path
+) -> NDArray[np.uint8] | None:
+    """Return grey pictures; `None` where an earlier version wrote none."""
+    found = arrays.get(name)
+    if found is not None and (found.dtype != np.uint8 or found.ndim != 3 or len(found) != count):
+        raise ReadError(path, f"array {name} is not what a report writes")
+    return found
 
 
 def _padded(fids: NDArray[Any], n: int) -> NDArray[Any]:
@@ -292,4 +341,21 @@ def _anatomy_of(arrays: Mapping[str, NDArray[Any]], path: Path) -> AnatomySlice 
         return None
     if image.dtype != np.uint8 or image.ndim != 2 or pixel.shape != (2,):
         raise ReadError(path, "array anatomy/image is not what a report writes")
-    return AnatomySlice(image=image, pixel_mm=(float(pixel[0]), float(pixel[1])))
+    tall, wide = float(pixel[0]), float(pixel[1])
+    slices, at, across = (arrays.get(f"anatomy/{n}") for n in ("slices", "at", "to_slice"))
+    if slices is None or at is None or across is None:
+        return AnatomySlice(image=image, pixel_mm=(tall, wide))
+    if (
+        slices.dtype != np.uint8
+        or slices.ndim != 3
+        or slices.shape[1:] != image.shape
+        or at.dtype.kind != "i"
+        or at.shape != (1,)
+        or not 0 <= at[0] < len(slices)
+        or across.dtype.kind != "f"
+        or across.shape != (4,)
+    ):
+        raise ReadError(path, "array anatomy/slices is not what a report writes")
+    return AnatomySlice(
+        image=image, pixel_mm=(tall, wide), slices=slices, at=int(at[0]), to_slice=across
+    )

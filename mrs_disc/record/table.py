@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mrs_disc.record.level import Level, Measured
-from mrs_disc.record.review import DECIDED, Review
-from mrs_disc.words import harmless, quantity_word
+from mrs_disc.record.review import DECIDED, LevelReview, Review
+from mrs_disc.words import component_word, harmless, quantity_word
 
 MISSING = "n/a"
 """What a tab-separated table has where nothing is known, as BIDS asks."""
@@ -58,11 +58,20 @@ COLUMNS: dict[str, Column] = {
     "label": Column(
         "What the score says; research use only; empty where failed.",
         levels={
-            "likely painful": "score at or above the recipe's upper limit",
+            "likely painful": "likelihood ratio at or above the recipe's upper limit, probability "
+            "at or above one half",
             "indeterminate": "between the limits, or not scored",
-            "unlikely painful": "score at or below the recipe's lower limit",
+            "unlikely painful": "likelihood ratio at or below the recipe's lower limit, "
+            "probability at or below one half",
         },
     ),
+    "likelihood_ratio": Column(
+        "How many times as likely the measurement is of a painful disc as of a painless one; "
+        "empty where the score model has no such ratio.",
+        "1",
+    ),
+    "likelihood_ratio_low": Column("2.5th percentile over the patient's common offset.", "1"),
+    "likelihood_ratio_high": Column("97.5th percentile over the patient's common offset.", "1"),
     "score": Column("Probability by the score model that the disc is a source of pain.", "1"),
     "score_low": Column("2.5th percentile of the probability over the measurement error.", "1"),
     "score_high": Column("97.5th percentile of the probability over the measurement error.", "1"),
@@ -74,6 +83,13 @@ COLUMNS: dict[str, Column] = {
     "drift_hz": Column("Range of the smoothed frequencies of the transients.", "Hz"),
     "n_transients": Column("Transients in the file.", "1"),
     "n_rejected": Column("Transients left out of the average.", "1"),
+    "echo_time_s": Column("Echo time.", "s"),
+    "repetition_time_s": Column("Repetition time.", "s"),
+    "pfirrmann": Column("Pfirrmann grade, 1 to 5, as given or as the reviewer saw it."),
+    "modic": Column("Modic type, 0 to 3; 0: none."),
+    "hiz": Column("High-intensity zone.", levels={"true": "seen", "false": "not seen"}),
+    "herniation": Column("Herniation: none, bulge, protrusion, extrusion or sequestration."),
+    "disc_height_loss": Column("Loss of disc height: none, mild, moderate or severe."),
     "residual_water": Column("Residual water / height of the quality peak.", "1"),
     "review": Column("What the reviewer decided on this level: accepted, rejected, unsure."),
     "review_reason": Column("Reason that the reviewer gave."),
@@ -84,18 +100,43 @@ COLUMNS: dict[str, Column] = {
     "notice": Column("What these numbers may be used for."),
 }
 
+MORPHOLOGY = ("pfirrmann", "modic", "hiz", "herniation", "disc_height_loss")
+AMPLITUDE_PARTS: dict[str, str] = {
+    "_amplitude": "amplitude at the start of the FID, proton- and T2-weighted; may be negative",
+    "_amplitude_sd": "amplitude: one standard deviation",
+}
+"""A component's columns: what follows its name, and what that means."""
+
 PARTS: dict[str, str] = {
     "": "",
-    "_sd": ": one standard deviation",
+    "_sd": ": one standard deviation, of the truth",
+    "_repetition_sd": ": one standard deviation over repeats of the measurement, new noise alone",
     "_low": ": lower end of the 95 % interval",
     "_high": ": upper end of the 95 % interval; one-sided where the value is an upper limit",
     "_limit": ": 'upper' where the value is below two standard deviations and only _high counts",
 }
 """A quantity's columns: what follows its name, and what that means."""
 
+LEVELS_HEAD = (
+    *("level", "run", "status", "verdict", "label"),
+    *("score", "score_low", "score_high", "provocation"),
+    *("likelihood_ratio", "likelihood_ratio_low", "likelihood_ratio_high"),
+)
+LEVELS_PARTS = ("", "_sd", "_repetition_sd", "_low", "_high")
+LEVELS_MEASURED = (
+    *("snr", "linewidth_hz", "echo_time_s", "repetition_time_s"),
+    *("drift_hz", "n_transients", "n_rejected"),
+    *MORPHOLOGY,
+)
+"""``levels.tsv``: what stands before the quantities, their columns, and what stands behind."""
+
 
 def _measured(take: Callable[[Measured], object]) -> Callable[[Level], object]:
     return lambda level: None if level.measured is None else take(level.measured)
+
+
+def _seen(name: str) -> Callable[[Level], object]:
+    return lambda level: None if level.morphology is None else getattr(level.morphology, name)
 
 
 _CELLS: dict[str, Callable[[Level], object]] = {
@@ -104,6 +145,9 @@ _CELLS: dict[str, Callable[[Level], object]] = {
     "status": lambda level: "failed" if level.measured is None else "ok",
     "verdict": _measured(lambda m: m.quality.verdict),
     "label": _measured(lambda m: m.score.label),
+    "likelihood_ratio": _measured(lambda m: m.score.evidence and m.score.evidence.value),
+    "likelihood_ratio_low": _measured(lambda m: m.score.evidence and m.score.evidence.low),
+    "likelihood_ratio_high": _measured(lambda m: m.score.evidence and m.score.evidence.high),
     "score": _measured(lambda m: m.score.value),
     "score_low": _measured(lambda m: m.score.low),
     "score_high": _measured(lambda m: m.score.high),
@@ -116,6 +160,9 @@ _CELLS: dict[str, Callable[[Level], object]] = {
     "n_transients": _measured(lambda m: m.quality.n_transients),
     "n_rejected": _measured(lambda m: m.quality.n_rejected),
     "residual_water": _measured(lambda m: m.quality.residual_water),
+    "echo_time_s": _measured(lambda m: m.protocol.echo_time_s),
+    "repetition_time_s": _measured(lambda m: m.protocol.repetition_time_s),
+    **{name: _seen(name) for name in MORPHOLOGY},
     "review": lambda level: level.review and level.review.words,
 }
 
@@ -142,9 +189,44 @@ def quantities_of(level: Level, names: Iterable[str], parts: Iterable[str]) -> d
     return row
 
 
-def review_columns(review: Review, level: str, run: int) -> dict[str, str]:
+def amplitudes_of(level: Level, names: Iterable[str]) -> dict[str, object]:
+    """Return the columns of a level's components: amplitude and standard deviation."""
+    row: dict[str, object] = {}
+    for name in names:
+        found = level.fit.metabolites.get(name) if level.fit is not None else None
+        row[f"{name}_amplitude"] = None if found is None else found.amplitude
+        row[f"{name}_amplitude_sd"] = None if found is None else found.sd
+    return row
+
+
+def levels_cells(
+    level: Level,
+    quantities: Iterable[str],
+    components: Iterable[str],
+    parts: Iterable[str] = LEVELS_PARTS,
+) -> dict[str, object]:
+    """Return one disc as a row of ``levels.tsv``, without whose it is and its review."""
+    return {
+        **cells_of(level, LEVELS_HEAD),
+        **quantities_of(level, quantities, parts),
+        **amplitudes_of(level, components),
+        **cells_of(level, LEVELS_MEASURED),
+    }
+
+
+def amplitude_dictionary(name: str) -> dict[str, dict[str, Any]]:
+    """Return the data dictionary of a component's columns."""
+    return {
+        f"{name}{part}": Column(
+            f"{component_word(name)}: {words}", "signal units of the file"
+        ).entry
+        for part, words in AMPLITUDE_PARTS.items()
+    }
+
+
+def review_columns(review: Review, level: Level) -> dict[str, str]:
     """Return the columns that the table of a dataset has for the review of one level."""
-    decided = review.level(level, run)
+    decided = level.review or LevelReview()
     return {
         "review": DECIDED[decided.decision] if decided.decision else "",
         "review_reason": decided.reason,

@@ -7,6 +7,7 @@ what to say of an unknown value after a bar (``{echo_time_ms:g ms|unknown}``), o
 ==================  ==============================================================================
 ``beside 5.0 1``    a number of 1 decimal place or more: as show on which side of 5.0 it lies
 ``probability``     a probability that never claims certainty
+``ratio``           a likelihood ratio that never claims proof
 ``field``           the words for a field of the records, such as ``echo_time_s``
 ``list``, ``and``   texts or findings joined by commas, or as a sentence joins them (``and %g T``)
 ``clauses``         findings joined by semicolons
@@ -25,13 +26,14 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Role: TypeAlias = Literal[
-    "forbids", "problem", "guess", "note", "reason", "passed", "remark", "because"
+    "forbids", "problem", "guess", "note", "method", "reason", "passed", "remark", "because"
 ]
 """What follows from a finding.
 
 ``forbids``: the level cannot be analysed. ``problem``: the result may be wrong, or something was
 left out; `mrs-disc info` shows it as a problem. ``guess``: assumed without a word from file or
-user, to be confirmed. ``note``: what was mended or found. ``reason``: of a verdict or a score.
+user, to be confirmed. ``note``: what was mended or found. ``method``: how it was computed; reports
+say it, the terminal does not. ``reason``: of a verdict or a score.
 ``passed``: a gate that was passed. ``remark``: worth a line beside the reasons. ``because``: stands
 inside another finding and says why.
 """
@@ -112,7 +114,7 @@ KINDS: dict[str, Kind] = {
     ),
     "other_scanner": Kind(
         "{subject} was measured at {mhz:.4f} MHz, the others at {others_mhz:.4f} MHz: "
-        "another scanner, or a file of another examination",
+        "another scanner, or a file of another examination; amounts are compared as if alike",
         "problem",
     ),
     "level_unconfirmed": Kind(
@@ -134,6 +136,10 @@ KINDS: dict[str, Kind] = {
     ),
     "empty_folder": Kind("the folder holds no spectroscopy file that is read", "forbids"),
     "no_match": Kind("the pattern finds no file", "forbids"),
+    "no_pattern": Kind(
+        "no pattern that can be looked for; give one relative to the folder, as IM_*.dcm", "forbids"
+    ),
+    "name_unusable": Kind("no file can have this name", "forbids"),
     "too_many_files": Kind("{n} files; at most {most} make one series", "forbids"),
     "no_metabolite_file": Kind("{level}: no metabolite file is named", "forbids"),
     "image": Kind("is an image, not spectroscopy (its samples are not complex)", "forbids"),
@@ -176,17 +182,23 @@ KINDS: dict[str, Kind] = {
     "early_samples": Kind("the first {n} samples lie before the echo and are left out"),
     "echo_in_parts": Kind(
         "its EchoTime of {stated_ms:g ms} can be the first of three parts (svs_slaser_dkd): give "
-        "{subject}",
+        "{subject} in study.toml, or the whole EchoTime in a BIDS sidecar",
         "problem",
     ),
     "echo_in_known_parts": Kind(
         "its EchoTime of {stated_ms:g ms} can be the first of three parts (svs_slaser_dkd); where "
-        "this part is met, the echo time is {known_ms:g ms}: give {subject}",
+        "this part is met, the echo time is {known_ms:g ms}: give {subject} in study.toml, or the "
+        "whole EchoTime in a BIDS sidecar",
         "problem",
     ),
     "short_semi_laser": Kind(
         "an echo time of {ms:g ms} is too short for the pulses of semi-LASER and can be a part of "
-        "it: give {subject}",
+        "it: give {subject} in study.toml, or the whole EchoTime in a BIDS sidecar",
+        "problem",
+    ),
+    "echo_time_by_sidecar": Kind(
+        "the echo time of {s:g} s is that of the sidecar, where the file itself holds what can be "
+        "a part of it ({file_s:g} s)",
         "problem",
     ),
     "no_start": Kind(
@@ -197,6 +209,12 @@ KINDS: dict[str, Kind] = {
         "{taken:g} ppm is taken"
     ),
     "bruker_averages": Kind("dimension {dimension}, DIM_USER_0 of Bruker, is taken as transients"),
+    "sides_by_dcm2niix": Kind(
+        "dcm2niix placed its voxel, and swaps the in-plane sides of enhanced spectroscopy (seen in "
+        "1.0.20260724): {one_mm:.3g} mm and {other_mm:.3g} mm may have changed places as drawn; "
+        "its centre is right",
+        "problem",
+    ),
     "no_voxel": Kind("its header holds no place and size of the voxel that can be read"),
     "reference_unfit": Kind("its reference scan has other points or coils and is not used"),
     "reference_coils": Kind(
@@ -349,6 +367,11 @@ KINDS: dict[str, Kind] = {
     "outside_region": Kind(
         'region = "{region}", where {where} {levels:verb does do} not lie', "problem"
     ),
+    "id_like_a_person": Kind(
+        "the study's id looks like a person's name or a date of birth, and it stands in every "
+        "output: give the study another id",
+        "problem",
+    ),
     "anatomy_not_used": Kind("the anatomy image could not be used: {why}", "problem"),
     # ---- a draft
     "level_by_name": Kind("level from the file's name"),
@@ -413,8 +436,9 @@ KINDS: dict[str, Kind] = {
         "poor",
     ),
     "echo_time_contradicted": Kind(
-        "the doublet of {subject} did not evolve for the stated echo time of {stated_ms:g} ms "
-        "({ratio:beside {most} 1} sd, beyond {most:g}): some {fitting_ms:.0f} ms would fit",
+        "{names:and} did not evolve for the stated echo time of {stated_ms:g} ms ({ratio:beside "
+        "{most} 1} sd, beyond {most:g}): some {fitting_ms:.0f} ms fit better; compare it with the "
+        "protocol",
         "reason",
         "poor",
     ),
@@ -423,6 +447,90 @@ KINDS: dict[str, Kind] = {
         "file does not say so, but the fit is sound only without them",
         "reason",
         "acceptable",
+    ),
+    # ---- the sequence
+    "sequence_assumed": Kind(
+        "no sequence in the file: {assumed} is assumed for the evolution of coupled spins; give "
+        "{subject} under [disc.acquisition] in study.toml",
+        "problem",
+    ),
+    "evolution_unknown": Kind(
+        "the evolution of coupled spins is not known for the sequence of this file ({sequence}): "
+        'give {subject} = "PRESS" or what else it is ({known:list}) under [disc.acquisition] in '
+        "study.toml, or a simulated basis in the model",
+        "reason",
+        "poor",
+    ),
+    "no_mixing_time": Kind(
+        "the mixing time of the stimulated echo is not known, on which the lines of coupled spins "
+        "depend: give {subject} under [disc.acquisition] in study.toml",
+        "reason",
+        "poor",
+    ),
+    "partner_unknown": Kind(
+        "the evolution of {names:and} is not known for {sequence}: their model does not say where "
+        "the neighbours lie (partner_ppm)",
+        "reason",
+        "poor",
+    ),
+    "pulse_unknown": Kind(
+        "the table of sequences has no pulse of the shape {shape}, which {subject} names: its "
+        "evolution is not known",
+        "reason",
+        "poor",
+    ),
+    "pulses_too_long": Kind(
+        "{n} refocusing pulses of the given bandwidth last {pulses_ms:.1f} ms, longer than the "
+        "echo time of {echo_ms:g} ms: the bandwidth or the echo time is wrong",
+        "reason",
+        "poor",
+    ),
+    "pulse_assumed": Kind(
+        "the refocusing pulses are taken to be {shape} of {hz:g} Hz: {subject} and "
+        "refocusing_bandwidth_hz under [disc.acquisition] in study.toml say what they were"
+    ),
+    "pulses_not_told": Kind(
+        "the bandwidth of the refocusing pulses is not known: ideal pulses are assumed, though "
+        "real ones can change lactate, alanine and propionate by tens of percent at 3 T; give "
+        "{subject} under [disc.acquisition] in study.toml"
+    ),
+    "components_excluded": Kind(
+        "not fitted, as the recipe excludes {names:verb it them}: {names:and}"
+    ),
+    "components_outside": Kind(
+        "not told: {names:and}, no line of which lies between {low:.2f} and {high:.2f} ppm; what "
+        "reaches in between counts as baseline"
+    ),
+    "quality_peak_replaced": Kind(
+        "{was} is not among the fitted: SNR and linewidth are judged on {now}, in its place"
+    ),
+    "evolved_ideal": Kind(
+        "coupled spins evolved as in {sequence} with {n} ideal refocusing pulses", "method"
+    ),
+    "evolved_real": Kind(
+        "coupled spins evolved as in {sequence} with {n} refocusing pulses ({shape}, {hz:g} Hz, "
+        "{ms:.2f} ms)",
+        "method",
+    ),
+    "evolved_stimulated": Kind(
+        "coupled spins evolved as in {sequence} with ideal pulses and a mixing time of {ms:g ms|"
+        "any length, as their mean}; amounts refer to the half of the signal that a stimulated "
+        "echo has, in the water reference too",
+        "method",
+    ),
+    "bootstrapped": Kind(
+        "the error of repetition is that of {n} of {of} repeats, each of {transients} transients "
+        "drawn from those that were measured"
+    ),
+    "bootstrap_too_few": Kind(
+        "no bootstrap of {n} transients: {least} or more are needed; the error of repetition is "
+        "that of the formula",
+        "problem",
+    ),
+    "bootstrap_failed": Kind(
+        "no bootstrap: {n} of {of} repeats could not be fitted; the error of repetition is that of "
+        "the formula",
+        "problem",
     ),
     "shift_implausible": Kind(
         "all lines lie {ppm:+.2f} ppm from their places beside water, above {most:g} ppm: the "
@@ -510,6 +618,12 @@ KINDS: dict[str, Kind] = {
         "drift of {hz:beside {most} 1} Hz, above {most:g} Hz", "reason", "acceptable"
     ),
     "drift_good": Kind("drift {hz:.1f} Hz", "passed"),
+    "phase_cycled": Kind(
+        "an unwanted signal steps with the phase cycle, every {n} transients: frequency and phase "
+        "were found for whole cycles alone",
+        "reason",
+        "acceptable",
+    ),
     "all_passed": Kind("all gates passed: {gates:list}", "reason"),
     # ---- score: why there is none
     "poor_spectrum": Kind("poor spectrum: {why}", "reason"),
@@ -546,13 +660,29 @@ KINDS: dict[str, Kind] = {
         "probability {probability:probability}; no other disc of the patient was usable", "reason"
     ),
     "judged_beside": Kind(
-        "probability {alone:probability} for this disc alone, {probability:probability} beside "
+        "likelihood ratio {alone:ratio} for this disc alone, {ratio:ratio} beside "
         "{where} (patient's offset {offset:+.2f} ± {offset_sd:.2f})",
         "reason",
     ),
-    "says_little": Kind(
-        "the measurement says little: without it the probability would be {prevalence:.2f}, the "
-        "odds are {factor:.2g} times as high with it",
+    "evidence_for": Kind(
+        "likelihood ratio {ratio:ratio}: {strength} towards a painful disc", "reason"
+    ),
+    "evidence_against": Kind(
+        "likelihood ratio {ratio:ratio}: {strength} away from a painful disc", "reason"
+    ),
+    "held_by_prevalence": Kind(
+        "likelihood ratio {ratio:ratio}, yet at the assumed prevalence of {prevalence:.0%} the "
+        "probability is {value:probability}, on the other side of one half",
+        "reason",
+    ),
+    "held_by_interval": Kind(
+        "likelihood ratio {ratio:ratio}, yet its interval, {low:ratio} to {high:ratio}, reaches "
+        "from one label to the other",
+        "reason",
+    ),
+    "held_by_patient": Kind(
+        "likelihood ratio {ratio:ratio}, yet the discs together fit a prevalence of {high:.0%} as "
+        "well, where the probability is {value:probability}",
         "reason",
     ),
     "label_would_change": Kind("at the same errors: {where:clauses}", "reason"),
@@ -562,8 +692,19 @@ KINDS: dict[str, Kind] = {
     "unlikely_to": Kind("unlikely painful up to {at:.2f}", "because"),
     "unlikely_until": Kind("unlikely painful no longer above {at:.2f}", "because"),
     "never_unlikely": Kind("no acidity would make it unlikely painful at this noise", "because"),
+    "more_transients": Kind(
+        "were the amounts as measured, {times:.2g} times as many transients ({n:.0f|an unknown "
+        "number}, {minutes:.1f min|time not known}) would make it {label}",
+        "reason",
+    ),
+    "transients_do_not_help": Kind(
+        "were the amounts as measured, {most:.0f} times as many transients would not label it",
+        "reason",
+    ),
     "prevalence_assumed": Kind(
-        "assumes that {prevalence:.0%} of such discs are painful ({others:list})", "reason"
+        "the probability assumes that {prevalence:.0%} of such discs are painful; it would be "
+        "{others:list}",
+        "reason",
     ),
     "prevalence": Kind("assumes that {prevalence:.0%} of such discs are painful", "reason"),
     "at_prevalence": Kind("{probability:probability} at {prevalence:.0%}", "because"),
@@ -597,6 +738,36 @@ KINDS: dict[str, Kind] = {
     "exploratory_field": Kind(
         "exploratory at {field_t:.1f} T: no published validation was found", "remark"
     ),
+    "exploratory_region": Kind(
+        "the score was made for {regions:and} discs, not for {region} ones: exploratory", "remark"
+    ),
+    "runs_combined": Kind("{n} runs of this disc were taken together", "remark"),
+    "runs_of_other_protocols": Kind(
+        "{n:.0f} more of this disc measured at another echo time, repetition time or field: not "
+        "taken together with this run",
+        "remark",
+    ),
+    "runs_disagree": Kind(
+        "{n} runs of this disc lie further apart than their errors allow (chi-square "
+        "{chi_square:.0f}): not taken together, the best run counts",
+        "remark",
+    ),
+    "propionate_found": Kind(
+        "propionate detected: {subject} {value:.2g} ± {sd:.1g}, likelihood ratio of present "
+        "against absent {ratio:ratio}",
+        "remark",
+    ),
+    "propionate_open": Kind(
+        "propionate neither detected nor excluded: {subject} {value:.2g} ± {sd:.1g}, likelihood "
+        "ratio of present against absent {ratio:ratio}",
+        "remark",
+    ),
+    "propionate_absent": Kind(
+        "no propionate found: {subject} {value:.2g} ± {sd:.1g}, likelihood ratio of present "
+        "against absent {ratio:ratio}",
+        "remark",
+    ),
+    "outside_refused": Kind("{why}; the recipe gives no score there (out_of_scope)", "reason"),
     "repetition_time_outside": Kind(
         "repetition time {came_s:g} s lies outside {low_s:g} to {high_s:g} s, for which the model "
         "was made",

@@ -11,19 +11,21 @@ A new format is one module with ``render(view)``, and one line in `RENDERERS`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib import import_module
 from os import environ
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mrs_disc.errors import InputError, ReadError, did_you_mean
 from mrs_disc.files import read_bytes
 from mrs_disc.record.file import RESULTS_NAME, canonical_json, parsed, read_results, results_of
 from mrs_disc.record.signals import SIGNALS_NAME
 from mrs_disc.report.files import check_folder, write_files
+from mrs_disc.report.transmission import transmission_of, transmission_rows
 
 if TYPE_CHECKING:
     from mrs_disc.data import Study, StudyReport
@@ -34,9 +36,12 @@ RENDERERS: dict[str, str] = {
     "html": "mrs_disc.report.html",
     "pdf": "mrs_disc.report.pdf",
     "png": "mrs_disc.report.png",
+    "text": "mrs_disc.report.text",
     "csv": "mrs_disc.report.tables",
+    "xlsx": "mrs_disc.report.workbook",
     "nifti": "mrs_disc.report.nifti",
     "dicom": "mrs_disc.report.dicom",
+    "fhir": "mrs_disc.report.fhir",
     "citation": "mrs_disc.report.citation_files",
 }
 """Format to the module whose ``render(view)`` gives its files; JSON is the record itself."""
@@ -44,6 +49,11 @@ RENDERERS: dict[str, str] = {
 FORMATS: tuple[str, ...] = ("json", *RENDERERS)
 DRAWING = ("html", "pdf", "png", "nifti", "dicom")
 """Formats that need ``signals.npz``."""
+
+# Where matplotlib keeps its cache, if the home folder cannot be written to, concerns nobody here.
+logging.getLogger("matplotlib").addFilter(
+    lambda record: record.funcName != "_get_config_or_cache_dir"
+)
 
 __all__ = ["FORMATS", "RENDERERS", "check_output", "render_results", "write_report"]
 
@@ -105,6 +115,7 @@ def write_report(
     *,
     paper: Literal["a4", "letter"] = "a4",
     secondary_capture: bool = False,
+    transmission: Any = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
     """Write a report.
@@ -114,11 +125,11 @@ def write_report(
     Parameters
     ----------
     report : StudyReport
-        From `analyze`.
+        From `analyze`; of one from `read_results` the record is copied as it is.
     out : str or Path
         The folder; it is made where it does not exist.
     formats : sequence of str
-        json, html, pdf, png, csv, nifti, dicom, citation.
+        json, html, pdf, png, text, csv, xlsx, nifti, dicom, fhir, citation.
     overwrite : bool
         Replace an earlier report in the folder, with all its formats.
     dicom_reference : str or Path, optional
@@ -128,6 +139,8 @@ def write_report(
         Page of the PDF.
     secondary_capture : bool
         Whether DICOM output holds the first page as an image too.
+    transmission : mapping, optional
+        How the input came, for the provenance of the report.
     say : callable
         Takes a line on which reference was chosen, what could not be compared, and where a
         result that was signed is kept.
@@ -144,6 +157,17 @@ def write_report(
     OutputError
         If the folder cannot be written to; nothing is left half-written.
     """
+    if report.recorded is not None:
+        return render_results(
+            report.recorded.folder,
+            out,
+            ("json", *formats),
+            overwrite,
+            dicom_reference,
+            paper=paper,
+            secondary_capture=secondary_capture,
+            say=say,
+        )
     from mrs_disc.record.journal import keep_signed
     from mrs_disc.record.signals import arrays_of, npz_bytes, sha256, signals_of
     from mrs_disc.report.results import results_from, signals_from
@@ -162,7 +186,8 @@ def write_report(
             from mrs_disc.report.patient import patient_of
 
             patient = patient_of(results, signals, dicom_reference, report, say)
-        pages = _Pages(patient, paper, secondary_capture)
+        told = transmission_rows(transmission)
+        pages = _Pages(patient, paper, secondary_capture, transmission=told)
         files |= pages.files(formats, results, signals, sha256(content))
     if overwrite and (kept := keep_signed(Path(out))):
         say(f"the result that was signed, and its final files, stay in {kept}")
@@ -178,6 +203,7 @@ def render_results(
     *,
     paper: Literal["a4", "letter"] = "a4",
     secondary_capture: bool = False,
+    predecessor: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
     """Render ``results.json`` again, without the raw data, as its reviewer left it.
@@ -189,14 +215,17 @@ def render_results(
     out, formats, overwrite, dicom_reference, paper, secondary_capture, say
         As in `write_report`; json copies the record, which holds no patient: DICOM output needs
         the reference.
+    predecessor : Path, optional
+        An SR of the same study that the new one amends and names.
 
     Raises
     ------
     InputError
         If the record cannot be read, or does not belong to its signals.
     """
-    from mrs_disc.record.overlay import as_reviewed
+    from mrs_disc.record.overlay import renamed_signals
     from mrs_disc.record.signals import read_signals, sha256
+    from mrs_disc.score.again import as_reviewed
 
     path = Path(results)
     path = path / RESULTS_NAME if path.is_dir() else path
@@ -211,13 +240,16 @@ def render_results(
     record = as_reviewed(analysed, path, digest)
     if record.review is not None and record.review.problem:
         say(f"{record.review.problem}; the report says so")
-    signals = read_signals(beside, record.files.signals.sha256) if needs_signals else None
+    signals = None
+    if needs_signals:
+        arrays = read_signals(beside, record.files.signals.sha256)
+        signals = renamed_signals(arrays, record.review)
     patient = None
     if "dicom" in formats:
         from mrs_disc.report.patient import patient_of
 
         patient = patient_of(record, signals, dicom_reference, None, say)
-    pages = _Pages(patient, paper, secondary_capture)
+    pages = _Pages(patient, paper, secondary_capture, predecessor, transmission_of(path.parent))
     files = pages.files(formats, record, signals, digest)
     if "json" in formats:
         files |= {RESULTS_NAME: content, SIGNALS_NAME: read_bytes(beside, SIGNALS_NAME)}
@@ -231,6 +263,8 @@ class _Pages:
     patient: Path | None
     paper: Literal["a4", "letter"]
     secondary_capture: bool
+    predecessor: Path | None = None
+    transmission: tuple[tuple[str, str], ...] = ()
 
     def files(
         self, formats: Sequence[str], results: Results, signals: Signals | None, digest: str
@@ -246,6 +280,8 @@ class _Pages:
             paper=self.paper,
             record_sha256=digest,
             secondary_capture=self.secondary_capture,
+            predecessor=self.predecessor,
+            transmission=self.transmission,
         )
         files: dict[str, bytes] = {}
         for name in dict.fromkeys(formats):

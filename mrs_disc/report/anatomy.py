@@ -18,6 +18,8 @@ from mrs_disc.typing import FloatArray
 
 MAX_PIXELS = 320
 MIN_PIXELS = 24
+MAX_SLICES = 9
+"""Slices that are kept to scroll through: the one that is shown and its neighbours."""
 NOT_SHOWN = "The report shows no anatomy image"
 
 
@@ -52,18 +54,104 @@ def slice_through(anatomy: Anatomy, voxel_affines: Sequence[FloatArray]) -> Anat
     centres = [(inverse @ np.append(a[:3, 3], 1.0))[across] for a in voxel_affines]
     middle = float(np.mean(centres)) if centres else (volume.shape[across] - 1) / 2
     index = int(np.clip(round(middle), 0, volume.shape[across] - 1))
-    plane = np.moveaxis(volume, (up, forth, across), (0, 1, 2))[:, :, index]
+    first = max(0, min(index - MAX_SLICES // 2, volume.shape[across] - MAX_SLICES))
+    planes = np.moveaxis(volume, (up, forth, across), (1, 2, 0))[first : first + MAX_SLICES]
     rows, columns = inverse[up].copy(), inverse[forth].copy()
     if direction[2, up] > 0:  # first index at the feet
-        plane, rows = plane[::-1], _flipped(rows, plane.shape[0])
+        planes, rows = planes[:, ::-1], _flipped(rows, planes.shape[1])
     if direction[1, forth] > 0:  # first index at the back
-        plane, columns = plane[:, ::-1], _flipped(columns, plane.shape[1])
-    step = max(1, -(-max(plane.shape) // MAX_PIXELS))
+        planes, columns = planes[:, :, ::-1], _flipped(columns, planes.shape[2])
+    step = max(1, -(-max(planes.shape[1:]) // MAX_PIXELS))
+    planes = planes[:, ::step, ::step]
+    shown = _grey(planes, planes[index - first], slope=anatomy.slope, intercept=anatomy.intercept)
     return AnatomySlice(
-        image=_grey(plane[::step, ::step]),
+        image=shown[index - first],
         pixel_mm=(float(spacing[up]) * step, float(spacing[forth]) * step),
         to_pixel=np.stack([columns, rows]) / step,
+        slices=shown,
+        at=index - first,
+        to_slice=inverse[across] - np.array([0.0, 0.0, 0.0, first]),
     )
+
+
+# --------------------------------------------------------------------------- a voxel's own planes
+
+PLANES: dict[str, tuple[int, int]] = {"sagittal": (2, 1), "coronal": (2, 0), "axial": (1, 0)}
+"""Plane to the axes of patient coordinates (RAS) that run up and to the left in its picture: head
+up or front up, front or right of the patient to the left."""
+FIELD_MM, PLANE_PIXELS = 64.0, 80
+
+
+def planes_through(anatomy: Anatomy, voxel_affine: FloatArray) -> NDArray[np.uint8] | None:
+    """Return the image in three planes through the centre of a voxel.
+
+    Parameters
+    ----------
+    anatomy : Anatomy
+        Volume and affine.
+    voxel_affine : float array, shape (4, 4)
+        Voxel indices to patient coordinates, mm, RAS.
+
+    Returns
+    -------
+    uint8 array, shape (plane, row, column), or None
+        In the order of `PLANES`, `FIELD_MM` wide and tall, linearly interpolated; black where the
+        volume ends. `None` where the centre lies outside of it.
+    """
+    from scipy.ndimage import map_coordinates  # here, as a report without an image needs none
+
+    if not _holds(anatomy, voxel_affine) or abs(np.linalg.det(anatomy.affine[:3, :3])) < 1e-9:
+        return None
+    inverse = np.linalg.inv(np.asarray(anatomy.affine, dtype=np.float64))
+    offset = FIELD_MM * (0.5 - (np.arange(PLANE_PIXELS) + 0.5) / PLANE_PIXELS)
+    places = []
+    for up, left in PLANES.values():
+        points = np.tile(voxel_affine[:3, 3], (PLANE_PIXELS, PLANE_PIXELS, 1))
+        points[..., up] += offset[:, None]
+        points[..., left] += offset
+        places.append(points @ inverse[:3, :3].T + inverse[:3, 3])
+    index = np.moveaxis(np.stack(places), -1, 0)
+    # Only what the planes touch is unpacked: an image may be of any size.
+    size = np.array((*anatomy.image.shape, 1, 1)[:3])
+    low = np.clip(np.floor(index.min(axis=(1, 2, 3))).astype(int), 0, size - 1)
+    high = np.clip(np.ceil(index.max(axis=(1, 2, 3))).astype(int) + 1, low + 1, size)
+    volume = np.asarray(anatomy.image).reshape(*size, -1)[..., 0]
+    near = volume[tuple(slice(*ends) for ends in zip(low, high, strict=True))]
+    grey = near.astype(np.float32) * np.float32(anatomy.slope) + np.float32(anatomy.intercept)
+    inside = map_coordinates(grey, index - low[:, None, None, None], order=1, cval=0.0)
+    return _grey(inside)
+
+
+def section(voxel_affine: FloatArray, plane: str, grown: float = 0.0) -> FloatArray:
+    """Return the outline of a voxel cut by a plane through its centre.
+
+    Parameters
+    ----------
+    voxel_affine : float array, shape (4, 4)
+        Voxel indices to patient coordinates, mm, RAS.
+    plane : str
+        Of `PLANES`.
+    grown : float
+        By how much of its length each side is moved outwards.
+
+    Returns
+    -------
+    float array, shape (corner, 2)
+        To the right and down in the picture, mm from the centre.
+    """
+    up, left = PLANES[plane]
+    normal = 3 - up - left
+    signs = np.array(list(product((-1.0, 1.0), repeat=3)))
+    corners = (0.5 + grown) * signs @ voxel_affine[:3, :3].T
+    ends = [
+        (a, b) for a in range(8) for b in range(a) if np.count_nonzero(signs[a] != signs[b]) == 1
+    ]
+    points = []
+    for a, b in ends:
+        one, other = corners[a, normal], corners[b, normal]
+        if one * other <= 0 and one != other:
+            points.append(corners[a] + one / (one - other) * (corners[b] - corners[a]))
+    return _hull(-np.array(points)[:, [left, up]])
 
 
 def drawn(
@@ -109,11 +197,35 @@ def _flipped(row: FloatArray, n: int) -> FloatArray:
     return np.array([0.0, 0.0, 0.0, n - 1.0]) - row
 
 
-def _grey(plane: NDArray[np.generic]) -> NDArray[np.uint8]:
-    values = np.nan_to_num(np.abs(plane.astype(np.float64)), posinf=0.0)
-    low, high = np.percentile(values, [1.0, 99.5])
+def _grey(
+    planes: NDArray[np.generic],
+    window: NDArray[np.generic] | None = None,
+    *,
+    slope: float = 1.0,
+    intercept: float = 0.0,
+) -> NDArray[np.uint8]:
+    """Return grey values; the window is that of all, or of the plane that is named."""
+
+    def plain(image: NDArray[np.generic]) -> FloatArray:
+        return np.nan_to_num(np.abs(image.astype(np.float64) * slope + intercept), posinf=0.0)
+
+    values = plain(planes)
+    low, high = np.percentile(values if window is None else plain(window), [1.0, 99.5])
     scaled = (values - low) / (high - low) if high > low else np.zeros_like(values)
     return np.asarray(np.rint(255 * np.clip(scaled, 0, 1)), dtype=np.uint8)
+
+
+def slices_of(anatomy: AnatomySlice, voxel_affine: FloatArray) -> tuple[int, int]:
+    """Return the first and the last of the kept slices that a voxel reaches into.
+
+    Where it reaches into none, the first is behind the last.
+    """
+    assert anatomy.slices is not None
+    assert anatomy.to_slice is not None
+    corners = np.array([[*c, 1.0] for c in product((-0.5, 0.5), repeat=3)])
+    at = corners @ voxel_affine.T @ anatomy.to_slice
+    first, last = int(np.ceil(at.min() - 0.5)), int(np.floor(at.max() + 0.5))
+    return max(first, 0), min(last, len(anatomy.slices) - 1)
 
 
 def voxel_outline(anatomy: AnatomySlice, voxel_affine: FloatArray) -> FloatArray:

@@ -5,7 +5,6 @@ Everything here is final wording; texts from files and people have passed `harml
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -16,19 +15,29 @@ from typing import Any, Literal
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.record.level import Results
 from mrs_disc.record.signals import Signals
+from mrs_disc.report.bands import bands_note, bands_order
 from mrs_disc.report.citations import bibtex, references
-from mrs_disc.report.methods import LIMITS, methods_table, model_card, paragraph
+from mrs_disc.report.dictated import finding_sentence
+from mrs_disc.report.methods import LIMITS, methods_table, model_card, paragraph, technique
+from mrs_disc.report.said import addenda, automatic_lines, edited_words, impression_lines
 from mrs_disc.report.words import CODES, COMPONENTS, clean, harmless
 
 NOT_REVIEWED = "Preliminary, not reviewed"
 
 CLINICAL = {
+    "examination_date": "Examined",
+    "accession_number": "Accession number",
+    "age": "Age",
+    "sex": "Sex",
+    "referring_question": "Referring question",
     "indication": "Indication",
+    "comparison": "Comparison",
     "conservative_care": "Conservative care so far",
     "mri_safety_screening": "MRI safety screening",
     "consent": "Consent",
     "preauthorization": "Preauthorization",
 }
+"""What may be told of patient and examination, in the order in which a report says it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,6 +60,10 @@ class View:
         SHA-256 of ``results.json``: DICOM identifiers rest on it.
     secondary_capture : bool
         Whether DICOM output holds the first page as an image too.
+    predecessor : Path or None
+        The SR that this one amends.
+    transmission : tuple of (str, str)
+        How the data came and where reports went, for the provenance.
     """
 
     results: Results
@@ -60,6 +73,8 @@ class View:
     paper: Literal["a4", "letter"] = "a4"
     record_sha256: str = ""
     secondary_capture: bool = False
+    predecessor: Path | None = None
+    transmission: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def content(self) -> dict[str, Any]:
@@ -67,33 +82,64 @@ class View:
         return report_content(self)
 
 
-def report_content(view: View) -> dict[str, Any]:
-    """Return the whole report: words, tables and figures (SVG with alternative text)."""
+def first_screen(results: Results, signals: Signals | None) -> dict[str, Any]:
+    """Return what a report says first: status, impression, levels and their overview (SVG).
+
+    Parameters
+    ----------
+    results : Results
+        The record.
+    signals : Signals or None
+        The arrays, for the anatomy slice.
+    """
     # Here, so that tables and records alone load no plotting library.
     from mrs_disc.report import figures
-    from mrs_disc.report.curves import study_spectra
-    from mrs_disc.report.level_content import level_content, structure_unit, summary_row
+    from mrs_disc.report.level_content import structure_unit, summary_row
     from mrs_disc.report.overview import overview_alt, overview_figure
+
+    content = {
+        "study_id": results.study_id,
+        "study_short": harmless(results.study_id, 60),
+        "status": status_words(results),
+        "signed": results.signed,
+        "notice": RESEARCH_USE,
+        "notices": [n for n in results.notices if n != RESEARCH_USE],
+        "impression": impression_lines(results),
+        "edited": edited_words(results),
+        "automatic": automatic_lines(results),
+        "addenda": [list(one) for one in addenda(results)],
+        "completeness": _completeness(results),
+        "summary": [summary_row(level, results) for level in results.best.values()],
+        "overview_alt": overview_alt(results),
+        "overview_note": _overview_note(signals),
+        "structure_unit": structure_unit(results),
+    }
+    cleaned: dict[str, Any] = clean(content, 4000)
+    picture = overview_figure(results, signals)
+    cleaned["overview_svg"] = figures.svg(picture)
+    width, height = (round(100 * float(inches)) for inches in picture.get_size_inches())
+    return cleaned | {"overview_width": width, "overview_height": height}
+
+
+def report_content(view: View) -> dict[str, Any]:
+    """Return the whole report: words, tables and figures (SVG with alternative text)."""
+    from mrs_disc.report import figures
+    from mrs_disc.report.curves import study_spectra
+    from mrs_disc.report.level_content import level_content
+    from mrs_disc.report.stack import stacked_alt, stacked_figure
 
     results, signals = view.results, view.signals
     drawn, top = study_spectra(results, signals)
     content = {
         "title": f"Disc spectroscopy report: {results.study_id}",
-        "study_id": results.study_id,
-        "study_short": harmless(results.study_id, 60),
         "written": view.written.isoformat(),
-        "status": status_words(results),
-        "signed": results.signed,
-        "notice": RESEARCH_USE,
-        "notices": [n for n in results.notices if n != RESEARCH_USE],
-        "impression": sentences(results.impression),
-        "completeness": _completeness(results),
+        "technique": technique(results),
         "codes": [list(pair) for pair in CODES],
-        "clinical": _clinical(results.clinical),
-        "summary": [summary_row(level, results) for level in results.best.values()],
-        "overview_alt": overview_alt(results),
-        "overview_note": _overview_note(signals),
-        "structure_unit": structure_unit(results),
+        "clinical": clinical_rows(results.clinical),
+        "findings": [finding_sentence(level, results) for level in results.best.values()],
+        "bands": bands_note(results),
+        "band_order": bands_order(results),
+        "stack_alt": stacked_alt(results, drawn),
         "levels": [
             level_content(level, results, signals, drawn.get(level.key), top)
             for level in results.levels
@@ -104,15 +150,17 @@ def report_content(view: View) -> dict[str, Any]:
         "limits": LIMITS,
         "card": model_card(results),
         "glossary": _glossary(results),
-        "provenance": _provenance(results),
+        "provenance": [*_provenance(results), *view.transmission],
         "inputs": [_input(i.path, i.sha256, i.reader) for i in results.files.inputs],
         "recipe": _flat(results.recipe),
     }
-    cleaned: dict[str, Any] = clean(content, 4000)
+    cleaned: dict[str, Any] = first_screen(results, signals) | clean(content, 4000)
     cleaned["bibtex"] = bibtex(references(results))
-    picture = overview_figure(results, signals)
-    cleaned["overview_svg"] = figures.svg(picture)
-    cleaned["overview_height"] = round(100 * float(picture.get_size_inches()[1]))
+    cleaned["stack_svg"], cleaned["stack_height"] = "", 0
+    if drawn:
+        stack = stacked_figure(results, drawn, top)
+        cleaned["stack_svg"] = figures.svg(stack)
+        cleaned["stack_height"] = round(100 * float(stack.get_size_inches()[1]))
     return cleaned
 
 
@@ -136,20 +184,6 @@ def _overview_note(signals: Signals | None) -> str:
     return "Left: the sagittal image with the voxels."
 
 
-def sentences(text: str) -> list[str]:
-    """Return a text as its sentences.
-
-    A full stop after fewer than three letters is that of a name: it ends none.
-
-    >>> sentences("Likely painful: L4-L5. Reviewed by Dr. A. Reader.")
-    ['Likely painful: L4-L5.', 'Reviewed by Dr. A. Reader.']
-    >>> sentences("L1-L2 indeterminate (SNR 2.5, below 5). Structure: not compared.")
-    ['L1-L2 indeterminate (SNR 2.5, below 5).', 'Structure: not compared.']
-    """
-    ends = r"(?:(?<=[\w%-]{3}\.)|(?<=\)\.))(?<!Prof\.)\s+(?=[A-Z])"
-    return [s for s in re.split(ends, text.strip()) if s]
-
-
 def _completeness(results: Results) -> str:
     c = results.completeness
     text = (
@@ -159,11 +193,16 @@ def _completeness(results: Results) -> str:
     return text + (f" Without a usable spectrum: {', '.join(c.missing)}." if c.missing else "")
 
 
-def _clinical(clinical: Mapping[str, Any]) -> list[tuple[str, str]]:
+def clinical_rows(clinical: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what was given of the patient's history, as names and values."""
     rows = []
-    for key, value in clinical.items():
+    order = {key: n for n, key in enumerate(CLINICAL)}
+    for key in sorted(clinical, key=lambda key: order.get(key, len(order))):
+        value = clinical[key]
         name = CLINICAL.get(key, str(key).replace("_", " "))
         shown = ", ".join(str(v) for v in value) if isinstance(value, list | tuple) else str(value)
+        if key == "age" and shown.isdecimal():
+            shown += " years"
         rows.append((harmless(name, 40), harmless(shown, 400)))
     return rows
 
@@ -186,12 +225,21 @@ def _glossary(results: Results) -> list[tuple[str, str]]:
             "Cramér-Rao lower bound: the least uncertainty from noise alone, the baseline known",
         ),
         ("interval", "95 %: of a hundred such intervals, about 95 hold the true value"),
+        (
+            "likelihood ratio",
+            "how many times as likely the measurement is of a painful disc as of a painless one; "
+            "its interval is what the patient's common offset leaves open",
+        ),
         ("probability", "of a painful disc by the score model, measurement error included"),
         (
             "[V] [R] [D] [P]",
             "value read in its source, recalled, derived, proposed by this project",
         ),
-        ("concordant", "score and images (or provocation) point the same way"),
+        (
+            "concordant",
+            "score and images (or provocation) point the same way; grade and score both follow "
+            "structure, so that they agree in part by construction",
+        ),
     ]
 
 

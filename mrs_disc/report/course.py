@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mrs_disc.constants import RESEARCH_USE
+from mrs_disc.report.bands import BAND_COLOUR, BAND_COLOURS, Band
 from mrs_disc.report.marks import Scale, few, points
 from mrs_disc.report.words import decimals, harmless, interval, rounded
 
@@ -31,11 +32,15 @@ def course_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
 def course_html(
     *,
     names: Sequence[str],
+    dates: Sequence[str],
+    judged: Sequence[Mapping[str, Any]],
     changes: Sequence[Mapping[str, Any]],
     repeatability: Sequence[Mapping[str, Any]],
     notes: Sequence[str],
+    errors: Sequence[str],
     chart: Mapping[str, Sequence[Point | None]],
     quantity: str,
+    bands: Sequence[Band] = (),
 ) -> bytes:
     """Return the page.
 
@@ -43,26 +48,37 @@ def course_html(
     ----------
     names : sequence of str
         The examinations in the order of time.
+    dates : sequence of str
+        Day of each, where the user gave it; else empty.
+    judged : sequence of mapping
+        level, and seen: label, shape, kind, more, quality of each examination.
     changes : sequence of mapping
         level, quantity, values (texts, one per examination), change, verdict.
     repeatability : sequence of mapping
-        quantity, coefficient, freedom.
+        quantity, coefficient, freedom, expected.
+    errors : sequence of str
+        Which errors the intervals of the changes are made from: "repetition", "truth".
     notes : sequence of str
         What a reader has to know before believing a change.
     chart : mapping
         Level to (value, low, high) per examination; (None, None, limit) for an upper limit.
     quantity : str
         What the chart shows.
+    bands : sequence of Band
+        Where the discs of the score model's classes lie.
     """
     from mrs_disc.report.html import rendered  # here, so that the command's help stays quick
 
     return rendered(
         "course.html.j2",
         names=[harmless(name, 120) for name in names],
+        dates=[harmless(day, 20) for day in dates],
+        judged=judged,
         changes=changes,
         repeatability=repeatability,
         notes=[harmless(note, 600) for note in notes],
-        drawing=_drawing(chart, len(names)),
+        errors=errors,
+        drawing=_drawing(chart, len(names), bands),
         quantity=quantity,
         notice=RESEARCH_USE,
         width=WIDTH,
@@ -110,7 +126,9 @@ def change_words(difference: float, low: float | None, high: float | None) -> st
     return signed(difference) + ends
 
 
-def _drawing(chart: Mapping[str, Sequence[Point | None]], count: int) -> dict[str, Any] | None:
+def _drawing(
+    chart: Mapping[str, Sequence[Point | None]], count: int, bands: Sequence[Band] = ()
+) -> dict[str, Any] | None:
     """Return what the chart's lines and marks are, in pixels; `None` where nothing is known."""
     known = [point for course in chart.values() for point in course if point is not None]
     if not known:
@@ -148,4 +166,26 @@ def _drawing(chart: Mapping[str, Sequence[Point | None]], count: int) -> dict[st
         {"y": y(v), "text": f"{v:g}".replace("-", "\N{MINUS SIGN}")} for v in few(low, high, 3, 8)
     ]
     places = [x(k) for k in range(count)]
-    return {"series": series, "ticks": ticks, "places": places, "bottom": bottom, "right": right}
+    return {
+        "bands": _shaded(bands, y, low, high),
+        "series": series,
+        "ticks": ticks,
+        "places": places,
+        "bottom": bottom,
+        "right": right,
+    }
+
+
+def _shaded(bands: Sequence[Band], y: Scale, low: float, high: float) -> list[dict[str, Any]]:
+    """Return the bands as rectangles, as far as they lie in the chart."""
+    inside = [(b.name, max(b.low, low), min(b.high, high)) for b in bands]
+    return [
+        {
+            "name": name,
+            "y": y(top),
+            "height": y(foot) - y(top),
+            "fill": BAND_COLOURS.get(name, BAND_COLOUR),
+        }
+        for name, foot, top in inside
+        if top > foot
+    ]

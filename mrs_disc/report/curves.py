@@ -15,17 +15,17 @@ changes nothing that was measured.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import scipy.fft
 
 from mrs_disc.data import Sampling
+from mrs_disc.data.spectra import transformed
 from mrs_disc.record.level import Level, Results
 from mrs_disc.record.signals import LevelSignals, Signals
-from mrs_disc.signal.axes import frequency_axis, ppm_axis, spectrum, time_axis
+from mrs_disc.signal.axes import time_axis
 from mrs_disc.typing import ComplexArray, FloatArray
 
 PPM_RANGE = (0.5, 4.5)
@@ -34,6 +34,68 @@ GRID_PPM = np.round(np.arange(0.0, 5.0005, 0.004), 4)
 """The axis of the review page: half a hertz at 3 T."""
 MAX_BROADENING_HZ = 20.0
 _DECIMALS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a component stands in a spectrum, so that its name can stand there too."""
+
+    name: str
+    ppm: float
+    """Of its strongest line."""
+    low: float
+    high: float
+    """Where the component is at least half as high as there, ppm."""
+    under: str = ""
+    """The component that is higher at that place, if any."""
+
+
+TOPPED = 2.0
+"""A component is under another that is more than this times as high at its place."""
+MULTIPLET_PPM = 0.06
+"""A line of a multiplet is no further from its middle: 7 Hz at 1.5 T."""
+REGION_PPM = 0.3
+"""A component that is half as high over more than this is a region, not a line."""
+
+
+def places(
+    names: Iterable[str], ppm: FloatArray, curves: FloatArray, expected: Mapping[str, float | None]
+) -> list[Place]:
+    """Return where each component is strongest, and what stands above it there.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Of the components.
+    ppm : array, shape (point,)
+        Ascending.
+    curves : array, shape (component, point)
+        Their real spectra.
+    expected : mapping
+        Component to the ppm of its first line: its place where its amplitude is zero.
+    """
+    found: list[Place] = []
+    names = list(names)
+    for name, curve in zip(names, curves, strict=True):
+        size = np.abs(curve)
+        if not size.any():
+            first_line = expected.get(name)
+            if first_line is not None and ppm[0] <= first_line <= ppm[-1]:
+                found.append(Place(name, first_line, first_line, first_line))
+            continue
+        top = int(np.argmax(size))
+        high = np.flatnonzero(size >= 0.5 * size[top])
+        edges = np.split(high, np.flatnonzero(np.diff(high) > 1) + 1)
+        # Lines that overlap at half their height are one region; its middle is its place.
+        own = next(part for part in edges if top in part)
+        first = int(np.argmax(curves[:, top]))
+        under = names[first] if curves[first, top] > TOPPED * size[top] else ""
+        at, start, end = (float(ppm[n]) for n in (top, own[0], own[-1]))
+        middle = expected.get(name)
+        if middle is not None and abs(middle - at) < MULTIPLET_PPM:
+            at = middle
+        found.append(Place(name, at, start, end, under))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +109,7 @@ class Spectra:
     components: FloatArray
     fitted: tuple[float, float]
     noise_sd: float
+    shown: tuple[float, float] = PPM_RANGE
 
     @property
     def inside(self) -> slice:
@@ -54,35 +117,42 @@ class Spectra:
         low, high = np.searchsorted(self.ppm, self.fitted)
         return slice(int(low), int(high))
 
+    def places(self, first_lines: Mapping[str, float | None]) -> list[Place]:
+        """Return where the components stand in the fitted range: see the function `places`."""
+        inside = self.inside
+        return places(first_lines, self.ppm[inside], self.components[:, inside], first_lines)
+
     @property
     def top(self) -> float:
         """Highest point of the fit, or of the data in the fitted range."""
         return float(max(self.fit[self.inside].max(), self.data[self.inside].max()))
 
 
-def transformed(
-    fids: ComplexArray, sampling: Sampling, filling: int = 1, delay_s: float = 0.0
-) -> tuple[FloatArray, ComplexArray]:
-    """Return the ppm axis and the spectra of FIDs.
+def other_peaks(curves: Spectra, names: Sequence[str], named: Sequence[Place]) -> list[Place]:
+    """Return the peaks of the fit that stand away from the name of what dominates them.
 
     Parameters
     ----------
-    fids : complex array, shape (..., point)
-        Time signals.
-    sampling : Sampling
-        How they were sampled.
-    filling : int
-        The spectrum has at least this many times the points of the FID.
-    delay_s : float
-        Time of the first point after the echo, whose phase over frequency is taken out.
+    curves : Spectra
+        Of one level.
+    names : sequence of str
+        Of its components.
+    named : sequence of Place
+        Where the names stand.
     """
-    n = fids.shape[-1]
-    size = scipy.fft.next_fast_len(filling * n)
-    filled = np.zeros((*fids.shape[:-1], size), np.complex128)
-    filled[..., :n] = fids
-    dwell = sampling.dwell_time_s
-    turned = spectrum(filled) * np.exp(-2j * np.pi * frequency_axis(size, dwell) * delay_s)
-    return ppm_axis(size, dwell, sampling.spectrometer_mhz, sampling.reference_ppm), turned
+    from scipy.signal import find_peaks  # 0.1 s of imports that only a picture needs
+
+    components = curves.components[:, curves.inside]
+    fit, ppm = curves.fit[curves.inside], curves.ppm[curves.inside]
+    places_of = {place.name: place for place in named}
+    found = []
+    for n in find_peaks(fit, prominence=3 * curves.noise_sd)[0]:
+        first = int(np.argmax(components[:, n]))
+        at, own = float(ppm[n]), places_of.get(names[first])
+        stands = own is not None and (own.low - 0.2 <= at <= own.high + 0.2)
+        if not stands and components[first, n] > 0.5 * fit[n]:
+            found.append(Place(names[first], at, at, at))
+    return found
 
 
 def has_signals(level: Level, signals: Signals) -> bool:
@@ -96,19 +166,69 @@ def has_signals(level: Level, signals: Signals) -> bool:
 def spectra(level: Level, signals: LevelSignals) -> Spectra:
     """Return the curves of a level in the units of the data."""
     assert level.fit is not None
-    fids = np.vstack([signals.data, signals.baseline, signals.components])
-    ppm, turned = transformed(fids, signals.sampling, filling=2, delay_s=level.fit.delay_s)
-    shown = (ppm >= PPM_RANGE[0]) & (ppm <= PPM_RANGE[1])
-    real = np.asarray(turned.real[:, shown], np.float64)
+    return spectra_of(
+        signals,
+        delay_s=level.fit.delay_s,
+        fitted=level.fit.window_ppm,
+        noise_sd=level.fit.spectrum_noise_sd,
+    )
+
+
+class FittedFids(Protocol):
+    """The FIDs of a fit: of a record's signals, or of a fit that was just made."""
+
+    @property
+    def sampling(self) -> Sampling:
+        """Of all of them."""
+
+    @property
+    def data(self) -> ComplexArray:
+        """What was fitted."""
+
+    @property
+    def baseline(self) -> ComplexArray:
+        """The model's baseline."""
+
+    @property
+    def components(self) -> ComplexArray:
+        """The model's components."""
+
+
+def spectra_of(
+    fids: FittedFids,
+    *,
+    delay_s: float,
+    fitted: tuple[float, float],
+    noise_sd: float,
+    shown: tuple[float, float] = PPM_RANGE,
+) -> Spectra:
+    """Return the curves of a fit in the units of the data, on the part of the axis that is shown.
+
+    Parameters
+    ----------
+    fids : FittedFids
+        Their zero-order phase removed.
+    delay_s : float
+        Of the first point, whose phase over frequency is taken out.
+    fitted, shown : tuple of float
+        Ranges, ppm, the lower end first.
+    noise_sd : float
+        Of the real noise of the spectrum.
+    """
+    stacked = np.vstack([fids.data, fids.baseline, fids.components])
+    ppm, turned = transformed(stacked, fids.sampling, filling=2, delay_s=delay_s)
+    part = (ppm >= shown[0]) & (ppm <= shown[1])
+    real = np.asarray(turned.real[:, part], np.float64)
     data, baseline, components = real[0], real[1], real[2:]
     return Spectra(
-        ppm=ppm[shown],
+        ppm=ppm[part],
         data=data,
         fit=baseline + components.sum(axis=0),
         baseline=baseline,
         components=components,
-        fitted=_shown_window(*level.fit.window_ppm),
-        noise_sd=level.fit.spectrum_noise_sd,
+        fitted=_shown_window(*fitted, shown),
+        noise_sd=noise_sd,
+        shown=shown,
     )
 
 
@@ -122,10 +242,12 @@ def study_spectra(results: Results, signals: Signals | None) -> tuple[dict[str, 
     return drawn, common_top(results.levels, {key: found.top for key, found in drawn.items()})
 
 
-def _shown_window(low: float, high: float) -> tuple[float, float]:
+def _shown_window(
+    low: float, high: float, shown: tuple[float, float] = PPM_RANGE
+) -> tuple[float, float]:
     """Return the part of the fitted range that is shown; all of the axis where there is none."""
-    low, high = max(low, PPM_RANGE[0]), min(high, PPM_RANGE[1])
-    return (low, high) if high - low > 0.05 else PPM_RANGE
+    low, high = max(low, shown[0]), min(high, shown[1])
+    return (low, high) if high - low > 0.05 else shown
 
 
 def common_top(levels: Iterable[Level], tops: Mapping[str, float]) -> float:
@@ -221,6 +343,7 @@ def spectrum_json(
     """Return the curves of a level as the review page draws them."""
     assert level.fit is not None
     unit = 100.0 / height
+    curves = on_grid(level, signals, broadening_hz)
     return {
         "key": level.key,
         "title": level.title,
@@ -229,9 +352,8 @@ def spectrum_json(
         "noise_sd": round(noise_sd(level, signals, broadening_hz) * unit, 5),
         "components": list(level.fit.metabolites),
         "lines": [
-            {"name": name, "ppm": metabolite.ppm}
-            for name, metabolite in level.fit.metabolites.items()
-            if metabolite.ppm is not None
+            {"name": p.name, "ppm": p.ppm, "low": p.low, "high": p.high, "under": p.under}
+            for p in _grid_places(level, curves)
         ],
         "ppm": GRID_PPM.tolist(),
         "curves": {
@@ -239,9 +361,19 @@ def spectrum_json(
                 "real": np.round(curve.real * unit, _DECIMALS).tolist(),
                 "imaginary": np.round(curve.imag * unit, _DECIMALS).tolist(),
             }
-            for name, curve in on_grid(level, signals, broadening_hz).items()
+            for name, curve in curves.items()
         },
     }
+
+
+def _grid_places(level: Level, curves: Mapping[str, ComplexArray]) -> list[Place]:
+    """Return the places of the components on the grid of the review page, in the fitted range."""
+    assert level.fit is not None
+    names = [name for name in level.fit.metabolites if name in curves]
+    inside = slice(*np.searchsorted(GRID_PPM, _shown_window(*level.fit.window_ppm)))
+    real = np.array([curves[name].real[inside] for name in names])
+    expected = {name: metabolite.ppm for name, metabolite in level.fit.metabolites.items()}
+    return places(names, GRID_PPM[inside], real, expected)
 
 
 def in_words(level: Level, signals: LevelSignals, height: float) -> list[dict[str, Any]]:
@@ -250,22 +382,20 @@ def in_words(level: Level, signals: LevelSignals, height: float) -> list[dict[st
     Returns
     -------
     list of dict
-        ``name``, ``ppm``, ``data``, ``fit``, ``component`` and ``residual`` (scale of the page),
-        and ``residual_noise``, the residual over the noise.
+        ``name``, ``ppm`` of its strongest line, ``data``, ``fit``, ``component`` and ``residual``
+        (scale of the page), and ``residual_noise``, the residual over the noise.
     """
     assert level.fit is not None
     found = on_grid(level, signals)
     unit, noise = 100.0 / height, noise_sd(level, signals)
     rows = []
-    for name, metabolite in level.fit.metabolites.items():
-        if metabolite.ppm is None or name not in found:
-            continue
-        place = int(np.argmin(np.abs(GRID_PPM - metabolite.ppm)))
+    for at in _grid_places(level, found):
+        name, place = at.name, int(np.argmin(np.abs(GRID_PPM - at.ppm)))
         data, fit = (float(found[k].real[place]) for k in ("data", "fit"))
         rows.append(
             {
                 "name": name,
-                "ppm": metabolite.ppm,
+                "ppm": at.ppm,
                 "data": data * unit,
                 "fit": fit * unit,
                 "component": float(found[name].real[place]) * unit,

@@ -25,9 +25,11 @@ from mrs_disc.errors import InputError
 from mrs_disc.record.level import Level, Results
 from mrs_disc.record.parts import Metabolite, Quantity
 from mrs_disc.report import dicom_codes as codes
-from mrs_disc.report.content import View
+from mrs_disc.report.content import View, clinical_rows
+from mrs_disc.report.dictated import finding_sentence
 from mrs_disc.report.patient import TYPE_2, read_reference
 from mrs_disc.report.pdf import page_png, pdf_bytes
+from mrs_disc.report.said import addenda, automatic_lines, edited_words, impression_lines
 from mrs_disc.report.words import harmless
 
 try:
@@ -71,6 +73,13 @@ def render(view: View) -> dict[str, bytes]:
     return files
 
 
+def tracking_uid(view: View, reference: Dataset, level: Level) -> str:
+    """Return the identifier of a level's measurements: the same before and after a signature."""
+    record = view.record_sha256 or view.results.recipe_sha256
+    text = f"{record}/{reference.StudyInstanceUID}/{level.key}"
+    return f"2.25.{uuid5(NAMESPACE_OID, text).int}"
+
+
 def uid(view: View, reference: Dataset, what: str) -> str:
     """Return the identifier of an object: of record, study, day, software and kind."""
     parts = (
@@ -80,6 +89,7 @@ def uid(view: View, reference: Dataset, what: str) -> str:
         __version__,
         view.paper,
         (view.results.review.head or "") if view.results.review is not None else "",
+        *(f"{name}={words}" for name, words in view.transmission),
         what,
     )
     return f"2.25.{uuid5(NAMESPACE_OID, '/'.join(parts)).int}"
@@ -181,10 +191,28 @@ def measurement_report(view: View, reference: Dataset) -> Dataset:
             instance_number=1,
             manufacturer=MANUFACTURER,
             is_complete=True,
+            previous_versions=_amended(view, reference),
             **_signature(results),
         )
     _settle(made, view, reference)
     return made
+
+
+def _amended(view: View, reference: Dataset) -> list[Dataset] | None:
+    """Return the document that this one amends, if it is of the same patient and study.
+
+    Raises
+    ------
+    InputError
+        If it is of another.
+    """
+    if view.predecessor is None:
+        return None
+    before = read_reference(view.predecessor)
+    names = ("PatientID", "StudyInstanceUID")
+    if any(str(before.get(n) or "") != str(reference.get(n) or "") for n in names):
+        raise InputError("the SR to be amended is of another patient or study")
+    return [before]
 
 
 def _signature(results: Results) -> dict[str, Any]:
@@ -254,13 +282,23 @@ def _observer(view: View, reference: Dataset) -> sr.ObserverContext:
 
 
 def _add_impression(content: Any, results: Results) -> None:
-    """Put the impression, and what limits it, into the root of the report."""
+    """Put what was given, the impression, and what limits it, into the root of the report."""
+    given = "; ".join(f"{name}: {value}" for name, value in clinical_rows(results.clinical))
     for concept, text in (
-        (codes.IMPRESSION, results.impression),
+        (codes.HISTORY, given),
+        (codes.IMPRESSION, " ".join(impression_lines(results))),
+        *((codes.COMMENT, f"{who}: {' '.join(lines)}") for who, lines in addenda(results)),
+        (codes.COMMENT, _automatic(results)),
         (codes.COMMENT, " ".join(results.notices)),
     ):
         if text:
             content[0].ContentSequence.append(_text_item(concept, text))
+
+
+def _automatic(results: Results) -> str:
+    """Return who wrote the impression, and the automatic one; empty where that stands."""
+    lines = automatic_lines(results)
+    return f"{edited_words(results)}. Automatic impression: {' '.join(lines)}" if lines else ""
 
 
 def _text_item(concept: codes.Concept, text: str) -> sr.TextContentItem:
@@ -279,14 +317,15 @@ def _group(view: View, reference: Dataset, level: Level) -> Any:
         judged.append(sr.QualitativeEvaluation(name=_coded(codes.QUALITY), value=verdict))
     group = sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(
-            uid=uid(view, reference, f"level {level.key}"), identifier=level.title
+            uid=tracking_uid(view, reference, level), identifier=level.title
         ),
         finding_sites=[sr.FindingSite(anatomic_location=_coded(codes.LEVELS[level.level]))],
         algorithm_id=algorithm,
         measurements=list(_measurements(level)) or None,
         qualitative_evaluations=judged,
     )
-    for text in _comments(level):
+    sentence = finding_sentence(level, view.results)
+    for text in (f"Findings: {sentence}", *_comments(level)):
         group[0].ContentSequence.append(_text_item(codes.COMMENT, text))
     return group
 
@@ -329,6 +368,8 @@ def _measurements(level: Level) -> Iterable[Any]:
     assert level.quality is not None
     assert level.fit is not None
     score = level.score
+    if (ratio := score.evidence) is not None:
+        yield _number(codes.LIKELIHOOD_RATIO, ratio.value, codes.NO_UNITS, ratio.low, ratio.high)
     if score.value is not None:
         yield _number(codes.PAIN_PROBABILITY, score.value, codes.NO_UNITS, score.low, score.high)
     if level.quality.snr is not None:
@@ -371,9 +412,14 @@ def _number(
             upper_measurement_uncertainty=_short(high - value),
             lower_measurement_uncertainty=_short(value - low),
         )
-    return sr.Measurement(
+    made = sr.Measurement(
         name=_coded(concept), value=_short(value), unit=_coded(unit), properties=properties
     )
+    for item in made[0].get("ContentSequence", ()):
+        # TID 310 asks for the measurement's own unit; highdicom 0.28 writes "no units"
+        if item.ValueType == "NUM":
+            item.MeasuredValueSequence[0].MeasurementUnitsCodeSequence = [_coded(unit)]
+    return made
 
 
 def _short(value: float) -> float:

@@ -9,10 +9,12 @@ colour alone: lines differ in width and dash, labels in shape.
 
 from __future__ import annotations
 
+import base64
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import ceil, floor
 from textwrap import wrap
 from threading import RLock
 
@@ -22,9 +24,15 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from PIL import Image
 
 from mrs_disc.record.level import Level
-from mrs_disc.report.curves import PPM_RANGE, Spectra
+from mrs_disc.report.curves import (
+    REGION_PPM,
+    Place,
+    Spectra,
+    other_peaks,
+)
 from mrs_disc.report.marks import nice
 from mrs_disc.report.words import component_word, number
 
@@ -48,10 +56,9 @@ COMPONENT_COLOUR = {
     "COL": "#5b3fa0",
     "LIP": "#6e6e6e",
 }
-REGIONS = {"CARB": (3.4, 4.2)}
-"""Components that fill a range; the others are named at their line."""
-LABELLED = {"COL": (3.02, 1.71), "LIP": (0.90,)}
-"""Where lines are named that are not at the component's first resonance."""
+LIPID = "LIP"
+_BESIDE_PPM = 0.1
+"""How far beside the lines that it hides lipid is hatched."""
 
 STYLE = {
     "svg.fonttype": "none",
@@ -150,50 +157,115 @@ def spectrum_figure(
         Lines above and below, for a picture that stands alone.
     """
     assert level.fit is not None
-    factor = magnification(curves, top)
-    unit = 100.0 * factor / top
-    names = list(level.fit.metabolites)
     with styled():
         figure, place = framed(8.2, _BODY, head, foot)
-        axes = figure.add_axes(place(0.112, 0.095, 0.868, 0.765))
-        small = _residual_scale(curves, unit)
-        zero, share = _components_place(curves, unit)
-        _draw_bands(axes, curves, unit * small, zero)
-        _draw_curves(axes, curves, unit, small)
-        _draw_components(axes, curves, unit * share, zero, names)
-        axes.set_xlim(PPM_RANGE[1], PPM_RANGE[0])
-        axes.set_ylim(_BOTTOM, _TOP)
-        axes.set_xticks([4.5, 4, 3.5, 3, 2.5, 2, 1.5, 1, 0.5])
-        axes.set_xlabel("chemical shift (ppm)")
-        shown = factor if factor in FACTORS else 1.0
-        ticks = nice(0, 105 / shown, 3)
-        axes.set_yticks([t * shown for t in ticks], [f"{t:g}" for t in ticks])
-        axes.tick_params(length=3)
-        for side in ("top", "right", "left"):
-            axes.spines[side].set_visible(False)
-        for text, height in (
-            ("residual" if small == 1 else f"residual\n× {small:g}", _RESIDUAL_AT),
-            (f"components\n× {share:g}", zero + 6),
-        ):
-            axes.text(4.53, height, text, ha="right", va="center", fontsize=8)
-        axes.text(
-            -0.078, (50 - _BOTTOM) / (_TOP - _BOTTOM), _axis_words(factor), rotation=90,
-            ha="center", va="center", fontsize=8, transform=axes.transAxes,
-        )  # fmt: skip
-        axes.legend(
-            loc="center left", bbox_to_anchor=(0.0, (_LEGEND_AT - _BOTTOM) / (_TOP - _BOTTOM)),
-            ncols=3, frameon=False, fontsize=8, handlelength=1.8, borderaxespad=0.1,
-            borderpad=0, columnspacing=1.2,
-        )  # fmt: skip
-        _name_regions(axes, level, names)
+        axes = figure.add_axes(place(0.112, 0.095, 0.618, 0.75))
+        unit = draw_spectrum(axes, curves, level.fit.first_lines, top)
+        names = list(level.fit.metabolites)
+        _draw_acids(figure.add_axes(place(0.785, 0.36, 0.205, 0.36)), curves, unit, names)
     return figure
 
 
+def draw_spectrum(
+    axes: Axes,
+    curves: Spectra,
+    first_lines: Mapping[str, float | None],
+    top: float,
+    top_is: str = "tallest level",
+) -> float:
+    """Draw data, fit, baseline, residual and components of one level on given axes.
+
+    Parameters
+    ----------
+    axes : Axes
+        Anybody's; limits, ticks and spines become those of a spectrum.
+    curves : Spectra
+        The curves, which say what part of the axis is shown.
+    first_lines : mapping of str to float or None
+        The components in the order of the curves, with the ppm of the first line of each.
+    top : float
+        What stands for 100 on the vertical axis: see `curves.common_top`.
+    top_is : str
+        What that is, for the axis.
+
+    Returns
+    -------
+    float
+        What a point of a curve is multiplied with.
+    """
+    factor = magnification(curves, top)
+    unit = 100.0 * factor / top
+    names = list(first_lines)
+    low, high = curves.shown
+    small = _residual_scale(curves, unit)
+    zero, share = _components_place(curves, unit)
+    _draw_bands(axes, curves, unit * small, zero)
+    _draw_curves(axes, curves, unit, small)
+    _draw_components(axes, curves, unit * share, zero, names)
+    named = _within(curves, first_lines)
+    _hatch_lipid(axes, curves, unit, named, names)
+    axes.set_xlim(high, low)
+    axes.set_ylim(_BOTTOM, _TOP)
+    axes.set_xticks(half_ppm(low, high))
+    axes.set_xlabel("chemical shift (ppm)")
+    shown = factor if factor in FACTORS else 1.0
+    ticks = nice(0, 105 / shown, 3)
+    axes.set_yticks([t * shown for t in ticks], [f"{t:g}" for t in ticks])
+    axes.tick_params(length=3)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    for text, height in (
+        ("residual" if small == 1 else f"residual\n× {small:g}", _RESIDUAL_AT),
+        (f"components\n× {share:g}", zero + 6),
+    ):
+        axes.text(high + 0.0075 * (high - low), height, text, ha="right", va="center", fontsize=8)
+    axes.text(
+        -0.11, (50 - _BOTTOM) / (_TOP - _BOTTOM), _axis_words(factor, top_is), rotation=90,
+        ha="center", va="center", fontsize=8, transform=axes.transAxes,
+    )  # fmt: skip
+    axes.legend(
+        loc="center left", bbox_to_anchor=(0.0, (_LEGEND_AT - _BOTTOM) / (_TOP - _BOTTOM)),
+        ncols=4, frameon=False, fontsize=8, handlelength=1.8, borderaxespad=0.1,
+        borderpad=0, columnspacing=1.2,
+    )  # fmt: skip
+    _name_places(axes, [*named, *other_peaks(curves, names, named)], names)
+    return unit
+
+
+def _within(curves: Spectra, first_lines: Mapping[str, float | None]) -> list[Place]:
+    """Return where the components' names stand.
+
+    One that is highest at an end of what is shown has that line beyond it: it is named at its first
+    line, where that is shown.
+    """
+    low, high = (float(end) for end in curves.ppm[curves.inside][[0, -1]])
+    named = []
+    for place in curves.places(first_lines):
+        if not low < place.ppm < high:
+            line = first_lines.get(place.name)
+            if line is None or not low < line < high:
+                continue
+            place = Place(place.name, line, line, line, place.under)
+        named.append(place)
+    return named
+
+
+def half_ppm(low: float, high: float) -> list[float]:
+    """Return the ticks of an axis of chemical shift: every half ppm, from the left.
+
+    >>> half_ppm(1.2, 3.0)
+    [3.0, 2.5, 2.0, 1.5]
+    """
+    return [0.5 * n for n in range(floor(2 * high + 1e-9), ceil(2 * low - 1e-9) - 1, -1)]
+
+
 Rectangle4 = tuple[float, float, float, float]
-Place = Callable[[float, float, float, float], Rectangle4]
+Placing = Callable[[float, float, float, float], Rectangle4]
 
 
-def framed(width: float, body: float, head: str, foot: str) -> tuple[Figure, Place]:
+def framed(
+    width: float, body: float, head: str, foot: str, new: Callable[..., Figure] = Figure
+) -> tuple[Figure, Placing]:
     """Return a figure with room for lines above and below, and what places axes in its body.
 
     Parameters
@@ -202,11 +274,13 @@ def framed(width: float, body: float, head: str, foot: str) -> tuple[Figure, Pla
         Inches, without the lines.
     head, foot : str
         The lines; an empty one takes no room.
+    new : callable
+        Makes the figure; that of pyplot shows it.
     """
     foot = "\n".join(wrap(foot, int(19.5 * width)))
     below = 0.08 + _FOOT * len(foot.splitlines()) if foot else 0.0
     height = body + (_HEAD if head else 0.0) + below
-    figure = Figure(figsize=(width, height))
+    figure = new(figsize=(width, height))
     if head:
         figure.text(0.012, 1 - 0.09 / height, head, fontsize=10, fontweight="bold", va="top")
     if foot:
@@ -218,10 +292,10 @@ def framed(width: float, body: float, head: str, foot: str) -> tuple[Figure, Pla
     return figure, place
 
 
-def _axis_words(factor: float) -> str:
+def _axis_words(factor: float, top_is: str) -> str:
     if factor not in FACTORS:
         return "signal, scale of its own"
-    return "signal (tallest level: 100)"
+    return f"signal ({top_is}: 100)"
 
 
 def _components_place(curves: Spectra, unit: float) -> tuple[float, float]:
@@ -247,12 +321,18 @@ def _residual_scale(curves: Spectra, unit: float) -> float:
     return next((s for s in (1.0, 0.5, 0.2, 0.1, 0.05, 0.02) if extent * s <= 18), 0.01)
 
 
+def _main_room(axes: Axes, curves: Spectra) -> Rectangle:
+    """Return the room of data and fit: water, noise and a fit gone astray do not leave it."""
+    low, high = curves.shown
+    room = Rectangle((low, _LOWEST), high - low, _HIGHEST - _LOWEST)
+    room.set_transform(axes.transData)
+    return room
+
+
 def _draw_curves(axes: Axes, curves: Spectra, unit: float, small: float) -> None:
     inside = curves.inside
     ppm = curves.ppm[inside]
-    # Water, noise and a fit gone astray run out of their own room, not into other curves.
-    room = Rectangle((PPM_RANGE[0], _LOWEST), PPM_RANGE[1] - PPM_RANGE[0], _HIGHEST - _LOWEST)
-    room.set_transform(axes.transData)
+    room = _main_room(axes, curves)
     lines = (
         *axes.plot(curves.ppm, curves.data * unit, color=INK, lw=0.7, label="data"),
         *axes.plot(ppm, curves.fit[inside] * unit, color=FIT_COLOUR, lw=1.5, label="fit"),
@@ -284,28 +364,92 @@ def _dash(index: int) -> str | tuple[int, tuple[int, ...]]:
     return ("-", (0, (5, 1)), (0, (2, 1)), (0, (4, 1, 1, 1)))[index % 4]
 
 
-def _name_regions(axes: Axes, level: Level, names: Sequence[str]) -> None:
-    """Write what lies where above the curves; neighbours keep their distance."""
-    assert level.fit is not None
+def _hatch_lipid(
+    axes: Axes, curves: Spectra, unit: float, named: Sequence[Place], names: Sequence[str]
+) -> None:
+    """Hatch what lipid adds to the fit where it hides other components."""
+    hidden = [place for place in named if place.under == LIPID]
+    if not hidden:
+        return
+    low = min(place.low for place in hidden) - _BESIDE_PPM
+    high = max(place.high for place in hidden) + _BESIDE_PPM
+    shown = curves.inside
+    ppm, baseline = curves.ppm[shown], curves.baseline[shown]
+    lipid = curves.components[list(names).index(LIPID)][shown]
+    part = (ppm >= low) & (ppm <= high)
+    area = axes.fill_between(
+        ppm[part][::2], (baseline * unit)[part][::2], ((baseline + lipid) * unit)[part][::2],
+        facecolor="none", edgecolor=COMPONENT_COLOUR[LIPID], hatch="////", lw=0, label="lipid",
+    )  # fmt: skip
+    area.set_clip_path(_main_room(axes, curves))
+
+
+ACIDS_RANGE = (0.6, 1.8)
+ACIDS = ("LIP", "LAC", "ALA", "PA")
+"""What is laid one on another between these ends, over the baseline."""
+
+
+def _draw_acids(axes: Axes, curves: Spectra, unit: float, names: Sequence[str]) -> None:
+    """Draw lipid and the acids enlarged: each as the area that it adds to the fit."""
+    shown = (curves.ppm >= ACIDS_RANGE[0]) & (curves.ppm <= ACIDS_RANGE[1])
+    ppm, data, fit, below = (
+        row[shown] for row in (curves.ppm, curves.data, curves.fit, curves.baseline)
+    )
+    axes.plot(ppm, data * unit, color=INK, lw=0.6)
+    axes.plot(ppm[::3], below[::3] * unit, color=GREY, lw=0.9, ls=(0, (4, 2)))
+    for name in (name for name in ACIDS if name in names):
+        k = list(names).index(name)
+        above = below + curves.components[k][shown]
+        colour = _colour(name, k)
+        look = (
+            {"facecolor": "none", "edgecolor": colour, "hatch": "////"}
+            if name == LIPID
+            else {"facecolor": colour, "alpha": 0.45}
+        )
+        axes.fill_between(
+            ppm[::3], below[::3] * unit, above[::3] * unit, lw=0, label=component_word(name), **look
+        )
+        below = above
+    axes.plot(ppm[::2], fit[::2] * unit, color=FIT_COLOUR, lw=1.1)
+    axes.set_xlim(ACIDS_RANGE[1], ACIDS_RANGE[0])
+    ends = np.concatenate([data, fit]) * unit
+    axes.set_ylim(min(float(ends.min()), 0.0) * 1.05, max(float(ends.max()), 1e-9) * 1.08)
+    axes.set_xticks([1.8, 1.4, 1.0, 0.6])
+    axes.set_yticks([])
+    axes.tick_params(length=3, labelsize=7.5)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.set_title("acids and lipid, enlarged", fontsize=8, pad=4)
+    axes.set_xlabel("ppm", fontsize=8, labelpad=1)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.26), ncols=2, frameon=False,
+                    fontsize=7.5, handlelength=1.3, columnspacing=0.8, borderpad=0)  # fmt: skip
+
+
+def _name_places(axes: Axes, named: Sequence[Place], names: Sequence[str]) -> None:
+    """Write above the curves what lies where: each name at its component's strongest line.
+
+    Neighbours keep their distance. In parentheses: another component is far higher at this place.
+    """
     across = axes.get_xaxis_transform()
     wanted: list[tuple[float, str, str]] = []
-    for k, name in enumerate(names):
-        colour = _colour(name, k)
-        word = component_word(name)
-        if name in REGIONS:
+    for at in named:
+        colour = _colour(at.name, list(names).index(at.name))
+        word = component_word(at.name)
+        if at.under:
+            word = f"({word})"
+        middle = at.ppm
+        if at.high - at.low > REGION_PPM:
             axes.plot(
-                REGIONS[name], [1.01, 1.01], color=colour, lw=2, clip_on=False,
+                (at.low, at.high), [1.01, 1.01], color=colour, lw=2, clip_on=False,
                 transform=across, solid_capstyle="butt",
             )  # fmt: skip
-            wanted.append((float(np.mean(REGIONS[name])), word, colour))
-            continue
-        first = level.fit.metabolites[name].ppm
-        places = LABELLED.get(name) or ((first,) if first is not None else ())
-        wanted += [(p, word, colour) for p in places if PPM_RANGE[0] < p < PPM_RANGE[1]]
+            middle = 0.5 * (at.low + at.high)
+        wanted.append((middle, word, colour))
     for place, (ppm, word, colour) in _spread(wanted, 0.14):
         axes.plot([ppm, place], [1.0, 1.03], color=colour, lw=0.8, clip_on=False, transform=across)
         axes.text(
-            place, 1.045, word, rotation=32, fontsize=8, color=colour, transform=across,
+            place, 1.045, word, rotation=38, fontsize=8, color=colour, transform=across,
             ha="left", va="bottom", rotation_mode="anchor",
         )  # fmt: skip
 
@@ -341,7 +485,37 @@ def svg(figure: Figure) -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"(\d+\.\d\d)\d+", r"\1", text)
-    return re.sub(r"\s*\n\s*", " ", text)
+    text = _PICTURE.sub(_grey_picture, text)
+    text = re.sub(r"\s*\n\s*", " ", text)
+    for pattern, shorter in _SHORTER:
+        text = pattern.sub(shorter, text)
+    return text
+
+
+_SHORTER = (
+    (re.compile(r' id="(?:figure|axes|patch|text|line2d|[xy]tick|matplotlib\.axis)_\d+"'), ""),
+    (re.compile(r' transform="rotate\(-0 [^"]*\)"'), ""),
+    (re.compile(r" ?/> <"), "/><"),
+    (re.compile(r"(?<=[a-z]: )'DejaVu Sans'"), "DejaVu Sans"),
+)
+"""What matplotlib writes at length, and a page of many figures carries: names of groups that
+nothing refers to, turns by nothing, blanks."""
+
+
+_PICTURE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
+
+
+def _grey_picture(found: re.Match[str]) -> str:
+    """Return an embedded grey picture with one channel: matplotlib writes four."""
+    with Image.open(io.BytesIO(base64.b64decode(found[1]))) as picture:
+        red, green, blue, alpha = picture.convert("RGBA").split()
+        if red.tobytes() != green.tobytes() or red.tobytes() != blue.tobytes():
+            return found[0]
+        if alpha.getextrema() != (255, 255):
+            return found[0]
+        buffer = io.BytesIO()
+        red.save(buffer, "png", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def png(figure: Figure, dpi: int = 200, words: str = "") -> bytes:

@@ -15,9 +15,12 @@ OF_FORMAT: dict[str, tuple[str, ...]] = {
     "html": ("report.html",),
     "pdf": ("report.pdf",),
     "png": ("figures/*.png",),
+    "text": ("report.txt",),
     "csv": ("levels.csv", "levels.json"),
+    "xlsx": ("levels.xlsx",),
     "nifti": ("nifti/*_preprocessed.nii.gz", "nifti/*_fit.nii.gz", "nifti/*_residual.nii.gz"),
     "dicom": ("dicom/report_pdf.dcm", "dicom/report_sr.dcm", "dicom/report_page1.dcm"),
+    "fhir": ("report.fhir.json",),
     "citation": ("CITATION.md", "references.bib"),
 }
 """What each format may leave in a folder."""
@@ -53,7 +56,12 @@ def check_folder(out: Path, formats: Sequence[str], overwrite: bool) -> None:
 
 
 def write_files(
-    out: Path, files: Mapping[str, bytes], *, overwrite: bool, inputs: Sequence[Path] = ()
+    out: Path,
+    files: Mapping[str, bytes],
+    *,
+    overwrite: bool,
+    inputs: Sequence[Path] = (),
+    replaced: Sequence[str] = (),
 ) -> list[Path]:
     """Write all files of a report, which appear together.
 
@@ -68,6 +76,8 @@ def write_files(
         since they would tell of another analysis.
     inputs : sequence of Path
         What the files are made from, which is never written to.
+    replaced : sequence of str
+        Patterns of names of an earlier run's files, which go where `overwrite`.
 
     Raises
     ------
@@ -83,10 +93,13 @@ def write_files(
                 raise OutputError(f"{target} is there already; give --overwrite to replace it")
     elif "results.json" in files and (out / "results.json").exists():
         stale = [path for path in of_a_report(out) if path not in targets]
+    if overwrite and replaced and out.is_dir():
+        earlier = {path for pattern in replaced for path in out.glob(pattern) if path.is_file()}
+        stale += sorted(earlier.difference(targets, inputs))
     return write_together(out, targets, stale=stale)
 
 
-_OURS = re.compile(r"(overview|[CTL]\d{1,2}-[CTLS]\d{1,2}(_run-\d+)?)(_\w+)?\.(png|nii\.gz)")
+_OURS = re.compile(r"(overview|levels|[CTL]\d{1,2}-[CTLS]\d{1,2}(_run-\d+)?)(_\w+)?\.(png|nii\.gz)")
 
 
 def of_a_report(out: Path) -> Iterator[Path]:

@@ -29,6 +29,11 @@ def rendered(template: str, **content: Any) -> str:
     return _environment().get_template(template).render(**content, css=css, policy=policy(css))
 
 
+def fragment(template: str, **content: Any) -> str:
+    """Return a piece of a page, which has its own style and no policy."""
+    return _environment().get_template(template).render(**content)
+
+
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
     return environment(_HERE)

@@ -12,9 +12,9 @@ from mrs_disc.record.concordance import agreements, concordance
 from mrs_disc.record.file import plain, quantification_json
 from mrs_disc.record.level import Level, Measured, Results
 from mrs_disc.record.parts import DiscScore, Metabolite, Morphology, Quantity
-from mrs_disc.record.signals import Signals
-from mrs_disc.report import figures, quality_strip
-from mrs_disc.report.curves import Spectra
+from mrs_disc.record.signals import LevelSignals, Signals
+from mrs_disc.report import figures, quality_strip, voxel
+from mrs_disc.report.curves import REGION_PPM, Place, Spectra
 from mrs_disc.report.words import (
     COMPONENTS,
     LABEL_KIND,
@@ -25,6 +25,7 @@ from mrs_disc.report.words import (
     decimals,
     harmless,
     interval,
+    likelihood_ratio,
     measured,
     number,
     probability,
@@ -52,6 +53,7 @@ def summary_row(level: Level, results: Results) -> dict[str, Any]:
             "shape": VERDICT_SHAPE["failed"],
             "kind": "failed",
             "probability": NOTHING,
+            "evidence": NOTHING,
             "structure": NOTHING,
             "quality": f"{VERDICT_SHAPE['failed']} failed",
             "why": harmless(level.failure.message, 300),
@@ -62,7 +64,7 @@ def summary_row(level: Level, results: Results) -> dict[str, Any]:
     _, structure = _structure(level)
     return base | {
         **_judgement(score),
-        "structure": NOTHING if structure is None else _cell(structure)[0],
+        "structure": NOTHING if structure is None else _doubted(_cell(structure), verdict)[0],
         "quality": f"{VERDICT_SHAPE[verdict]} {verdict}",
         "why": "; ".join(_why(level)),
         "concordance": level.concordance or "no morphology given",
@@ -76,6 +78,7 @@ def _judgement(score: DiscScore) -> dict[str, str]:
         "shape": LABEL_SHAPE[score.label],
         "kind": LABEL_KIND[score.label],
         "probability": score_words(score),
+        "evidence": evidence_words(score),
     }
 
 
@@ -130,6 +133,17 @@ def score_words(score: DiscScore) -> str:
     return f"{text} ({probability(score.low)} to {probability(score.high)})"
 
 
+def evidence_words(score: DiscScore) -> str:
+    """Return the likelihood ratio and its interval, or a dash."""
+    found = score.evidence
+    if found is None:
+        return NOTHING
+    text = likelihood_ratio(found.value)
+    if found.low is None or found.high is None:
+        return text
+    return f"{text} ({likelihood_ratio(found.low)} to {likelihood_ratio(found.high)})"
+
+
 def _structure(level: Level) -> tuple[str, Quantity | None]:
     """Return the quantity that speaks for structure, with its name."""
     found = ((name, level.quantities.get(name)) for name in STRUCTURE_SHOWN)
@@ -170,7 +184,7 @@ def level_content(
         "provocation": level.provocation.result if level.provocation is not None else "",
         "concordance": level.concordance,
         "agreement": agreement_words(level),
-        "amounts": amounts(found),
+        "amounts": amounts(found, curves),
         "others": other_rows(found),
         "relative": relative_rows(level, results),
         "compared": results.comparison.quantity,
@@ -187,16 +201,23 @@ def _pictures(
 ) -> dict[str, str]:
     """Return the figures of a level with their words; empty ones where nothing can be drawn."""
     if curves is None or signals is None:
-        return {"svg": "", "quality_svg": ""}
+        return {"svg": "", "quality_svg": "", "voxel_svg": ""}
     factor = figures.magnification(curves, top)
     of = signals.levels[level.key]
     return {
         "svg": figures.svg(figures.spectrum_figure(level, curves, top)),
         "alt": figures.spectrum_alt(level, factor),
         "scale": figures.scale_words(factor),
+        "voxel_svg": voxel.voxel_svg(level, of) if has_planes(of) else "",
+        "voxel_alt": voxel.voxel_words(level),
         "quality_svg": figures.svg(quality_strip.quality_figure(level, of)),
         "quality_alt": quality_strip.quality_alt(level, of),
     }
+
+
+def has_planes(signals: LevelSignals) -> bool:
+    """Say whether the image was cut through the voxel; earlier versions did not."""
+    return signals.planes is not None and signals.voxel_affine is not None
 
 
 def quality_rows(found: Measured) -> list[tuple[str, str]]:
@@ -259,11 +280,29 @@ MAX_REASONS = 5
 """Reasons for missing quantities that a page names; the record has all."""
 
 
-def amounts(found: Measured) -> dict[str, Any]:
+def _doubted(cell: Cell, verdict: str) -> Cell:
+    """Return the cell, in brackets where the spectrum is poor: the number is not to be used."""
+    return (f"[{cell[0]}]", cell[1]) if verdict == "poor" and cell != NONE else cell
+
+
+def _lies(name: str, found: Mapping[str, Place]) -> Cell:
+    """Return where a component is strongest in this spectrum, and where it lies in words."""
+    words, at = COMPONENTS.get(name, ("", ""))[1], found.get(name)
+    if at is None:
+        return (NOTHING, words)
+    if at.high - at.low > REGION_PPM:
+        return (f"{rounded(at.low, 2)} to {rounded(at.high, 2)}", words)
+    return (rounded(at.ppm, 2), words)
+
+
+def amounts(found: Measured, curves: Spectra | None = None) -> dict[str, Any]:
     """Return the table of components and sums: amplitude, ratio, amount per tissue water.
 
     Large and small amplitudes share a power of ten; columns that no row could fill are left out.
+    Amounts of a poor spectrum stand in brackets. Without curves no place can be told.
     """
+    verdict = found.quality.verdict
+    places = {} if curves is None else {p.name: p for p in curves.places(found.fit.first_lines)}
     metabolites, quantities = found.fit.metabolites, found.quantities.values
     largest = max((abs(m.amplitude) for m in metabolites.values()), default=1.0) or 1.0
     power = _power(largest, 1e-1, 1e5)
@@ -273,12 +312,12 @@ def amounts(found: Measured) -> dict[str, Any]:
         {
             "name": name,
             "word": COMPONENTS.get(name, (name, ""))[0],
-            "amount": _cell(m, power),
-            "ratio": _cell(quantities.get(f"{name}/{ratio}")),
-            "water": _cell(quantities.get(f"{name}/water")),
+            "amount": _doubted(_cell(m, power), verdict),
+            "ratio": _doubted(_cell(quantities.get(f"{name}/{ratio}")), verdict),
+            "water": _doubted(_cell(quantities.get(f"{name}/water")), verdict),
             "crlb": NOTHING if m.crlb_percent is None else _percent(m.crlb_percent),
             # What was not found has no place and no width of its own.
-            "ppm": NOTHING if m.limit else rounded(m.ppm, 2),
+            "ppm": _lies(name, {} if m.limit else places),
             "width": NOTHING if m.limit else number(m.linewidth_hz, 2),
         }
         for name, m in metabolites.items()
@@ -286,10 +325,11 @@ def amounts(found: Measured) -> dict[str, Any]:
         {
             "name": name,
             "word": SUMS.get(name) or COMPONENTS.get(name, (name, ""))[0],
-            "amount": _cell(quantity, power),
-            "ratio": _cell(quantities.get(f"{name}/{ratio}")),
+            "amount": _doubted(_cell(quantity, power), verdict),
+            "ratio": _doubted(_cell(quantities.get(f"{name}/{ratio}")), verdict),
             "water": NONE,
-            **dict.fromkeys(("crlb", "ppm", "width"), NOTHING),
+            **dict.fromkeys(("crlb", "width"), NOTHING),
+            "ppm": NONE,
         }
         for name, quantity in quantities.items()
         if "/" not in name and name not in metabolites and quantity.value is not None
@@ -297,6 +337,7 @@ def amounts(found: Measured) -> dict[str, Any]:
     return {
         "unit": f"{_ten(power)} signal units" if power else "signal units of the file",
         "rows": rows,
+        "poor": verdict == "poor",
         "ratio": ratio if any(r["ratio"] != NONE for r in rows) else "",
         "water": next((q.unit for q in water if q.unit), "")
         if any(r["water"] != NONE for r in rows)
@@ -315,7 +356,7 @@ def other_rows(found: Measured) -> list[tuple[str, str]]:
         elif not _has_column(name, found, ratio):
             power = _power(max(abs(q.value), q.sd or 0.0), 1e-3, 1e5)
             unit = f"× {_ten(power)} {q.unit}".strip() if power else q.unit
-            shown, more = _cell(q, power)
+            shown, more = _doubted(_cell(q, power), found.quality.verdict)
             words = f"{shown} ({more})"
             rows.append((name, f"{words} {unit}" if unit not in ("", RATIO) else words))
     missing = [

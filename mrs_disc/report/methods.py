@@ -11,9 +11,10 @@ from operator import attrgetter
 from typing import Any
 
 from mrs_disc.constants import GAMMA_1H_MHZ_PER_T
+from mrs_disc.record.findings import words
 from mrs_disc.record.level import Level, Results
 from mrs_disc.report.citations import references, steps_taken
-from mrs_disc.report.words import exact, harmless, number
+from mrs_disc.report.words import exact, harmless, number, rounded
 
 ABSENT = "not reported"
 Row = tuple[str, str]
@@ -65,10 +66,12 @@ _ITEMS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "voxel_size_mm": ("Nominal voxel size", _size),
     "echo_time_s": ("Echo time", _milliseconds),
     "repetition_time_s": ("Repetition time", _milliseconds),
+    "mixing_time_s": ("Mixing time", _milliseconds),
     "n_transients": ("Transients in the file", str),
     "n_averages": ("Averages", str),
     "spectral_width_hz": ("Spectral width", lambda v: exact(v, "Hz")),
     "n_points": ("Complex points", str),
+    "refocusing_pulse": ("Refocusing pulses", lambda v: v.replace("_", "-")),
     "refocusing_bandwidth_hz": ("Refocusing bandwidth", lambda v: exact(v, "Hz")),
     "water_suppressed": ("Water suppression", lambda v: f"on, method {ABSENT}" if v else "off"),
 }
@@ -167,6 +170,7 @@ def _analysis(results: Results, levels: list[Level]) -> list[Row]:
         ("Components", _per_level(levels, lambda v: ", ".join(v.fit.metabolites) if v.fit else "")),
         ("Fitted range", _per_level(levels, window)),
         ("Baseline", _baseline(results)),
+        ("Ratios taken for partly known", _ratio_priors(levels)),
         ("Output", "amplitudes at the start of the FID; ratios; per tissue water where referenced"),
         ("Relaxation times", results.models.get("relaxation", ABSENT)),
         ("Score model", results.models.get("score", ABSENT)),
@@ -176,6 +180,16 @@ def _analysis(results: Results, levels: list[Level]) -> list[Row]:
 
 def _has_humps(results: Results) -> bool:
     return results.options("fit").get("baseline") != "none"
+
+
+def ratios_assumed(results: Results) -> str:
+    """Return which ratios the fit took for partly known, in a sentence; nothing without any."""
+    fits = [level.fit for level in results.levels if level.fit]
+    medians = {one.name: one.median for fit in fits for one in fit.ratio_priors}
+    if not medians:
+        return ""
+    named = ", ".join(f"{name} {exact(median)}" for name, median in medians.items())
+    return harmless(f"Ratios that the fit takes for partly known, with their medians: {named}.")
 
 
 def _averaged(results: Results) -> str:
@@ -190,6 +204,28 @@ def _baseline(results: Results) -> str:
     return "positive broad humps of unknown number, averaged by their evidence"
 
 
+def _ratio_priors(levels: list[Level]) -> str:
+    """Return each prior of a ratio with its source, and how far the levels lie from it."""
+    held = {p.name: p for level in levels if level.fit for p in level.fit.ratio_priors}
+    if not held:
+        return "none"
+    words = []
+    for name, prior in held.items():
+        off = [
+            f"{level.title} {rounded(p.deviation_sd, 1)}"
+            for level in levels
+            if level.fit
+            for p in level.fit.ratio_priors
+            if p.name == name and p.deviation_sd is not None
+        ]
+        far = f"; prior standard deviations off: {', '.join(off)}" if off else ""
+        words.append(
+            f"{name}: median {exact(prior.median)}, standard deviation of the logarithm "
+            f"{exact(prior.log_sd)} ({prior.source}) [{prior.status}]{far}"
+        )
+    return harmless(". ".join(words), 2000)
+
+
 def _comparison(results: Results) -> str:
     comparison = results.comparison
     if not comparison.references:
@@ -202,7 +238,7 @@ def _quality(results: Results) -> list[Row]:
     named = {
         "min_snr": "SNR at least {} (below: poor)",
         "good_snr": "good from SNR {}",
-        "good_linewidth_ppm": "linewidth good up to {} ppm",
+        "good_linewidth_ppm": "linewidth good up to {} ppm at 3 T",
         "max_linewidth_ppm": "poor above {} ppm",
         "max_residual_water": "residual water poor above {} times the quality peak",
         "max_water_before_removal": "water before its removal acceptable above {} times it",
@@ -222,11 +258,23 @@ def _quality(results: Results) -> list[Row]:
         ("Limits of the verdict (proposed, not published)", limits or ABSENT),
         (
             "Uncertainty",
-            "posterior of the fit: noise, line shapes and baseline are in it; "
+            "of the truth: posterior of the fit, noise, line shapes and baseline are in it; "
             "Cramér-Rao bounds, with the baseline known, beside it",
         ),
+        ("Error of repetition", _repetition(results)),
         ("Sample spectra", "all levels, above"),
     ]
+
+
+def _repetition(results: Results) -> str:
+    """Return how the scatter of repeats was found."""
+    count = results.options("fit").get("bootstrap")
+    how = (
+        f"{count} repeats with the transients drawn anew, each processed and fitted by itself"
+        if count
+        else "new noise alone, by the derivative of the posterior mean"
+    )
+    return f"{how}; no other planning of the voxel, shim or physiology is in it"
 
 
 def paragraph(results: Results) -> str:
@@ -259,7 +307,7 @@ def paragraph(results: Results) -> str:
         f"Metabolites of the model {results.models.get('fit', ABSENT)} were fitted to the complex "
         f"spectrum from {exact(window[0])} to {exact(window[1])} ppm by separable least "
         f"squares{cite('Golub1973')}, with J evolution at the echo time"
-        f"{cite('Govindaraju2000')}{displaced}; amounts are posterior means"
+        f"{cite('Govindaraju2000')}{displaced}{_evolved(levels)}; amounts are posterior means"
         f"{_averaged(results)}, intervals the central 95 %. {water}"
         f"The score is that of the model {results.models.get('score', ABSENT)}"
         f"{_made_from(results)}. "
@@ -268,6 +316,53 @@ def paragraph(results: Results) -> str:
         f"{cite('Kreis2021')}.",
         4000,
     )
+
+
+_EVOLVED = ("evolved_ideal", "evolved_real", "evolved_stimulated")
+
+_NOT_EVOLVED = (
+    "sequence_assumed",
+    "evolution_unknown",
+    "no_mixing_time",
+    "partner_unknown",
+    "pulse_unknown",
+    "pulses_too_long",
+    "pulse_assumed",
+    "pulses_not_told",
+)
+"""What keeps an evolution from being certain."""
+
+
+def _evolved(levels: list[Level]) -> str:
+    """Return how coupled spins were taken to evolve, and what of it nobody stated."""
+
+    def of(kinds: tuple[str, ...]) -> list[str]:
+        found = (words(f) for level in levels for f in level.findings if f.kind in kinds)
+        return list(dict.fromkeys(found))
+
+    said = "; ".join(of(_EVOLVED))
+    doubts = "; ".join(of(_NOT_EVOLVED))
+    told = f"; by density matrix, {said}" if said else ""
+    return f"{told} ({doubts})" if doubts else told
+
+
+def technique(results: Results) -> str:
+    """Return how the discs were measured, in a sentence or two."""
+    levels = [level for level in results.levels if level.measured]
+    if not levels:
+        return "No disc was measured."
+    said = {name: _item(levels, name)[1] for name in _TECHNIQUE}
+    voxel = _item(levels, "voxel_size_mm", _sides)[1]
+    return harmless(
+        f"Single-voxel 1H spectroscopy of {len({v.level for v in levels})} intervertebral discs: "
+        f"{said['sequence']}, field {_field(levels)}, echo time {said['echo_time_s']}, repetition "
+        f"time {said['repetition_time_s']}, voxel {voxel}. Transients in the file: "
+        f"{said['n_transients']}; receive channels: {said['n_coils'].partition(',')[0]}.",
+        1000,
+    )
+
+
+_TECHNIQUE = ("sequence", "echo_time_s", "repetition_time_s", "n_transients", "n_coils")
 
 
 def _made_from(results: Results) -> str:
@@ -303,7 +398,9 @@ def model_card(results: Results) -> list[Row]:
             if training.get(k)
         ]
         if counts:
-            rows.append(("Size", ", ".join(counts)))
+            alone = training.get("n_patients") == training.get("n_discs")
+            size = f"{counts[-1]}, one of each patient" if alone else ", ".join(counts)
+            rows.append(("Size", size))
     elif training:
         rows.append(("Made from", str(training)))
     if isinstance(scope, Mapping):

@@ -6,17 +6,20 @@ eye goes across. Label and quality are told by word and shape, not by colour alo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import log10
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, FancyBboxPatch, Polygon
 
+from mrs_disc.constants import LIKELY_FROM, UNLIKELY_UP_TO
 from mrs_disc.record.level import Level, Results
-from mrs_disc.record.parts import Quantity
+from mrs_disc.record.parts import DiscScore, Quantity
 from mrs_disc.record.signals import AnatomySlice, Signals
+from mrs_disc.report.bands import BAND_COLOUR, BAND_COLOURS, Band, acidity_bands, structure_bands
 from mrs_disc.report.figures import GREY, INK, LABEL_COLOUR, LABEL_MARKER, PALE, framed, styled
 from mrs_disc.report.marks import few
 from mrs_disc.report.words import VERDICT_SHAPE, probability
@@ -43,7 +46,11 @@ class Row:
 
 
 def overview_figure(
-    results: Results, signals: Signals | None, head: str = "", foot: str = ""
+    results: Results,
+    signals: Signals | None,
+    head: str = "",
+    foot: str = "",
+    new: Callable[..., Figure] = Figure,
 ) -> Figure:
     """Return the overview of a study.
 
@@ -55,6 +62,8 @@ def overview_figure(
         Anatomy slice and voxel outlines; `None`: a drawn spine.
     head, foot : str
         Lines above and below, for a picture that stands alone.
+    new : callable
+        Makes the figure, as in `figures.framed`.
     """
     levels = list(results.best.values())
     rows = [_row(level, n) for n, level in enumerate(levels)]
@@ -65,7 +74,7 @@ def overview_figure(
     left = _anatomy_width(signals, outlines, span * height)
     room = 1 - left
     with styled():
-        figure, place = framed(WIDTH, height, head, foot)
+        figure, place = framed(WIDTH, height, head, foot, new)
         spine = figure.add_axes(place(0.005, bottom, left, span))
         _draw_anatomy(spine, signals, rows, outlines)
         score, acidity, structure = (
@@ -73,8 +82,10 @@ def overview_figure(
             for start, width in ((0.115, 0.325), (0.48, 0.165), (0.69, 0.165))
         )
         _draw_score(score, rows, results)
-        _draw_quantity(acidity, rows, ACIDITY, "acidity", "log (acidity / structure)")
         name = structure_name(levels)
+        _draw_bands(acidity, acidity_bands(results))
+        _draw_bands(structure, structure_bands(results) if name == STRUCTURE[0] else ())
+        _draw_quantity(acidity, rows, ACIDITY, "acidity", "log (acidity / structure)")
         _draw_quantity(structure, rows, name, "structure", _structure_label(name))
         _draw_quality(structure, rows)
         for axes in (score, acidity, structure):
@@ -111,42 +122,70 @@ def _value(level: Level, name: str) -> Quantity | None:
 
 def _draw_score(axes: Axes, rows: Sequence[Row], results: Results) -> None:
     options = results.options("score")
-    unlikely, likely = (_limit(options.get(n), d) for n, d in (("unlikely", 0.2), ("likely", 0.8)))
-    axes.axvspan(-0.05, unlikely, color="#e3ecf7", lw=0)
-    axes.axvspan(likely, 1.05, color="#f7e4e2", lw=0)
+    unlikely, likely = (
+        _limit(options.get(name), default)
+        for name, default in (("unlikely", UNLIKELY_UP_TO), ("likely", LIKELY_FROM))
+    )
+    axes.axvspan(_ENDS[0], log10(unlikely), color="#e3ecf7", lw=0)
+    axes.axvspan(log10(likely), _ENDS[1], color="#f7e4e2", lw=0)
     for row in rows:
         score = row.level.score
-        if score is None:
-            axes.text(0.5, row.y, "not measured", ha="center", va="center", color=INK, fontsize=8)
+        if score is None or score.value is None:
+            words = "not measured" if score is None else "no score"
+            words = "rejected in review" if row.level.rejected else words
+            axes.text(0, row.y, words, ha="center", va="center", color=INK, fontsize=8)
             continue
-        if score.value is None:
-            axes.text(0.5, row.y, "no score", ha="center", va="center", color=INK, fontsize=8)
-            continue
-        if score.low is not None and score.high is not None:
-            axes.plot([score.low, score.high], [row.y] * 2, color=row.colour, lw=1.6)
+        value, low, high = (None if v is None else _place(v) for v in _evidence(score))
+        assert value is not None
+        if low is not None and high is not None:
+            axes.plot([low, high], [row.y] * 2, color=row.colour, lw=1.6)
         filled = score.label != "indeterminate"
         axes.plot(
-            score.value, row.y, row.marker, ms=7, color=row.colour, mew=1.4,
+            value, row.y, row.marker, ms=7, color=row.colour, mew=1.4,
             mfc=row.colour if filled else "white", clip_on=False, zorder=3,
         )  # fmt: skip
         axes.annotate(
-            f"{probability(score.value)}  {score.label}", xy=(0.5, row.y), xytext=(0, 5.5),
+            f"{probability(score.value)}  {score.label}", xy=(0, row.y), xytext=(0, 5.5),
             textcoords="offset points", ha="center", va="bottom", fontsize=7.5, color=row.colour,
         )  # fmt: skip
-    axes.set_xlim(-0.05, 1.05)
+    axes.set_xlim(*_ENDS)
     axes.set_xticks(
-        [0, unlikely, 0.5, likely, 1], ["0", f"{unlikely:g}", "0.5", f"{likely:g}", "1"]
+        [-2, log10(unlikely), 0, log10(likely), 2],
+        ["0.01", f"{unlikely:.2g}", "1", f"{likely:.2g}", "100"],
     )
-    axes.set_xlabel("probability of a painful disc", fontsize=8, labelpad=2)
+    axes.set_xlabel("likelihood ratio of a painful disc", fontsize=8, labelpad=2)
     axes.set_yticks([row.y for row in rows], [row.level.level for row in rows], fontsize=9)
     for text in axes.get_yticklabels():
         text.set_fontweight("bold")
-    axes.set_title("score, 95 % interval", fontsize=8.5, pad=_TITLE_PAD)
+    axes.set_title("evidence; probability and label", fontsize=8.5, pad=_TITLE_PAD)
     _frame(axes)
 
 
+_ENDS = (-2.3, 2.3)
+"""Of the axis of evidence: logarithms to base ten; what lies beyond stands at the end."""
+
+
+def _place(ratio: float) -> float:
+    return min(max(log10(max(ratio, 1e-12)), _ENDS[0] + 0.1), _ENDS[1] - 0.1)
+
+
+def _evidence(score: DiscScore) -> tuple[float, float | None, float | None]:
+    """Return the likelihood ratio with its interval; odds where the model has none."""
+    if score.evidence is not None:
+        return score.evidence.value, score.evidence.low, score.evidence.high
+    assert score.value is not None
+    return score.value / max(1 - score.value, 1e-12), None, None
+
+
 def _limit(value: object, default: float) -> float:
-    return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else default
+    return float(value) if isinstance(value, int | float) and value > 0 else default
+
+
+def _draw_bands(axes: Axes, bands: Sequence[Band]) -> None:
+    """Shade where the discs of the models' classes lie: the page names them, left to right."""
+    for band in bands:
+        colour = BAND_COLOURS.get(band.name, BAND_COLOUR)
+        axes.axvspan(band.low, band.high, color=colour, lw=0, zorder=0)
 
 
 def _draw_quantity(axes: Axes, rows: Sequence[Row], name: str, title: str, unit: str) -> None:

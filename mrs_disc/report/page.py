@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from mrs_disc.report.words import probability
 
-_KEPT = str.maketrans({"%": "%25", "#": "%23", '"': "%22", "<": "%3C", ">": "%3E", "'": "%27"})
+_KEPT = str.maketrans({"%": "%25", "#": "%23", '"': "'", "<": "%3C", ">": "%3E"})
 _LEVEL = re.compile(r"\b[CTL]\d{1,2}-[CTLS]\d{1,2}\b")
 
 
@@ -50,8 +50,15 @@ def policy(style: str, script: str = "") -> str:
 
 
 def data_uri(svg: str) -> Markup:
-    """Return an SVG as the address of an image, for a double-quoted attribute."""
-    return Markup("data:image/svg+xml," + svg.translate(_KEPT).replace("&", "%26"))
+    """Return an SVG as the address of an image, for a double-quoted attribute.
+
+    Its own attributes become single-quoted, which takes a third of the room.
+
+    >>> str(data_uri('<g id="a">5 % & more</g>'))
+    "data:image/svg+xml,%3Cg id='a'%3E5 %25 %26 more%3C/g%3E"
+    """
+    text = svg.replace("'", "&#39;").translate(_KEPT)
+    return Markup("data:image/svg+xml," + text.replace("&", "%26"))
 
 
 def unbroken(text: str) -> Markup:

@@ -12,22 +12,22 @@ cannot be compared, and that is said.
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
 from pydicom.errors import InvalidDicomError
 
 from mrs_disc.data import Study, StudyReport, parse_level
 from mrs_disc.data.places import OTHER_SCANNER
 from mrs_disc.errors import InputError, MrsDiscError, ReadError
-from mrs_disc.files import check_file, reading
 from mrs_disc.io.formats import dicom as spectroscopy
+from mrs_disc.io.formats.dicom_file import read_dicom
 from mrs_disc.io.formats.scan import digest
 from mrs_disc.record.level import Results
 from mrs_disc.record.review import level_key
@@ -50,6 +50,8 @@ REQUIRED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClass
 
 _IDENTITY = ("PatientID", "IssuerOfPatientID", "StudyInstanceUID")
 _DAYS = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
+_TOLD = {"examination_date": "StudyDate", "accession_number": "AccessionNumber"}
+"""What ``[clinical]`` may say of the examination, and the attribute that says it too."""
 _PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns")
 _GIVEN_APART = 1e-2
 """Relative difference that only another field has, of a frequency that the user gave by heart."""
@@ -73,6 +75,9 @@ class Measured:
         Spectrometer frequency, MHz, and by how much of it another may differ.
     voxels : tuple of float arrays, shape (4, 4)
         Voxel indices to patient coordinates, mm, RAS.
+    told : mapping
+        Day of the examination (``YYYY-MM-DD``) and accession number, where the user gave them, by
+        their DICOM names.
     source : str
         How a message names the data.
     """
@@ -81,6 +86,7 @@ class Measured:
     days: tuple[str, ...] = ()
     frequencies: tuple[tuple[float, float], ...] = ()
     voxels: tuple[FloatArray, ...] = ()
+    told: Mapping[str, str] = field(default_factory=dict)
     source: str = "input"
 
 
@@ -95,7 +101,8 @@ def check_patient(study: Study | None, levels: Sequence[str], reference: str | P
     wanted = {parse_level(level) for level in levels}
     chosen = [d for d in study or () if not wanted or d.level in wanted]
     data = Measured(
-        dicom={level_key(d.level, d.run): paths for d in chosen if (paths := d.origin().dicom)}
+        dicom={level_key(d.level, d.run): paths for d in chosen if (paths := d.origin().dicom)},
+        told=_told(study.clinical if study is not None else {}),
     )
     if data.dicom or reference is None:
         patient_file(data, _path(reference))
@@ -145,9 +152,14 @@ def patient_of(
             for key, a in arrays.items()
         ),
         voxels=tuple(a.voxel_affine for a in arrays.values() if a.voxel_affine is not None),
+        told=_told(results.clinical),
         source="input" if report is not None else "results.json",
     )
     return patient_file(data, _path(reference), say)
+
+
+def _told(clinical: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(clinical[key]) for key, name in _TOLD.items() if clinical.get(key)}
 
 
 def _path(reference: str | Path | None) -> Path | None:
@@ -179,9 +191,14 @@ def patient_file(data: Measured, reference: Path | None, say: Say = lambda _: No
                 "--dicom-reference FILE, a DICOM file of this patient's examination"
             )
         try:
-            read_reference(own)
+            header = read_reference(own)
         except ReadError as error:  # without its name, which may hold a person's
             raise InputError(f"a DICOM file of the input {error.problem}") from error
+        if apart := _told_apart(header, data.told):
+            raise InputError(
+                f"[clinical] differs from the DICOM files of the input in {_listed(list(apart))}: "
+                "nothing is filed under either; correct what study.toml says"
+            )
         return own
     present(reference)
     if reference.is_dir():
@@ -260,11 +277,11 @@ def _header(path: Path) -> Dataset:
 
 
 def _read(path: Path, names: Sequence[str] | None = None) -> Dataset:
-    check_file(path)
     try:
-        with reading(path), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pydicom on values that are not quite to the standard
-            return dcmread(path, stop_before_pixels=True, specific_tags=list(names or ()) or None)
+        found: Dataset = read_dicom(
+            path, "any" if names else "image", tags=names or (), pixels=False
+        )
+        return found
     except InvalidDicomError as error:
         raise ReadError(path, "is not a DICOM file; name one of this patient's images") from error
     except ReadError:
@@ -286,18 +303,19 @@ def contradictions(reference: Dataset, own: Path | None, data: Measured) -> dict
         What is compared where the input has no patient and study.
     """
     if own is not None:
-        return dict.fromkeys(_identities_apart(_header(own), reference, both_stated=True), "")
+        apart = _identities_apart(_header(own), reference, both_stated=True)
+        return dict.fromkeys(apart, "") | _told_apart(reference, data.told)
     days = [str(reference.get(name) or "") for name in _DAYS]
     known = {digest(text) for day in days for text in _spellings(day)}
-    wrong = {}
+    wrong = _told_apart(reference, data.told)
     if any(days) and any(day not in known for day in data.days):
         wrong[_tagged("StudyDate")] = ""
     name = "ImagingFrequency" if reference.get("ImagingFrequency") else "TransmitterFrequency"
     mhz = _number(reference.get(name))
     if mhz is not None and _is_proton(reference):
-        apart = [f for f, tolerance in data.frequencies if abs(f - mhz) > tolerance * f]
-        if apart:
-            wrong[_tagged(name)] = f": {mhz:.4f} MHz, and the data have {apart[0]:.4f} MHz"
+        other = [f for f, tolerance in data.frequencies if abs(f - mhz) > tolerance * f]
+        if other:
+            wrong[_tagged(name)] = f": {mhz:.4f} MHz, and the data have {other[0]:.4f} MHz"
     if data.voxels and not any(_meets(reference, voxel) for voxel in data.voxels):
         wrong["place"] = ": none of the voxels lies there"
     return wrong
@@ -316,6 +334,18 @@ def _identities_apart(input_: Dataset, other: Dataset, *, both_stated: bool) -> 
         silent |= both_stated and (not mine or (name == "PatientID" and not theirs))
         if mine != theirs and not silent:
             wrong.append(_tagged(name))
+    return wrong
+
+
+def _told_apart(reference: Dataset, told: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags in which a reference contradicts what the user said of the examination."""
+    wrong = {}
+    for name, said in told.items():
+        names = _DAYS if name == "StudyDate" else (name,)
+        stated = [text for n in names if (text := str(reference.get(n) or "").strip())]
+        same = said.replace("-", "") if name == "StudyDate" else said.strip()
+        if stated and same not in stated:
+            wrong[_tagged(name)] = ""
     return wrong
 
 

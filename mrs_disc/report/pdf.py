@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from datetime import UTC, datetime, time
 from functools import lru_cache
 from importlib import resources
@@ -20,8 +19,11 @@ import matplotlib as mpl
 import typst
 from matplotlib.ft2font import FT2Font
 
+from mrs_disc.errors import InputError
 from mrs_disc.report.content import View
 
+MOST_WORDS = 1_000_000
+"""Bytes of text in a report: typst takes up to 370 times as much memory."""
 MISSING = "□"
 _UNSEEN = " \u200b"
 _LONG_WORD = re.compile(r"[^\s\u200b]{40}(?=\S)")
@@ -56,26 +58,38 @@ def page_png(view: View, content: dict[str, Any], ppi: float = 120.0) -> bytes:
 
 
 def _compiled(view: View, content: dict[str, Any], **options: Any) -> Any:
-    """Lay a content out: template, words as JSON and figures in a folder of their own."""
+    """Lay a content out: template, words as JSON and figures are files that exist in memory alone.
+
+    Raises
+    ------
+    InputError
+        If its words are more than `MOST_WORDS`.
+    """
     content = dict(content) | {"paper": "us-letter" if view.paper == "letter" else "a4"}
     images = {"overview.svg": content.pop("overview_svg")}
+    if content["stack_svg"]:
+        images["stack.svg"] = content["stack_svg"]
+    content["stack_svg"] = bool(content["stack_svg"])
     levels = []
     for level in content["levels"]:
         level = dict(level) | {"key": level["anchor"]}
-        for name, suffix in (("svg", ""), ("quality_svg", "_quality")):
+        for name, suffix in (("svg", ""), ("voxel_svg", "_voxel"), ("quality_svg", "_quality")):
             if level.get(name):
                 images[f"{level['key']}{suffix}.svg"] = level[name]
                 level[name] = True
         levels.append(level)
     content["levels"] = levels
-    with tempfile.TemporaryDirectory(prefix="mrs-disc-") as name:
-        folder = Path(name)
-        for file, svg in images.items():
-            (folder / file).write_text(svg, encoding="utf-8")
-        (folder / "content.json").write_text(json.dumps(_covered(content)), encoding="utf-8")
-        (folder / "report.typ").write_text(_template(), encoding="utf-8")
-        compiler = typst.Compiler(str(folder / "report.typ"), root=str(folder), font_paths=_fonts())
-        return compiler.compile(**options)
+    words = json.dumps(_covered(content)).encode()
+    if len(words) > MOST_WORDS:
+        raise InputError(
+            f"the report holds {len(words) / 1e6:.1f} MB of text, and a page is laid out from at "
+            f"most {MOST_WORDS / 1e6:g} MB: a record of this program has some 0.1 MB. Is "
+            "results.json damaged? HTML and CSV can be rendered of it"
+        )
+    files = {name: svg.encode() for name, svg in images.items()}
+    files |= {"main.typ": _template().encode(), "content.json": words}  # in memory: no disk is full
+    compiler = typst.Compiler(files, font_paths=_fonts())  # type: ignore[type-var]  # its stubs lack it
+    return compiler.compile(**options)
 
 
 @lru_cache(maxsize=1)

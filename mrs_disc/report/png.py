@@ -1,4 +1,4 @@
-"""Figures as PNG at 200 dpi: the spectrum of each measured level, and the overview.
+"""Figures as PNG at 200 dpi: the spectrum of each measured level, all of them, the overview.
 
 A picture travels without its report. So each says above whose and what it is, below that it is
 for research and from which recipe, and holds all of it in words as its PNG description.
@@ -13,11 +13,12 @@ from mrs_disc.report.content import View, status_words
 from mrs_disc.report.curves import study_spectra
 from mrs_disc.report.level_content import score_words
 from mrs_disc.report.overview import overview_alt, overview_figure
+from mrs_disc.report.stack import stacked_alt, stacked_figure
 from mrs_disc.report.words import VERDICT_SHAPE, harmless
 
 
 def render(view: View) -> dict[str, bytes]:
-    """Return ``figures/<level>[_run-2].png`` and ``figures/overview.png``."""
+    """Return ``figures/<level>[_run-2].png``, ``figures/overview.png``, ``figures/levels.png``."""
     results, signals = view.results, view.signals
     head = f"{harmless(results.study_id, 60)}: all levels"
     foot = _foot(results)
@@ -27,6 +28,10 @@ def render(view: View) -> dict[str, bytes]:
     if signals is None:
         return files
     drawn, top = study_spectra(results, signals)
+    if drawn:
+        stack = stacked_figure(results, drawn, top, head=head, foot=foot)
+        words = _joined(head, stacked_alt(results, drawn), results.impression, foot)
+        files["figures/levels.png"] = figures.png(stack, words=words)
     for level in results.levels:
         if level.key not in drawn:
             continue

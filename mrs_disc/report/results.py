@@ -13,12 +13,25 @@ from mrs_disc.recipe import resolved
 from mrs_disc.record.level import Results
 from mrs_disc.record.parts import Files, SignalsFile, Software
 from mrs_disc.record.signals import LevelSignals, Signals
-from mrs_disc.report.anatomy import drawn
+from mrs_disc.report.anatomy import drawn, planes_through
 from mrs_disc.typing import FloatArray
 
 DEPENDENCIES = ("numpy", "scipy", "nibabel", "spec2nii", "pydantic", "threadpoolctl")
 """Packages whose version may change a number."""
 _IN_EVERY_ANALYSIS = ("numpy", "scipy", "pydantic", "threadpoolctl")
+
+
+def record_of(report: StudyReport) -> tuple[Results, Signals | None]:
+    """Return record and arrays of a report, of one that was read back those that it was read from.
+
+    Parameters
+    ----------
+    report : StudyReport
+        From `analyze` or `read_results`.
+    """
+    if report.recorded is not None:
+        return report.recorded.results, report.recorded.signals
+    return results_from(report), signals_from(report)
 
 
 def results_from(report: StudyReport, signals_sha256: str | None = None) -> Results:
@@ -54,9 +67,15 @@ def results_from(report: StudyReport, signals_sha256: str | None = None) -> Resu
 
 def signals_from(report: StudyReport) -> Signals:
     """Return the arrays of a report, with the voxels' outlines in the anatomy slice."""
-    anatomy, outlines, _ = drawn(report.anatomy, voxel_affines(report))
+    affines = voxel_affines(report)
+    anatomy, outlines, _ = drawn(report.anatomy, affines)
+    planes = {
+        key: planes_through(report.anatomy, affines[key])
+        for key in outlines
+        if report.anatomy is not None
+    }
     levels = {
-        key: replace(signals, outline=outlines.get(key))
+        key: replace(signals, outline=outlines.get(key), planes=planes.get(key))
         for key, signals in _level_signals(report).items()
     }
     return Signals(levels=levels, anatomy=anatomy)

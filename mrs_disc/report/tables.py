@@ -19,9 +19,12 @@ from mrs_disc.record.level import Level, Results
 from mrs_disc.report.content import View
 
 HEAD = (
-    *("level", "run", "status", "verdict", "label", "score", "score_low", "score_high"),
+    *("level", "run", "status", "verdict", "label"),
+    *("likelihood_ratio", "likelihood_ratio_low", "likelihood_ratio_high"),
+    *("score", "score_low", "score_high"),
     *("provocation", "reasons", "concordance", "snr", "linewidth_hz", "drift_hz"),
-    *("n_transients", "n_rejected", "residual_water"),
+    *("n_transients", "n_rejected", "residual_water", "echo_time_s", "repetition_time_s"),
+    *table.MORPHOLOGY,
 )
 REVIEW = ("review", "review_status", "reviewed_by", "reviewed_at")
 """Columns that a table has where its result has a review log."""
@@ -34,9 +37,14 @@ def render(view: View) -> dict[str, bytes]:
     """Return ``levels.csv`` and its data dictionary ``levels.json``."""
     results = view.results
     names = list(dict.fromkeys(n for level in results.levels for n in level.quantities))
-    rows = [_row(level, results, names) for level in results.levels]
+    rows = level_rows(results, names)
     told = json.dumps(dictionary(results, names), indent=1) + "\n"
     return {"levels.csv": csv_bytes(rows), "levels.json": told.encode()}
+
+
+def level_rows(results: Results, names: Sequence[str]) -> list[dict[str, object]]:
+    """Return a row for each level and run, with the quantities of these names."""
+    return [_row(level, results, names) for level in results.levels]
 
 
 def dictionary(results: Results, names: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -47,7 +55,14 @@ def dictionary(results: Results, names: Sequence[str]) -> dict[str, dict[str, An
         unit = next((q.unit for q in found if q.unit), "")
         how = min((q.how for q in found if q.how), key=len, default="")  # without one disc's remark
         columns |= table.quantity_dictionary(name, table.PARTS, unit, how)
+    for name in components(results):
+        columns |= table.amplitude_dictionary(name)
     return columns | table.dictionary(TAIL)
+
+
+def components(results: Results) -> list[str]:
+    """Return the components that were fitted in any level."""
+    return list(dict.fromkeys(n for v in results.levels if v.fit for n in v.fit.metabolites))
 
 
 def _row(level: Level, results: Results, names: Sequence[str]) -> dict[str, object]:
@@ -60,6 +75,7 @@ def _row(level: Level, results: Results, names: Sequence[str]) -> dict[str, obje
             "reviewed_at": review.signed_at,
         }
     row |= table.quantities_of(level, names, table.PARTS)
+    row |= table.amplitudes_of(level, components(results))
     return row | {"recipe_sha256": results.recipe_sha256, "notice": RESEARCH_USE}
 
 

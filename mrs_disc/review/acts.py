@@ -7,9 +7,9 @@ as the reviewer left it; each act carries them into the log.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
@@ -18,10 +18,11 @@ from mrs_disc.errors import InputError
 from mrs_disc.record.concordance import concordance
 from mrs_disc.record.findings import Finding
 from mrs_disc.record.level import Level, Results
-from mrs_disc.record.overlay import reviewed
+from mrs_disc.record.levels import parse_level
 from mrs_disc.record.parts import Digest, HeightLoss, Herniation, Verdict
 from mrs_disc.record.review import Decision, ReviewLog, act_of, review_of
 from mrs_disc.schema import StrictModel
+from mrs_disc.score.again import reviewed
 
 REASONS = (
     "low signal",
@@ -80,9 +81,24 @@ def visible_name(text: str) -> str:
     return name
 
 
-Name = Annotated[str, Field(max_length=80), AfterValidator(visible_name)]
-Line = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
-Comment = Annotated[str, Field(max_length=2000), AfterValidator(tidy)]
+def _typed(most: int, tidied: Callable[[str], str]) -> Any:
+    """Return the type of a text that is tidied: its length is bounded before and after.
+
+    Composed form is longer than what was typed where a ligature has none.
+    """
+
+    def bounded(text: str) -> str:
+        made = tidied(text)
+        if len(made) > most:
+            raise ValueError(f"should have at most {most} characters in composed form")
+        return made
+
+    return Annotated[str, Field(max_length=most), AfterValidator(bounded)]
+
+
+Name: TypeAlias = _typed(80, visible_name)  # type: ignore[valid-type]
+Line: TypeAlias = _typed(200, _one_line)  # type: ignore[valid-type]
+Comment: TypeAlias = _typed(2000, tidy)  # type: ignore[valid-type]
 
 
 class Sent(StrictModel):
@@ -130,6 +146,28 @@ class MorphologySent(Sent):
         return {name: getattr(self, name) for name in names}
 
 
+class RenameSent(Sent):
+    """A correction: a level has another name than the one under which it was analysed."""
+
+    act: Literal["rename"]
+    key: Annotated[str, Field(max_length=40)]
+    to: Annotated[str, Field(max_length=20)]
+    reason: Annotated[Line, Field(min_length=1)]
+
+
+class TextSent(Sent):
+    """An impression in the reviewer's words, or an addendum; an empty impression takes it back."""
+
+    act: Literal["impression", "addendum"]
+    text: Annotated[str, Field(max_length=4000), AfterValidator(tidy)] = ""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.act == "addendum" and not self.text:
+            raise ValueError("an addendum needs words")
+        return self
+
+
 class SignSent(Sent):
     """A signature under the study."""
 
@@ -139,11 +177,12 @@ class SignSent(Sent):
     ] = ()
 
 
-AnySent = Annotated[LevelSent | MorphologySent | SignSent, Field(discriminator="act")]
-_ADAPTER: TypeAdapter[LevelSent | MorphologySent | SignSent] = TypeAdapter(AnySent)
+AnySent: TypeAlias = LevelSent | MorphologySent | RenameSent | TextSent | SignSent
+_ADAPTER: TypeAdapter[AnySent] = TypeAdapter(Annotated[AnySent, Field(discriminator="act")])
+_ACTS = ("level", "morphology", "rename", "impression", "addendum", "sign")
 
 
-def sent(body: bytes) -> LevelSent | MorphologySent | SignSent:
+def sent(body: bytes) -> AnySent:
     """Return what the page sent.
 
     Raises
@@ -155,7 +194,7 @@ def sent(body: bytes) -> LevelSent | MorphologySent | SignSent:
         return _ADAPTER.validate_json(body)
     except ValidationError as error:
         mistake = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(p) for p in mistake["loc"] if p not in ("level", "morphology", "sign"))
+        where = ".".join(str(p) for p in mistake["loc"] if p not in _ACTS)
         message = mistake["msg"].removeprefix("Value error, ")
         raise InputError(f"{where}: {message}" if where else message) from None
 
@@ -164,7 +203,7 @@ def sent(body: bytes) -> LevelSent | MorphologySent | SignSent:
 
 
 def fields_of(
-    act: LevelSent | MorphologySent | SignSent,
+    act: AnySent,
     results: Results,
     log: ReviewLog,
     results_sha256: str,
@@ -174,7 +213,7 @@ def fields_of(
 
     Parameters
     ----------
-    act : LevelSent, MorphologySent or SignSent
+    act : AnySent
         What the page sent.
     results : Results
         As analysed.
@@ -198,18 +237,23 @@ def fields_of(
         others = [one.key for one in results.levels if one.level == level.level and one != level]
         fields |= {"level": level.level, "run": level.run, "morphology": act.morphology}
         fields |= {"other_runs": dict.fromkeys(others, "")} if others else {}
+    elif isinstance(act, RenameSent):
+        before = review_of(log, results_sha256).names
+        fields |= _correction(act, results, {name: one.now for name, one in before.items()})
+    elif isinstance(act, TextSent):
+        fields["text"] = act.text
     elif any(a.act == "sign" and a.results_sha256 == results_sha256 for a in log.acts[-1:]):
         raise InputError("this result is signed already, and nothing was changed since")
-    noticed = results.findings
-    if isinstance(act, SignSent):
-        noticed = _confirmed(act, noticed)
-        if names := unconfirmed(results.findings):
-            fields["levels_confirmed"] = names
     place = {"n": 1, "previous": log.head, "time": time, "results_sha256": results_sha256}
     draft = act_of(place | fields)
     after = reviewed(results, review_of(replace(log, acts=(*log.acts, draft)), results_sha256))
-    words = {level.key: concordance(level) for level in after.levels}
-    if draft.key:
+    noticed = after.findings
+    if isinstance(act, SignSent):
+        if names := unconfirmed(noticed):
+            fields["levels_confirmed"] = names
+        noticed = _confirmed(act, noticed)
+    words = {analysed_key(level): concordance(level) for level in after.levels}
+    if draft.key and draft.act != "rename":
         fields["concordance"] = words[draft.key]
     if draft.other_runs:
         fields["other_runs"] = {key: words[key] for key in draft.other_runs}
@@ -217,6 +261,28 @@ def fields_of(
     if act.act == "sign":  # without the name: its full stops would end sentences
         status = f"reviewed and signed on {time[:10]}"
     return fields | {"impression": impression(after.levels, after.completeness, status, noticed)}
+
+
+def _correction(act: RenameSent, results: Results, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a correction renames: a level, and the one whose name it takes, which gets its.
+
+    Raises
+    ------
+    InputError
+        If there is no such level, or nothing would change.
+    """
+    level, now = _level_of(results, act.key), parse_level(act.to)
+    present = {one.level: names.get(one.level, one.level) for one in results.levels}
+    if present[level.level] == now:
+        raise InputError(f"{now}: the level has this name already")
+    renamed = {level.level: now}
+    renamed |= {other: present[level.level] for other, name in present.items() if name == now}
+    return {"level": level.level, "reason": act.reason, "renamed": renamed}
+
+
+def analysed_key(level: Level) -> str:
+    """Return the key under which a level was analysed: the page and the log go by it."""
+    return (level.review.analysed_as if level.review is not None else "") or level.key
 
 
 def unconfirmed(noticed: Sequence[Finding]) -> list[str]:

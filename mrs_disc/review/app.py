@@ -30,7 +30,7 @@ from mrs_disc.record.review import STATUS_SHAPE
 from mrs_disc.report.curves import MAX_BROADENING_HZ, spectrum_json
 from mrs_disc.report.page import environment
 from mrs_disc.report.words import harmless
-from mrs_disc.review.acts import MorphologySent, fields_of, sent
+from mrs_disc.review.acts import MorphologySent, analysed_key, fields_of, sent
 from mrs_disc.review.catalogue import LABELS, QUALITIES, SORTS, Catalogue, Query, StudyRow
 from mrs_disc.review.security import Door, Guard
 from mrs_disc.review.studies import Library, LoadedStudy, utc_now
@@ -82,6 +82,7 @@ class Server:
         at = "/study/{study}"
         return [
             Route("/", self.list_page),
+            Route("/node", self.node_page),
             Route("/static/{name}", self.static_file),
             Route(at, self.study_page),
             Route(f"{at}/summary", self.summary),
@@ -117,9 +118,19 @@ class Server:
             "labels": LABELS,
             "qualities": QUALITIES,
             "review_states": STATUS_SHAPE,
+            "of_node": self.catalogue.of_node,
         }
         part = _wants_part(request)
         return self._html("rows.html" if part else "list.html", context)
+
+    def node_page(self, request: Request) -> Response:
+        """Return what the node that writes this folder is at; only the table where it asks."""
+        from mrs_disc.review.node import node_context
+
+        if not self.catalogue.of_node:
+            return self._problem(404, "No node writes this folder.")
+        context = node_context(self.catalogue)
+        return self._html("node_rows.html" if _wants_part(request) else "node.html", context)
 
     def study_page(self, request: Request) -> Response:
         """Return the page of one study."""
@@ -175,16 +186,24 @@ class Server:
             broadening = -1.0
         if not 0 <= broadening <= MAX_BROADENING_HZ:
             return _error(400, f"broadening: 0 to {MAX_BROADENING_HZ:g} Hz")
-        return JSONResponse(spectrum_json(level, arrays, study.height, broadening))
+        curves = spectrum_json(level, arrays, study.height, broadening)
+        if (named := study.review().names.get(level.level)) is not None:
+            curves["title"] = replace(level, level=named.now).title
+        return JSONResponse(curves)
 
     def anatomy(self, request: Request) -> Response:
-        """Return the anatomy slice as a PNG."""
+        """Return the anatomy slice, or one of its neighbours, as a PNG."""
         from mrs_disc.review.views import anatomy_png
 
         study = self._study(request)
         if study.signals.anatomy is None:
             return _error(404, "this study has no anatomy image")
-        return Response(anatomy_png(study.signals.anatomy), media_type="image/png")
+        wanted, slices = request.query_params.get("slice"), study.signals.anatomy.slices
+        count = 1 if slices is None else len(slices)
+        if wanted is not None and not (wanted.isdecimal() and int(wanted[:6]) < count):
+            return _error(400, f"slice: 0 to {count - 1}")
+        number = int(wanted) if wanted is not None else None
+        return Response(anatomy_png(study.signals.anatomy, number), media_type="image/png")
 
     def concordance(self, request: Request) -> Response:
         """Return how a level's score agrees with morphology that is being entered."""
@@ -192,10 +211,13 @@ class Server:
         given = _values(request.query_params)
         nothing = {"act": "morphology", "key": "", "reviewer": "reader"}
         nothing |= {"head": "0" * 64, "results_sha256": "0" * 64}
+        if foreign := sorted(given.keys() & nothing.keys()):  # nobody names an act in an address
+            raise InputError(f"{foreign[0]}: is no part of what the images show")
         act = sent(json.dumps(nothing | given).encode())
         assert isinstance(act, MorphologySent)
         levels = study.reviewed(study.review()).levels
-        after = next(level for level in levels if level.key == request.path_params["key"])
+        key = request.path_params["key"]
+        after = next(level for level in levels if analysed_key(level) == key)
         words = concordance(replace(after, morphology=Morphology(**act.morphology)))
         return JSONResponse({"concordance": harmless(words, 400)})
 
@@ -346,14 +368,14 @@ def _values(parameters: Mapping[str, str]) -> dict[str, Any]:
     """Return the parameters of an address, each a short JSON value."""
     try:
         return {k: json.loads(v) for k, v in parameters.items() if len(v) < 40}
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InputError("a value of the address is not JSON") from None
 
 
 def _format_of(body: bytes) -> str:
     try:
         content = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict) or content.get("format") not in ("pdf", "dicom"):
         raise InputError("format: 'pdf' or 'dicom' expected")

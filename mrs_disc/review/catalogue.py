@@ -17,6 +17,7 @@ from mrs_disc.errors import InputError, ReadError
 from mrs_disc.files import table_lines
 from mrs_disc.record.file import RESULTS_NAME, read_results
 from mrs_disc.record.level import Results
+from mrs_disc.record.node import STATUS_FILE
 from mrs_disc.record.review import level_key
 from mrs_disc.record.table import MISSING
 
@@ -175,7 +176,7 @@ class Catalogue:
     Parameters
     ----------
     folder : Path
-        Output of ``analyze`` or ``batch``.
+        Output of ``analyze`` or ``batch``, or the folder of a node.
 
     Raises
     ------
@@ -188,16 +189,23 @@ class Catalogue:
             raise InputError(
                 f"{folder}: no such folder. Give the output folder of mrs-disc analyze or batch."
             )
+        if (folder / "results" / STATUS_FILE).is_file():  # the node's folder for its results
+            folder = folder / "results"
         self.folder = folder
         self.single = (folder / RESULTS_NAME).is_file()
         self._stamp: tuple[int, int] | None = None
         self._studies: dict[str, StudyRow] = {}
         self._sorted: dict[Sort, tuple[int, list[StudyRow]]] = {}
-        if not self.studies:
+        if not self.studies and not self.of_node:
             raise InputError(
                 f"{folder}: holds no results.json and no {TABLE_NAME}. "
                 "Give the output folder of mrs-disc analyze or batch."
             )
+
+    @property
+    def of_node(self) -> bool:
+        """Whether a node writes this folder; then it may still be empty."""
+        return (self.folder / STATUS_FILE).is_file()
 
     @property
     def studies(self) -> dict[str, StudyRow]:

@@ -46,7 +46,12 @@ def reference_for(name: str, reference: Path | None) -> Path | None:
 
 
 def make_final(
-    study: LoadedStudy, name: str, dicom_reference: Path | None, now: Callable[[], str] = utc_now
+    study: LoadedStudy,
+    name: str,
+    dicom_reference: Path | None,
+    now: Callable[[], str] = utc_now,
+    *,
+    predecessor: Path | None = None,
 ) -> list[Path]:
     """Make the final files of one format; files that are there already are kept.
 
@@ -60,6 +65,8 @@ def make_final(
         A DICOM file of the patient, or a folder that holds one.
     now : callable
         Returns the time for the log.
+    predecessor : Path, optional
+        The SR that was sent before the signature, which the final one names.
 
     Raises
     ------
@@ -80,7 +87,13 @@ def make_final(
     if not present or any(_differs(study, review, path) for path in present):
         for path in present:
             _put_aside(path)
-        render_results(study.folder, folder, formats=(name,), dicom_reference=reference)
+        render_results(
+            study.folder,
+            folder,
+            formats=(name,),
+            dicom_reference=reference,
+            predecessor=predecessor,
+        )
         present = _present(folder, name)
         files = {_in_log(study, path): sha256_of(path) for path in present}
         fields = {"act": "final", "reviewer": review.signed_by, "files": files}

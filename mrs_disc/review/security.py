@@ -13,6 +13,7 @@ from __future__ import annotations
 import hmac
 import secrets
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
@@ -72,11 +73,14 @@ class Door:
         What the printed address carries; it opens the door once.
     session : str
         What the cookie carries from then on.
+    on_open : callable
+        Called once, when somebody has come in.
     """
 
     port: int
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     session: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    on_open: Callable[[], None] = lambda: None
     _used: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -101,11 +105,18 @@ class Door:
             return False
         with self._lock:
             first, self._used = not self._used, True
+        if first:
+            self.on_open()
         return first
 
     def knows(self, session: str) -> bool:
         """Say whether a cookie is that of this server."""
         return hmac.compare_digest(session.encode(), self.session.encode())
+
+    def let_in(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Say whether a request carries the cookie, by its headers of lower-case names."""
+        cookies = cookie_parser(headers.get(b"cookie", b"").decode("latin-1"))
+        return self.knows(cookies.get(self.cookie, ""))
 
 
 class Guard:
@@ -128,6 +139,8 @@ class Guard:
             await send(message)
 
         refusal = self._refusal(scope)
+        if refusal is not None and not self.door.let_in(dict(scope["headers"])):
+            refusal.headers.setdefault("connection", "close")  # a stranger keeps no place
         if refusal is None and scope["method"] == "POST":
             body = await _body(receive)
             if body is None:
@@ -151,8 +164,7 @@ class Guard:
             return _refuse(403, "this origin is not served here")
         if scope["method"] == "POST" and (problem := _post_problem(headers)):
             return problem
-        cookies = cookie_parser(headers.get("cookie", ""))
-        known = self.door.knows(cookies.get(self.door.cookie, ""))
+        known = self.door.let_in(dict(scope["headers"]))
         if scope["path"] == "/" and scope["method"] == "GET" and b"token=" in query:
             return self._welcome(query, known)
         return None if known else HTMLResponse(_DENIED, status_code=403)

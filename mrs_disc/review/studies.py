@@ -14,7 +14,7 @@ from mrs_disc.errors import InputError, ReadError
 from mrs_disc.files import sha256_of
 from mrs_disc.record.file import RESULTS_NAME, read_results
 from mrs_disc.record.level import Level, Results
-from mrs_disc.record.overlay import read_review, reviewed
+from mrs_disc.record.overlay import read_review
 from mrs_disc.record.review import (
     HEAD_NAME,
     LOG_NAME,
@@ -27,6 +27,7 @@ from mrs_disc.record.review import (
 from mrs_disc.record.signals import SIGNALS_NAME, Signals, read_signals
 from mrs_disc.report.curves import common_height
 from mrs_disc.review.catalogue import StudyRow
+from mrs_disc.score.again import reviewed
 
 
 @dataclass(frozen=True, slots=True)

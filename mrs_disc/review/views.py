@@ -11,10 +11,15 @@ from PIL import Image
 
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.record.level import Level, Measured, Results
+from mrs_disc.record.levels import LEVELS
+from mrs_disc.record.overlay import renamed_signals
 from mrs_disc.record.review import DECISION_SHAPE, STATUS_SHAPE, Act, LevelReview, Review
 from mrs_disc.record.signals import AnatomySlice, LevelSignals, Signals
-from mrs_disc.report.content import sentences
-from mrs_disc.report.curves import in_words
+from mrs_disc.report.anatomy import slices_of
+from mrs_disc.report.bands import bands_note
+from mrs_disc.report.content import clinical_rows
+from mrs_disc.report.curves import in_words, spectra
+from mrs_disc.report.dictated import finding_sentence
 from mrs_disc.report.level_content import (
     agreement_words,
     amounts,
@@ -25,6 +30,7 @@ from mrs_disc.report.level_content import (
     unscored,
 )
 from mrs_disc.report.marks import Scale, points
+from mrs_disc.report.said import addenda, automatic_lines, edited_words, impression_lines
 from mrs_disc.report.words import (
     LABEL_KIND,
     LABEL_SHAPE,
@@ -35,12 +41,21 @@ from mrs_disc.report.words import (
     rounded,
     true_minus,
 )
-from mrs_disc.review.acts import HEIGHT_LOSSES, HERNIATIONS, REASONS, unconfirmed
+from mrs_disc.review.acts import (
+    HEIGHT_LOSSES,
+    HERNIATIONS,
+    REASONS,
+    analysed_key,
+    unconfirmed,
+)
 from mrs_disc.review.studies import LoadedStudy
 
 ACT_WORDS = {
     "level": "decision",
     "morphology": "morphology",
+    "rename": "name corrected",
+    "impression": "impression written",
+    "addendum": "addendum",
     "sign": "signature",
     "final": "final report made",
 }
@@ -49,11 +64,12 @@ ACT_WORDS = {
 def study_context(study: LoadedStudy, review: Review) -> dict[str, Any]:
     """Return the whole study page."""
     results = study.reviewed(review)
-    signals = study.signals
+    signals = renamed_signals(study.signals, review)
+    originals = {level.key: level for level in study.results.levels}
     return summary_context(study, review, results) | {
         "panels": [
-            panel(level, original, results, signals, study.height, review)
-            for level, original in zip(results.levels, study.results.levels, strict=True)
+            panel(level, originals[analysed_key(level)], results, signals, study.height)
+            for level in results.levels
         ],
         "anatomy": anatomy(results, signals),
         "signals_problem": study.signals_problem,
@@ -61,7 +77,8 @@ def study_context(study: LoadedStudy, review: Review) -> dict[str, Any]:
         "reasons": REASONS,
         "herniations": HERNIATIONS,
         "height_losses": HEIGHT_LOSSES,
-        "clinical": clean(dict(results.clinical), 400),
+        "clinical": clinical_rows(results.clinical),
+        "level_names": LEVELS,
     }
 
 
@@ -70,13 +87,20 @@ def summary_context(
 ) -> dict[str, Any]:
     """Return the part of the study page that an act changes."""
     results = study.reviewed(review) if results is None else results
-    rows = [_row(level, results, review) for level in results.levels]
+    rows = [_row(level, results) for level in results.levels]
     return {
         "study": study.row.study,
         "review": review,
         "status_shape": STATUS_SHAPE[review.status],
         "results_sha256": study.sha256,
-        "impression": [harmless(s) for s in sentences(results.impression)],
+        "impression": impression_lines(results),
+        "edited": edited_words(results),
+        "automatic": automatic_lines(results),
+        "addenda": addenda(results),
+        "findings": [
+            finding_sentence(level, results).partition(": ") for level in results.best.values()
+        ],
+        "bands": bands_note(results),
         "completeness": results.completeness,
         "notices": clean([note for note in results.notices if note != RESEARCH_USE], 600),
         "rows": rows,
@@ -86,15 +110,16 @@ def summary_context(
     }
 
 
-def _row(level: Level, results: Results, review: Review) -> dict[str, Any]:
+def _row(level: Level, results: Results) -> dict[str, Any]:
     """Return a level's line in the overview."""
-    decided = review.level(level.level, level.run)
+    decided = level.review or LevelReview()
     row: dict[str, Any] = clean(summary_row(level, results), 400)
     runs = [other for other in results.levels if other.level == level.level]
     return row | {
         "counts": len(runs) > 1 and results.best[level.level].key == level.key,
-        "key": level.key,
+        "key": analysed_key(level),
         "title": level.title,
+        "corrected": f"analysed as {decided.analysed_as}" if decided.analysed_as else "",
         "measured": level.measured is not None,
         "axis": _score_axis(level),
         "agreement": "; ".join(agreement_words(level))
@@ -131,7 +156,7 @@ def _decision(decided: LevelReview) -> dict[str, str]:
     return {
         "decision": decided.decision or "",
         "decision_shape": DECISION_SHAPE[decided.decision] if decided.decision else "",
-        "decision_words": decided.words,
+        "decision_words": decided.decided,
     }
 
 
@@ -154,6 +179,11 @@ def _act(act: Act, results_sha256: str) -> dict[str, Any]:
     if act.act == "morphology" and act.morphology:
         given = {k: v for k, v in asdict(act.morphology).items() if v is not None}
         words = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in given.items()) or "none given"
+    if act.act == "rename":
+        words += ": " + ", ".join(f"{a} to {now}" for a, now in act.renamed.items())
+        words += f" ({act.reason})"
+    if act.act == "impression" and not act.text:
+        words = "automatic impression taken back"
     if act.levels_confirmed:
         words += f", levels confirmed: {', '.join(act.levels_confirmed)}"
     return {
@@ -162,7 +192,7 @@ def _act(act: Act, results_sha256: str) -> dict[str, Any]:
         "reviewer": harmless(act.reviewer),
         "level": act.key.replace("_run-", " run "),
         "words": harmless(words),
-        "comment": harmless(act.comment),
+        "comment": harmless(act.comment or act.text),
         "earlier": act.results_sha256 != results_sha256,
     }
 
@@ -176,18 +206,18 @@ def panel(
     results: Results,
     signals: Signals,
     height: float,
-    review: Review,
 ) -> dict[str, Any]:
     """Return forms and tables of one level; `original` has the automatic verdict."""
-    decided = review.level(level.level, level.run)
+    decided = level.review or LevelReview()
     arrays = signals.levels.get(level.key)
     base: dict[str, Any] = {
-        "key": level.key,
+        "key": original.key,
         "level": level.level,
         "title": level.title,
         "measured": level.measured is not None,
         "drawn": level.measured is not None and arrays is not None,
         "review": decided,
+        "corrected": decided.words if decided.analysed_as else "",
         "comment": decided.comment,
         "message": harmless(level.error.message, 600) if level.error else "",
         "morphology": asdict(level.morphology) if level.morphology else {},
@@ -198,11 +228,12 @@ def panel(
     if level.measured is None or original.quality is None:
         return base
     quality = level.measured.quality
+    shown = spectra(level, arrays) if arrays is not None else None
     return base | {
         **_judged(level.measured, clean(summary_row(level, results), 400)),
         "verdict": quality.verdict,
         "automatic_verdict": original.quality.verdict,
-        "amounts": clean(amounts(level.measured), 300),
+        "amounts": clean(amounts(level.measured, shown), 300),
         "others": clean(other_rows(level.measured), 300),
         "quality": clean(quality_rows(level.measured), 300),
         "relative": clean(relative_rows(level, results), 300),
@@ -273,13 +304,14 @@ def anatomy(results: Results, signals: Signals) -> dict[str, Any] | None:
         corners = (arrays.outline + 0.5) * np.array([wide, tall])
         outlines.append(
             {
-                "key": level.key,
+                "key": analysed_key(level),
                 "title": level.level,
                 "kind": LABEL_KIND[level.score.label] if level.score else "failed",
                 "rejected": level.review is not None and level.review.decision == "reject",
                 "label": level.score.label if level.score else "not measured",
                 "shape": LABEL_SHAPE[level.score.label] if level.score else VERDICT_SHAPE["failed"],
                 "points": points((float(a), float(b)) for a, b in corners),
+                **_reach(signals.anatomy, arrays),
                 "x": round(float(corners[:, 0].max()) + 3, 1),
                 "y": round(float(corners[:, 1].mean()) + 3, 1),
             }
@@ -288,11 +320,24 @@ def anatomy(results: Results, signals: Signals) -> dict[str, Any] | None:
         "width": round(n_columns * wide, 1),
         "height": round(n_rows * tall, 1),
         "outlines": outlines,
+        "n_slices": 1 if signals.anatomy.slices is None else len(signals.anatomy.slices),
+        "at": signals.anatomy.at,
     }
 
 
-def anatomy_png(anatomy_slice: AnatomySlice) -> bytes:
-    """Return the slice as a grey PNG."""
+def _reach(anatomy_slice: AnatomySlice, arrays: LevelSignals) -> dict[str, int]:
+    """Return the slices that a voxel reaches into; all, where they are not known."""
+    if anatomy_slice.slices is None or arrays.voxel_affine is None:
+        return {"first": 0, "last": 0}
+    first, last = slices_of(anatomy_slice, arrays.voxel_affine)
+    return {"first": first, "last": last}
+
+
+def anatomy_png(anatomy_slice: AnatomySlice, number: int | None = None) -> bytes:
+    """Return the slice, or one of its neighbours, as a grey PNG."""
+    slices, image = anatomy_slice.slices, anatomy_slice.image
+    if number is not None and slices is not None:
+        image = slices[number]
     stream = io.BytesIO()
-    Image.fromarray(anatomy_slice.image).save(stream, "png")
+    Image.fromarray(image).save(stream, "png")
     return stream.getvalue()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from math import exp, sqrt
 
+from mrs_disc.constants import LIKELY_FROM, UNLIKELY_UP_TO
 from mrs_disc.models import model_reference
 from mrs_disc.models.any_kind import AnyModel
 from mrs_disc.models.scores import PopulationClass, PopulationScore, ScoreModelBase
+from mrs_disc.score.patient import HIGH_PREVALENCE
 from mrs_disc.score.population_model import shares_at
 
 
@@ -40,6 +42,13 @@ def _population_card(model: PopulationScore) -> list[str]:
         "  g(u) = sum over classes of share F(class, u)",
         "  p = integral over u of N(u; 0, patient_sd) x (product of g(u) of the other discs)",
         "      x sum over painful classes of share F(class, u), over the same with all classes",
+        "  LR = p / (1 - p) x (1 - prevalence) / prevalence, with the model's own prevalence",
+        f"Label: likely painful from LR = {LIKELY_FROM:g} on where p >= 1/2, unlikely painful up "
+        f"to {UNLIKELY_UP_TO:g} where p <= 1/2",
+        "[recipe: score.likely, score.unlikely]; none where the interval of LR reaches from one to "
+        "the other. Where the",
+        f"patient's discs fit a prevalence of {HIGH_PREVALENCE:.0%} as well, unlikely painful asks "
+        f"for p <= {UNLIKELY_UP_TO / (1 + UNLIKELY_UP_TO):g} there too.",
         "",
         f"Assumed prevalence of painful discs: {model.prevalence:.0%} [recipe: score.prevalence]",
         "Probability of one disc alone, e = 0.3, at other prevalences:",

@@ -14,7 +14,16 @@ from mrs_disc.models import model_reference
 from mrs_disc.models.scores import CutoffScore
 from mrs_disc.recipe import ScoreOptions
 from mrs_disc.record.findings import finding, sentences
-from mrs_disc.score.disc import Disc, indeterminate, label_of, no_quantity, scope_remarks
+from mrs_disc.record.parts import LikelihoodRatio
+from mrs_disc.score.disc import (
+    HALF,
+    Disc,
+    indeterminate,
+    label_of,
+    no_quantity,
+    ratio_behind,
+    scope_remarks,
+)
 
 _DRAWS = 8000
 _SEED = 6
@@ -61,7 +70,8 @@ def score_cutoffs(
         value=value,
         low=float(value > 0.975),
         high=float(value > 0.025),
-        label=label_of(value, options),
+        # How sure the measurement is of the rule's answer, in odds; it is no evidence of pain.
+        label=label_of(LikelihoodRatio(value=ratio_behind(value, HALF)), value, options),
         reasons=sentences(findings),
         findings=tuple(findings),
         inputs={rule.quantity: float(c) for rule, c in zip(model.cutoff, centre, strict=True)},

@@ -15,9 +15,14 @@ from mrs_disc.recipe import ScoreOptions
 from mrs_disc.record.findings import Finding, finding, sentences
 from mrs_disc.record.findings import probability as probability
 from mrs_disc.record.level import Level
+from mrs_disc.record.levels import REGIONS
+from mrs_disc.record.parts import LikelihoodRatio
 
 STRUCTURE_SD = 3.0
 """Structure below so many standard deviations is not measurable, and gives no score."""
+
+HALF = 0.5
+"""A label agrees with its side of even odds."""
 
 NEGATIVE_SD = 3.5
 """Acidity so many standard deviations below zero is no noise: baseline or lipid is misjudged."""
@@ -35,8 +40,12 @@ class Disc:
         Sums of amplitudes, uncut, in the same unit; `None` where the model lacks a part.
     acidity_sd, structure_sd, correlation : float
         Their measurement errors.
+    acidity_repetition_sd, structure_repetition_sd : float or None
+        What of these is new in each repeat; `None` where it is not known.
     components : tuple of str
         What was fitted.
+    n_transients : int or None
+        How many stand behind it.
     quantities : Quantities or None
         For kinds that look at other quantities.
     unusable : Finding or None
@@ -51,10 +60,13 @@ class Disc:
     structure: float | None = None
     structure_sd: float = 0.0
     correlation: float = 0.0
+    acidity_repetition_sd: float | None = None
+    structure_repetition_sd: float | None = None
     components: tuple[str, ...] = ()
     echo_time_s: float | None = None
     repetition_time_s: float | None = None
     field_t: float | None = None
+    n_transients: int | None = None
     quantities: Quantities | None = None
     unusable: Finding | None = None
     remarks: tuple[Finding, ...] = ()
@@ -77,6 +89,10 @@ def disc_of(level: Level) -> Disc:
             "structure_sd": structure.sd,
             "correlation": sums.covariance_acidity_structure / product if product > 0 else 0.0,
         }
+        for name in ("acidity", "structure"):
+            stated = quantities.values.get(name)
+            if stated is not None and stated.repetition_sd:
+                known[f"{name}_repetition_sd"] = stated.repetition_sd
     mhz = protocol.spectrometer_mhz
     return Disc(
         level=level.level,
@@ -84,6 +100,7 @@ def disc_of(level: Level) -> Disc:
         echo_time_s=protocol.echo_time_s,
         repetition_time_s=protocol.repetition_time_s,
         field_t=protocol.field_strength_t or (mhz and mhz / GAMMA_1H_MHZ_PER_T),
+        n_transients=(quality.n_transients - quality.n_rejected) * (protocol.n_averages or 1),
         quantities=quantities,
         unusable=_unusable(quality),
         remarks=(finding("lipid_in_error"),) if quality.lipid_contaminated else (),
@@ -116,12 +133,21 @@ def out_of_scope(disc: Disc, model: ScoreModel) -> Finding | None:
     return None
 
 
+def exploratory(disc: Disc, model: ScoreModel) -> tuple[Finding, ...]:
+    """Return where the model is applied to a disc that it was not made for, though to one alike."""
+    found = []
+    fields, regions = model.scope.exploratory_field_t, model.scope.region
+    if disc.field_t is not None and any(_same_field(disc.field_t, f) for f in fields):
+        found.append(finding("exploratory_field", field_t=disc.field_t))
+    region = next(name for name, levels in REGIONS.items() if disc.level in levels)
+    if regions and region not in regions:
+        found.append(finding("exploratory_region", region=region, regions=list(regions)))
+    return tuple(found)
+
+
 def scope_remarks(disc: Disc, model: ScoreModel) -> tuple[Finding, ...]:
     """Return what a reader has to know about the model when it is applied to this disc."""
-    remarks = list(disc.remarks)
-    exploratory = model.scope.exploratory_field_t
-    if disc.field_t is not None and any(_same_field(disc.field_t, f) for f in exploratory):
-        remarks.append(finding("exploratory_field", field_t=disc.field_t))
+    remarks = [*disc.remarks, *exploratory(disc, model)]
     times = model.scope.repetition_time_s
     came_s = disc.repetition_time_s
     if times and came_s is not None and not times[0] <= came_s <= times[1]:
@@ -136,13 +162,65 @@ def _same_field(field_t: float, nominal_t: float) -> bool:
     return abs(field_t / nominal_t - 1) <= FIELD_TOLERANCE
 
 
-def label_of(probability: float, options: ScoreOptions) -> Label:
-    """Return the label of a probability; a limit itself counts as reached."""
-    if probability >= options.likely:
+def label_of(evidence: LikelihoodRatio, probability: float, options: ScoreOptions) -> Label:
+    """Return the label that evidence and probability carry; a limit itself counts as reached.
+
+    The evidence has to be strong on its own, so that no label comes from the prevalence alone; its
+    interval may not reach from one limit to the other.
+    """
+    low, high = evidence.low, evidence.high
+    if low is not None and high is not None and low <= options.unlikely < options.likely <= high:
+        return "indeterminate"
+    if evidence.value >= options.likely and probability >= HALF:
         return "likely painful"
-    if probability <= options.unlikely:
+    if evidence.value <= options.unlikely and probability <= HALF:
         return "unlikely painful"
     return "indeterminate"
+
+
+def held_back(
+    evidence: LikelihoodRatio, probability: float, prevalence: float, options: ScoreOptions
+) -> Finding | None:
+    """Return why evidence that is strong enough for a label carries none, or `None`.
+
+    Parameters
+    ----------
+    evidence : LikelihoodRatio
+        Of the disc.
+    probability, prevalence : float
+        At the prevalence that is assumed.
+    options : ScoreOptions
+        The labels' limits.
+    """
+    if options.unlikely < evidence.value < options.likely:
+        return None
+    if label_of(evidence, probability, options) != "indeterminate":
+        return None
+    ratio, low, high = evidence.value, evidence.low, evidence.high
+    if low is not None and high is not None and low <= options.unlikely < options.likely <= high:
+        return finding("held_by_interval", ratio=ratio, low=low, high=high)
+    return finding("held_by_prevalence", ratio=ratio, prevalence=prevalence, value=probability)
+
+
+def at_prevalence(ratio: float, prevalence: float) -> float:
+    """Return the probability that a likelihood ratio gives at a prevalence (Bayes' rule).
+
+    >>> round(at_prevalence(6.8, 0.25), 2), round(at_prevalence(1.0, 0.4), 2)
+    (0.69, 0.4)
+    """
+    if ratio == float("inf"):
+        return 1.0
+    return prevalence * ratio / (prevalence * ratio + 1 - prevalence)
+
+
+def ratio_behind(probability: float, prevalence: float) -> float:
+    """Return the likelihood ratio that takes a prevalence to a probability.
+
+    >>> ratio_behind(0.75, 0.25)
+    9.0
+    """
+    odds = (1 - prevalence) / prevalence
+    return probability / max(1 - probability, 1e-300) * odds
 
 
 def indeterminate(model: str, *findings: Finding, **inputs: Any) -> DiscScore:

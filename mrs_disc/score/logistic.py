@@ -13,7 +13,17 @@ from mrs_disc.models import model_reference
 from mrs_disc.models.scores import LogisticScore
 from mrs_disc.recipe import ScoreOptions
 from mrs_disc.record.findings import Finding, finding, sentences
-from mrs_disc.score.disc import Disc, indeterminate, label_of, no_quantity, scope_remarks
+from mrs_disc.record.parts import LikelihoodRatio
+from mrs_disc.score.disc import (
+    Disc,
+    at_prevalence,
+    held_back,
+    indeterminate,
+    label_of,
+    no_quantity,
+    ratio_behind,
+    scope_remarks,
+)
 from mrs_disc.typing import FloatArray
 
 
@@ -35,10 +45,14 @@ def score_logistic(
         return indeterminate(reference, estimate)
     logit, sd, seen = estimate
     prevalence = options.prevalence or model.prevalence
+    ratio = ratio_behind(expected_probability(logit, sd), model.prevalence)
+    evidence = LikelihoodRatio(value=ratio)
+    value = at_prevalence(ratio, prevalence)
     logit += log(prevalence / (1 - prevalence)) - log(model.prevalence / (1 - model.prevalence))
-    value = expected_probability(logit, sd)
     low, high = (1 / (1 + np.exp(-(logit + side * Z95 * sd))) for side in (-1, 1))
+    held = held_back(evidence, value, prevalence, options)
     findings = (
+        *(() if held is None else (held,)),
         finding("logit", quantities=seen, logit=logit, sd=sd, probability=value),
         finding("prevalence", prevalence=prevalence),
         *scope_remarks(disc, model),
@@ -48,7 +62,8 @@ def score_logistic(
         value=value,
         low=min(float(low), value),
         high=max(float(high), value),
-        label=label_of(value, options),
+        label=label_of(evidence, value, options),
+        evidence=evidence,
         reasons=sentences(findings),
         findings=findings,
         inputs={**seen, "logit": logit, "logit_sd": sd, "prevalence": prevalence},

@@ -8,8 +8,9 @@ true S (Fieller), so that
     L_i(r) = exp(-z^2 / 2v) / sqrt(v),   v = sdA^2 - 2 exp(r) cov + exp(2r) sdS^2
     F_i(c, u) = integral of N(r; mean_c + u, sd_c) L_i(r) dr
     g_i(u) = sum over c of share_c F_i(c, u)
-    P(painful | all discs) = integral of N(u; 0, patient_sd) prod_{j != i} g_j(u)
-                             sum over painful c of share_c F_i(c, u), over the same with all c
+    G(k) = integral of N(u; 0, patient_sd) prod_{j != i} g_j(u) F_i(k, u)
+    LR = sum over painful k of share_k G(k) / sum over painful k of share_k, over the same of the
+         painless k
 
 No logarithm of a noisy sum is taken: a disc with no acid above noise needs no special case. Acidity
 is cut at zero (in simulation that ranks better than the uncut sum: .844 for .838 at an error of
@@ -17,72 +18,85 @@ is cut at zero (in simulation that ranks better than the uncut sum: .844 for .83
 probability and more structure never raises it. The integrals are sums on a grid of r and
 Gauss-Hermite nodes of u.
 
-Decision: the *predictive* probability decides the label. A plug-in probability at the measured r
-says .93 where .61 is true at an error of 1 in r; the posterior mass of r about a threshold would
-label a quarter of the discs wrongly. The interval says what the error of measurement hides: the
-2.5th and 97.5th percentile of the probability that this disc would have were its r known, over
-what its measurement leaves open. Its mean is the predictive probability.
+The first output is the likelihood ratio of pain: what painful classes explain of this disc, over
+what the painless ones do, each with their shares among themselves, u averaged over what the other
+discs tell. The other discs enter at the model's own shares, so that no prevalence changes the
+ratio; the probability follows from it by Bayes' rule at the prevalence that is assumed. The ratio
+has the measurement's error inside it: a disc of which little is known has one near 1. Its interval
+holds what is left: the patient's offset.
 
-A patient with mostly painful discs is judged by a prevalence that is too low, and too few discs
-tell of it. Refused: a probability that weighs patterns of patients (all discs alike, most of them
-painful). Whatever the weights, it is off for one kind of patient by what it gains for another; no
-rule without the true prevalence can be calibrated for both. So the probability states its
-prevalence, and the reasons say where a patient's discs speak against it. Refused too: to withhold
-"unlikely painful" where 80 % painful discs, this one too, explain all that was measured as well. At
-ideal measurements 11 % instead of 19 % of such a patient's discs are then labelled wrongly, but
-46 % of the labels are still wrong, and of other patients' discs 3 to 5 % lose theirs
-(tests/README.md, "Prevalence").
+Decision: the label rests on the ratio, at 4 and 1/4, and on its side of even odds. Labels from a
+probability of .8 and .2 at a prevalence of .25 asked for a ratio of 12 for one and of .75, next to
+nothing, for the other: hardly a painful disc was found, and spectra that say nothing were labelled.
+Refused: a plug-in ratio at the measured r, which is far too sure where the error is large.
+
+The interval of the probability says what the error of measurement hides: the 2.5th and 97.5th
+percentile of the probability that this disc would have were its r known, over what its measurement
+leaves open. Its mean is the probability.
+
+A patient with mostly painful discs looks less painful than they are, since a common offset explains
+them as well, and too few discs tell of it: `mrs_disc.score.patient`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from math import exp, log
 from typing import Any
 
 import numpy as np
 
 from mrs_disc.constants import Z95_ONE_SIDED
-from mrs_disc.data import DiscScore, spans
+from mrs_disc.data import DiscScore, Label, spans
 from mrs_disc.models import model_reference
 from mrs_disc.models.scores import PopulationScore
 from mrs_disc.recipe import ScoreOptions
 from mrs_disc.record.findings import Finding, finding, sentences
+from mrs_disc.record.parts import LikelihoodRatio
 from mrs_disc.score.disc import (
+    HALF,
     Disc,
+    at_prevalence,
+    held_back,
     indeterminate,
     label_of,
     log_error,
+    ratio_behind,
     scope_remarks,
     structure_problem,
+)
+from mrs_disc.score.needed import more_transients
+from mrs_disc.score.patient import (
+    HIGH_PREVALENCE,
+    held_by_patient,
+    mostly_painful,
+    unlike_assumed,
 )
 from mrs_disc.score.population_model import (
     Evidence,
     Grid,
     Posterior,
-    error_variance,
+    class_likelihoods,
     evidence_of,
-    fits_better,
     likelihood,
     model_grid,
     posterior_given,
-    probability_given,
     shares_at,
 )
 from mrs_disc.typing import FloatArray
 
-_OTHER_PREVALENCES = (0.10, 0.39)
-"""Shown beside the model's own: the effect of another prevalence."""
-_LITTLE = 2.0
-"""A measurement that changes the odds by less than this factor says little: a reason says so."""
+PREVALENCES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+"""At which the probability is shown: the effect of what is assumed before measuring."""
+SCALE = (
+    (10.0, "a large shift"),
+    (5.0, "a moderate shift"),
+    (2.0, "a small shift"),
+    (0.0, "hardly a shift"),
+)
+"""How far a likelihood ratio, or its inverse, shifts what was thought before: Jaeschke, Guyatt and
+Sackett, JAMA 1994;271:703-707, doi:10.1001/jama.271.9.703."""
 LOG = "log(acidity/structure)"
-_HIGH_PREVALENCE, _TELLING = 0.8, 2.0
-"""A patient whose discs fit this prevalence so many times better than the assumed one gets a
-reason.
-
-In simulation that is half of those with four painful discs of five, one in eight of the others.
-"""
 
 
 def score_population(
@@ -94,33 +108,82 @@ def score_population(
         return indeterminate(reference, problem)
     beside = [other for other in others if not structure_problem(other)]
     grid = model_grid(model)
-    shares = shares_at(model, options.prevalence)
+    shares = shares_at(model, None)
     own = _likelihood_of(disc, grid, model)
     context = np.array([_likelihood_of(d, grid, model) for d in beside]).reshape(-1, grid.r.size)
     seen = evidence_of(grid, own, context)
     posterior = posterior_given(grid, shares, seen)
     alone = posterior_given(grid, shares, replace(seen, other_classes=seen.other_classes[:0]))
-    label = label_of(posterior.probability, options)
-    inputs = _inputs(disc, beside, model, options, posterior, alone)
+    evidence = _ratio_with_interval(posterior)
+    prevalence = options.prevalence or model.prevalence
+    told = _told(posterior, model.prevalence, prevalence)
+    label, held = _label(posterior, seen, grid, (model, options))
+    inputs = _inputs(disc, beside, (model, prevalence), told, alone)
+    if (high := mostly_painful(model, grid, seen)) is not None:
+        inputs |= {"mostly_painful": {"prevalence": HIGH_PREVALENCE, **asdict(high)}}
     noticed = (
+        _what_it_weighs(evidence),
+        held,
         _what_was_seen(disc, model),
-        _how_it_was_judged(posterior, alone, beside),
-        _what_it_weighs(posterior, options.prevalence or model.prevalence),
-        _what_would_change(disc, grid, options, posterior),
-        _other_prevalence(model, grid, seen, options),
-        _unlike_assumed(model, grid, seen, options),
+        _how_it_was_judged(evidence, alone, beside, told),
+        _what_would_change(disc, grid, (model, options), posterior, label),
+        _what_it_takes(disc, seen, grid, (model, options), label),
+        _other_prevalence(evidence, prevalence),
+        unlike_assumed(model, grid, seen, prevalence),
         *scope_remarks(disc, model),
     )
     findings = tuple(one for one in noticed if one is not None)
     return DiscScore(
         model=reference,
-        value=posterior.probability,
-        low=posterior.low,
-        high=posterior.high,
+        value=told.probability,
+        low=told.low,
+        high=told.high,
         label=label,
+        evidence=evidence,
         reasons=sentences(findings),
         findings=findings,
         inputs=inputs,
+    )
+
+
+def _ratio_with_interval(posterior: Posterior) -> LikelihoodRatio:
+    return LikelihoodRatio(
+        value=posterior.ratio, low=posterior.ratio_low, high=posterior.ratio_high
+    )
+
+
+def _label(
+    posterior: Posterior,
+    seen: Evidence,
+    grid: Grid,
+    chosen: tuple[PopulationScore, ScoreOptions],
+) -> tuple[Label, Finding | None]:
+    """Return the label, and why strong evidence carries none."""
+    model, options = chosen
+    evidence = _ratio_with_interval(posterior)
+    prevalence = options.prevalence or model.prevalence
+    probability = at_prevalence(evidence.value, prevalence)
+    label = label_of(evidence, probability, options)
+    held = held_back(evidence, probability, prevalence, options)
+    if label == "unlikely painful":
+        held = held_by_patient(mostly_painful(model, grid, seen), evidence.value, options)
+    return ("indeterminate", held) if held is not None else (label, None)
+
+
+def _told(posterior: Posterior, own: float, prevalence: float) -> Posterior:
+    """Return the posterior at another prevalence of painful discs than the model's own.
+
+    The evidence stays as it is: odds alone change, by Bayes' rule.
+    """
+
+    def moved(probability: float) -> float:
+        return at_prevalence(ratio_behind(probability, own), prevalence)
+
+    return replace(
+        posterior,
+        probability=moved(posterior.probability),
+        low=moved(posterior.low),
+        high=moved(posterior.high),
     )
 
 
@@ -141,26 +204,26 @@ def _likelihood_of(disc: Disc, grid: Grid, model: PopulationScore) -> FloatArray
 def _inputs(
     disc: Disc,
     beside: Sequence[Disc],
-    model: PopulationScore,
-    options: ScoreOptions,
+    told: tuple[PopulationScore, float],
     posterior: Posterior,
     alone: Posterior,
-) -> Mapping[str, Any]:
-    """Return the numbers that the score follows from."""
+) -> dict[str, Any]:
+    """Return the numbers that the score follows from; `told` are the model and the prevalence."""
+    model, prevalence = told
     assert disc.acidity is not None
     assert disc.structure is not None
+    quotient = max(disc.acidity, 0.0) / disc.structure  # may vanish though acidity does not
     return {
         "acidity": max(disc.acidity, 0.0),
         "acidity_sd": disc.acidity_sd,
         "structure": disc.structure,
         "structure_sd": disc.structure_sd,
         "correlation": disc.correlation,
-        "log(acidity/structure)": log(disc.acidity / disc.structure) if disc.acidity > 0 else None,
+        "log(acidity/structure)": log(quotient) if quotient > 0 else None,
         "log_error": log_error(disc),
-        "prevalence": options.prevalence or model.prevalence,
-        "disc_alone": alone.probability,
-        "disc_alone_low": alone.low,
-        "disc_alone_high": alone.high,
+        "prevalence": prevalence,
+        "ratio_alone": alone.ratio,
+        "disc_alone": at_prevalence(alone.ratio, prevalence),
         "with_levels": [d.level for d in beside],
         "patient_offset": posterior.offset_mean,
         "patient_offset_sd": posterior.offset_sd,
@@ -194,59 +257,87 @@ def _stated(disc: Disc) -> tuple[float | None, float | None, float]:
     return value, error, log(most / disc.structure)
 
 
-def _what_it_weighs(posterior: Posterior, prevalence: float) -> Finding | None:
-    """Say where the measurement has hardly moved what was assumed before it."""
-    p = min(max(posterior.probability, 1e-12), 1 - 1e-12)
-    factor = p / (1 - p) * (1 - prevalence) / prevalence
-    if not 1 / _LITTLE < factor < _LITTLE:
-        return None
-    return finding("says_little", prevalence=prevalence, factor=factor)
+def _what_it_weighs(evidence: LikelihoodRatio) -> Finding:
+    """Say how strong the evidence is, and for what, in the words of a published scale."""
+    ratio = evidence.value
+    said = float(f"{ratio:.2g}")  # as it is printed, so that number and word agree
+    strength = next(word for limit, word in SCALE if max(said, 1 / max(said, 1e-300)) >= limit)
+    kind = "evidence_for" if ratio >= 1 else "evidence_against"
+    return finding(kind, ratio=ratio, low=evidence.low, high=evidence.high, strength=strength)
 
 
-def _how_it_was_judged(posterior: Posterior, alone: Posterior, beside: Sequence[Disc]) -> Finding:
+def _how_it_was_judged(
+    evidence: LikelihoodRatio, alone: Posterior, beside: Sequence[Disc], told: Posterior
+) -> Finding:
     if not beside:
-        return finding("judged_alone", probability=posterior.probability)
+        return finding("judged_alone", probability=told.probability)
     levels = [d.level for d in beside]
     return finding(
         "judged_beside",
-        alone=alone.probability,
-        probability=posterior.probability,
+        alone=alone.ratio,
+        ratio=evidence.value,
         levels=levels,
         where=spans(levels),
-        offset=posterior.offset_mean,
-        offset_sd=posterior.offset_sd,
+        offset=told.offset_mean,
+        offset_sd=told.offset_sd,
     )
 
 
 def _what_would_change(
-    disc: Disc, grid: Grid, options: ScoreOptions, posterior: Posterior
+    disc: Disc,
+    grid: Grid,
+    chosen: tuple[PopulationScore, ScoreOptions],
+    posterior: Posterior,
+    label: Label,
 ) -> Finding | None:
     """Return at which log(acidity/structure) the label would be another, all else the same."""
-    assert disc.structure is not None
-    relative = disc.acidity_sd / disc.structure, disc.structure_sd / disc.structure
-    ratio = np.exp(grid.r)
-    variance = error_variance(ratio, *relative, disc.correlation)
-    precision, log_sd = 0.5 / variance, 0.5 * np.log(variance)
-    painful, every = grid.painful @ posterior.density, posterior.density.sum(axis=0)
+    model, options = chosen
+    structure = disc.structure
+    assert structure is not None
+    painful = grid.painful @ posterior.density / model.prevalence
+    painless = (1 - grid.painful) @ posterior.density / (1 - model.prevalence)
 
     def at(r: float) -> float:
-        seen = np.exp(-precision * (exp(r) - ratio) ** 2 - log_sd)
-        return float(painful @ seen / (every @ seen))
+        one = replace(disc, acidity=exp(r) * structure)
+        seen = _likelihood_of(one, grid, model)
+        return float(painful @ seen / (painless @ seen))
 
-    likely = _crossing(at, options.likely, grid)
-    unlikely = _crossing(at, options.unlikely, grid)
+    # A label needs its likelihood ratio, and a probability on its side of one half.
+    even = ratio_behind(HALF, options.prevalence or model.prevalence)
+    needed, allowed = max(options.likely, even), min(options.unlikely, even)
+    likely, unlikely = _crossing(at, needed, grid), _crossing(at, allowed, grid)
     where = []
-    if posterior.probability < options.likely:
+    if posterior.ratio < needed:
         where.append(finding("never_likely") if likely is None else _at("likely_from", likely))
-    elif likely is not None:
+    elif likely is not None and label == "likely painful":
         where.append(_at("likely_until", likely))
-    if posterior.probability > options.unlikely:
+    if posterior.ratio > allowed:
         where.append(
             finding("never_unlikely") if unlikely is None else _at("unlikely_to", unlikely)
         )
-    elif unlikely is not None:
+    elif unlikely is not None and label == "unlikely painful":
         where.append(_at("unlikely_until", unlikely))
     return finding("label_would_change", LOG, where=where) if where else None
+
+
+def _what_it_takes(
+    disc: Disc,
+    seen: Evidence,
+    grid: Grid,
+    chosen: tuple[PopulationScore, ScoreOptions],
+    label: Label,
+) -> Finding | None:
+    """Return how many transients would label a disc that has no label."""
+    if label != "indeterminate":
+        return None
+    shares = shares_at(chosen[0], None)
+
+    def then(measured: Disc) -> Label:
+        own = _likelihood_of(measured, grid, chosen[0])
+        evidence = replace(seen, own=own, own_classes=class_likelihoods(grid, own[None])[0])
+        return _label(posterior_given(grid, shares, evidence), evidence, grid, chosen)[0]
+
+    return more_transients(disc, then)
 
 
 def _at(kind: str, r: float) -> Finding:
@@ -254,7 +345,7 @@ def _at(kind: str, r: float) -> Finding:
 
 
 def _crossing(at: Any, level: float, grid: Grid) -> float | None:
-    """Return the r at which a rising probability reaches a level, or `None`."""
+    """Return the r at which a rising ratio reaches a level, or `None`."""
     low, high = float(grid.r[0]), float(grid.r[-1])
     if not at(low) < level < at(high):
         return None
@@ -264,40 +355,10 @@ def _crossing(at: Any, level: float, grid: Grid) -> float | None:
     return (low + high) / 2
 
 
-def _other_prevalence(
-    model: PopulationScore, grid: Grid, seen: Evidence, options: ScoreOptions
-) -> Finding:
-    used = options.prevalence or model.prevalence
+def _other_prevalence(evidence: LikelihoodRatio, used: float) -> Finding:
+    """Return the probability at the prevalence that was assumed, and at others."""
     others = [
-        finding(
-            "at_prevalence",
-            prevalence=p,
-            probability=probability_given(grid, shares_at(model, p), seen),
-        )
-        for p in _OTHER_PREVALENCES
-        if abs(p - used) > 0.02
+        finding("at_prevalence", prevalence=p, probability=at_prevalence(evidence.value, p))
+        for p in PREVALENCES
     ]
     return finding("prevalence_assumed", prevalence=used, others=others)
-
-
-def _unlike_assumed(
-    model: PopulationScore, grid: Grid, seen: Evidence, options: ScoreOptions
-) -> Finding | None:
-    """Say where a patient's discs together speak for far more painful discs than assumed.
-
-    Such patients are rare in the model; where they are not, the probabilities are too low.
-    """
-    used = options.prevalence or model.prevalence
-    if seen.other_classes.shape[0] < 2 or used >= _HIGH_PREVALENCE:
-        return None
-    shares = shares_at(model, _HIGH_PREVALENCE)
-    ratio = fits_better(grid, seen, shares, shares_at(model, used))
-    if ratio < _TELLING:
-        return None
-    return finding(
-        "unlike_assumed",
-        high=_HIGH_PREVALENCE,
-        prevalence=used,
-        ratio=ratio,
-        probability=probability_given(grid, shares, seen),
-    )

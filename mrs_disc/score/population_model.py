@@ -160,12 +160,17 @@ def class_likelihoods(grid: Grid, likelihoods: FloatArray) -> FloatArray:
 class Posterior:
     """What is known of one disc, given all discs of the patient.
 
-    `density` is that of r within each class, shape (class, r), before the disc itself was measured.
+    `ratio` is the likelihood ratio of pain; `ratio_low` and `ratio_high` are its percentiles over
+    the patient's offset. `density` is that of r within each class, shape (class, r), before the
+    disc itself was measured.
     """
 
     probability: float
     low: float
     high: float
+    ratio: float
+    ratio_low: float
+    ratio_high: float
     classes: FloatArray
     offset_mean: float
     offset_sd: float
@@ -230,15 +235,38 @@ def posterior_given(grid: Grid, shares: FloatArray, seen: Evidence) -> Posterior
     mass = np.cumsum(total_density * seen.own)
     ends = np.interp([0.025, 0.975], mass / mass[-1], known)
     probability = float(classes @ grid.painful)
+    ratio = float(_ratio(grid, shares, joint.sum(axis=0)))
+    at_each = _ratio(grid, shares, joint)
+    ratio_low, ratio_high = _quantiles(at_each, at_offset / at_offset.sum())
     return Posterior(
         probability=probability,
         low=min(float(ends[0]), probability),
         high=max(float(ends[1]), probability),
+        ratio=ratio,
+        ratio_low=min(ratio_low, ratio),
+        ratio_high=max(ratio_high, ratio),
         classes=classes,
         offset_mean=mean,
         offset_sd=sqrt(max(spread, 0.0)),
         density=density,
     )
+
+
+def _ratio(grid: Grid, shares: FloatArray, joint: FloatArray) -> FloatArray:
+    """Return the likelihood ratio of pain from what each class explains, shape (..., class)."""
+    painful, painless = grid.painful, 1 - grid.painful
+    sick = joint @ painful / (shares @ painful)
+    well = joint @ painless / (shares @ painless)
+    return np.asarray(sick / np.maximum(well, 1e-300 * np.maximum(sick, 1e-300)))
+
+
+def _quantiles(values: FloatArray, weights: FloatArray) -> tuple[float, float]:
+    """Return the 2.5th and 97.5th percentile of weighted values, between their middles."""
+    order = np.argsort(values)
+    ranked, weight = values[order], weights[order]
+    middles = np.cumsum(weight) - weight / 2
+    low, high = np.interp([0.025, 0.975], middles, ranked)
+    return float(low), float(high)
 
 
 def probability_given(grid: Grid, shares: FloatArray, seen: Evidence) -> float:

@@ -73,7 +73,8 @@ def dominant_frequency_hz(
     InputError
         If the FID is not finite or zero, or there is no point to look at.
     """
-    signal = complex_array(fid, "fid", 1)
+    # In single precision the place would follow the last digits of the transform, 5e-5 Hz.
+    signal = complex_array(fid, "fid", 1).astype(np.complex128)
     check_dwell_time(dwell_time_s)
     size = int(scipy.fft.next_fast_len(4 * len(signal)))
     power = scipy.fft.fftshift(np.abs(scipy.fft.fft(signal, size))).astype(float) ** 2

@@ -1,18 +1,18 @@
 """Removal of residual water by a low-rank model of the water band alone.
 
-Water is a sum of exponentially damped sinusoids of any frequency, width, phase and amplitude near
-its resonance. A state-space method finds them without starting values: the Hankel matrix of the
-signal has their number as rank, and its column space, shifted by one row, gives their poles.
+Water is a sum of exponentially damped sinusoids near its resonance. A state-space method finds them
+without starting values: the Hankel matrix of the signal has their number as rank, and its column
+space, shifted by one row, gives their poles. `water_lines` then finds how much of each there is,
+beside narrow lines at every frequency of the band.
 
 Only the water band is modelled. The Hankel matrix is multiplied by the waves of the band, which is
 a running Fourier transform, ``y[i, p] = sum(x[i + j] * exp(-2j*pi*p*j/L), j < L)``. A damped
 sinusoid stays what it is along i, whatever it is along p; one outside of the band is weak, and one
 in the band has most of its energy here. A 1,548 x 500 matrix becomes 1,548 x 73, and its column
 space is that of a 73 x 73 product, which follows from correlations of the signal with itself: the
-matrix is never written out. Amplitudes are fitted to the spectrum of the band, together with the
-few slopes that lines from outside can bring in. The poles inside the limits are written out at full
-length and subtracted; what else lies in the band (sugars, the wing of lactate's CH) is modelled so
-that it does not disturb, and stays.
+matrix is never written out. What lies inside the limits is written out at full length and
+subtracted; what else lies in the band (sugars, the wing of lactate's CH) is modelled so that it
+does not disturb, and stays.
 
 Decision: not the Hankel matrix of the whole band, which spends its rank on metabolites and takes
 far longer; not a filtered and thinned FID, whose first milliseconds are a mean over the filter and
@@ -32,20 +32,20 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
-import scipy.linalg
 
 from mrs_disc.errors import InputError
 from mrs_disc.signal.axes import check_dwell_time, complex_array, exponential_tables
 from mrs_disc.signal.noise import noise_sd as measure_noise
+from mrs_disc.signal.water_lines import water_lines
 from mrs_disc.typing import ComplexArray
 
 MAX_COMPONENTS = 24
 """More damped sinusoids than this are not looked for in the band."""
 
-BAND = 4.0
+BAND = 3.0
 """Half width of the band that is modelled / half width of the limits."""
 
-MIN_BAND_HZ = 60.0
+MIN_BAND_HZ = 150.0
 """The modelled band reaches at least this far to either side."""
 
 WAVE_S = 0.2
@@ -57,9 +57,6 @@ STEADY = 1 - 1e-7
 SMALLEST = 1e-7
 """Smallest size of a component / largest: what rounding leaves of the squares."""
 
-SLOPES = (1.3, 2.2, 4.0)
-"""Where lines outside the band are put to account for their tails, in half widths of it."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaterRemoval:
@@ -69,12 +66,17 @@ class WaterRemoval:
     ----------
     signal : complex array, shape (point,)
         The FID minus a sum of damped sinusoids; as it was where no water stands out of the noise.
-    n_components : int
-        How many they were.
+    rate : complex128 array, shape (component,)
+        Their rates: imaginary part the angle, real part the decay from point to point.
     """
 
     signal: ComplexArray
-    n_components: int
+    rate: ComplexArray
+
+    @property
+    def n_components(self) -> int:
+        """How many they were."""
+        return len(self.rate)
 
 
 def remove_water(
@@ -93,7 +95,7 @@ def remove_water(
     dwell_time_s : float
         Time from point to point, s.
     limits_hz : tuple of float
-        Frequencies from the carrier between which a component is water (4.4 to 4.9 ppm).
+        Frequencies from the carrier between which a component is water (4.3 to 5.4 ppm).
     noise_sd : float, optional
         Standard deviation of one real channel; default measured.
 
@@ -126,15 +128,13 @@ def remove_water(
     shift = np.exp(-2j * np.pi * centre * dwell_time_s * np.arange(n_points))
     shifted = signal.astype(np.complex128) * shift
     poles = _poles(shifted, dwell_time_s, reach, sd)
-    frequency = np.angle(poles) / (2 * np.pi * dwell_time_s)
-    damping = -np.log(np.abs(poles)) / dwell_time_s
-    # all components share the band's energy, so all are fitted; only those of water are subtracted
-    amplitude = _amplitudes(shifted, poles, dwell_time_s, reach)
-    inside = np.abs(frequency) <= half
-    rate = (2j * np.pi * (frequency[inside] + centre) - damping[inside]) * dwell_time_s
+    if not np.any(np.abs(np.angle(poles)) <= 2 * np.pi * half * dwell_time_s):
+        return WaterRemoval(signal=signal, rate=np.zeros(0, dtype=np.complex128))
+    found = water_lines(shifted, poles, dwell_time_s, half_hz=half, reach_hz=reach, sd=sd)
+    rate = found.rate + 2j * np.pi * centre * dwell_time_s
     coarse, fine = exponential_tables(rate, n_points)
-    water = ((amplitude[inside] * coarse.T) @ fine).reshape(-1)[:n_points]
-    return WaterRemoval(signal=signal - water.astype(signal.dtype), n_components=int(inside.sum()))
+    water = ((found.amplitude * coarse.T) @ fine).reshape(-1)[:n_points]
+    return WaterRemoval(signal=signal - water.astype(signal.dtype), rate=rate)
 
 
 def _poles(signal: ComplexArray, dwell_time_s: float, reach_hz: float, sd: float) -> ComplexArray:
@@ -231,28 +231,3 @@ def running_transform(signal: ComplexArray, length: int, n_waves: int) -> Runnin
     diagonal = n_rows * np.abs(last) ** 2 - 2 * weighted.real - weighted_energy
     np.fill_diagonal(gram, diagonal)
     return RunningTransform(gram=gram, last=last, entering=entering, phasor=phasor)
-
-
-def _amplitudes(
-    signal: ComplexArray, poles: ComplexArray, dwell_time_s: float, reach_hz: float
-) -> ComplexArray:
-    """Amplitudes of the poles, from the spectrum of the band by least squares."""
-    n_points = len(signal)
-    n_bins = int(np.ceil(reach_hz * n_points * dwell_time_s))
-    bins = np.arange(-n_bins, n_bins + 1)
-    wave = np.exp(-2j * np.pi * bins / n_points)
-    # lines far outside, strongly damped, stand for the slopes that reach in from there
-    beside = np.concatenate([SLOPES, [-slope for slope in SLOPES]])
-    far = np.exp((2j * np.pi * beside - 1.0) * reach_hz * dwell_time_s)
-    every = np.concatenate([poles, far])
-    # the discrete spectrum of a damped sinusoid is a geometric sum
-    lines = (1 - every**n_points) / (1 - wave[:, None] * every)
-    scale = np.linalg.norm(lines, axis=0)
-    height = scipy.linalg.lstsq(
-        lines / scale,
-        scipy.fft.fft(signal)[bins],
-        cond=1e-10,
-        check_finite=False,
-        lapack_driver="gelsy",
-    )[0]
-    return np.asarray((height / scale)[: len(poles)])

@@ -7,7 +7,7 @@ NIfTI-MRS, Philips or Siemens form. The simulator shares no code with the fit th
 from __future__ import annotations
 
 from mrs_disc.simulate.population import Disc, Kind, draw_disc
-from mrs_disc.simulate.scanner import Scan
+from mrs_disc.simulate.scanner import SNR_OF_PROTOCOL, Scan
 from mrs_disc.simulate.study import (
     CERVICAL,
     LUMBAR,
@@ -21,6 +21,7 @@ from mrs_disc.simulate.study import (
 __all__ = [
     "CERVICAL",
     "LUMBAR",
+    "SNR_OF_PROTOCOL",
     "SPOILS",
     "THORACIC",
     "Disc",

@@ -8,6 +8,7 @@ same study gives the same amplitudes from every format. The truth is written las
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -218,13 +219,19 @@ def _write_export(folder: Path, study: Study, form: Form) -> None:
         write_whole(folder / "t2_sagittal.nii.gz", image_bytes(picture))
         content["anatomy"] = "t2_sagittal.nii.gz"
     content["disc"] = []
+    patient = ""
     for series, entry in enumerate(study, start=1):
         acquisition = entry.load()
+        if not patient:  # other spectra are of another person, though both be sub-01
+            digest = hashlib.sha256(acquisition.metabolite.signal.tobytes()).hexdigest()
+            patient = f"{study.study_id}-{digest[:8]}"
         row: dict[str, Any] = {"level": entry.level}
         if entry.run > 1 or any(e.level == entry.level and e.run > 1 for e in study):
             row["run"] = entry.run
         stem = entry.level if entry.run == 1 else f"{entry.level}_run-{entry.run}"
-        row |= _WRITERS[form](folder, stem, acquisition, series)
+        row |= _WRITERS[form](folder, stem, acquisition, series, patient)
+        if (pulse := acquisition.protocol.refocusing_pulse) is not None:
+            row["acquisition"] = {"refocusing_pulse": pulse}  # no file format has a place for it
         if acquisition.morphology is not None:
             found = asdict(acquisition.morphology)
             row["morphology"] = {k: v for k, v in found.items() if v is not None}
@@ -238,7 +245,9 @@ def _write_export(folder: Path, study: Study, form: Form) -> None:
 Names: TypeAlias = dict[str, str]
 
 
-def _export_nifti(folder: Path, stem: str, acquisition: DiscAcquisition, series: int) -> Names:
+def _export_nifti(
+    folder: Path, stem: str, acquisition: DiscAcquisition, series: int, study: str
+) -> Names:
     names = {"metabolite": f"{stem}_press.nii.gz"}
     write_nifti_mrs(folder / names["metabolite"], acquisition.metabolite, acquisition.protocol)
     if acquisition.water is not None:
@@ -247,19 +256,27 @@ def _export_nifti(folder: Path, stem: str, acquisition: DiscAcquisition, series:
     return names
 
 
-def _export_sdat(folder: Path, stem: str, acquisition: DiscAcquisition, series: int) -> Names:
+def _export_sdat(
+    folder: Path, stem: str, acquisition: DiscAcquisition, series: int, study: str
+) -> Names:
     return _export(folder, combined(acquisition), write_sdat, f"{stem}_{{}}.SDAT", ("act", "ref"))
 
 
-def _export_rda(folder: Path, stem: str, acquisition: DiscAcquisition, series: int) -> Names:
+def _export_rda(
+    folder: Path, stem: str, acquisition: DiscAcquisition, series: int, study: str
+) -> Names:
     names = ("press", "water")
     return _export(folder, averaged(acquisition), write_rda, f"{stem}_{{}}.rda", names)
 
 
-def _export_dicom(folder: Path, stem: str, acquisition: DiscAcquisition, series: int) -> Names:
+def _export_dicom(
+    folder: Path, stem: str, acquisition: DiscAcquisition, series: int, study: str
+) -> Names:
     def write(path: Path, signal: Any, protocol: Any) -> Any:
         number = 10 * series + int(path.name.endswith("water"))
-        return write_dicom(path, signal, protocol, series_number=number, description=path.name)
+        return write_dicom(
+            path, signal, protocol, series_number=number, description=path.name, study=study
+        )
 
     return _export(folder, combined(acquisition), write, f"{stem}_{{}}", ("press", "water"))
 
@@ -279,7 +296,7 @@ def _export(
     return names
 
 
-_WRITERS: dict[Form, Callable[[Path, str, DiscAcquisition, int], Names]] = {
+_WRITERS: dict[Form, Callable[[Path, str, DiscAcquisition, int, str], Names]] = {
     "nifti": _export_nifti,
     "sdat": _export_sdat,
     "rda": _export_rda,

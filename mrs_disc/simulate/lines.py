@@ -1,13 +1,9 @@
 """Noise-free FIDs of a metabolite model as a plain sum of closed-form lines.
 
-The simulator is the truth that the fit is judged by, so it shares no code with the fit's basis:
-every line of every multiplet is listed with its frequency, width and complex weight, and the FID is
-the sum of the list.
-
-A line displaced by ``o`` Hz from the centre of its multiplet carries ``exp(2j pi o (t + TE))``
-where the coupled partner saw both refocusing pulses. Where the pulses have a bandwidth, the partner
-is excited in a displaced slice: with TE = TE1 + TE2 the evolution is TE where both pulses reached
-it, +TE2 where the first missed it, -TE1 where the second did, and 0 where both did.
+The simulator is the truth that the fit is judged by: every line of every multiplet is listed with
+its frequency, width and complex weight, and the FID is the sum of the list. How coupled lines
+evolve until the echo is the one thing that it takes from the fit's basis, whose density matrix is
+held against the independent one of `mrs_disc.validate.second`.
 
 Sign: ``exp(+2j pi f t)``, larger ppm is larger frequency.
 """
@@ -16,12 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import comb, log, pi
+from math import log, pi
 
 import numpy as np
 
 from mrs_disc.constants import WATER_PPM
 from mrs_disc.models import Component, MetaboliteModel
+from mrs_disc.signal.fit.basis import group_lines
+from mrs_disc.signal.fit.spins import Evolution
 from mrs_disc.typing import ComplexArray, FloatArray
 
 GAUSS = pi**2 / (4.0 * log(2.0))
@@ -62,8 +60,8 @@ def line_list(
     *,
     spectrometer_mhz: float,
     reference_ppm: float,
-    echo_time_s: float,
-    refocusing_bandwidth_hz: float | None = None,
+    echo_time_s: float = 0.0,
+    evolution: Evolution | None = None,
     lorentz_hz: float = 0.0,
     gauss_hz: float = 0.0,
     shift_hz: float = 0.0,
@@ -77,39 +75,28 @@ def line_list(
     spectrometer_mhz, reference_ppm : float
         Hz per ppm, and the shift at the carrier.
     echo_time_s : float
-        Both echoes of the sequence are taken as equally long.
-    refocusing_bandwidth_hz : float or None
-        Bandwidth of the refocusing pulses; `None`: ideal.
+        Of a PRESS with ideal pulses, where no evolution is given.
+    evolution : Evolution or None
+        What another sequence did to coupled spins until the echo.
     lorentz_hz, gauss_hz : float
         Widths that all lines of the component have beyond those of its resonances.
     shift_hz : float
         Displacement of the whole component.
     """
+    evolution = evolution or Evolution(echo_time_s=echo_time_s)
     unit = sum(r.weight for r in component.resonance if r.in_amplitude)
     rows: list[tuple[float, complex, float, float]] = []
     for r in component.resonance:
         centre = (r.ppm - reference_ppm) * spectrometer_mhz + shift_hz
         lorentz = lorentz_hz + r.extra_width_hz
         gauss = float(np.hypot(gauss_hz, r.gauss_width_ppm * spectrometer_mhz))
-        missed = 0.0
-        if refocusing_bandwidth_hz is not None and r.partner_ppm is not None:
-            distance = abs(r.partner_ppm - r.ppm) * spectrometer_mhz
-            missed = min(1.0, distance / refocusing_bandwidth_hz)
-        evolutions = (
-            ((1 - missed) ** 2, echo_time_s),
-            ((1 - missed) * missed, echo_time_s / 2),
-            ((1 - missed) * missed, -echo_time_s / 2),
-            (missed**2, 0.0),
-        )
-        for line in range(r.neighbours + 1):
-            offset = r.j_hz * (line - r.neighbours / 2)
-            area = r.weight / unit * comb(r.neighbours, line) / 2**r.neighbours
-            twist = sum(part * np.exp(2j * pi * offset * te) for part, te in evolutions)
-            rows.append((centre + offset, area * complex(twist), lorentz, gauss))
-    hz, weight, lorentz_all, gauss_all = zip(*rows, strict=True)
+        lines = group_lines(r, component.resonance, spectrometer_mhz, evolution)
+        for offset, weight in zip(lines.hz.tolist(), lines.weight.tolist(), strict=True):
+            rows.append((centre + offset, r.weight / unit * weight, lorentz, gauss))
+    hz, weights, lorentz_all, gauss_all = zip(*rows, strict=True)
     return LineList(
         hz=np.array(hz),
-        weight=np.array(weight),
+        weight=np.array(weights),
         lorentz_hz=np.array(lorentz_all),
         gauss_hz=np.array(gauss_all),
     )
@@ -120,8 +107,7 @@ def unit_fids(
     time_s: FloatArray,
     *,
     spectrometer_mhz: float,
-    echo_time_s: float,
-    refocusing_bandwidth_hz: float | None = None,
+    evolution: Evolution,
     lorentz_hz: Mapping[str, float] | float = 0.0,
     gauss_hz: Mapping[str, float] | float = 0.0,
     shift_hz: Mapping[str, float] | float = 0.0,
@@ -140,8 +126,7 @@ def unit_fids(
             c,
             spectrometer_mhz=spectrometer_mhz,
             reference_ppm=WATER_PPM,
-            echo_time_s=echo_time_s,
-            refocusing_bandwidth_hz=refocusing_bandwidth_hz,
+            evolution=evolution,
             lorentz_hz=of(lorentz_hz, c.name),
             gauss_hz=of(gauss_hz, c.name),
             shift_hz=of(shift_hz, c.name),

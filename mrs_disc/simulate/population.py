@@ -196,6 +196,49 @@ def draw_disc(
     )
 
 
+def typical_disc(kind: Kind, *, field_strength_t: float = 3.0) -> Disc:
+    """Return the disc in the middle of its class: medians, middles of ranges, no lipid, no gas.
+
+    Parameters
+    ----------
+    kind : "H", "D" or "P"
+        Its class.
+    field_strength_t : float
+        Scales linewidth, SNR and T1 as in `draw_disc`.
+    """
+    population = load_population()
+    c = population.class_[kind]
+    grade = c.pfirrmann[int(c.pfirrmann_share[1] > c.pfirrmann_share[0])]
+    high_field = field_strength_t > 2.0
+    middle = {
+        "t2": {name: 1e-3 * sum(ends) / 2 for name, ends in population.t2_ms.items()},
+        "t1": {name: sum(ends) / 2 for name, ends in population.t1_s.items()},
+        "width": {name: sum(ends) / 2 for name, ends in population.intrinsic_width_hz.items()},
+    }
+    if not high_field:
+        middle["t1"] = {name: 0.85 * value for name, value in middle["t1"].items()}
+    middle["t2"]["water"] = 1e-3 * population.water_t2_ms[str(grade)][0]
+    middle["t1"]["water"] = c.water_t1_s["3" if high_field else "1.5"]
+    rings = population.carb.visible * population.carb.protons * c.median["PG"]
+    return Disc(
+        level="L4-L5",
+        kind=kind,
+        pfirrmann=grade,
+        concentration={**c.median, "CARB": rings, "LIP": 0.0},
+        protons=dict(population.protons),
+        t2_s=middle["t2"],
+        t1_s=middle["t1"],
+        width_hz=middle["width"],
+        b0_width_hz=sum(c.linewidth_hz) / 2 * (field_strength_t / 3.0) ** 0.74,
+        water_fraction=c.water_fraction,
+        snr=float(np.sqrt(c.snr[0] * c.snr[1])) * (1.0 if high_field else 0.75),
+        gas=None,
+        gas_broadening=1.0,
+        morphology=Morphology(pfirrmann=grade),
+        provocation=Provocation(result="indeterminate"),
+    )
+
+
 def _uniform(rng: np.random.Generator, table: Mapping[str, Range]) -> dict[str, float]:
     return {name: float(rng.uniform(*limits)) for name, limits in table.items()}
 

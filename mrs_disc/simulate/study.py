@@ -149,7 +149,7 @@ def simulate_study(
     study_id : str, optional
         Default ``sub-01`` and the like.
     scan : Scan, optional
-        How the discs are measured; by default a short 3 T PRESS with four coils.
+        How the discs are measured; by default a short 3 T PRESS with four coils, of typical SNR.
     provocation : bool
         Add simulated results of provocation discography.
     anatomy : bool
@@ -158,7 +158,7 @@ def simulate_study(
         Level to H, D or P where the kind is not to be drawn.
     snr : mapping or float, optional
         Level to the height of the PG peak / standard deviation of the real noise of the optimally
-        combined average; drawn by class where it is not given.
+        combined average; drawn by class where it is not given, times the `snr_factor` of `scan`.
     spoilt : mapping, optional
         Level to what goes wrong with it: keys of `SPOILS`.
     repeats : mapping, optional
@@ -283,7 +283,9 @@ def plan(
     # A vacuum phenomenon takes signal and leaves the noise; so does a failed shim.
     healthy = replace(disc, gas=None, b0_width_hz=disc.b0_width_hz / disc.gas_broadening)
     undisturbed = clean_signal(healthy, scan, model)
-    target = undisturbed.peak_height / ((snr or disc.snr) * np.sqrt(scan.n_points))
+    target = undisturbed.peak_height / (
+        (snr or disc.snr * scan.snr_factor) * np.sqrt(scan.n_points)
+    )
     if "broad" in spoilt:
         disc = replace(disc, b0_width_hz=float(np.hypot(disc.b0_width_hz, 60.0)))
     if "noise" in spoilt:

@@ -20,6 +20,52 @@ from mrs_disc.files import write_whole
 from mrs_disc.typing import ComplexArray, FloatArray
 
 _SPECTROSCOPY = "1.2.840.10008.5.1.4.1.1.4.2"
+_WHEN = "20000101000000"
+_FRAME_TYPE = ("ORIGINAL", "PRIMARY", "SPECTROSCOPY", "NONE")
+_COMPLEX = {
+    "VolumetricProperties": "VOLUME",
+    "VolumeBasedCalculationTechnique": "NONE",
+    "ComplexImageComponent": "COMPLEX",
+    "AcquisitionContrast": "UNKNOWN",
+}
+_NO_MODIFIER = {
+    "InversionRecovery": "NO",
+    "SpatialPresaturation": "NONE",
+    "FlowCompensation": "NONE",
+    "Spoiling": "NONE",
+    "T2Preparation": "NO",
+    "SpectrallySelectedExcitation": "NONE",
+    "PartialFourier": "NO",
+    "ParallelAcquisition": "NO",
+}
+_AS_MEASURED: dict[str, Any] = {
+    **_COMPLEX,
+    "DeviceSerialNumber": "0",
+    "AcquisitionDuration": 1.0,
+    "ContentQualification": "RESEARCH",
+    "ApplicableSafetyStandardAgency": "IEC",
+    "KSpaceFiltering": "NONE",
+    "MRSpectroscopyAcquisitionType": "SINGLE_VOXEL",
+    "EchoPulseSequence": "SPIN",
+    "MultipleSpinEcho": "NO",
+    "MultiPlanarExcitation": "NO",
+    "SteadyStatePulseSequence": "NONE",
+    "EchoPlanarPulseSequence": "NO",
+    "SpectrallySelectedSuppression": "WATER",
+    "GeometryOfKSpaceTraversal": "RECTILINEAR",
+    "SegmentedKSpaceTraversal": "SINGLE",
+    "RectilinearPhaseEncodeReordering": "LINEAR",
+    "NumberOfKSpaceTrajectories": 1,
+    "ChemicalShiftReference": 4.7,
+    "WaterReferencedPhaseCorrection": "NO",
+    "FirstOrderPhaseCorrection": "NO",
+    "FrequencyCorrection": "NO",
+    "BaselineCorrection": "NONE",
+    "TimeDomainFiltering": "NONE",
+    "NumberOfZeroFills": 0,
+    "Decoupling": "NO",
+}
+"""What a scanner states of any such measurement: nothing was filtered, corrected or decoupled."""
 _EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 
 
@@ -90,6 +136,7 @@ def write_dicom(
     *,
     series_number: int,
     description: str,
+    study: str = "simulated",
 ) -> list[Path]:
     """Write one series of enhanced MR spectroscopy objects, one file per transient.
 
@@ -99,6 +146,9 @@ def write_dicom(
         Gets ``0001.dcm`` and so on.
     series_number, description
         Shown by other software; `description` must not name a person.
+    study : str
+        Becomes PatientID; patient, study and frame of reference have identifiers that follow from
+        it, so that what is sent to an archive is filed apart.
 
     Raises
     ------
@@ -109,7 +159,7 @@ def write_dicom(
     series = _uid(f"{description} {series_number}".encode() + rows.tobytes())
     paths = []
     for number, row in enumerate(rows, start=1):
-        dataset = _dataset(row, signal, protocol)
+        dataset = _dataset(row, signal, protocol, study)
         dataset.SeriesNumber = series_number
         dataset.SeriesDescription = description
         dataset.SeriesInstanceUID = series
@@ -123,8 +173,12 @@ def write_dicom(
     return paths
 
 
-def _dataset(row: ComplexArray, signal: Transients | Fid, protocol: Protocol) -> Any:
-    """Return one object without the identifiers of its series."""
+def _dataset(row: ComplexArray, signal: Transients | Fid, protocol: Protocol, study: str) -> Any:
+    """Return one object without the identifiers of its series.
+
+    Attributes of type 1 and 2 are there as the standard asks; those whose value nobody measured are
+    empty where they may be, and say the plainest thing where not.
+    """
     from pydicom.dataset import Dataset, FileMetaDataset
 
     sampling = signal.sampling
@@ -135,13 +189,9 @@ def _dataset(row: ComplexArray, signal: Transients | Fid, protocol: Protocol) ->
     dataset.file_meta.ImplementationClassUID = _uid(b"mrs_disc")
     dataset.file_meta.ImplementationVersionName = "MRS_DISC"
     dataset.SOPClassUID = _SPECTROSCOPY
-    dataset.StudyInstanceUID = _uid(b"mrs_disc simulated study")
-    dataset.FrameOfReferenceUID = _uid(b"mrs_disc simulated frame")
-    dataset.PatientName = "simulated"
-    dataset.PatientID = "simulated"
-    dataset.StudyDate = "20000101"
+    _identify(dataset, study)
     dataset.Modality = "MR"
-    dataset.ImageType = ["ORIGINAL", "PRIMARY", "SPECTROSCOPY", "NONE"]
+    dataset.ImageType = list(_FRAME_TYPE)
     dataset.Manufacturer = "SIEMENS"
     dataset.ManufacturerModelName = "simulated"
     dataset.SoftwareVersions = "syngo MR XA30"
@@ -156,18 +206,62 @@ def _dataset(row: ComplexArray, signal: Transients | Fid, protocol: Protocol) ->
     dataset.SignalDomainColumns = "TIME"
     dataset.DataRepresentation = "COMPLEX"
     dataset.VolumeLocalizationTechnique = protocol.sequence or "PRESS"
+    dataset.VolumeLocalizationSequence = _slabs(protocol)
     dataset.Rows = dataset.Columns = dataset.DataPointRows = 1
     dataset.DataPointColumns = row.size
     dataset.NumberOfFrames = 1
-    dataset.NumberOfAverages = protocol.n_averages or 1
     dataset.SpectroscopyData = row.astype("<c8").tobytes()
+    for name, value in _AS_MEASURED.items():
+        setattr(dataset, name, value)
 
     dataset.SharedFunctionalGroupsSequence = _shared_groups(row.size, protocol)
     position = _geometry(protocol)[3]
     dataset.PerFrameFunctionalGroupsSequence = _group(
-        PlanePositionSequence=_group(ImagePositionPatient=[_ds(v) for v in position])
+        FrameContentSequence=_group(
+            FrameAcquisitionNumber=1,
+            DimensionIndexValues=1,
+            FrameReferenceDateTime=_WHEN,
+            FrameAcquisitionDateTime=_WHEN,
+            FrameAcquisitionDuration=1.0,
+        ),
+        PlanePositionSequence=_group(ImagePositionPatient=[_ds(v) for v in position]),
+    )
+    organization = _uid(b"mrs_disc simulated dimensions")
+    dataset.DimensionOrganizationSequence = _group(DimensionOrganizationUID=organization)
+    dataset.DimensionIndexSequence = _group(
+        DimensionOrganizationUID=organization,
+        DimensionIndexPointer=0x00209156,  # FrameAcquisitionNumber
+        FunctionalGroupPointer=0x00209111,  # FrameContentSequence
     )
     return dataset
+
+
+def _identify(dataset: Any, study: str) -> None:
+    """Put patient, study and frame of reference into an object."""
+    seed = study.encode()
+    dataset.StudyInstanceUID = _uid(b"mrs_disc simulated study " + seed)
+    dataset.FrameOfReferenceUID = _uid(b"mrs_disc simulated frame " + seed)
+    dataset.PatientName, dataset.PatientID = "Simulated^", study
+    dataset.PatientBirthDate = dataset.PatientSex = ""
+    dataset.StudyDate, dataset.StudyTime = "20000101", "000000"
+    dataset.StudyID = dataset.AccessionNumber = dataset.ReferringPhysicianName = ""
+    dataset.ContentDate, dataset.ContentTime = "20000101", "000000"
+    dataset.AcquisitionDateTime = _WHEN
+    dataset.PositionReferenceIndicator = ""
+    dataset.AcquisitionContextSequence = []
+
+
+def _slabs(protocol: Protocol) -> Any:
+    """Return the three slabs whose crossing is the voxel."""
+    first, second, third, centre, size = _geometry(protocol)
+    return [
+        _group(
+            SlabThickness=float(f"{thick:.9g}"),
+            SlabOrientation=[float(f"{v + 0.0:.9g}") for v in normal],
+            MidSlabPosition=[float(f"{v + 0.0:.9g}") for v in centre],
+        )[0]
+        for normal, thick in zip((first, second, third), size, strict=True)
+    ]
 
 
 def _shared_groups(n_points: int, protocol: Protocol) -> Any:
@@ -179,10 +273,24 @@ def _shared_groups(n_points: int, protocol: Protocol) -> Any:
             SpectroscopyAcquisitionPhaseRows=1,
             SpectroscopyAcquisitionPhaseColumns=1,
             SpectroscopyAcquisitionOutOfPlanePhaseSteps=1,
+            PercentSampling=100.0,
+            PercentPhaseFieldOfView=100.0,
         ),
+        MRSpectroscopyFrameTypeSequence=_group(FrameType=list(_FRAME_TYPE), **_COMPLEX),
+        FrameAnatomySequence=_group(FrameLaterality="U", AnatomicRegionSequence=_spine()),
+        MRAveragesSequence=_group(NumberOfAverages=_ds(protocol.n_averages or 1)),
+        MRModifierSequence=_group(**_NO_MODIFIER),
         MREchoSequence=_group(EffectiveEchoTime=1e3 * (protocol.echo_time_s or 0.0)),
         MRTimingAndRelatedParametersSequence=_group(
-            RepetitionTime=_ds(1e3 * (protocol.repetition_time_s or 0.0)), FlipAngle=90
+            RepetitionTime=_ds(1e3 * (protocol.repetition_time_s or 0.0)),
+            FlipAngle=90,
+            EchoTrainLength=1,
+            RFEchoTrainLength=1,
+            GradientEchoTrainLength=0,
+            SpecificAbsorptionRateSequence=_group(
+                SpecificAbsorptionRateDefinition="IEC_WHOLE_BODY", SpecificAbsorptionRateValue=0.0
+            ),
+            OperatingModeSequence=_group(OperatingModeType="RF", OperatingMode="IEC_NORMAL"),
         ),
         PixelMeasuresSequence=_group(
             PixelSpacing=[_ds(size[1]), _ds(size[0])], SliceThickness=_ds(size[2])
@@ -190,8 +298,21 @@ def _shared_groups(n_points: int, protocol: Protocol) -> Any:
         PlaneOrientationSequence=_group(
             ImageOrientationPatient=[_ds(v) for v in (*first, *second)]
         ),
-        MRTransmitCoilSequence=_group(TransmitCoilName="simulated"),
-        MRReceiveCoilSequence=_group(ReceiveCoilName="simulated"),
+        MRTransmitCoilSequence=_group(
+            TransmitCoilName="simulated", TransmitCoilManufacturerName="", TransmitCoilType="BODY"
+        ),
+        MRReceiveCoilSequence=_group(
+            ReceiveCoilName="simulated",
+            ReceiveCoilManufacturerName="",
+            ReceiveCoilType="SURFACE",
+            QuadratureReceiveCoil="NO",
+        ),
+    )
+
+
+def _spine() -> Any:
+    return _group(
+        CodeValue="421060004", CodingSchemeDesignator="SCT", CodeMeaning="Vertebral column"
     )
 
 

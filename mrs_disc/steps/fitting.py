@@ -1,13 +1,16 @@
 """From a preprocessed spectrum and a model to amplitudes with their covariance.
 
-The model's resonances become unit FIDs at the protocol's echo time and field (`signal.basis`), the
-kernel fits them (`signal.fit`); this room knows records, the kernel knows arrays.
+The model's resonances become unit FIDs as the protocol's sequence leaves them (`signal.fit.basis`),
+the kernel fits them (`signal.fit`); this room knows records, the kernel knows arrays.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
+from math import log
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,13 +18,11 @@ import scipy.fft
 
 from mrs_disc.data import (
     Curves,
-    EchoPhase,
     Fid,
     FitResult,
     Noise,
     Phase,
     Preprocessed,
-    Protocol,
     QualityPeak,
     Sampling,
 )
@@ -35,23 +36,43 @@ from mrs_disc.models import (
     model_reference,
 )
 from mrs_disc.models.basis import BasisFid
-from mrs_disc.recipe import Recipe
+from mrs_disc.models.sequences import load_sequences
+from mrs_disc.recipe import Recipe, load_recipe
 from mrs_disc.record.findings import finding
+from mrs_disc.record.parts import RatioHeld
 from mrs_disc.signal.axes import phasors, window_hz
 from mrs_disc.signal.fit.basis import component_fid, resample_basis
 from mrs_disc.signal.fit.fit import Doubt, FitArrays, fit_fid, points_before_echo
 from mrs_disc.signal.fit.inputs import FitBasis
 from mrs_disc.signal.fit.model import Scan
+from mrs_disc.signal.fit.priors import MAX_DELAY_S
+from mrs_disc.signal.fit.spins import Evolution
 from mrs_disc.signal.phase import full_width
+from mrs_disc.steps.chosen import Chosen, chosen, told
+from mrs_disc.steps.echo_time import (
+    States,
+    echo_time_told,
+    evolving,
+    mixtures,
+    with_later_states,
+)
+from mrs_disc.steps.evolution import Played, played
 from mrs_disc.threads import one_blas_thread
-from mrs_disc.typing import ComplexArray
+from mrs_disc.typing import ComplexArray, FloatArray
 
 _ZERO_FILL = 4
 
-TELLS_ECHO_TIME = "LAC"
-"""The doublet whose phase says how long it evolved."""
+_SUSPICIOUS_SD = 2.6  # of the solver's own test; weak humps take from it, a whole fit decides
 
-_SUSPICIOUS_SD = 1.4  # of the solver's own test; weak humps take from it, a whole fit decides
+_SUSPICIOUS_RATIO = 1.15
+"""Residual over noise from which a whole fit is asked too: then the solver's test says little."""
+
+_DESCRIBED = 1.1
+"""Residual over noise up to which a fit describes its spectrum as well as another."""
+
+_SAME_PLACE_HZ = 8.0
+"""Shift between two fits of one spectrum within which they see the same lines [proposed]: half of
+the narrowest line of a disc."""
 
 MOST_BEFORE_ECHO = 32
 """Points before the echo that are looked for where the fit is bad [proposed]."""
@@ -63,7 +84,11 @@ beside the acetyl peak: a wrong echo time looks like an early start."""
 
 @one_blas_thread
 def fit(
-    preprocessed: Preprocessed, recipe: Recipe, model: MetaboliteModel | None = None
+    preprocessed: Preprocessed,
+    recipe: str | Path | Recipe | None = None,
+    model: MetaboliteModel | None = None,
+    *,
+    exclude: Sequence[str] = (),
 ) -> FitResult:
     """Fit the metabolite model of the recipe to a preprocessed spectrum.
 
@@ -71,102 +96,143 @@ def fit(
     ----------
     preprocessed : Preprocessed
         From `preprocess`.
-    recipe : Recipe
-        ``[fit]`` names model, window and baseline.
+    recipe : str, Path, Recipe or None
+        ``[fit]`` names model, window, baseline and what is excluded; `None`: the defaults.
     model : MetaboliteModel, optional
         The model, where it is loaded already.
+    exclude : sequence of str
+        Components that are left out beside those that the recipe excludes, with the priors that
+        name them.
 
     Returns
     -------
     FitResult
-        Amplitudes at the start of the FID, T2-weighted, in the units of the data.
+        Amplitudes at the start of the FID, T2-weighted, in the units of the data. A component
+        without a line in the window is left out, and a finding says so.
 
     Raises
     ------
     InputError
         If the echo time is unknown, or the data cannot be fitted.
+
+    Examples
+    --------
+    >>> import mrs_disc as md
+    >>> study, truth = md.simulate_study(seed=1, levels=["L4-L5"])
+    >>> pre = md.preprocess(study["L4-L5"])
+    >>> md.fit(pre, exclude=["PA", "LIP"]).names
+    ('PG', 'LAC', 'ALA', 'CHO', 'CARB', 'COL')
     """
+    recipe = load_recipe(recipe)
+    if exclude:
+        recipe = recipe.replace(fit={"exclude": (*recipe.fit.exclude, *exclude)})
     model = model or load_metabolite_model(recipe.fit.model)
+    picked = _chosen(preprocessed, recipe, model)
+    return _fitted(preprocessed, recipe, picked)
+
+
+def _chosen(preprocessed: Preprocessed, recipe: Recipe, model: MetaboliteModel) -> Chosen:
+    sampling = preprocessed.fid.sampling
+    low, high = (
+        sampling.reference_ppm + hz / sampling.spectrometer_mhz
+        for hz in _window_hz(sampling, recipe.fit.window_ppm)
+    )
+    return chosen(model, recipe.fit, sampling, (low, high))
+
+
+def _fitted(preprocessed: Preprocessed, recipe: Recipe, picked: Chosen) -> FitResult:
+    """Return the fit of what was chosen of a model."""
+    whole = _fitted_whole(preprocessed, recipe, picked.model)
+    return replace(told(whole, picked.feet), findings=picked.findings)
+
+
+def _fitted_whole(preprocessed: Preprocessed, recipe: Recipe, model: MetaboliteModel) -> FitResult:
+    """Return the fit of all components of a model."""
     signal = preprocessed.fid
     sampling = signal.sampling
     if sampling.nucleus != model.nucleus:
         raise InputError(f"nucleus {sampling.nucleus}: model {model.name} is for {model.nucleus}")
-    basis = basis_of(model, preprocessed.protocol, sampling, signal.n_points)
+    evolution = _played(preprocessed, recipe, model).evolution
+    basis = basis_of(model, evolution, sampling, signal.n_points)
     scan = _scan(sampling, recipe)
     window = scan.window_hz
-    wider = _with_other_phase(model, basis, preprocessed.protocol, sampling)
+    # Parts that move on their own would take up what a wrong echo time leaves.
+    whole = _without_parts(model)
+    firm = basis_of(whole, evolution, sampling, signal.n_points)
+    later = _beside_later_states(whole, firm, evolution, sampling, window)
     arrays = fit_fid(
         signal.signal,
         basis,
         scan,
         baseline_hz=window if recipe.fit.baseline == "humps" else None,
-        wider=wider,
+        rivals=(firm, later.states.basis) if later is not None else None,
     )
     result = _result(arrays, model, preprocessed, window)
-    if wider is None or arrays.wider is None or arrays.wider.deviations < _SUSPICIOUS_SD:
+    asks = arrays.rivals_apart_sd >= _SUSPICIOUS_SD or arrays.residual.ratio >= _SUSPICIOUS_RATIO
+    if later is None or not asks:
         return result
     again = fit_fid(
         signal.signal,
-        wider,
+        later.states.basis,
         scan,
         baseline_hz=window if recipe.fit.baseline == "humps" else None,
     )
-    return replace(result, echo=_echo_phase(again, model))
+    first = basis.reported.index(model.quality_component)
+    apart_hz = float(again.lines.shift_hz[first] - arrays.lines.shift_hz[first])
+    if again.doubt is not None or abs(apart_hz) > _SAME_PLACE_HZ:
+        return result  # so many free states may stand for other lines: that says nothing
+    echo = echo_time_told(again.amplitudes, later.states, later.shares(), evolution.echo_time_s)
+    return replace(result, echo=echo)
 
 
-def _with_other_phase(
-    model: MetaboliteModel, basis: FitBasis, protocol: Protocol, sampling: Sampling
-) -> FitBasis | None:
-    """Return the basis with lactate's doublet a quarter of its evolution later, if it has one."""
-    lines = [c.resonance for c in model.component if c.name == TELLS_ECHO_TIME]
-    doublet = [r for r in lines[0] if r.in_amplitude and r.neighbours == 1] if lines else []
-    if protocol.echo_time_s is None or not doublet or not doublet[0].j_hz:
-        return None
-    bandwidth = protocol.refocusing_bandwidth_hz
-    return _one_more(basis, tuple(doublet), sampling, protocol.echo_time_s, bandwidth)
+def _beside_later_states(
+    model: MetaboliteModel,
+    basis: FitBasis,
+    evolution: Evolution,
+    sampling: Sampling,
+    window_hz: tuple[float, float],
+) -> _EchoTimes | None:
+    """Return what asks the multiplets for the echo time; `None` where there is nothing to ask.
+
+    Those whose amplitude lies outside of the fitted range are not asked.
+    """
+    low, high = (sampling.reference_ppm + hz / sampling.spectrometer_mhz for hz in window_hz)
+    shapes = tuple(
+        shape
+        for shape in (_Shape.of(c, model) for c in model.component if c.basis is None)
+        if any(low <= r.ppm <= high for r in shape.in_amplitude().resonance)
+    )
+    coupled = evolving((shape.name, shape.resonance) for shape in shapes)
+    if not coupled or not evolution.pulses:
+        return None  # of a stimulated echo the time is not what turns the lines
+    multiplets = tuple(shape.in_amplitude() for shape in shapes if shape.name in coupled)
+    return _echo_times(basis, multiplets, sampling, evolution)
 
 
 @lru_cache(maxsize=4)
-def _one_more(
+def _echo_times(
     basis: FitBasis,
-    doublet: tuple[Resonance, ...],
+    multiplets: tuple[_Shape, ...],
     sampling: Sampling,
-    echo_time_s: float,
-    refocusing_bandwidth_hz: float | None,
-) -> FitBasis:
-    fid = component_fid(
-        doublet,
-        time_s=sampling.time_s(basis.fids.shape[1]),
-        spectrometer_mhz=sampling.spectrometer_mhz,
-        reference_ppm=sampling.reference_ppm,
-        echo_time_s=echo_time_s + 0.5 / doublet[0].j_hz,
-        refocusing_bandwidth_hz=refocusing_bandwidth_hz,
-    )
-    return FitBasis(
-        names=(*basis.names, "its other phase"),
-        fids=np.vstack([basis.fids, fid]),
-        shift_sd_hz=np.append(basis.shift_sd_hz, 0.0),
-        extra_width_sd_hz=np.append(basis.extra_width_sd_hz, 0.0),
-        ratio_priors=basis.ratio_priors,
-    )
+    evolution: Evolution,
+) -> _EchoTimes:
+    n_points = basis.fids.shape[1]
+
+    def at(echo_time_s: float) -> dict[str, ComplexArray]:
+        other = evolution.at(echo_time_s)
+        alone = _basis.__wrapped__(multiplets, (), sampling, n_points, other)
+        return dict(zip(alone.names, alone.fids, strict=True))
+
+    later_s = evolving((shape.name, shape.resonance) for shape in multiplets)
+    states = with_later_states(basis, later_s, evolution.echo_time_s, at)
+    return _EchoTimes(states, cache(lambda: mixtures(states, sampling.dwell_time_s, at)))
 
 
-def _echo_phase(arrays: FitArrays, model: MetaboliteModel) -> EchoPhase:
-    """Return what the doublet's two phases say of the time that it evolved."""
-    names = [c.name for c in model.component]
-    k = names.index(TELLS_ECHO_TIME)
-    both = [k, len(names)]
-    mean = arrays.amplitudes.mean[both]
-    covariance = arrays.amplitudes.covariance[np.ix_(both, both)]
-    j_hz = next(r.j_hz for r in model.component[k].resonance if r.in_amplitude)
-    squared = float(mean @ np.linalg.pinv(covariance) @ mean)
-    return EchoPhase(
-        name=TELLS_ECHO_TIME,
-        strength_sd=float(np.sqrt(max(squared, 0.0))),
-        deviation_sd=float(mean[1] / np.sqrt(covariance[1, 1])) if covariance[1, 1] > 0 else 0.0,
-        late_s=float(np.arctan2(mean[1], mean[0]) / (np.pi * j_hz)),
-        period_s=2 / j_hz,
-    )
+class _EchoTimes(NamedTuple):
+    """Later states of the multiplets, and what the times that are tried consist of, when asked."""
+
+    states: States
+    shares: Callable[[], FloatArray]
 
 
 def fit_or_find_start(
@@ -185,31 +251,52 @@ def fit_or_find_start(
     Returns
     -------
     tuple of Preprocessed and FitResult
-        The spectrum that was fitted, with the finding ``start_measured`` where it was shortened.
+        The spectrum that was fitted, with what there is to say of its sequence and of what was left
+        out, and the finding ``start_measured`` where it was shortened.
     """
-    fitted = fit(preprocessed, recipe, model)
+    picked = _chosen(preprocessed, recipe, model)
+    model = picked.model
+    known = _played(preprocessed, recipe, model)
+    noticed = (*preprocessed.findings, *known.findings, *picked.findings)
+    preprocessed = replace(preprocessed, findings=noticed)
+    fitted = _fitted(preprocessed, recipe, picked)
     signal = preprocessed.fid
     enough = signal.n_points > 8 * MOST_BEFORE_ECHO
     if _is_sound(fitted, recipe) or signal.sampling.start_time_s or not enough:
         return preprocessed, fitted
-    basis = basis_of(model, preprocessed.protocol, signal.sampling, signal.n_points)
     scan = _scan(signal.sampling, recipe)
-    early = points_before_echo(signal.signal, basis, scan, most=MOST_BEFORE_ECHO)
+    # Parts that move on their own would make good for a wrong start.
+    firm = basis_of(_without_parts(model), known.evolution, signal.sampling, signal.n_points)
+    early = points_before_echo(signal.signal, firm, scan, most=MOST_BEFORE_ECHO)
     if 0 < early * signal.sampling.dwell_time_s <= LONGEST_BEFORE_ECHO_S:
         shorter = _without_first(preprocessed, early)
-        again = fit(shorter, recipe, model)
-        better = again.noise.residual_ratio < fitted.noise.residual_ratio
+        again = _fitted(shorter, recipe, picked)
+        # One that describes the data with components far below zero is no match to be beaten.
+        better = again.noise.residual_ratio < max(fitted.noise.residual_ratio, _DESCRIBED)
         on_a_point = abs(again.phase.delay_s) < 0.5 * signal.sampling.dwell_time_s
         if better and on_a_point and _is_sound(again, recipe):
             return shorter, again
     return preprocessed, fitted
 
 
+def _played(preprocessed: Preprocessed, recipe: Recipe, model: MetaboliteModel) -> Played:
+    """Return what the recipe's table of sequences says of a measurement."""
+    return played(model, preprocessed.protocol, load_sequences(recipe.fit.sequences))
+
+
+def _without_parts(model: MetaboliteModel) -> MetaboliteModel:
+    """Return the model with every component of fixed shape."""
+    components = tuple(c.model_copy(update={"part": ()}) for c in model.component)
+    return model.model_copy(update={"component": components})
+
+
 def _is_sound(fitted: FitResult, recipe: Recipe) -> bool:
-    """Say whether a fit describes its spectrum, with no component far below zero."""
+    """Say whether a fit describes its spectrum: nothing far below zero, no delay at its limit."""
     gates = recipe.quality
+    delay_s = fitted.phase.delay_s - fitted.curves.sampling.start_time_s
     return bool(
         fitted.converged
+        and abs(delay_s) < 0.99 * MAX_DELAY_S
         and fitted.noise.residual_ratio <= gates.max_residual_ratio
         and np.all(fitted.amplitude >= -gates.max_negative_sd * fitted.sd)
     )
@@ -248,7 +335,7 @@ def _window_hz(sampling: Sampling, window_ppm: tuple[float, float]) -> tuple[flo
 
 
 def basis_of(
-    model: MetaboliteModel, protocol: Protocol, sampling: Sampling, n_points: int
+    model: MetaboliteModel, evolution: Evolution, sampling: Sampling, n_points: int
 ) -> FitBasis:
     """Return the model's components as unit FIDs on the points of the data.
 
@@ -256,29 +343,89 @@ def basis_of(
     ----------
     model : MetaboliteModel
         The components.
-    protocol : Protocol
-        Echo time and refocusing bandwidth.
+    evolution : Evolution
+        What the sequence did to coupled spins until the echo.
     sampling : Sampling
         Dwell time, field and reference of the data.
     n_points : int
         Points of the data.
     """
-    components = tuple(_Shape.of(component, model) for component in model.component)
-    echo = _echo_time_s(model, protocol)
-    bandwidth = protocol.refocusing_bandwidth_hz
-    return _basis(components, model.prior, sampling, n_points, echo, bandwidth)
+    components = tuple(
+        shape for component in model.component for shape in _Shape.parts_of(component, model)
+    )
+    return _basis(components, ratios_of(model), sampling, n_points, evolution)
+
+
+def ratios_of(model: MetaboliteModel) -> tuple[RatioPrior, ...]:
+    """Return the ratio priors of what is fitted: those of a component fall on its parts.
+
+    A prior of a component that has parts holds each of them, at its share of the median and with
+    its own width. Parts without such a prior are held to the first one.
+    """
+    parts = {component.name: component.part for component in model.component}
+    ratios = []
+    for prior in model.prior:
+        below = _part_name(prior.denominator, 0)
+        for k, part in enumerate(parts[prior.numerator]):
+            changes = {"median": prior.median * part.share, "log_sd": part.log_sd}
+            names = {"numerator": _part_name(prior.numerator, k), "denominator": below}
+            ratios.append(prior.model_copy(update=changes | names))
+        if not parts[prior.numerator]:
+            ratios.append(prior.model_copy(update={"denominator": below}))
+    held = {prior.numerator for prior in model.prior}
+    for name, of in parts.items():
+        if name not in held:
+            ratios += [
+                RatioPrior(
+                    numerator=_part_name(name, k),
+                    denominator=name,
+                    median=part.share / of[0].share,
+                    log_sd=part.log_sd,
+                    source=part.source,
+                    status=part.status,
+                )
+                for k, part in enumerate(of[1:], 1)
+            ]
+    return tuple(ratios)
+
+
+def _part_name(name: str, k: int) -> str:
+    """Return what a part of a component is called: the first goes by the component's own name."""
+    return f"{name}_{k + 1}" if k else name
 
 
 class _Shape(NamedTuple):
     """What the fit has to know of a component, without where it is from."""
 
     name: str
+    whole: str
+    share: float
     resonance: tuple[Resonance, ...]
     simulated: BasisFid | None
     dwell_time_s: float | None
     extra_width_hz: float
     shift_sd_ppm: float
     extra_width_sd_hz: float
+
+    @classmethod
+    def parts_of(cls, component: Component, model: MetaboliteModel) -> list[_Shape]:
+        """Return what is fitted of a component: its parts, or itself."""
+        if not component.part:
+            return [cls.of(component, model)]
+        return [
+            cls(
+                _part_name(component.name, k),
+                component.name,
+                part.share,
+                part.resonance,
+                None,
+                None,
+                part.extra_width_hz,
+                part.shift_sd_ppm,
+                part.extra_width_sd_hz,
+            )
+            for k, part in enumerate(component.part)
+        ]
 
     @classmethod
     def of(cls, component: Component, model: MetaboliteModel) -> _Shape:
@@ -291,6 +438,8 @@ class _Shape(NamedTuple):
         of_file = simulated.dwell_time_s if simulated is not None else None
         return cls(
             component.name,
+            component.name,
+            1.0,
             component.resonance,
             simulated,
             of_file or model.basis_dwell_time_s,
@@ -299,17 +448,9 @@ class _Shape(NamedTuple):
             component.extra_width_sd_hz,
         )
 
-
-def _echo_time_s(model: MetaboliteModel, protocol: Protocol) -> float:
-    """Return the echo time, any if no line depends on it."""
-    if protocol.echo_time_s is None:
-        if any(r.neighbours for component in model.component for r in component.resonance):
-            raise InputError(
-                "the echo time is unknown: neither the file nor the study says it. Give "
-                "echo_time_s under [disc.acquisition] in study.toml, or EchoTime in the sidecar."
-            )
-        return 0.0
-    return protocol.echo_time_s
+    def in_amplitude(self) -> _Shape:
+        """Return the component without the groups that do not count in its amplitude."""
+        return self._replace(resonance=tuple(r for r in self.resonance if r.in_amplitude))
 
 
 @lru_cache(maxsize=4)
@@ -318,8 +459,7 @@ def _basis(
     ratio_priors: tuple[RatioPrior, ...],
     sampling: Sampling,
     n_points: int,
-    echo_time_s: float,
-    refocusing_bandwidth_hz: float | None,
+    evolution: Evolution,
 ) -> FitBasis:
     """Return the components' unit FIDs with their priors: one object for discs of one protocol.
 
@@ -333,8 +473,7 @@ def _basis(
             time_s=sampling.time_s(n_points),
             spectrometer_mhz=sampling.spectrometer_mhz,
             reference_ppm=sampling.reference_ppm,
-            echo_time_s=echo_time_s,
-            refocusing_bandwidth_hz=refocusing_bandwidth_hz,
+            evolution=evolution,
             extra_width_hz=component.extra_width_hz,
         )
         for component in components
@@ -345,6 +484,8 @@ def _basis(
         shift_sd_hz=np.array([c.shift_sd_ppm * sampling.spectrometer_mhz for c in components]),
         extra_width_sd_hz=np.array([c.extra_width_sd_hz for c in components]),
         ratio_priors=ratio_priors,
+        wholes=tuple(component.whole for component in components),
+        shares=tuple(component.share for component in components),
     )
 
 
@@ -373,13 +514,15 @@ def _result(
     names = tuple(c.name for c in model.component)
     quality = names.index(model.quality_component)
     height, width_hz = _peak(components[quality], amplitudes.mean[quality], phase.delay_s, sampling)
-    linewidth_hz = lines.linewidth_hz + np.array([c.extra_width_hz for c in model.component])
+    extra_hz = [(c.part[0] if c.part else c).extra_width_hz for c in model.component]
+    linewidth_hz = lines.linewidth_hz + np.array(extra_hz)
     if width_hz is not None:
         linewidth_hz[quality] = width_hz
     # The axis is referenced to the lines themselves: water moves 0.01 ppm per kelvin, they do not.
-    off_ppm = lines.common_shift_hz / mhz
+    # The quality peak stands for them: it is the one that is nearly always there.
+    off_ppm = float(lines.shift_hz[quality]) / mhz
     referenced = replace(sampling, reference_ppm=carrier_ppm - off_ppm)
-    own_ppm = (lines.shift_hz - lines.common_shift_hz) / mhz
+    own_ppm = (lines.shift_hz - lines.shift_hz[quality]) / mhz
     first_ppm = [c.resonance[0].ppm if c.resonance else np.nan for c in model.component]
     low_hz, high_hz = window_hz
     noise_sd = arrays.residual.noise_sd
@@ -388,6 +531,7 @@ def _result(
         names=names,
         amplitude=amplitudes.mean,
         covariance=amplitudes.covariance,
+        repetition=amplitudes.repetition,
         crlb=amplitudes.crlb,
         low=amplitudes.low,
         high=amplitudes.high,
@@ -413,6 +557,24 @@ def _result(
         peak=QualityPeak(name=model.quality_component, height=height),
         converged=arrays.doubt is None,
         reason=_in_words(arrays.doubt),
+        ratio_priors=tuple(
+            _held(prior, dict(zip(names, amplitudes.mean.tolist(), strict=True)))
+            for prior in model.prior
+        ),
+    )
+
+
+def _held(prior: RatioPrior, amplitude: Mapping[str, float]) -> RatioHeld:
+    """Return a prior of a ratio, and by how many of its standard deviations the fit lies off."""
+    above, below = amplitude[prior.numerator], amplitude[prior.denominator]
+    off = log(above / below / prior.median) / prior.log_sd if above > 0 and below > 0 else None
+    return RatioHeld(
+        name=f"{prior.numerator}/{prior.denominator}",
+        median=prior.median,
+        log_sd=prior.log_sd,
+        source=prior.source,
+        status=prior.status,
+        deviation_sd=off,
     )
 
 

@@ -11,13 +11,16 @@ lactate and bias what is left (Kreis 2016, doi:10.1002/mrm.25568).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import scipy.fft
 
+from mrs_disc.constants import GAMMA_1H_MHZ_PER_T, LIPID_TO_WATER_PPM
 from mrs_disc.data import Fid, FitResult, Preprocessed, Quality, Verdict
-from mrs_disc.recipe import QualityOptions, Recipe
+from mrs_disc.recipe import QualityOptions, Recipe, load_recipe
 from mrs_disc.record.findings import Finding, finding, of_role, sentences
+from mrs_disc.signal.fit.basis import voigt_width
 from mrs_disc.signal.noise import median
 from mrs_disc.threads import one_blas_thread
 from mrs_disc.typing import ComplexArray
@@ -28,8 +31,6 @@ WATER_BAND_PPM = (4.4, 4.9)
 LIPID_CH2_SHARE = 0.693
 """Share of the CH2 line near 1.30 ppm in the six-peak triglyceride (ISMRM fat-water toolbox)."""
 
-LIPID_TO_WATER_PPM = 3.35
-"""From the lipid's CH2 (1.30) to the carrier on water (4.65)."""
 
 MARROW_LIPID = 20.0
 """Lipid over the quality peak from which the voxel lies in marrow or fat [proposed]: discs with
@@ -61,8 +62,12 @@ LIPID_BAND_PPM = (1.0, 1.6)
 MEASURABLE_SD = 3.0
 """A quality peak below so many of its standard deviations is not there [proposed]."""
 
-STRONG_DOUBLET_SD = 5.0
-"""A doublet below so many standard deviations says nothing of the echo time [proposed]."""
+OWN_WIDTH_HZ = 10.0
+"""Width that the acetyl line has at any field [D]: 6 Hz of a macromolecule (model ``disc_1h``) and
+4 Hz of a T2 of 80 ms (``relaxation``)."""
+
+MHZ_AT_3T = 3.0 * GAMMA_1H_MHZ_PER_T
+"""Where the gates of the linewidth were set."""
 
 STRUCTURED_P = 1e-3
 """Probability of so structured a residual from white noise, below which it counts [proposed]."""
@@ -75,7 +80,9 @@ _RANK: dict[Verdict, int] = {"good": 0, "acceptable": 1, "poor": 2}
 
 
 @one_blas_thread
-def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality:
+def grade(
+    fit: FitResult, preprocessed: Preprocessed, recipe: str | Path | Recipe | None = None
+) -> Quality:
     """Return the verdict on a fitted spectrum.
 
     Parameters
@@ -84,8 +91,8 @@ def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality
         Height and width of the quality peak, noise, residual, amplitudes.
     preprocessed : Preprocessed
         What the steps found; the water reference.
-    recipe : Recipe
-        ``[quality]``: the gates.
+    recipe : str, Path, Recipe or None
+        ``[quality]``: the gates; `None`: the defaults.
 
     Returns
     -------
@@ -94,7 +101,7 @@ def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality
         unapodized spectrum; residual water the highest magnitude of 4.4 to 4.9 ppm after removal /
         the same height, and likewise before it. They are `None` where there is no quality peak.
     """
-    gates = recipe.quality
+    gates = load_recipe(recipe).quality
     snr, of_snr = _snr(fit, gates, _cut_short(preprocessed.fid))
     linewidth_hz, of_linewidth = _linewidth(fit, gates)
     residual_water, of_water = _residual_water(fit, preprocessed, gates)
@@ -110,7 +117,7 @@ def grade(fit: FitResult, preprocessed: Preprocessed, recipe: Recipe) -> Quality
         *_transients(preprocessed, gates),
         *_residual(fit, gates),
         *_below_zero(fit, gates),
-        *_echo_time(fit, preprocessed, gates),
+        *_echo_time(fit, gates),
         *_shift(fit, preprocessed, gates),
         *of_role(preprocessed.findings, "reason"),
         *of_lipid,
@@ -183,12 +190,27 @@ def _linewidth(fit: FitResult, gates: QualityOptions) -> tuple[float | None, lis
     width_hz = float(fit.linewidth_hz[fit.index(peak)])
     if not np.isfinite(width_hz):
         return None, [finding("no_linewidth", peak)]
-    width = {"hz": width_hz, "ppm": width_hz / fit.curves.sampling.spectrometer_mhz}
-    if width["ppm"] > gates.max_linewidth_ppm:
-        return width_hz, [finding("linewidth_wide", peak, most=gates.max_linewidth_ppm, **width)]
-    if width["ppm"] > gates.good_linewidth_ppm:
-        return width_hz, [finding("linewidth_fair", peak, good=gates.good_linewidth_ppm, **width)]
+    mhz = fit.curves.sampling.spectrometer_mhz
+    width = {"hz": width_hz, "ppm": width_hz / mhz}
+    most, good = (
+        _width_at(mhz, limit) for limit in (gates.max_linewidth_ppm, gates.good_linewidth_ppm)
+    )
+    if width["ppm"] > most:
+        return width_hz, [finding("linewidth_wide", peak, most=most, **width)]
+    if width["ppm"] > good:
+        return width_hz, [finding("linewidth_fair", peak, good=good, **width)]
     return width_hz, [finding("linewidth_good", peak, **width)]
+
+
+def _width_at(mhz: float, ppm_at_3t: float) -> float:
+    """Return what a width at 3 T becomes at another field, in ppm.
+
+    The field's inhomogeneity is the same in ppm; what a line has of its own is the same in Hz.
+    """
+    own_hz, width_hz = OWN_WIDTH_HZ, ppm_at_3t * MHZ_AT_3T
+    shim_hz = np.sqrt(max((width_hz - 0.5346 * own_hz) ** 2 - 0.2166 * own_hz**2, 0.0))
+    at_field_hz = float(voigt_width(np.asarray(own_hz), shim_hz * mhz / MHZ_AT_3T))
+    return round(at_field_hz / mhz, 3)
 
 
 def _convergence(fit: FitResult) -> list[Finding]:
@@ -346,18 +368,14 @@ def _below_zero(fit: FitResult, gates: QualityOptions) -> list[Finding]:
     return [finding("below_zero", name, ratio=below[name], most=most, names=list(below))]
 
 
-def _echo_time(fit: FitResult, preprocessed: Preprocessed, gates: QualityOptions) -> list[Finding]:
-    """Find a doublet that evolved for another time than the stated echo time."""
-    echo, stated = fit.echo, preprocessed.protocol.echo_time_s
-    most = gates.max_echo_phase_sd
-    if echo is None or stated is None or echo.strength_sd < STRONG_DOUBLET_SD:
+def _echo_time(fit: FitResult, gates: QualityOptions) -> list[Finding]:
+    """Find multiplets that evolved for another time than the stated echo time."""
+    echo, most = fit.echo, gates.max_echo_time_sd
+    if echo is None or echo.deviation_sd <= most:
         return []
-    if abs(echo.deviation_sd) <= most:
-        return []
-    fitting_ms = 1e3 * ((stated + echo.late_s) % echo.period_s)
-    values = {"stated_ms": 1e3 * stated, "fitting_ms": fitting_ms, "most": most}
-    deviation = abs(echo.deviation_sd)
-    return [finding("echo_time_contradicted", echo.name, ratio=deviation, **values)]
+    values = {"stated_ms": 1e3 * echo.stated_s, "fitting_ms": 1e3 * echo.fitting_s, "most": most}
+    names = list(echo.multiplets)
+    return [finding("echo_time_contradicted", names=names, ratio=echo.deviation_sd, **values)]
 
 
 def _shift(fit: FitResult, preprocessed: Preprocessed, gates: QualityOptions) -> list[Finding]:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mrs_disc.constants import WATER_PPM
+from mrs_disc.constants import PICTURE_PPM, WATER_PPM
 from mrs_disc.data import (
     AnySignal,
     DiscAcquisition,
@@ -25,7 +27,7 @@ from mrs_disc.data import (
     Transients,
 )
 from mrs_disc.errors import InputError
-from mrs_disc.recipe import Recipe
+from mrs_disc.recipe import Recipe, load_recipe
 from mrs_disc.record.findings import Finding, finding
 from mrs_disc.signal.axes import time_axis, window_hz
 from mrs_disc.signal.coils import coil_weights, combine
@@ -34,6 +36,7 @@ from mrs_disc.signal.noise import noise_covariance
 from mrs_disc.signal.phase import dominant_frequency_hz, find_phase, linewidth_hz
 from mrs_disc.signal.stored import Stored, examine_storage, n_filled
 from mrs_disc.signal.transients.align import Alignment, align
+from mrs_disc.signal.transients.picture import before_and_after
 from mrs_disc.signal.transients.reject import clipped_transients, find_outliers
 from mrs_disc.signal.transients.series import Series
 from mrs_disc.signal.water import remove_water
@@ -47,6 +50,10 @@ _DWELL_TOLERANCE = 1e-3
 """Relative difference of two dwell times that headers round alike."""
 
 
+_PICTURE_SEARCH_PPM = (0.8, 5.2)
+"""Where the line that shows the alignment is looked for: from lipid to water."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Averaged:
     """The average, and what its transients showed; as it is where there was one average."""
@@ -57,18 +64,23 @@ class _Averaged:
     rejected: dict[int, str] = field(default_factory=dict)
     n_transients: int = 1
     drift_hz: float | None = None
+    cycle: int | None = None
+    picture: NDArray[np.uint8] | None = None
+    picture_ppm: float = WATER_PPM
 
 
 @one_blas_thread
-def preprocess(acquisition: DiscAcquisition, recipe: Recipe) -> Preprocessed:
+def preprocess(
+    acquisition: DiscAcquisition, recipe: str | Path | Recipe | None = None
+) -> Preprocessed:
     """Combine, align, reject, average, correct and clean the signal of one disc.
 
     Parameters
     ----------
     acquisition : DiscAcquisition
         One disc as it was read, ``study["L4-L5"]``.
-    recipe : Recipe
-        The options of each step.
+    recipe : str, Path, Recipe or None
+        The options of each step; `None`: the defaults.
 
     Returns
     -------
@@ -81,11 +93,14 @@ def preprocess(acquisition: DiscAcquisition, recipe: Recipe) -> Preprocessed:
         If the signal cannot be used: no finite transient, zero throughout, a water reference of
         another dwell time.
     """
+    recipe = load_recipe(recipe)
     _check(acquisition)
     noticed = list(acquisition.findings)
     metabolite, water = _combined(_as_measured(acquisition, noticed), noticed)
     reference = None if water is None else water_average(water)
     averaged = _averaged(metabolite, _clipped(acquisition), recipe)
+    if averaged.cycle is not None:
+        noticed.append(finding("phase_cycled", n=averaged.cycle))
     fid = averaged.fid
     if reference is not None:
         fid, reference = _eddy_corrected(fid, reference, recipe, noticed)
@@ -99,6 +114,8 @@ def preprocess(acquisition: DiscAcquisition, recipe: Recipe) -> Preprocessed:
         water_protocol=acquisition.water_protocol,
         transient_frequency_hz=averaged.frequency_hz,
         transient_phase_rad=averaged.phase_rad,
+        transient_picture=averaged.picture,
+        transient_picture_ppm=averaged.picture_ppm,
         rejected=averaged.rejected,
         n_transients=averaged.n_transients,
         drift_hz=averaged.drift_hz,
@@ -267,7 +284,23 @@ def _averaged(metabolite: Transients | Fid, clipped: BoolArray | None, recipe: R
         rejected=rejected,
         n_transients=n_transients,
         drift_hz=alignment.drift_hz,
+        cycle=alignment.period,
+        **(_picture(metabolite, aligned) if recipe.align.method != "none" else {}),
     )
+
+
+def _picture(before: Transients, after: Transients) -> dict[str, Any]:
+    """Return the transients before and after alignment, for the eye, and the shift shown."""
+    sampling = before.sampling
+    picture, centre = before_and_after(
+        before.signal,
+        after.signal,
+        sampling.time_s(before.n_points),
+        _hz(sampling, _PICTURE_SEARCH_PPM),
+        PICTURE_PPM * sampling.spectrometer_mhz,
+    )
+    centre_ppm = sampling.reference_ppm + centre / sampling.spectrometer_mhz
+    return {"picture": picture, "picture_ppm": centre_ppm}
 
 
 def _aligned(metabolite: Transients, recipe: Recipe) -> tuple[Alignment, Transients]:
@@ -371,15 +404,15 @@ def _without_water(fid: Fid, recipe: Recipe) -> Fid:
     if recipe.water.method == "none":
         return fid.skipped("residual water", "the recipe says so")
     sampling = fid.sampling
-    removal = remove_water(
-        fid.signal, sampling.dwell_time_s, limits_hz=_hz(sampling, recipe.water.window_ppm)
-    )
+    low, high = recipe.water.window_ppm
+    window_ppm = low, high + recipe.water.downfield_ppm
+    removal = remove_water(fid.signal, sampling.dwell_time_s, limits_hz=_hz(sampling, window_ppm))
     return fid.become(
         Fid,
         removal.signal,
         "residual water",
         method="low-rank model",
-        options={"window_ppm": list(recipe.water.window_ppm)},
+        options={"window_ppm": list(window_ppm)},
         measured={"n_components": removal.n_components},
     )
 

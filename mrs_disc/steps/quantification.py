@@ -6,6 +6,10 @@ fixed seed: sums have exactly the standard deviation that the covariance gives, 
 has the same output. The delta method is only a check in the tests: ratios with a weak denominator
 are skewed.
 
+Two errors are told: `sd` and the interval are about the truth, `repetition_sd` is the scatter of
+repeats, in which only the noise is new. Draws of both stand side by side in each array: the first
+half is about the truth, the other half are repeats (NaN where the fit does not say).
+
 Sums are cut at zero, never their parts: cutting each part first adds the upper half of its noise.
 A value below two standard deviations is an upper limit, max(value, 0) + the one-sided 95 % error.
 """
@@ -15,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,10 +36,16 @@ from mrs_disc.data import (
     frozen,
 )
 from mrs_disc.errors import InputError
-from mrs_disc.models.relaxation import RelaxationModel
-from mrs_disc.recipe import Recipe
+from mrs_disc.models.relaxation import RelaxationModel, load_relaxation_model
+from mrs_disc.recipe import Recipe, load_recipe
 from mrs_disc.signal.noise import median
-from mrs_disc.steps.water_reference import Reference, scale, water_draws, water_reference
+from mrs_disc.steps.water_reference import (
+    Reference,
+    repeat_normals,
+    scale,
+    water_draws,
+    water_reference,
+)
 from mrs_disc.threads import one_blas_thread
 from mrs_disc.typing import FloatArray
 
@@ -102,7 +113,7 @@ class _Table:
         if not self.names:
             return ()
         sd = np.array([self.values[n].sd for n in self.names], dtype=np.float64)
-        centred = np.array(self.draws)
+        centred = np.array([_of_truth(draws) for draws in self.draws])
         centred -= centred.mean(axis=1, keepdims=True)
         np.clip(centred, -5 * sd[:, None], 5 * sd[:, None], out=centred)
         covariance = centred @ centred.T / centred.shape[1]
@@ -114,9 +125,9 @@ class _Table:
 def quantify(
     fit: FitResult,
     preprocessed: Preprocessed,
-    recipe: Recipe,
+    recipe: str | Path | Recipe | None = None,
     *,
-    relaxation: RelaxationModel,
+    relaxation: RelaxationModel | None = None,
     morphology: Morphology | None = None,
 ) -> Quantities:
     """Return the ratios, sums and water-referenced amounts of a disc.
@@ -127,10 +138,11 @@ def quantify(
         Amplitudes with their covariance.
     preprocessed : Preprocessed
         Water reference and protocol.
-    recipe : Recipe
-        ``[quantify]``: reference, merging rule of LAC and ALA, number of draws.
-    relaxation : RelaxationModel
-        Relaxation times of water and of the components.
+    recipe : str, Path, Recipe or None
+        ``[quantify]``: reference, merging rule of LAC and ALA, number of draws; `None`: the
+        defaults.
+    relaxation : RelaxationModel, optional
+        Relaxation times of water and of the components; default: those that the recipe names.
     morphology : Morphology, optional
         The Pfirrmann grade chooses the relaxation times of water.
 
@@ -145,6 +157,8 @@ def quantify(
     InputError
         If the recipe requires a water reference and the disc has none.
     """
+    recipe = load_recipe(recipe)
+    relaxation = relaxation or load_relaxation_model(recipe.quantify.relaxation)
     if recipe.quantify.reference == "water" and preprocessed.water is None:
         raise InputError(
             'no water reference, which [quantify] reference = "water" needs. '
@@ -154,7 +168,7 @@ def quantify(
         return _nothing(fit)
     count = len(fit.names)
     normals = normal_draws(recipe.quantify.samples, 3 * count + _WATER_NORMALS)
-    draws = amplitude_draws(fit, normals[:count])
+    draws = np.hstack([amplitude_draws(fit, normals[:count]), _repeat_draws(fit, normals[:count])])
     merged, why = merges(fit, recipe)
     table = _Table()
     sums = _sums(table, fit, draws)
@@ -168,7 +182,8 @@ def quantify(
         _without_water(table, fit, reference)
     else:
         factors |= {"water": _water_factors(reference, morphology)}
-        factors |= _water(table, fit, draws, normals[count:], reference, relaxation)
+        own = np.hstack([normals[count:], repeat_normals(reference, normals[count:])])
+        factors |= _water(table, fit, draws, own, reference, relaxation)
     return Quantities(
         values=table.values,
         names=tuple(table.names),
@@ -211,6 +226,28 @@ def amplitude_draws(fit: FitResult, normals: FloatArray) -> FloatArray:
     return np.asarray(fit.amplitude[:, None] + sd[:, None] * standard)
 
 
+def _of_truth(draws: FloatArray) -> FloatArray:
+    """Return the half of the draws that is about the truth."""
+    return draws[: draws.size // 2]
+
+
+def _repeat_draws(fit: FitResult, normals: FloatArray) -> FloatArray:
+    """Return amplitudes of repeats, shape (component, draw)."""
+    if fit.repetition is None:
+        return np.full(normals.shape, np.nan)
+    values, vectors = np.linalg.eigh(fit.repetition)
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    return np.asarray(fit.amplitude[:, None] + root @ normals)
+
+
+def _repetition_sd(draws: FloatArray) -> float | None:
+    """Return half of the central 68 % of the repeats, or `None` where they are not known."""
+    repeats = draws[draws.size // 2 :]
+    ranks = [int(share * repeats.size) for share in (0.1587, 0.8413)]
+    minus, plus = np.partition(repeats, ranks)[ranks]
+    return float(plus - minus) / 2 if np.isfinite(plus - minus) else None
+
+
 def merges(fit: FitResult, recipe: Recipe) -> tuple[bool, str]:
     """Return whether lactate and alanine cannot be told apart, and why, in words."""
     if not fit.has("LAC", "ALA"):
@@ -239,15 +276,21 @@ def _measured(
 
     `sd` is given for sums, where it is exact; a ratio takes half the central 68 % of its draws.
     """
-    low, minus, middle, plus, one_sided, high = _percentiles(draws)
+    low, minus, middle, plus, one_sided, high = _percentiles(_of_truth(draws))
     spread = (plus - minus) / 2 if sd is None else sd
     shown = max(value, 0.0) if cut else value
     if value < LIMIT_SD * spread:
-        upper = max(value, 0.0) + one_sided - middle
-        return Quantity(
-            value=shown, sd=spread, low=0.0, high=upper, limit="upper", unit=unit, how=how
-        )
-    return Quantity(value=shown, sd=spread, low=max(low, 0.0), high=high, unit=unit, how=how)
+        low, high = 0.0, max(value, 0.0) + one_sided - middle
+    return Quantity(
+        value=shown,
+        sd=spread,
+        low=max(low, 0.0),
+        high=high,
+        limit="upper" if value < LIMIT_SD * spread else None,
+        unit=unit,
+        how=how,
+        repetition_sd=_repetition_sd(draws),
+    )
 
 
 def _percentiles(draws: FloatArray) -> list[float]:
@@ -266,7 +309,8 @@ def _weights(fit: FitResult, parts: Mapping[str, float]) -> FloatArray:
 def _lacks(fit: FitResult, names: Sequence[str]) -> str:
     """Return why a quantity of these components cannot be had, or an empty text."""
     absent = [n for n in names if not fit.has(n)]
-    return f"model {fit.model} has no {' and no '.join(absent)}" if absent else ""
+    model = f"{fit.model} as fitted" if fit.findings else fit.model
+    return f"model {model} has no {' and no '.join(absent)}" if absent else ""
 
 
 def _formula(parts: Mapping[str, float]) -> str:
@@ -369,7 +413,7 @@ def _acidity_to_structure(table: _Table, fit: FitResult, draws: FloatArray) -> N
 
 def _log_draws(draws: FloatArray) -> FloatArray:
     """Return logarithms; a draw at or below zero becomes a ten-thousandth of the median."""
-    floor = 1e-4 * max(float(median(draws)), 1e-12)
+    floor = 1e-4 * max(float(median(_of_truth(draws))), 1e-12)
     return np.log(np.maximum(draws, floor))
 
 
@@ -388,9 +432,15 @@ def _logarithm(value: float, linear: Quantity, log_draws: FloatArray, how: str) 
     if linear.limit == "upper":
         known = float(np.log(value))
         return Quantity(value=known, high=upper, limit="upper", how=how)
-    _, minus, _, plus, _, _ = _percentiles(log_draws)
-    low = float(np.log(linear.low)) if linear.low else None
-    return Quantity(value=float(np.log(value)), sd=(plus - minus) / 2, low=low, high=upper, how=how)
+    _, minus, _, plus, _, _ = _percentiles(_of_truth(log_draws))
+    return Quantity(
+        value=float(np.log(value)),
+        sd=(plus - minus) / 2,
+        low=float(np.log(linear.low)) if linear.low else None,
+        high=upper,
+        how=how,
+        repetition_sd=_repetition_sd(log_draws),
+    )
 
 
 # --------------------------------------------------------------------------- water

@@ -11,7 +11,7 @@ J evolution is in the basis FIDs and not divided out here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp
+from math import exp, sqrt
 
 import numpy as np
 
@@ -143,6 +143,22 @@ class WaterDraws:
 
     weighting: FloatArray
     spread: FloatArray
+
+
+def repeat_normals(reference: Reference, normals: FloatArray) -> FloatArray:
+    """Return the draws of repeats: relaxation and shape of the water stay, its noise is new.
+
+    Parameters
+    ----------
+    reference : Reference
+        The disc's water.
+    normals : float array, shape (3 or more, draw)
+        As `water_draws` takes them, behind them those of the components' relaxation times.
+    """
+    repeated = np.zeros_like(normals)
+    noise = sqrt(max(reference.relative_sd**2 - _SHAPE_SD**2, 0.0))
+    repeated[2] = normals[2] * (noise / reference.relative_sd)
+    return repeated
 
 
 def water_draws(reference: Reference, normals: FloatArray) -> WaterDraws:

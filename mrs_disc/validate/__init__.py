@@ -10,16 +10,21 @@ from mrs_disc.validate.discrimination import (
     score_text,
     validate_score,
 )
+from mrs_disc.validate.stress import Stress, validate_stress
+from mrs_disc.validate.stress_text import stress_text
 
 __all__ = [
     "Accuracy",
     "Challenge",
     "Discrimination",
     "ScoreTable",
+    "Stress",
     "accuracy_text",
     "challenge_text",
     "score_text",
+    "stress_text",
     "validate_challenge",
     "validate_fit",
     "validate_score",
+    "validate_stress",
 ]

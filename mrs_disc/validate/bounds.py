@@ -112,7 +112,7 @@ def acidity_bound(m: Measured, scan: Scan, model: MetaboliteModel) -> tuple[Floa
         model,
         time,
         spectrometer_mhz=mhz,
-        echo_time_s=scan.echo_time_s,
+        evolution=scan.evolution(model),
         lorentz_hz={c: 1 / (pi * disc.t2_s[c]) + disc.width_hz.get(c, 0.0) for c in names},
         gauss_hz=disc.b0_width_hz,
     )

@@ -28,7 +28,7 @@ from mrs_disc.models import load_metabolite_model
 from mrs_disc.models.scores import load_score_model
 from mrs_disc.recipe import Recipe
 from mrs_disc.score import Disc, disc_of, score_discs
-from mrs_disc.simulate import LUMBAR, Kind, Scan, simulate_study
+from mrs_disc.simulate import LUMBAR, SNR_OF_PROTOCOL, Kind, Scan, simulate_study
 from mrs_disc.simulate.population import KINDS
 from mrs_disc.simulate.study import plan_study
 from mrs_disc.statistics import Bin, area_under_curve, reliability_bins
@@ -40,13 +40,20 @@ COHORTS: dict[str, str] = {
     "alike": "five discs of one kind, which differs between patients",
     "mostly painful": "four painful discs of five",
     "three": "only the three lower lumbar discs",
+    "weak": "as mixed, measured by the weak protocol",
 }
+PROTOCOL: dict[str, str] = {"weak": "weak"}
+"""Protocol of the simulator (`SNR_OF_PROTOCOL`) of a cohort; all others are typical."""
 TOLD: dict[str, float] = {"mostly painful": 0.8, "three": 0.35}
 """Prevalence that the second scoring of a cohort is told."""
 
-AUC_SHARE, MAX_WRONG, MIN_LABELLED = 0.95, 0.18, 0.5
-MISSES = ("AUC", "labels", "few labels", "reliability")
-"""What is held: AUC over the attainable one, wrong among the labels, labels among scored discs."""
+AUC_SHARE, MAX_WRONG, MAX_WRONG_UNTOLD = 0.95, 0.12, 0.15
+"""Least AUC over the attainable one; most wrong among the labels, and where most discs are painful
+and the score is not told."""
+MISSES = ("AUC", "labels", "reliability")
+SNR_CLASSES = ((0.0, 8.0), (8.0, 16.0), (16.0, 32.0), (32.0, float("inf")))
+"""SNR of the quality peak; what kind of scan is worth making stands in their table."""
+LABELS: tuple[Label, ...] = ("likely painful", "indeterminate", "unlikely painful")
 
 BEYOND = "‡"
 """Marks a limit that is missed, and that no fit could hold."""
@@ -78,6 +85,25 @@ class Areas:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scans:
+    """The scored discs of one class of SNR.
+
+    `sensitivity` and `specificity` are shares of all painful and painless discs of the class that
+    are labelled rightly; `error` is the median error of log(acidity/structure), quoted standard
+    deviations over true amounts.
+    """
+
+    low: float
+    high: float
+    n: int
+    auc: float
+    sensitivity: float
+    specificity: float
+    labelled: float
+    error: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """What the labels and probabilities of the scored discs are worth.
 
@@ -93,13 +119,16 @@ class Judged:
     specificity: float
     brier: float
     bins: tuple[Bin, ...]
+    max_wrong: float = MAX_WRONG
+    of_painful: tuple[int, ...] = (0, 0, 0)
+    """Painful discs by label, in the order of `LABELS`."""
+    of_painless: tuple[int, ...] = (0, 0, 0)
 
     @property
     def misses(self) -> tuple[str, ...]:
         """What its labels and probabilities do not hold, of `MISSES`."""
         missed = (
-            self.wrong > MAX_WRONG * self.labelled,
-            self.labelled < MIN_LABELLED * self.scored,
+            self.wrong > self.max_wrong * self.labelled,
             not all(b.holds for b in self.bins),
         )
         return tuple(name for name, miss in zip(MISSES[1:], missed, strict=True) if miss)
@@ -115,7 +144,7 @@ class Discrimination:
 
     `prevalence` is what the score was told, if anything; `measured` are the discs as they are
     analysed, `attainable` is what the same score makes of one unbiased measurement of each disc
-    with the smallest possible error.
+    with the smallest possible error, `allowed` of one with the error that the analysis quotes.
     """
 
     cohort: str
@@ -125,6 +154,8 @@ class Discrimination:
     auc: Areas
     measured: Judged
     attainable: Judged
+    allowed: Judged
+    scans: tuple[Scans, ...] = ()
 
     @property
     def misses(self) -> tuple[str, ...]:
@@ -140,6 +171,7 @@ class Discrimination:
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON types."""
         head = {"cohort": self.cohort, "prevalence": self.prevalence, "seed": self.seed}
+        head |= {"protocol": protocol_of(self.cohort)}
         return (
             head
             | asdict(self.counts)
@@ -149,6 +181,8 @@ class Discrimination:
                 "auc_attainable": self.auc.attainable,
                 "auc_truth": self.auc.truth,
                 "attainable": self.attainable.as_json(),
+                "allowed": self.allowed.as_json(),
+                "scans": [asdict(one) for one in self.scans],
                 "misses": list(self.misses),
                 "out_of_reach": list(self.out_of_reach),
             }
@@ -212,21 +246,25 @@ def _cohort(
     told = [None, TOLD[name]] if name in TOLD else [None]
     rows: dict[float | None, list[_Row]] = {prevalence: [] for prevalence in told}
     best: dict[float | None, list[_Row]] = {prevalence: [] for prevalence in told}
+    quoted: dict[float | None, list[_Row]] = {prevalence: [] for prevalence in told}
     model = load_score_model(Recipe().score.model)
     failed = poor = 0
     for subject in range(1, patients + 1):
         seen = _patient(name, seed, subject, levels)
         failed += len(levels) - len(seen)
         poor += sum(one.disc.unusable is not None for one in seen)
-        measured, ideal = [one.disc for one in seen], _ideal(seen, seed, subject)
+        measured, ideal = [one.disc for one in seen], _ideal(seen, (seed, subject, 3))
+        as_quoted = [replace(one, covariance=_quoted(one)) for one in seen]
+        redrawn = _ideal(as_quoted, (seed, subject, 4))
         for prevalence, found in rows.items():
             options = Recipe().score.model_copy(update={"prevalence": prevalence})
             found += _rows(subject, score_discs(measured, model, options), seen)
             best[prevalence] += _rows(subject, score_discs(ideal, model, options), seen)
+            quoted[prevalence] += _rows(subject, score_discs(redrawn, model, options), seen)
         if progress is not None:
             progress(f"score, {name}", subject, patients)
     counts = Counts(patients=patients, discs=patients * len(levels), failed=failed, poor=poor)
-    return [_summary((name, p, seed), counts, rows[p], best[p]) for p in told]
+    return [_summary((name, p, seed), counts, rows[p], (best[p], quoted[p])) for p in told]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -234,6 +272,7 @@ class _Seen:
     """A measured disc, its truth, and the bound on the errors of (acidity, structure)."""
 
     disc: Disc
+    snr: float
     truth: Mapping[str, Any]
     covariance: FloatArray
 
@@ -245,7 +284,13 @@ class _Seen:
 
 def _patient(name: str, seed: int, subject: int, levels: Sequence[str]) -> list[_Seen]:
     """Simulate and measure a patient; discs whose measurement failed are not there."""
-    scan = Scan(n_points=1024, spectral_width_hz=2000.0, n_transients=32, n_water=2)
+    scan = Scan(
+        n_points=1024,
+        spectral_width_hz=2000.0,
+        n_transients=32,
+        n_water=2,
+        snr_factor=SNR_OF_PROTOCOL[protocol_of(name)],
+    )
     model = load_metabolite_model("disc_1h")
     kinds = kinds_of(name, seed, subject, levels)
     study, truth = simulate_study(
@@ -258,13 +303,23 @@ def _patient(name: str, seed: int, subject: int, levels: Sequence[str]) -> list[
             weights, bound = acidity_bound(m, scan, model)
             covariance = weights @ bound @ weights.T
             disc = disc_of(level.record)
-            seen.append(_Seen(disc=disc, truth=truth[level.level], covariance=covariance))
+            snr = level.record.quality.snr if level.record.quality is not None else None
+            seen.append(
+                _Seen(disc=disc, snr=snr or 0.0, truth=truth[level.level], covariance=covariance)
+            )
     return seen
 
 
-def _ideal(seen: Sequence[_Seen], seed: int, subject: int) -> list[Disc]:
-    """Return the discs as an unbiased measurement with the smallest possible error sees them."""
-    rng = np.random.default_rng([seed, subject, 3])
+def _quoted(one: _Seen) -> FloatArray:
+    """Return the covariance of (acidity, structure) that the analysis quotes."""
+    sd = np.array([one.disc.acidity_sd, one.disc.structure_sd])
+    off = one.disc.correlation
+    return np.asarray(np.outer(sd, sd) * np.array([[1.0, off], [off, 1.0]]))
+
+
+def _ideal(seen: Sequence[_Seen], seed: tuple[int, ...]) -> list[Disc]:
+    """Return the discs as unbiased measurements with errors of `covariance` see them."""
+    rng = np.random.default_rng(seed)
     discs = []
     for one in seen:
         acidity, structure = rng.multivariate_normal(one.mean, one.covariance, method="eigh")
@@ -276,10 +331,15 @@ def _ideal(seen: Sequence[_Seen], seed: int, subject: int) -> list[Disc]:
                 structure=float(structure),
                 acidity_sd=float(sd[0]),
                 structure_sd=float(sd[1]),
-                correlation=float(one.covariance[0, 1] / sd.prod()),
+                correlation=float(one.covariance[0, 1] / sd.prod()) if sd.all() else 0.0,
             )
         )
     return discs
+
+
+def protocol_of(cohort: str) -> str:
+    """Return the simulator's protocol that a cohort is measured by."""
+    return PROTOCOL.get(cohort, "typical")
 
 
 def kinds_of(name: str, seed: int, subject: int, levels: Sequence[str]) -> dict[str, Kind] | None:
@@ -304,6 +364,8 @@ class _Row:
     label: Label
     mean: FloatArray
     covariance: FloatArray
+    snr: float = 0.0
+    error: float = float("nan")
 
 
 def _rows(subject: int, scores: Sequence[DiscScore], seen: Sequence[_Seen]) -> list[_Row]:
@@ -316,10 +378,18 @@ def _rows(subject: int, scores: Sequence[DiscScore], seen: Sequence[_Seen]) -> l
             label=score.label,
             mean=one.mean,
             covariance=one.covariance,
+            snr=one.snr,
+            error=_error_of_ratio(one),
         )
         for score, one in zip(scores, seen, strict=True)
         if score.value is not None
     ]
+
+
+def _error_of_ratio(one: _Seen) -> float:
+    """Return the error of log(acidity/structure): quoted standard deviations, true amounts."""
+    slope = np.array([1.0, -1.0]) / one.mean
+    return float(np.sqrt(max(float(slope @ _quoted(one) @ slope), 0.0)))
 
 
 def _attainable_auc(rows: Sequence[_Row], painful: BoolArray, seed: int) -> float:
@@ -334,13 +404,20 @@ def _attainable_auc(rows: Sequence[_Row], painful: BoolArray, seed: int) -> floa
 
 
 def _summary(
-    which: tuple[str, float | None, int], counts: Counts, rows: list[_Row], ideal: list[_Row]
+    which: tuple[str, float | None, int],
+    counts: Counts,
+    rows: list[_Row],
+    redrawn: tuple[list[_Row], list[_Row]],
 ) -> Discrimination:
-    """Return the figures of a cohort; `which` is its name, what was told, and the seed."""
+    """Return the figures of a cohort; `which` is its name, what was told, and the seed.
+
+    `redrawn` are the same discs, measured with the smallest possible errors and with the quoted.
+    """
     cohort, prevalence, seed = which
     painful = np.array([row.painful for row in rows], dtype=bool)
     probability = np.array([row.probability for row in rows], dtype=float)
     ratio = np.array([row.mean[0] / row.mean[1] for row in rows], dtype=float)
+    most = MAX_WRONG_UNTOLD if (cohort, prevalence) == ("mostly painful", None) else MAX_WRONG
     return Discrimination(
         cohort=cohort,
         prevalence=prevalence,
@@ -351,18 +428,42 @@ def _summary(
             attainable=_attainable_auc(rows, painful, seed) if rows else float("nan"),
             truth=area_under_curve(ratio, painful),
         ),
-        measured=_judged(rows),
-        attainable=_judged(ideal),
+        measured=_judged(rows, most),
+        attainable=_judged(redrawn[0], most),
+        allowed=_judged(redrawn[1], most),
+        scans=tuple(_scans(rows, low, high) for low, high in SNR_CLASSES),
     )
 
 
-def _judged(rows: list[_Row]) -> Judged:
+def _scans(rows: list[_Row], low: float, high: float) -> Scans:
+    """Return what the scans of a class of SNR are worth."""
+    found = [row for row in rows if low <= row.snr < high]
+    painful = np.array([row.painful for row in found], dtype=bool)
+    label = np.array([row.label for row in found], dtype=str)
+    probability = np.array([row.probability for row in found], dtype=float)
+    both = painful.any() and not painful.all()
+    return Scans(
+        low=low,
+        high=high,
+        n=len(found),
+        auc=area_under_curve(probability, painful) if both else float("nan"),
+        sensitivity=_mean((label == "likely painful")[painful]),
+        specificity=_mean((label == "unlikely painful")[~painful]),
+        labelled=_mean(label != "indeterminate"),
+        error=float(np.median([row.error for row in found])) if found else float("nan"),
+    )
+
+
+def _judged(rows: list[_Row], max_wrong: float) -> Judged:
     painful = np.array([row.painful for row in rows], dtype=bool)
     probability = np.array([row.probability for row in rows], dtype=float)
     label = np.array([row.label for row in rows], dtype=str)
     likely, unlikely = label == "likely painful", label == "unlikely painful"
     labelled = likely | unlikely
     return Judged(
+        max_wrong=max_wrong,
+        of_painful=tuple(int((label[painful] == name).sum()) for name in LABELS),
+        of_painless=tuple(int((label[~painful] == name).sum()) for name in LABELS),
         scored=len(rows),
         painful=int(painful.sum()),
         labelled=int(labelled.sum()),
@@ -385,9 +486,12 @@ def score_text(table: ScoreTable) -> str:
     rows = [
         f"Score against simulated truth, seed {table.cohorts[0].seed}.",
         "The score was made for the population that is simulated: no evidence for patients.",
+        f"Protocol: typical, {SNR_OF_PROTOCOL['typical']:g} times the SNR of population.toml, but "
+        f"for the cohort weak: {SNR_OF_PROTOCOL['weak']:g} times.",
         f"Held: AUC at least {AUC_SHARE:g} of the attainable; at most {MAX_WRONG:.0%} of the "
-        f"labels wrong, with labels",
-        f"for {MIN_LABELLED:.0%} of the scored discs or more; reliability inside its 95 % band.",
+        f"labels wrong,",
+        f"{MAX_WRONG_UNTOLD:.0%} where most discs are painful and it is not told; reliability in "
+        "its 95 % band.",
         "(): the same score of unbiased measurements with the smallest possible errors.",
         f"{BEYOND}: not held by these either.",
         "",
@@ -427,11 +531,14 @@ def _cohort_text(one: Discrimination) -> list[str]:
     """Return the lines of one cohort."""
     counts, own = one.counts, one.measured
     rows = [
-        f"{_title(one)}: {COHORTS[one.cohort]}; {counts.patients} patients, {counts.discs} discs",
+        f"{_title(one)}: {COHORTS[one.cohort]}; {counts.patients} patients, {counts.discs} discs, "
+        f"{protocol_of(one.cohort)} protocol",
         f"  scored {own.scored} ({own.painful} painful), poor {counts.poor}, failed "
         f"{counts.failed}; AUC without any error {one.auc.truth:.3f}",
         f"  labelled {own.labelled}, of these wrong {own.wrong}; sensitivity "
         f"{own.sensitivity:.2f}, specificity {own.specificity:.2f} among labelled",
+        *_by_truth(one),
+        *_by_scan(one),
         f"  {'probability':<14}{'discs':>7}{'mean':>8}{'painful':>9}{'95 %':>14}",
     ]
     for b in own.bins:
@@ -441,3 +548,31 @@ def _cohort_text(one: Discrimination) -> list[str]:
             f"{'' if b.holds else '   outside'}"
         )
     return rows
+
+
+def _by_truth(one: Discrimination) -> list[str]:
+    """Return how discs of either truth are labelled; in brackets what the quoted errors allow."""
+    lines = [f"  {'':<14}" + "".join(f"{name:>20}" for name in LABELS)]
+    for name, own, best in (
+        ("painful", one.measured.of_painful, one.allowed.of_painful),
+        ("painless", one.measured.of_painless, one.allowed.of_painless),
+    ):
+        shares = [
+            f"{percent(n, sum(own))} ({percent(m, sum(best))})"
+            for n, m in zip(own, best, strict=True)
+        ]
+        lines.append(f"  {name:<14}" + "".join(f"{share:>20}" for share in shares))
+    return lines
+
+
+def _by_scan(one: Discrimination) -> list[str]:
+    """Return a line for each class of SNR."""
+    head = ("discs", "AUC", "painful found", "painless found", "labelled", "error of r")
+    lines = [f"  {'SNR':<14}" + "".join(f"{name:>15}" for name in head)]
+    for scan in one.scans:
+        name = f"{scan.low:g} to {scan.high:g}" if np.isfinite(scan.high) else f"from {scan.low:g}"
+        shares = (scan.sensitivity, scan.specificity, scan.labelled)
+        cells = (f"{scan.auc:.2f}", *(f"{100 * share:.0f} %" for share in shares))
+        row = f"{scan.n:>15}" + "".join(f"{cell:>15}" for cell in cells) + f"{scan.error:>15.2f}"
+        lines.append(f"  {name:<14}" + row.replace("nan %", "  –").replace("nan", "  –"))
+    return lines

@@ -23,6 +23,7 @@ from mrs_disc.data import AnySignal, DiscAcquisition, Fid, Protocol, RawSignal, 
 from mrs_disc.errors import did_you_mean
 from mrs_disc.models import MetaboliteModel, Status, load_metabolite_model
 from mrs_disc.schema import StrictModel, load_toml
+from mrs_disc.signal.fit.spins import Evolution
 from mrs_disc.simulate.lines import unit_fids
 from mrs_disc.simulate.population import KINDS, amplitudes, draw_disc
 from mrs_disc.simulate.scanner import Scan, draw_coils
@@ -200,7 +201,7 @@ def _draw_disc(rng: np.random.Generator, row: DiscRow, time_s: FloatArray) -> tu
         model,
         time_s,
         spectrometer_mhz=MHZ,
-        echo_time_s=ECHO_TIME_S,
+        evolution=Evolution(echo_time_s=ECHO_TIME_S),
         lorentz_hz={c.name: width + c.extra_width_hz for c in model.component},
         shift_hz=shift,
     )

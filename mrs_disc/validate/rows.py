@@ -104,8 +104,8 @@ class Humps(StrictModel):
             raise ValueError("give either the list 'hump' or the table 'kind'")
         return self
 
-    def fid(self, rng: np.random.Generator, time_s: FloatArray, mhz: float) -> ComplexArray:
-        """Draw the humps and return their sum.
+    def draw(self, rng: np.random.Generator) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Draw places (ppm), widths (Hz) and areas.
 
         `strength` is a factor on all humps of a disc, exp(`log_sd`) scatters each on its own, and
         a share of the discs has none.
@@ -122,6 +122,11 @@ class Humps(StrictModel):
             area *= np.exp(self.log_sd * rng.standard_normal(n))
         if self.absent and rng.random() < self.absent:
             area[:] = 0.0
+        return ppm, width, area
+
+    def fid(self, rng: np.random.Generator, time_s: FloatArray, mhz: float) -> ComplexArray:
+        """Draw the humps and return their sum."""
+        ppm, width, area = self.draw(rng)
         return hump_fids(time_s, centre_hz=(ppm - WATER_PPM) * mhz, fwhm_hz=width, area=area)
 
 

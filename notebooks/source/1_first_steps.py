@@ -159,7 +159,9 @@ for place, level in enumerate(report):
     found = level.measurement.quantities["log(acidity/structure)"]
     true = truth[level.level]
     colour = "#9a1b1b" if true["painful"] else "#1b4f8f"
-    if found.limit == "upper":
+    if found.high is None:  # structure too small to divide by: nothing can be said
+        axes.text(true["log_acidity_structure"] + 0.15, place, "not measurable", va="center")
+    elif found.limit == "upper":
         arrow = {"arrowstyle": "->", "color": colour, "lw": 2}
         axes.annotate("", (found.high - 0.7, place), (found.high, place), arrowprops=arrow)
     else:

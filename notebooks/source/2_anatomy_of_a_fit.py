@@ -13,6 +13,7 @@ import numpy as np
 
 import mrs_disc as md
 from mrs_disc.models import load_metabolite_model
+from mrs_disc.models.sequences import load_sequences
 from mrs_disc.signal.axes import ppm_axis, spectrum
 from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.eddy import correct_eddy_currents
@@ -21,6 +22,7 @@ from mrs_disc.signal.phase import dominant_frequency_hz
 from mrs_disc.signal.transients.align import align
 from mrs_disc.signal.transients.series import Series
 from mrs_disc.simulate import Scan
+from mrs_disc.steps.evolution import played
 from mrs_disc.steps.fitting import basis_of
 
 plt.rcParams.update(
@@ -171,11 +173,13 @@ plt.show()
 
 # %%
 model = load_metabolite_model(recipe.fit.model)
-lactate = [component.name for component in model.component].index("LAC")
+table = load_sequences(recipe.fit.sequences)
 figure, axes = plt.subplots(1, 4, figsize=(11, 2), sharey=True, layout="constrained")
 for panel, echo_ms in zip(axes, (28, 72, 144, 288), strict=True):
     protocol = replace(disc.protocol, echo_time_s=1e-3 * echo_ms)
-    unit = basis_of(model, protocol, sampling, raw.shape[-1]).fids[lactate]
+    evolution = played(model, protocol, table).evolution
+    basis = basis_of(model, evolution, sampling, raw.shape[-1])
+    unit = basis.fids[basis.names.index("LAC")]
     ppm, curve = shown(unit * np.exp(-np.pi * 4 * sampling.time_s(unit.size)))
     panel.axhline(0, color="0.85", lw=0.8)
     panel.plot(ppm, curve.real, color=RED)

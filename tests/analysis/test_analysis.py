@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import mrs_disc as md
-from mrs_disc.data import LevelFailure, Morphology, Provocation, RawSignal, spans
+from mrs_disc.data import LevelFailure, Morphology, Provocation, RawSignal
 from mrs_disc.errors import InputError
 from mrs_disc.record.file import canonical_json
 from mrs_disc.report.results import results_from
@@ -132,15 +132,15 @@ def test_the_steps_of_the_api_are_those_of_the_analysis(study, report):
 
 
 def test_levels_of_different_fields_are_noticed(study, report):
-    assert not any("different fields" in notice for notice in report.notices)
+    assert not any(one.kind == "other_scanner" for one in report.findings)
     acquisition = study["L4-L5"]
     weaker = replace(acquisition.metabolite.sampling, spectrometer_mhz=63.9)
     signal = RawSignal(signal=acquisition.metabolite.signal, sampling=weaker)
     odd = replace(acquisition, metabolite=signal, water=None)
     mixed = md.analyze(with_level(study, "L4-L5", lambda: odd))
-    others = spans([level for level in [r.level for r in mixed] if level != "L4-L5"])
-    told = f"different fields, 64 MHz (L4-L5) and 128 MHz ({others}): files of another"
-    assert any(told in notice for notice in mixed.notices)
+    (found,) = (one for one in mixed.findings if one.kind == "other_scanner")
+    assert (found.subject, found.values["mhz"]) == ("L4-L5", 63.9)
+    assert any("amounts are compared as if alike" in notice for notice in mixed.notices)
 
 
 def test_a_run_that_is_not_there_is_named(report):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import product
+from math import sqrt
 
 import pytest
+from scipy.stats import norm
 
 from mrs_disc.analysis.impression import (
     clean_reason,
@@ -29,6 +31,7 @@ from mrs_disc.record.parts import (
     Quantities,
     Quantity,
 )
+from mrs_disc.score.comparison import LINEAR, QUANTITY, most_acidic
 
 LABELS = ("likely painful", "indeterminate", "unlikely painful")
 COMPLETE = Completeness(n_levels=3, min_levels=3, met=True, missing=())
@@ -163,17 +166,22 @@ def test_every_label_and_failure_is_named_with_its_reason():
     assert "L2-L3 indeterminate (probability 0.43, between the two labels)" in text
     assert "L1-L2 indeterminate (poor spectrum: SNR 3.1 is below 5)" in text
     assert "L5-S1 not measured (no echo time; give it in study.toml)" in text
-    assert "L4-L5 merits correlation with provocation testing" in text
+    assert "Examination complete for CPT 0609T (3 usable discs, at least 3 needed)" in text
 
 
 def test_a_value_just_below_a_label_does_not_read_as_if_it_had_reached_it():
-    text = impression([disc("L4-L5", "indeterminate", 0.7967)], COMPLETE)
-    assert "L4-L5 indeterminate (probability 0.797, between the two labels)" in text
+    text = impression([disc("L4-L5", "indeterminate", 0.4967)], COMPLETE)
+    assert "L4-L5 indeterminate (probability 0.497, between the two labels)" in text
 
 
-def test_a_disc_with_a_provocation_result_is_not_sent_there_again():
+@pytest.mark.parametrize("levels", list(studies()))
+def test_no_test_of_the_patient_is_proposed(levels):
+    text = impression([replace(level, provocation=None) for level in levels], COMPLETE)
+    assert not re.search("provocation|discograph|correlation", text)
+
+
+def test_a_provocation_result_is_compared():
     text = impression([disc("L4-L5", provocation=Provocation(result="positive"))], COMPLETE)
-    assert "No level stands out for correlation" in text
     assert "provocation testing: concordant in L4-L5 (positive)" in sentence_with(
         text, "concordant"
     )
@@ -184,14 +192,17 @@ def sentence_with(text, word):
     return found[:1].lower() + found[1:]
 
 
-def test_structure_is_told_apart_from_pain():
+def test_structure_is_told_with_its_part_in_the_score():
     levels = [
         disc("L2-L3", "unlikely painful", structure=3.0),
         disc("L3-L4", "unlikely painful", structure=3.1),
         disc("L4-L5", structure=1.0),
     ]
     text = impression(levels, COMPLETE)
-    expected = "Structure (degeneration, apart from pain): below this person's median in L4-L5."
+    expected = (
+        "Structure (low in degeneration; the score divides by it): below this person's median in "
+        "L4-L5."
+    )
     assert expected in text
 
 
@@ -206,7 +217,7 @@ def test_the_run_of_best_quality_speaks():
 def test_an_incomplete_examination_says_so():
     completeness = Completeness(n_levels=2, min_levels=3, met=False, missing=("L5-S1",))
     text = impression([disc("L4-L5"), failed()], completeness)
-    assert "examination incomplete for CPT 0609T (2 usable discs, at least 3 needed)" in text
+    assert "Examination incomplete for CPT 0609T (2 usable discs, at least 3 needed)" in text
 
 
 def test_levels_of_the_region_that_were_not_examined():
@@ -255,7 +266,8 @@ def test_findings_stand_where_they_matter():
         disc("L4-L5", morphology=Morphology(pfirrmann=4, modic=1, hiz=True, herniation="none")),
     ]
     expected = (
-        "Morphologic MRI: concordant in L2-L3 and L4-L5 (Pfirrmann IV, Modic 1, high-intensity "
+        "Morphologic MRI (grade and score both follow structure): "
+        "concordant in L2-L3 and L4-L5 (Pfirrmann IV, Modic 1, high-intensity "
         "zone); discordant in L3-L4 (Pfirrmann III, high-intensity zone)."
     )
     assert expected in impression(levels, COMPLETE)
@@ -282,5 +294,50 @@ def test_what_is_no_file_name_stays():
 def test_without_any_label_nothing_is_said_to_be_without_suspicion():
     """'No level stands out' would read as a finding where nothing could be judged."""
     text = impression([failed("L5-S1"), disc("L4-L5", "indeterminate", 0.4)], COMPLETE)
-    assert "Without a label, no level can be proposed for provocation testing" in text
+    assert text.startswith("No level could be labelled as likely or unlikely painful.")
     assert "stands out" not in text
+
+
+# --------------------------------------------------------------------------- the most acidic
+
+
+def measured(level, value, sd, name=QUANTITY):
+    one = disc(level)
+    quantity = Quantity(value=value, sd=sd, low=value - 1.96 * sd, high=value + 1.96 * sd)
+    quantities = replace(one.measured.quantities, values={name: quantity})
+    return replace(one, measured=replace(one.measured, quantities=quantities))
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.5, 1.5])
+@pytest.mark.parametrize("errors", [(0.3, 0.3), (0.2, 0.9)])
+def test_of_two_discs_it_is_the_normal_law_of_their_difference(apart, errors):
+    discs = [measured("L3-L4", -1.5 + apart, errors[0]), measured("L4-L5", -1.5, errors[1])]
+    found = most_acidic(discs)
+    expected = norm.cdf(apart / sqrt(errors[0] ** 2 + errors[1] ** 2))
+    assert found["L3-L4"] == pytest.approx(expected, abs=0.025)  # 4000 draws
+    assert sum(found.values()) == pytest.approx(1.0)
+
+
+def test_equal_discs_share_it_evenly():
+    found = most_acidic([measured(v, -1.0, 0.4) for v in ("L2-L3", "L3-L4", "L4-L5", "L5-S1")])
+    assert all(share == pytest.approx(0.25, abs=0.03) for share in found.values())
+
+
+def test_a_lone_disc_has_no_rank_and_a_poor_one_none_either():
+    assert most_acidic([measured("L4-L5", -1.0, 0.4)]) == {}
+    poor = disc("L3-L4", "indeterminate", verdict="poor")
+    two = [measured("L4-L5", -1.0, 0.4), measured("L5-S1", -2.0, 0.4), poor]
+    assert "L3-L4" not in most_acidic(two)
+
+
+def test_discs_with_an_upper_limit_are_ranked_by_the_ratio_itself():
+    discs = [measured("L4-L5", 0.6, 0.1, LINEAR), measured("L5-S1", 0.02, 0.1, LINEAR)]
+    assert most_acidic(discs)["L4-L5"] > 0.99
+
+
+def test_the_impression_names_the_most_acidic_disc_where_that_is_telling():
+    levels = [measured(v, r, 0.2) for v, r in (("L3-L4", -2.0), ("L4-L5", -1.0), ("L5-S1", -2.1))]
+    first = impression(levels, COMPLETE).partition(". ")[0]
+    assert "of the discs measured, L4-L5 is the most acidic with probability " in first
+    alike = [measured(v, -1.5, 0.4) for v in ("L3-L4", "L4-L5", "L5-S1")]
+    assert "most acidic" not in impression(alike, COMPLETE)

@@ -27,6 +27,8 @@ from tests.analysis.test_impression import disc
 LEVELS = ("L3-L4", "L4-L5", "L5-S1")
 ACCEPT = Recipe(levels=LevelOptions(contradictions="accept"))
 
+INCOMPLETE = "INCOMPLETE: 0 usable discs, at least 3 needed. "
+
 
 @pytest.fixture(scope="module")
 def study():
@@ -110,7 +112,7 @@ def test_a_doubt_is_a_sentence_of_the_impression_and_a_finding(study):
     naming = check_names([Site(level="L5-S1", affine=affine)], None, Recipe())
     assert naming.failures == {}
     text = impression([], completeness_of([], 3), noticed=naming.findings)
-    assert text.startswith("To be checked: L5-S1 (voxel larger than a disc).")
+    assert text.startswith(INCOMPLETE + "To be checked: L5-S1 (voxel larger than a disc).")
 
 
 def test_the_person_of_a_header_decides_in_memory_alone(study):
@@ -121,8 +123,8 @@ def test_the_person_of_a_header_decides_in_memory_alone(study):
     assert [r.level for r in report if r.failure] == ["L5-S1"]
     assert report["L5-S1"].failure.findings[0].kind == "other_person"
     written = canonical_json(results_from(report))
-    assert b"0f0f" not in written
-    assert b"a1a1" not in written
+    assert b"0f" * 8 not in written  # shorter, a digest may hold it by chance
+    assert b"a1" * 8 not in written
 
 
 def test_parameter_files_may_be_the_same():
@@ -144,4 +146,4 @@ def test_a_file_named_again_as_a_run_of_its_level_is_said_and_fails_nothing():
     assert naming.failures == {}
     assert [(f.kind, f.subject) for f in naming.findings] == [("same_file_twice", "L4-L5 run 2")]
     text = impression([], completeness_of([], 3), noticed=naming.findings)
-    assert text.startswith("To be checked: L4-L5 run 2 (one file for two names).")
+    assert text.startswith(INCOMPLETE + "To be checked: L4-L5 run 2 (one file for two names).")

@@ -112,7 +112,7 @@ def kill_and_compare(dataset: Path, place: Path, count: int, seed: int = 1) -> C
                 break
         assert process.returncode == 0, said
         assert content(out) == whole, "not what an undisturbed run leaves"
-        hidden = [p.name for p in out.rglob(".*") if p.name != ".batch"]
+        hidden = [p.name for p in out.rglob(".*") if p.name not in (".batch", ".bidsignore")]
         left = hidden + [p.name for p in (out / ".batch").glob("*.work")]
         assert not left, f"unfinished work is left: {left}"
         done.folders += 1

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from mrs_disc.batch.collect import cell, collect_results
+from mrs_disc.batch.collect import cell, collect_results, source_of
 from mrs_disc.cli import run
+from mrs_disc.files import json_bytes
 
 
 @pytest.fixture
@@ -71,6 +72,17 @@ def test_a_row_per_disc_with_the_numbers_of_the_results(results, canned_result):
             name = "LAC/PG" + ("" if part == "value" else f"_{part}")
             told = level["quantities"]["LAC/PG"].get(part)
             assert row[name] == ("n/a" if told is None else f"{told:.10g}")
+        given = level["morphology"] or {}
+        assert row["pfirrmann"] == cell(given.get("pfirrmann"))
+        assert row["herniation"] == cell(given.get("herniation"))
+        for name in ("drift_hz", "n_transients", "n_rejected"):
+            assert row[name] == cell(level["quality"][name])
+        for name in ("echo_time_s", "repetition_time_s"):
+            assert row[name] == cell(level["protocol"][name])
+        for name, found in level["fit"]["metabolites"].items():
+            assert row[f"{name}_amplitude"] == cell(found["amplitude"])
+            assert row[f"{name}_amplitude_sd"] == cell(found["sd"])
+    assert table[6]["LAC_amplitude"] == "n/a"
     assert table[6]["status"] == "failed"
     assert table[6]["score"] == "n/a"
 
@@ -95,7 +107,7 @@ def test_the_description_is_that_of_a_bids_derivative(results, tmp_path):
     told = {"Name": "Spine Centre Dr. Mustermann", "DatasetDOI": "doi:10.18112/openneuro.ds1.v1"}
     (source / "dataset_description.json").write_text(json.dumps(told))
     (out / ".batch").mkdir()
-    (out / ".batch" / "source.json").write_text('{"path": "../source"}')
+    (out / ".batch" / "source.json").write_bytes(json_bytes({"source": source_of(source, out)}))
     collect_results(out)
     text = (out / "dataset_description.json").read_text()
     description = json.loads(text)
@@ -103,6 +115,19 @@ def test_the_description_is_that_of_a_bids_derivative(results, tmp_path):
     assert description["GeneratedBy"][0]["Name"] == "mrs_disc"
     assert description["SourceDatasets"] == [{"DOI": "doi:10.18112/openneuro.ds1.v1"}]
     assert "Mustermann" not in text
+
+
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [
+        ("bids", {"URL": "../bids"}),
+        ("dataset-2/data", {"URL": "../dataset-2/data"}),
+        ("Zwiebelfisch", {}),
+        ("data/1961-07-13", {}),
+    ],
+)
+def test_a_source_is_told_by_its_place_where_that_names_nobody(tmp_path, folder, told):
+    assert source_of(tmp_path / folder, tmp_path / "out") == told
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"levels": 3}', "[" * 100_000, "\x00"])

@@ -91,6 +91,7 @@ def test_by_default_there_is_a_page_for_each_study(simulated, tmp_path):
     assert not (out / "sub-01").exists()
 
 
+@pytest.mark.slow
 def test_bytes_depend_neither_on_jobs_nor_on_hash_seed_locale_or_time_zone(
     simulated, once, tmp_path
 ):
@@ -244,7 +245,7 @@ def test_json_and_csv_alone_load_no_plotting_library(simulated, tmp_path):
         "dataset, out = map(Path, sys.argv[1:])\n"
         "options = BatchOptions(formats=('json', 'csv'), levels=('L4-L5',))\n"
         "out.mkdir()\n"
-        "print(analyze_one(find_tasks(dataset)[0], _settings(dataset, out, options)[0]).kind)\n"
+        "print(analyze_one(find_tasks(dataset)[0], _settings(dataset, out, options)).kind)\n"
         "print('matplotlib' in sys.modules)\n"
     )
     done = subprocess.run(
@@ -260,6 +261,7 @@ def test_json_and_csv_alone_load_no_plotting_library(simulated, tmp_path):
 # --------------------------------------------------------------------------- when things go wrong
 
 
+@pytest.mark.slow
 def test_a_bad_day_costs_what_it_hits_and_no_more(fake_work, make_dataset, tmp_path):
     words = ("ok", "die", "hang", "bug", "die once", "ok")
     dataset, out = make_dataset(*words), tmp_path / "out"

@@ -160,12 +160,14 @@ def model_lines() -> list[Line]:
     """Return all lines of the model of the regimes."""
     from mrs_disc.constants import WATER_PPM
     from mrs_disc.models import load_metabolite_model
+    from mrs_disc.signal.fit.spins import Evolution
     from mrs_disc.simulate.lines import line_list
     from mrs_disc.validate.regimes import ECHO_TIME_S, MHZ, model_path
 
+    evolution = Evolution(echo_time_s=ECHO_TIME_S)
     lines = []
     for c in load_metabolite_model(str(model_path())).component:
-        found = line_list(c, spectrometer_mhz=MHZ, reference_ppm=WATER_PPM, echo_time_s=ECHO_TIME_S)
+        found = line_list(c, spectrometer_mhz=MHZ, reference_ppm=WATER_PPM, evolution=evolution)
         for hz, weight, lorentz, gauss in zip(
             found.hz, found.weight, found.lorentz_hz, found.gauss_hz, strict=True
         ):

@@ -44,7 +44,7 @@ class Case(NamedTuple):
 
 def cases(seed: int) -> Iterator[Case]:
     for n_coils, n_transients, n_discs, share in SERIES:
-        scan = Scan(n_coils=n_coils, n_transients=n_transients, n_water=2)
+        scan = Scan(n_coils=n_coils, n_transients=n_transients, n_water=2, snr_factor=1.0)
         for _, m, acquisition in discs(seed, scan, n_discs, share):
             one, _ = preprocessing._combined(acquisition, [])
             clipped = preprocessing._clipped(acquisition)

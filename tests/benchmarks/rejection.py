@@ -282,7 +282,7 @@ def rates(out: np.ndarray, spoilt: np.ndarray) -> str:
 
 def condition(n_coils: int, n_transients: int, n_discs: int, seed: int) -> list[str]:
     """Return the lines of one condition."""
-    scan = Scan(n_coils=n_coils, n_transients=n_transients, n_water=2)
+    scan = Scan(n_coils=n_coils, n_transients=n_transients, n_water=2, snr_factor=1.0)
     found = judge(seed, scan, n_discs)
     spoilt, ours, odds, any_water = (
         np.concatenate([getattr(one, name) for one in found])
@@ -327,7 +327,7 @@ def condition(n_coils: int, n_transients: int, n_discs: int, seed: int) -> list[
 def clean(seed: int) -> list[str]:
     lines = ["", f"{'no spoilt transients':38s}  share lost  series that lose any"]
     for n_transients, n_discs in CLEAN:
-        scan = Scan(n_coils=2, n_transients=n_transients, n_water=1)
+        scan = Scan(n_coils=2, n_transients=n_transients, n_water=1, snr_factor=1.0)
         lost = [
             left_out(acquisition, n_transients).sum()
             for _, _, acquisition in discs(seed, scan, n_discs, share=0.0)

@@ -430,7 +430,7 @@ def test_wilson_interval_has_its_textbook_values():
 
 def test_labels_are_counted(tmp_path):
     cohort = read_cohort(write_cohort(tmp_path / "levels.tsv", patients=20))
-    perfect = np.where(cohort.painful, 0.9, 0.1)
+    perfect = np.where(cohort.painful, 0.95, 0.05)
     figures = assess(perfect, cohort, resamples=50)
     assert (figures.labelled, figures.labels_wrong, figures.auc) == (1.0, 0.0, 1.0)
     assert assess(np.full(perfect.size, 0.5), cohort, resamples=50).labels_wrong is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -148,7 +149,51 @@ def test_what_was_left_out_of_an_analysis_is_told(capsys, tmp_path):
     assert run(["analyze", str(study), "-o", str(tmp_path / "out"), "--format", "json"]) == 0
     told = capsys.readouterr().err
     assert "mrs-disc: L4-L5: water reference L4-L5/water.rda is not used" in told
-    assert "mrs-disc: The anatomy image could not be used: study.toml" in told
+    assert "mrs-disc: The anatomy image could not be used: anatomy.toml" in told
+    assert f"anatomy.toml is {file}" in told
+
+
+def test_files_of_a_folder_are_told_apart(capsys, tmp_path):
+    """One file of a folder that is of another acquisition: the report numbers, stderr names."""
+    from mrs_disc.io.write_nifti_mrs import write_nifti_mrs
+    from mrs_disc.simulate import Scan, simulate_study
+
+    (tmp_path / "series").mkdir()
+    for number, points in enumerate((512, 512, 1024), start=1):
+        scan = Scan(n_points=points, n_coils=1, n_transients=2, n_water=0)
+        study, _ = simulate_study(7, levels=["L4-L5"], scan=scan, anatomy=False)
+        disc = study["L4-L5"]
+        write_nifti_mrs(tmp_path / f"series/IM_{number}.nii", disc.metabolite, disc.protocol)
+    (tmp_path / "study.toml").write_text(
+        'schema_version = 1\nstudy_id = "s"\n[[disc]]\nlevel = "L4-L5"\nmetabolite = "series"\n'
+    )
+    command = ["analyze", str(tmp_path), "-o", str(tmp_path / "out"), "--format", "json"]
+    assert run(command) == 3
+    said = capsys.readouterr().err
+    record = (tmp_path / "out/results.json").read_text()
+    assert set(re.findall(r"L4-L5/metabolite-\d", said)) == {
+        "L4-L5/metabolite-1",
+        "L4-L5/metabolite-3",
+    }
+    assert "IM_3.nii" in said
+    assert "IM_3" not in record
+
+
+def test_a_sound_study_leaves_the_terminal_alone(capsys, tmp_path):
+    """How spins evolved stands in the report: it is no news for each run."""
+    from mrs_disc.simulate import Scan, simulate_study
+    from mrs_disc.simulate.dataset import write_study
+
+    small = Scan(n_points=512, n_coils=1, n_transients=8, n_water=1)
+    study, truth = simulate_study(7, levels=["L4-L5"], scan=small, anatomy=False, snr=30.0)
+    write_study(tmp_path / "study", study, truth, form="nifti")
+    command = ["analyze", str(tmp_path / "study"), "-o", str(tmp_path / "out"), "--format", "json"]
+    assert run(command) == 0
+    assert capsys.readouterr().err == ""
+    record = json.loads((tmp_path / "out/results.json").read_text())
+    kinds = {finding["kind"] for finding in record["levels"][0]["findings"]}
+    assert "evolved_ideal" in kinds
+    assert "pulses_not_told" not in kinds
 
 
 @pytest.mark.parametrize("name", ["study", "sub-01"])

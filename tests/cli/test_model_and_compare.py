@@ -12,6 +12,7 @@ import pytest
 
 from mrs_disc.cli import run
 from mrs_disc.models import model_names, model_path
+from mrs_disc.models.scores import load_score_model
 
 
 def test_list_names_every_shipped_model(capsys):
@@ -192,6 +193,10 @@ def rows(folder: Path):
 
 
 LOG = "log(acidity/structure)"
+METABOLITE = {
+    "amplitude": 9.0, "sd": 1.0, "repetition_sd": 1.0, "low": 7.0, "high": 11.0, "limit": None,
+    "crlb_percent": 9.0, "ppm": 2.0, "linewidth_hz": 12.0,
+}  # fmt: skip
 
 
 def test_change_has_the_errors_of_both_in_quadrature(tmp_path, capsys):
@@ -213,6 +218,78 @@ def test_change_has_the_errors_of_both_in_quadrature(tmp_path, capsys):
     assert "No disc was measured more than once" in page
     assert "research use only" in page.lower()
     assert "different names" not in page
+
+
+def test_what_each_examination_said_stands_side_by_side(tmp_path):
+    """Label, likelihood ratio, probability, quality and, where it was given, the day."""
+    first = level("L4-L5", -2.0, 0.3)
+    last = level("L4-L5", -0.9, 0.4, verdict="acceptable")
+    for one in (first, last):  # bands are those of discs measured alike
+        one["fit"]["metabolites"] = dict.fromkeys(("PG", "COL"), METABOLITE)
+    last["score"] |= {
+        "value": 0.91, "low": 0.8, "high": 0.95, "label": "likely painful",
+        "evidence": {"value": 30.0, "low": 9.0, "high": 90.0},
+    }  # fmt: skip
+    paths = [write(tmp_path / "a", [first]), write(tmp_path / "b", [last, level("L5-S1", -1, 0.2)])]
+    record = json.loads(Path(paths[1]).read_text())
+    record["clinical"] = {"examination_date": "2025-01-31"}
+    card = load_score_model("acidity_structure").model_dump(mode="json")
+    record["score_model_card"] = card
+    Path(paths[1]).write_text(json.dumps(record))
+    assert run(["compare", *paths, "-o", str(tmp_path / "out")]) == 0
+    row = rows(tmp_path / "out")["L4-L5", LOG]
+    assert (row["date_1"], row["date_2"]) == ("", "2025-01-31")
+    assert (row["label_1"], row["label_2"]) == ("indeterminate", "likely painful")
+    assert (float(row["likelihood_ratio_2"]), float(row["score_2"])) == (30.0, 0.91)
+    assert (row["verdict_1"], row["verdict_2"]) == ("good", "acceptable")
+    page = (tmp_path / "out" / "course.html").read_text()
+    assert "likelihood ratio 30 (9 to 90); probability 0.91 (0.80 to 0.95)" in page
+    assert "examined 2025-01-31" in page
+    assert "not examined" in page  # L5-S1 in the first
+    assert ">painful</text>" in page  # the band behind the chart
+
+
+def with_repetition(level, sd):
+    level["quantities"][LOG]["repetition_sd"] = sd
+    return level
+
+
+@pytest.mark.parametrize(
+    ("changes", "half", "error"),
+    [
+        ({}, 1.96 * math.hypot(0.1, 0.05), "repetition"),
+        ({"digest": "b" * 64}, math.hypot(0.3, 0.4), "truth"),
+        ({"echo": 0.035}, math.hypot(0.3, 0.4), "truth"),
+    ],
+)
+def test_a_change_between_like_examinations_has_the_error_of_repetition(
+    tmp_path, changes, half, error
+):
+    first = write(tmp_path / "a", [with_repetition(level("L4-L5", -2.0, 0.3), 0.1)])
+    second = [with_repetition(level("L4-L5", -1.4, 0.4), 0.05)]
+    last = write(tmp_path / "b", second, study="sub-01_ses-02", **changes)
+    out = tmp_path / "out"
+    assert run(["compare", first, last, "-o", str(out)]) == 0
+    change = rows(out)["L4-L5", LOG]
+    assert float(change["change_low"]) == pytest.approx(0.6 - half, rel=1e-4)
+    assert float(change["change_high"]) == pytest.approx(0.6 + half, rel=1e-4)
+    assert change["change_error"] == error
+    page = (out / "course.html").read_text()
+    assert ("has the error of repetition" in page) == (error == "repetition")
+    assert ("has the error of the truth" in page) == (error == "truth")
+
+
+def test_repeats_are_held_against_what_noise_alone_gives(tmp_path):
+    twice = [
+        with_repetition(level("L4-L5", -2.0, 0.3), 0.1),
+        with_repetition(level("L4-L5", -1.8, 0.3, run=2), 0.2),
+    ]
+    first = write(tmp_path / "a", twice)
+    last = write(tmp_path / "b", [with_repetition(level("L4-L5", -2.2, 0.3), 9.0)])
+    out = tmp_path / "out"
+    assert run(["compare", first, last, "-o", str(out)]) == 0
+    expected = 1.96 * math.sqrt(2) * math.sqrt((0.1**2 + 0.2**2) / 2)
+    assert f"<td>{expected:.3g}</td></tr>" in (out / "course.html").read_text()
 
 
 def test_repeatability_comes_from_runs_within_an_examination(tmp_path):
@@ -288,6 +365,48 @@ def test_what_may_feign_a_change_is_said(tmp_path, capsys):
     for words in ("different names", "different recipes", "different echo times (0.03, 0.035 s)"):
         assert words in page
         assert words in told
+
+
+PLACES = {"upper": "L3-L4", "lower": "L4-L5", "upper_z_mm": 0.0, "lower_z_mm": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("found", "doubt"),
+    [
+        ({"kind": "level_unconfirmed", "subject": "L4-L5"}, "not confirmed"),
+        ({"kind": "level_unconfirmed", "subject": "L4-L5 run 2"}, "not confirmed"),
+        (
+            {
+                "kind": "levels_at_one_place",
+                "subject": "L4-L5",
+                "values": {"levels": ["L3-L4", "L4-L5"], "apart_mm": 1.0, **PLACES},
+            },
+            "contradicted by the files",
+        ),
+        (
+            {
+                "kind": "same_file_twice",
+                "subject": "L4-L5 run 2",
+                "values": {"levels": ["L4-L5", "L4-L5"], "other": "L4-L5"},
+            },
+            "",
+        ),
+    ],
+)
+def test_a_level_whose_name_is_not_certain_is_marked(tmp_path, capsys, found, doubt):
+    first = write(tmp_path / "a", [level("L4-L5", -2.0, 0.3), level("L5-S1", -1.0, 0.4)])
+    last = write(tmp_path / "b", [level("L4-L5", -1.4, 0.4), level("L5-S1", -0.9, 0.3)])
+    record = json.loads(Path(first).read_text())
+    record["findings"] = [{"values": {}, **found}]
+    Path(first).write_text(json.dumps(record))
+    out = tmp_path / "out"
+    assert run(["compare", first, last, "-o", str(out)]) == 0
+    found_rows = rows(out)
+    assert found_rows["L4-L5", LOG]["level_doubt"] == doubt
+    assert found_rows["L5-S1", LOG]["level_doubt"] == ""
+    told = "L4-L5 may be another disc" in capsys.readouterr().err
+    assert told == bool(doubt)
+    assert (f"L4-L5 ({doubt})" in (out / "course.html").read_text()) == bool(doubt)
 
 
 @pytest.mark.parametrize("arguments", [1, 2])

@@ -24,7 +24,7 @@ from . import spoil as s
 NAME, BIRTH, PLACE, NUMBER = "Zwiebelfisch", "19610713", "Kurklinik", "QX77341"
 SECRETS = (NAME, NAME.lower(), NAME.upper(), BIRTH, "1961-07-13", "1961.07.13", PLACE, NUMBER)
 TEXT = f"{NAME}^Anton {BIRTH} {PLACE} {NUMBER}"
-FORMATS = ("json", "html", "csv", "pdf", "png", "nifti", "citation")
+FORMATS = ("json", "html", "csv", "pdf", "png", "nifti", "citation", "text", "fhir", "xlsx")
 
 NIFTI_FIELDS = (
     *("PatientName", "PatientID", "PatientSex", "PatientDoB", "PatientWeight", "PatientPosition"),
@@ -148,6 +148,21 @@ def test_nothing_of_a_header_comes_out_of_an_analysis(form, make_study, tmp_path
     printed = capsys.readouterr()
     assert (tmp_path / "out" / "results.json").exists()
     assert not leaks(tmp_path / "out", printed.err)
+
+
+def test_what_the_user_gave_for_print_comes_out_and_nothing_else(make_study, tmp_path, capsys):
+    """Day and accession number that stand in study.toml are shown; those of headers are not."""
+    study = make_study("dicom")
+    plant_dicom(study)
+    toml = study / "study.toml"
+    given = f'[clinical]\nexamination_date = 1961-07-13\naccession_number = "{NUMBER}"\n'
+    toml.write_text(f"{toml.read_text()}\n{given}")
+    formats = [word for name in ("json", "text", "fhir") for word in ("--format", name)]
+    assert run(["analyze", str(study), "-o", str(tmp_path / "out"), *formats]) == 0
+    found = leaks(tmp_path / "out", capsys.readouterr().err)
+    shown = {entry.partition(": ")[2] for entry in found}
+    assert shown == {"1961-07-13", NUMBER}
+    assert {entry.partition(": ")[0] for entry in found} >= {"report.txt", "report.fhir.json"}
 
 
 @pytest.mark.parametrize("form", PLANT)

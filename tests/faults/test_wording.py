@@ -90,7 +90,7 @@ def analysed(study: Path, out: Path) -> dict[str, object]:
 
 
 def described(study: Path, capsys) -> dict[str, object]:
-    assert run(["info", str(study), "--json"]) == 0
+    assert run(["info", str(study), "--json"]) in (0, 3)  # 3: a level cannot be analysed
     return dict(json.loads(capsys.readouterr().out))
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mrs_disc.cli import run
+from mrs_disc.constants import RESEARCH_USE
 from tests.faults.conftest import write_whole
 from tests.faults.test_faults import FAULTS, Fault
 
@@ -48,7 +49,8 @@ def remarks(out: Path) -> list[str]:
     """Return what the record says of the level that is spoilt."""
     record = json.loads((out / "results.json").read_text())
     level = next(level for level in record["levels"] if level["level"] == "L4-L5")
-    return [*level["quality"]["reasons"], *level["notes"]]
+    notices = [notice for notice in record["notices"] if notice != RESEARCH_USE]
+    return [*level["quality"]["reasons"], *level["notes"], *notices]
 
 
 def kind(remark: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
+import warnings
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -105,3 +106,58 @@ def rda(tmp_path) -> Path:
 
     study, _ = simulate_study(1, levels=["L4-L5"], anatomy=False)
     return write_study(tmp_path / "study", study, None, form="rda") / "L4-L5_press.rda"
+
+
+@pytest.mark.parametrize("value", [1e308, -1e200, float("inf"), float("nan"), 0.0])
+@pytest.mark.parametrize("place", range(4))
+def test_no_direction_or_place_overflows(value, place):
+    from mrs_disc.io.formats.scan import lps_affine
+
+    told = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0], [20.0, 20.0, 20.0]]
+    told[place] = [value, value, value]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        affine = lps_affine(*told[:3], tuple(told[3]))
+    assert affine is None or np.all(np.isfinite(affine))
+
+
+@pytest.mark.parametrize("revision", [float("nan"), float("inf"), -float("inf")])
+def test_a_revision_that_is_no_number_is_refused(tmp_path, revision):
+    from mrs_disc.io.formats import ge
+
+    path = tmp_path / "P00001.7"
+    path.write_bytes(struct.pack("<f", revision) + bytes(200_000))
+    with pytest.raises(InputError, match="no number"):
+        ge._header(path, path.read_bytes(), revision)
+
+
+def test_a_dwell_time_that_is_no_number_counts_no_early_samples():
+    from mrs_disc.io.formats.scan import Scan
+
+    signal = np.ones((1, 1, 8), dtype=complex)
+    scan = Scan(
+        format="plain-text",
+        reader="text",
+        signal=signal,
+        nucleus="1H",
+        dwell_time_s=float("nan"),
+        start_time_s=-0.01,
+    )
+    assert scan.n_early == 0
+
+
+@pytest.mark.parametrize("minutes", [60.0, 1e300, float("nan")])
+def test_a_time_zone_of_bruker_that_is_none_gives_no_day(minutes):
+    from mrs_disc.io.formats import bruker
+
+    class Values:
+        def text(self, name):
+            return ""
+
+        def word(self, *names):
+            return ""
+
+        def of_first(self, name, at):
+            return {0: 1.0e9, 2: minutes}[at]
+
+    assert (bruker._identity(Values()).date is not None) == (minutes == 60.0)

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from mrs_disc.cli import convert as convert_module
 from mrs_disc.cli import info as info_module
 from mrs_disc.cli import init as init_module
+from mrs_disc.cli import run as run_mrs_disc
 from mrs_disc.data import Transients
 from mrs_disc.errors import InputError, OutputError, ReadError
 from mrs_disc.io.describe import describe
@@ -19,6 +20,7 @@ from mrs_disc.io.formats.readers import read_scan
 from mrs_disc.io.studies.study import read_study
 from mrs_disc.io.write_nifti_mrs import write_nifti_mrs
 
+ROOT = Path(__file__).parents[2]
 KEYS = {
     *("format", "reader", "nucleus", "spectrometer_mhz", "dwell_time_s", "n_points", "n_coils"),
     *("n_transients", "echo_time_s", "repetition_time_s", "voxel_size_mm", "sequence"),
@@ -113,7 +115,79 @@ def test_info_of_a_dataset_and_of_a_loose_folder(tmp_path, build, spectrum, prot
     loose.mkdir()
     build("siemens-rda")(loose, spectrum(1), protocol)
     assert describe(loose)["files"][0]["format"] == "siemens-rda"
-    assert "1 spectroscopy file\n" in run(info_module.command, loose).output
+    assert "1 spectroscopy file, no image\n" in run(info_module.command, loose).output
+
+
+def test_info_begins_with_what_there_is_and_says_what_is_common_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    words = run(info_module.command, "sample_data/lumbar_sdat").output.splitlines()
+    assert words[0] == "lumbar-01: study of 4 discs, each with water, with an image"
+    assert words[1] == "  can be analysed: all of them (enough for CPT 0609T)"
+    assert sum("PRESS, TE 0.028 s" in line for line in words) == 1
+
+
+def test_info_leaves_with_three_where_analyze_would_leave_a_level_out(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for study, status in (("failing", 3), ("lumbar_rda", 0), ("bids", 0)):
+        words = ["info", f"sample_data/{study}"]
+        assert run_mrs_disc(words) == run_mrs_disc([*words, "--json"]) == status
+    found = describe(Path("sample_data/failing"))
+    assert [level["analysable"] for level in found["levels"]] == [True, False, True, True]
+
+
+def test_info_of_a_folder_tells_images_from_spectra(tmp_path):
+    demo = ROOT / "sample_data" / "demo"
+    shutil.copy(demo / "t2_sagittal.nii.gz", tmp_path)
+    assert run_mrs_disc(["info", str(tmp_path)]) == 2
+    shutil.copy(demo / "L4-L5_press.nii.gz", tmp_path / "a.nii.gz")
+    found = describe(tmp_path)
+    assert ([f["path"] for f in found["files"]], found["images"]) == (
+        ["a.nii.gz"],
+        ["t2_sagittal.nii.gz"],
+    )
+    words = run(info_module.command, tmp_path).output
+    assert "1 spectroscopy file, 1 image (t2_sagittal.nii.gz)\n" in words
+
+
+def test_info_of_a_folder_of_an_archive_groups_its_files_by_series(
+    tmp_path, spectrum, sampling, protocol
+):
+    import pydicom
+    from pydicom.uid import MRImageStorage
+
+    from mrs_disc.simulate.write_siemens import write_dicom
+
+    signal = Transients(signal=spectrum(2), sampling=sampling)
+    for number, name in ((12, "L4-L5 press"), (7, "press for Doe")):
+        made = write_dicom(
+            tmp_path / str(number), signal, protocol, series_number=number, description=name
+        )
+        for path in made:
+            path.rename(tmp_path / f"{number}-{path.name}")
+        (tmp_path / str(number)).rmdir()
+    described = describe(tmp_path)
+    for path in tmp_path.glob("7-*"):
+        dataset = pydicom.dcmread(path)
+        dataset.PatientName = "Doe^Jane"
+        dataset.save_as(path)
+    del dataset.SpectroscopyData
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = MRImageStorage
+    dataset.SeriesInstanceUID, dataset.SeriesNumber = "1.2.3", 3
+    dataset.SeriesDescription = "t2_tse_sag"
+    dataset.save_as(tmp_path / "3-0001.dcm")
+    (tmp_path / "notes.txt").write_text("none of these")
+    found = describe(tmp_path)
+    assert [f["path"] for f in found["files"]] == [f["path"] for f in described["files"]]
+    assert found["images"] == described["images"] == []
+    assert [(s["number"], s["description"], s["n_files"], s["holds"]) for s in found["series"]] == [
+        (3, "t2_tse_sag", 1, "image"),
+        (7, None, 2, "spectroscopy"),  # its description names the patient
+        (12, "L4-L5 press", 2, "spectroscopy"),
+    ]
+    words = run(info_module.command, tmp_path).output
+    assert "  series 3, t2_tse_sag: 1 image\n  series 7: 2 spectroscopy files\n" in words
+    assert "Doe" not in words
+    assert run_mrs_disc(["info", str(tmp_path)]) == 0
 
 
 def test_info_tells_samples_and_their_parameters_once(tmp_path, build, spectrum, protocol):

@@ -9,7 +9,9 @@ import pytest
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.io.acquire import Given, Source, to_acquisition
 from mrs_disc.io.convert import convert
+from mrs_disc.io.formats.nifti_mrs import read_with_sidecar
 from mrs_disc.io.formats.readers import read_scan, read_series
+from mrs_disc.io.formats.scan import named_sequence
 
 from .conftest import DWELL, MHZ
 
@@ -39,6 +41,7 @@ def nifti(tmp_path, spectrum):
 SINGLE = [
     ("EchoTime", 0.028, "echo_time_s"),
     ("RepetitionTime", 1.5, "repetition_time_s"),
+    ("MixingTime", 0.0137, "mixing_time_s"),
     ("MagneticFieldStrength", 3.0, "field_strength_t"),
     ("AcquisitionStartTime", 0.002, "start_time_s"),
     ("SpecFreqChemShift", 3.0, "reference_ppm"),
@@ -118,6 +121,26 @@ def test_what_the_user_says_ends_the_doubt_and_nothing_is_converted_with_it(nift
     (made,) = convert([path], tmp_path / "yes.nii.gz", Given(echo_time_s=0.028))
     again = read_scan(made)
     assert (again.echo_time_s, again.echo_time_doubt) == (0.028, None)
+
+
+@pytest.mark.parametrize(
+    ("header", "sidecar_s", "echo_time_s", "doubt"),
+    [
+        ({"EchoTime": 0.008, "SequenceName": "svs_slaser_dkd"}, 0.028, 0.028, None),
+        ({"EchoTime": 0.0071, "SequenceName": "svs_slaser_dkd"}, 0.028, 0.028, None),
+        # What the converter wrote twice answers nothing.
+        ({"EchoTime": 0.0071, "SequenceName": "svs_slaser_dkd"}, 0.0071, 0.0071, "first_part"),
+        ({"EchoTime": 0.009, "SequenceName": "sLASER"}, 0.028, 0.028, None),
+        ({"EchoTime": 0.009, "SequenceName": "sLASER"}, 0.0091, 0.0091, "short_semi_laser"),
+        # A file that is not in doubt counts.
+        ({"EchoTime": 0.03, "SequenceName": "svs_se"}, 0.028, 0.03, None),
+    ],
+)
+def test_a_sidecar_answers_for_an_echo_time_in_doubt(nifti, header, sidecar_s, echo_time_s, doubt):
+    scan = read_with_sidecar(nifti(**header), {"EchoTime": sidecar_s})
+    assert (scan.echo_time_s, scan.echo_time_doubt) == (echo_time_s, doubt)
+    said = [f.kind for f in scan.findings if f.subject == "echo_time_s"]
+    assert ("echo_time_by_sidecar" in said) == (echo_time_s == sidecar_s != header["EchoTime"])
 
 
 def test_a_series_of_echo_times_is_not_converted_as_one(nifti, tmp_path):
@@ -321,3 +344,47 @@ def test_a_voxel_that_only_the_protocols_text_has(
     assert scan.voxel_size_mm == pytest.approx((20, 25, 15))
     np.testing.assert_allclose(scan.voxel_affine[:3, 3], [4, -30.5, 0])
     np.testing.assert_allclose(np.abs(np.diag(scan.voxel_affine)), [20, 25, 15, 1])
+
+
+# Names as vendors and sites write them, most of them met in real files.
+NAMES = {
+    "PRESS": ["svs_se", "*svs_se", "%SiemensSeq%\\svs_se", "eja_svs_press", "probe-p", "PRESS"],
+    "STEAM": ["svs_st", "%SiemensSeq%\\svs_st", "probe-s", "STEAM", "User:ccSTEAM_SIR_DIR"],
+    "sLASER": ["svs_slaser", "svs_slaser_dkd", "eja_svs_slaser", "sLASER", "semi-LASER"],
+    "SPECIAL": ["svs_special", "SPECIAL", "jn_svs_special_128"],
+    "spin echo": ["spin echo", "SPIN_ECHO"],
+    "other": ["mrs_new_sequence", "site_v7"],
+    None: ["", "None", None, "SPECTROSCOPY", "PRIME"],
+}
+
+
+@pytest.mark.parametrize(("kind", "name"), [(k, n) for k, names in NAMES.items() for n in names])
+def test_names_of_sequences_are_mapped_by_one_table(kind, name):
+    assert named_sequence([name]) == kind
+    assert named_sequence([None, name], "L4-L5") == kind  # what hints at nothing changes nothing
+
+
+def test_what_a_user_says_fills_in_for_a_name_that_nobody_knows(nifti):
+    scan = read_scan(nifti(SequenceName="site_v7", ProtocolName="L4-L5"))
+    assert scan.sequence == "other"
+    source = Source(scan=scan, name="x.nii")
+    for given in (Given(sequence="PRESS"), Given(sequence="STEAM", mixing_time_s=0.01)):
+        disc = to_acquisition("L4-L5", source, None, given)
+        assert disc.protocol.sequence == given.sequence
+        assert disc.protocol.mixing_time_s == given.mixing_time_s
+        assert "sequence" in disc.protocol.given_by_user
+
+
+def test_a_mixing_time_of_the_file_goes_into_the_protocol(nifti):
+    scan = read_scan(nifti(SequenceName="svs_st", MixingTime=0.0137))
+    source = Source(scan=scan, name="x.nii")
+    protocol = to_acquisition("L4-L5", source, None, Given()).protocol
+    assert (protocol.sequence, protocol.mixing_time_s) == ("STEAM", 0.0137)
+    with pytest.raises(InputError, match=r"mixing_time_s = 0\.03, but the file says 0\.0137"):
+        to_acquisition("L4-L5", source, None, Given(mixing_time_s=0.03))
+
+
+@pytest.mark.parametrize("pulse", ["sinc", "HS8"])
+def test_a_pulse_of_no_known_shape_is_refused_with_those_that_are(pulse):
+    with pytest.raises(ValueError, match="ideal, hamming_sinc, goia_wurst"):
+        Given(refocusing_pulse=pulse)

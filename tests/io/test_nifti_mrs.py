@@ -4,6 +4,7 @@ import gzip
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import nibabel
 import numpy as np
@@ -189,6 +190,7 @@ def test_a_declared_size_beyond_the_data_costs_no_memory(tmp_path, nifti):
         read_scan(path)
 
 
+@pytest.mark.slow
 def test_a_gzip_bomb_stays_small(tmp_path, nifti):
     """A gigabyte of zeros behind a header that declares as much, and behind an honest one."""
     path = tmp_path / "bomb.nii.gz"
@@ -198,13 +200,14 @@ def test_a_gzip_bomb_stays_small(tmp_path, nifti):
             for _ in range(300):
                 file.write(bytes(1 << 20))
         code = (
-            "import sys, resource\n"
+            "import sys\n"
             "from pathlib import Path\n"
             "from mrs_disc.io.formats.readers import read_scan\n"
             "from mrs_disc.errors import ReadError\n"
             "try: read_scan(Path(sys.argv[1]))\n"
             "except ReadError as error: print(error)\n"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+            "status = open('/proc/self/status').read()\n"  # ru_maxrss is that of the parent too
+            "print(status.partition('VmHWM:')[2].split()[0])\n"
         )
         run = subprocess.run(
             [sys.executable, "-c", code, path], capture_output=True, text=True, check=True
@@ -244,6 +247,31 @@ def test_a_sidecar_that_contradicts_the_header_is_noted(tmp_path, nifti):
     (note,) = scan.notes
     assert "EchoTime 0.05, the file's own header 0.028" in note
     assert not read_scan(path, {"EchoTime": 0.028}).notes
+
+
+@pytest.mark.parametrize(
+    ("extension", "sidecar", "said"),
+    [
+        ({}, {"ConversionSoftware": "dcm2niix"}, True),
+        ({"ConversionMethod": "dcm2niix v1.0.20260724"}, None, True),
+        ({"ConversionMethod": "spec2nii v0.8.15"}, {"ConversionSoftware": "dcm2niix"}, False),
+        ({}, {"ConversionSoftware": ["other"]}, False),
+        ({}, None, False),
+    ],
+)
+def test_a_voxel_that_dcm2niix_placed_may_have_its_sides_swapped(
+    tmp_path, spectrum, sampling, protocol, extension, sidecar, said
+):
+    signal = Fid(signal=spectrum(1)[0], sampling=sampling)
+    for other_mm in (25.0, 20.0):
+        affine = protocol.voxel_affine.copy()
+        affine[:3, :3] = np.diag([-20.0, -other_mm, 15.0])
+        path = tmp_path / f"{other_mm:.0f}.nii"
+        write_nifti_mrs(path, signal, replace(protocol, voxel_affine=affine))
+        path.write_bytes(with_extension(path.read_bytes(), GOOD | extension))
+        found = [f for f in read_scan(path, sidecar).findings if f.kind == "sides_by_dcm2niix"]
+        expected = [pytest.approx({"one_mm": 20.0, "other_mm": 25.0})]
+        assert [f.values for f in found] == (expected if said and other_mm == 25.0 else [])
 
 
 def test_an_untagged_dimension_is_taken_as_transients_and_noted(tmp_path, nifti):

@@ -92,6 +92,7 @@ def test_guessed_lines_are_data_and_named_until_they_are_confirmed(tmp_path, stu
     assert any("set confirmed = true in study.toml" in p for p in found["problems"])
     report = md.analyze(md.read_study(tmp_path), levels=["L4-L5"])
     assert report.impression.startswith(
+        "INCOMPLETE: 1 usable disc, at least 3 needed. "
         "Levels by position, not confirmed: L3-L4, L4-L5 and L5-S1."
     )
     assert [f.kind for f in report.findings] == ["level_unconfirmed"] * 3

@@ -54,6 +54,26 @@ def study_toml(folder, metabolite="l45.rda", rest=""):
 # --------------------------------------------------------------------------- study.toml
 
 
+@pytest.mark.parametrize("day", ["2025-01-31", '"2025-01-31"', '"20250131"'])
+def test_the_clinical_frame_is_kept_as_given(day, tmp_path):
+    rest = f"""[clinical]
+examination_date = {day}
+accession_number = "ACC-99120"
+age = 47
+sex = "female"
+referring_question = "Which disc?"
+comparison = "MRI of 2024"
+"""
+    assert read_study(study_toml(tmp_path, rest=rest)).clinical == {
+        "examination_date": "2025-01-31",
+        "accession_number": "ACC-99120",
+        "age": 47,
+        "sex": "female",
+        "referring_question": "Which disc?",
+        "comparison": "MRI of 2024",
+    }
+
+
 def test_a_study_file_is_read_lazily(tmp_path):
     study = read_study(study_toml(tmp_path, "absent.rda"))
     assert (study.study_id, study.region, study.levels) == ("demo-01", "lumbar", ("L4-L5",))
@@ -255,6 +275,11 @@ def test_the_water_reference_is_turned_over_with_its_metabolites(
             "files. Came: 3.",
         ),
         ("[disc.acquisition]\necho_time_s = 30", "echo_time_s"),
+        ('[clinical]\nexamination_date = "31.1.2025"', "should be a day, as 2026-01-31"),
+        ("[clinical]\nexamination_date = 2025-01-31T10:00:00", "should be a day"),
+        ("[clinical]\nage = 470", "age"),
+        ('[clinical]\nsex = "f"', "sex"),
+        ('[clinical]\nname = "Jane Doe"', "has no"),
     ],
 )
 def test_mistakes_in_a_study_file_are_one_sentence(rest, says, tmp_path):

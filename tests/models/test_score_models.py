@@ -104,6 +104,7 @@ def test_shipped_score_models_are_labelled_as_simulated_and_not_validated():
         (lambda c: c.update(r_cap=3.0), "inside r_range"),
         (lambda c: c.update(patient_sdd=0.2), "has no option 'patient_sdd'"),
         (lambda c: c["class"][0].pop("source"), "lacks 'source'"),
+        (lambda c: c["scope"].update(region=["lumber"]), "'thoracic' or 'lumbar'"),
     ],
 )
 def test_an_unsound_population_model_is_refused_in_one_line(change, words):

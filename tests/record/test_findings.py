@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.recipe import ScoreOptions
 from mrs_disc.record.findings import (
-    LABELS_BEGIN,
+    RATIOS_BEGIN,
     finding,
     finding_of,
+    likelihood_ratio,
     of_role,
     once,
     plain,
@@ -87,8 +88,10 @@ def test_a_value_shows_on_which_side_of_its_limit_it_lies(limit, share):
 
 def test_the_labels_begin_where_the_recipe_begins_them():
     options = ScoreOptions()
-    assert [float(text) for text in LABELS_BEGIN] == [options.unlikely, options.likely]
-    assert probability(options.likely - 0.001) == "0.799"  # not yet "likely painful"
+    assert [float(text) for text in RATIOS_BEGIN] == [options.unlikely, options.likely]
+    assert likelihood_ratio(options.likely - 0.001) == "3.999"  # not yet "likely painful"
+    assert likelihood_ratio(options.unlikely + 0.0001) == "0.2501"
+    assert probability(0.499) == "0.499"
 
 
 def test_findings_are_plain_json():

@@ -70,7 +70,7 @@ def test_the_page_stands_alone_and_fits(browser, page, width):
     assert [url for url in asked if not url.startswith(("file:", "data:", "about:"))] == []
     assert browser.get_log("browser") == []
     sizes = browser.execute_script("return [...document.images].map(i => i.naturalWidth)")
-    assert len(sizes) == 11
+    assert len(sizes) == 17  # overview, stack; spectrum, voxel and quality of five levels
     assert min(sizes) > 0
     overflow = browser.execute_script(
         "return document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -72,6 +75,27 @@ def test_dsrdump_reads_the_findings(objects):
         "SNR 3.2 is below 5", "ab12cd34", "research use only", "acidity_structure@1",
     ):  # fmt: skip
         assert word in text, word
+
+
+def tid1500reader():
+    """The program of dcmqi, which its wheel puts beside Python."""
+    return shutil.which("tid1500reader") or shutil.which(
+        "tid1500reader", path=str(Path(sys.executable).parent)
+    )
+
+
+@pytest.mark.skipif(tid1500reader() is None, reason="dcmqi is absent")
+def test_dcmqi_shows_uncertainties_in_the_unit_of_their_measurement(objects, tmp_path):
+    out = tmp_path / "sr.json"
+    command = [tid1500reader(), "--inputDICOM", objects / "report_sr.dcm", "--outputMetadata", out]
+    subprocess.run(command, capture_output=True, check=True)
+    units = set()
+    for level in json.loads(out.read_text())["Measurements"]:
+        for item in level.get("measurementItems", ()):
+            for part in item.get("measurementNumProperties", ()):
+                assert part["numPropertyUnits"] == item["units"], item["quantity"]
+                units.add(part["numPropertyUnits"]["CodeValue"])
+    assert {"1", "[arb'U]"} <= units
 
 
 def test_what_was_not_found_is_an_upper_limit_and_never_negative(objects):

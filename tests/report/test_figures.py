@@ -14,8 +14,11 @@ import pytest
 from mrs_disc.record.file import as_json, results_of
 from mrs_disc.report import curves, figures, quality_strip
 from mrs_disc.report.content import View
+from mrs_disc.report.level_content import NONE, amounts
 from mrs_disc.report.overview import overview_alt, overview_figure
 from mrs_disc.report.results import results_from, signals_from
+from mrs_disc.report.stack import stacked_alt, stacked_figure
+from mrs_disc.report.words import component_word
 
 
 def view_of(report):
@@ -127,7 +130,8 @@ def test_names_of_neighbours_keep_their_distance(view):
     figure.canvas.draw()
     words = [t for t in figure.axes[0].texts if t.get_rotation() > 0]
     places = sorted(t.get_position()[0] for t in words)
-    assert len(words) >= 9
+    said = {t.get_text().strip("()") for t in words}
+    assert said >= {component_word(name) for name in level.fit.metabolites}
     assert min(np.diff(places)) >= 0.13
     box = figure.bbox
     for text in words:
@@ -212,3 +216,70 @@ def test_the_lines_of_a_picture_that_stands_alone_stay_on_it(view, foot):
         assert figure.bbox.x0 <= box.x0
         assert box.x1 <= figure.bbox.x1
         assert box.y1 <= axes.y0 + 1 or box.y0 >= axes.y1 - 1  # below or above the axes
+
+
+def bell(ppm, at, height, sd=0.05):
+    return height * np.exp(-0.5 * ((ppm - at) / sd) ** 2)
+
+
+@pytest.mark.parametrize("lipid", [0.0, 1.0, 5.0, 60.0])
+def test_a_name_stands_at_the_strongest_line_and_says_what_tops_it(lipid):
+    """The first line of lipid, at .90 ppm, is an eighth of the one at 1.30."""
+    ppm = np.linspace(0.5, 4.2, 1200)
+    lip = bell(ppm, 0.9, lipid / 8) + bell(ppm, 1.3, lipid)
+    rings = sum(bell(ppm, at, 3.0, 0.08) for at in (3.6, 3.76, 3.92, 4.03))
+    rows = np.array([bell(ppm, 1.31, 4.0), lip, rings, 0 * ppm])
+    expected = {"LAC": 1.314, "LIP": 0.90, "CARB": 3.40, "PA": 1.05}
+    found = {p.name: p for p in curves.places(expected, ppm, rows, expected)}
+    assert found["LAC"].under == ("LIP" if lipid > 8 else "")
+    assert found["LIP"].ppm == pytest.approx(1.30 if lipid else 0.90, abs=0.01)
+    assert found["PA"].ppm == 1.05
+    half = ppm[rings >= rings.max() / 2]  # four lines that are one hill
+    assert (found["CARB"].low, found["CARB"].high) == (half.min(), half.max())
+    assert found["CARB"].high - found["CARB"].low > curves.REGION_PPM
+    assert found["LAC"].high - found["LAC"].low < curves.REGION_PPM
+
+
+def test_a_peak_far_from_the_name_of_its_component_is_named_too():
+    ppm = np.linspace(0.5, 4.2, 1200)
+    rows = np.array([bell(ppm, 3.36, 4.0) + bell(ppm, 1.71, 2.0), bell(ppm, 2.04, 9.0)])
+    shown = curves.Spectra(ppm, rows.sum(0), rows.sum(0), 0 * ppm, rows, (0.5, 4.2), 0.1)
+    names = ["COL", "PG"]
+    named = curves.places(names, ppm, rows, dict.fromkeys(names))
+    others = curves.other_peaks(shown, names, named)
+    assert [(p.name, round(p.ppm, 2)) for p in others] == [("COL", 1.71)]
+    assert curves.other_peaks(replace(shown, noise_sd=1.0), names, named) == []
+
+
+def test_amounts_of_a_poor_spectrum_stand_in_brackets(view):
+    level, of = curves_of(view, "L1-L2")
+    found = level.measured
+    poor = replace(found, quality=replace(found.quality, verdict="poor"))
+    for rows, brackets in ((amounts(found, of)["rows"], False), (amounts(poor, of)["rows"], True)):
+        for row in rows:
+            cells = [row[k] for k in ("amount", "ratio", "water") if row[k] != NONE]
+            assert cells
+            assert all(cell[0].startswith("[") is brackets for cell in cells)
+
+
+def test_the_stack_shows_the_best_run_of_each_level_from_head_to_foot(view):
+    drawn, top = curves.study_spectra(view.results, view.signals)
+    figure = stacked_figure(view.results, drawn, top)
+    words = [t for t in figure.axes[0].texts if t.get_fontweight() == "bold"]
+    found = [t.get_text() for t in sorted(words, key=lambda t: -t.get_position()[1])]
+    assert found == [v.title for v in view.results.best.values() if v.key in drawn]
+    assert all(title in stacked_alt(view.results, drawn) for title in found)
+
+
+def test_what_the_acids_add_is_laid_one_on_another_up_to_the_fit(view):
+    """Where only lipid and acids are, the areas together reach the fit."""
+    level, of = curves_of(view, "L4-L5")
+    figure = figures.spectrum_figure(level, of, of.top)
+    panel = next(a for a in figure.axes if a.get_title().startswith("acids"))
+    tops = np.max([area.get_paths()[0].vertices[:, 1].max() for area in panel.collections])
+    fit = next(line for line in panel.lines if line.get_color() == figures.FIT_COLOUR)
+    near = np.abs(fit.get_xdata() - 1.31) < 0.05
+    assert tops == pytest.approx(fit.get_ydata()[near].max(), rel=0.05)
+    assert [t.get_text() for t in panel.get_legend().get_texts()] == [
+        "lipid", "lactate", "alanine", "propionate",
+    ]  # fmt: skip

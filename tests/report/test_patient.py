@@ -104,6 +104,31 @@ def test_a_reference_of_another_patient_or_study_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("given", "tag"),
+    [
+        ("examination_date = 2000-01-02", "StudyDate (0008,0020)"),
+        ('accession_number = "OTHER-1"', "AccessionNumber (0008,0050)"),
+    ],
+)
+def test_what_the_user_says_of_the_examination_may_not_contradict_its_files(
+    dicom_study, write_reference, tmp_path, capsys, given, tag
+):
+    sign(dicom_study, AccessionNumber="REAL-0001", StudyDate="20000101")
+    toml = dicom_study / "study.toml"
+    toml.write_text(f"{toml.read_text()}\n[clinical]\n{given}\n")
+    reference = write_reference(
+        tmp_path / "ref.dcm", **OURS, AccessionNumber="REAL-0001", StudyDate="20000101"
+    )
+    for named in ((), ("--dicom-reference", reference)):
+        out = tmp_path / "out"
+        assert analyzed(dicom_study, out, "--format", "dicom", *named) == 2
+        error = capsys.readouterr().err
+        assert tag in error
+        assert not [word for word in SECRETS if word in error]
+        assert not out.exists()
+
+
+@pytest.mark.parametrize(
     ("identity", "expected"),
     [
         (OURS, tuple(OURS.values())),
@@ -330,6 +355,7 @@ def test_a_record_read_again_is_held_to_what_it_holds(reports, write_reference, 
     assert not told(tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_a_batch_files_each_dicom_study_under_its_own_patient(tmp_path, capsys):
     dataset, out = tmp_path / "dataset", tmp_path / "out"
     whose = {"a": OURS, "b": OTHER_PATIENT | OTHER_STUDY | {"PatientID": "B"}}

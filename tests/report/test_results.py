@@ -137,15 +137,26 @@ def test_a_file_is_written_back_as_it_was_read(tmp_path):
 
 def _as_agreed(record):
     """Take out what was added to the form since."""
+    assert isinstance(record["comparison"].pop("most_acidic"), dict)
     for part in (record, *record["levels"]):
         assert not part.pop("findings")
     for level in record["levels"]:
         if level["quality"] is not None:
             assert level["quality"].pop("water_before_removal") is None
             assert level["quality"].pop("shift_ppm") is None
+        if level["fit"] is not None:
+            assert not level["fit"].pop("ratio_priors")
+        if level["score"] is not None:
+            for name in ("", "_low", "_high"):
+                assert level["score"].pop(f"likelihood_ratio{name}") is None
         for protocol in (level["protocol"], level["water_protocol"]):
             if protocol is not None:
                 assert protocol.pop("mixing_time_s") is None
+                assert protocol.pop("refocusing_pulse") is None
+        amounts = [] if level["fit"] is None else [*level["fit"]["metabolites"].values()]
+        for amount in (*amounts, *(level["quantities"] or {}).values()):
+            if isinstance(amount, dict) and "repetition_sd" in amount:
+                assert amount.pop("repetition_sd") is None
     return record
 
 
@@ -181,6 +192,12 @@ def test_what_is_wrong_in_a_record_is_named_as_the_file_has_it(record, change, s
     content = json.loads(canonical_json(record))
     change(content)
     with pytest.raises(ReadError, match=says):
+        results_of(content, Path("results.json"))
+
+
+def test_a_record_of_another_version_is_told_what_to_do(record):
+    content = json.loads(canonical_json(record)) | {"schema_version": "0"}
+    with pytest.raises(ReadError, match=r"schema_version '0'.*reads '1': analyse the study again"):
         results_of(content, Path("results.json"))
 
 

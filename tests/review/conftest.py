@@ -188,10 +188,11 @@ def serve():
     pytest.importorskip("uvicorn", reason="the extra 'review' is not installed")
     started: list[Running] = []
 
-    def start(folder: Path, *options: str) -> Running:
+    def start(folder: Path, *options: str, browser: str | None = None) -> Running:
         code = "from mrs_disc.cli import main; main()"
-        words = [sys.executable, "-c", code, "review", str(folder), "--no-browser", *options]
-        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+        words = [sys.executable, "-c", code, "review", str(folder), *options]
+        words += ["--no-browser"] if browser is None else []
+        environment = os.environ | {"PYTHONUNBUFFERED": "1", "BROWSER": browser or ""}
         process = subprocess.Popen(
             words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,13 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mrs_disc.analysis import scored
 from mrs_disc.errors import InputError, OutputError
+from mrs_disc.models.scores import load_score_model
+from mrs_disc.recipe import Recipe
 from mrs_disc.record.file import canonical_json, read_results
 from mrs_disc.record.journal import StaleError, append_act
 from mrs_disc.record.overlay import read_review, reviewed
 from mrs_disc.record.review import HEAD_NAME, LOG_NAME, START, parse_log, read_log, review_of
 from mrs_disc.record.table import review_columns
 from mrs_disc.review.acts import fields_of, sent
+from mrs_disc.score import again
+from mrs_disc.score.comparison import compare_discs
 
 TIME = "2025-03-01T09:30:00Z"
 
@@ -214,24 +220,104 @@ def test_a_rejected_level_is_indeterminate_in_record_impression_and_tables(folde
     assert "L4-L5 indeterminate (rejected by the reviewer: low signal)" in after.impression
     assert "L4-L5" in after.completeness.missing
     assert after.completeness.n_levels == record_of(folder).completeness.n_levels - 1
-    columns = review_columns(review, "L4-L5", 1)
+    columns = review_columns(review, level)
     assert (columns["review"], columns["review_reason"]) == ("rejected", "low signal")
 
 
-def test_what_a_rejected_level_went_into_is_named(folder):
-    record = record_of(folder)
+def resting(record):
+    """Return a level whose score rests on another one, and that other."""
     measured = {v.level: v.score.inputs for v in record.levels if v.score}
-    kept, taken = next(
+    return next(
         (name, other)
         for name, inputs in measured.items()
         for other in inputs.get("with_levels", ())
         if other in measured
     )
+
+
+def test_the_other_discs_are_scored_again_without_a_rejected_one(folder):
+    """From the record alone, as if the level had never been measured."""
+    record = record_of(folder)
+    kept, taken = resting(record)
     reject(folder, key=taken)
-    note = reviewed(record, read_review(folder)).notices[-1]
-    assert note.startswith(f"{taken}: rejected on review, yet part of ")
-    assert "score" in note
-    assert kept in note
+    after = again.reviewed(record, read_review(folder))
+    assert after.notices[-1].startswith(f"{taken}: rejected on review; ")
+    assert after.notices[-1].endswith(" scored again without it.")
+    assert kept in after.notices[-1]
+    fewer = [level for level in record.levels if level.level != taken]
+    model = load_score_model(record.models["score"].partition("@")[0])
+    expected = {v.key: v for v in scored(fewer, model, Recipe.model_validate(record.recipe))}
+    for level in after.levels:
+        if level.level == taken:
+            assert level.score.value is None
+        elif level.score is not None:
+            assert level.score == expected[level.key].score
+            assert taken not in level.score.with_levels
+    before = next(v for v in record.levels if v.level == kept).score
+    assert next(v for v in after.levels if v.level == kept).score.evidence != before.evidence
+    assert again.reviewed(record, read_review(folder)) == after
+
+
+def test_discs_are_compared_again_without_a_rejected_one(folder):
+    record = record_of(folder)
+    compared = {name for one in record.comparison.references for name in one.levels}
+    taken = sorted(compared)[0]
+    reject(folder, key=taken)
+    after = again.reviewed(record, read_review(folder))
+    fewer = [level for level in record.levels if level.level != taken]
+    assert after.comparison == compare_discs(fewer)
+    assert taken not in after.comparison.most_acidic
+    assert any(
+        note.startswith(f"{taken}: rejected on review; the other discs") for note in after.notices
+    )
+    assert not any("yet part of" in note for note in after.notices)
+
+
+def test_a_spectrum_that_the_reviewer_found_poor_counts_for_no_other_disc(folder):
+    record = record_of(folder)
+    kept, taken = resting(record)
+    act(
+        folder, act="level", key=taken, decision="accept", verdict="poor",
+        reason="artefact (spurious echo)",
+    )  # fmt: skip
+    after = again.reviewed(record, read_review(folder))
+    other = next(v for v in after.levels if v.level == kept)
+    assert taken not in other.score.with_levels
+    assert after.notices[-1].startswith(f"{taken}: found poor on review; ")
+
+
+@pytest.mark.parametrize(
+    ("models", "recipe", "why"),
+    [
+        ({"score": "our_own@3"}, {}, "no model is named 'our_own'"),
+        ({"score": "acidity_structure@99"}, {}, "is not the one of this version"),
+        ({}, {"score": {"likely": 0.8, "unlikely": 0.2}}, "likely should be greater than 1"),
+    ],
+)
+def test_scores_that_cannot_be_made_again_stay_and_say_why(folder, models, recipe, why):
+    """Of another model, or of the form before likelihood ratios."""
+    record = record_of(folder)
+    kept, taken = resting(record)
+    record = replace(record, models={**record.models, **models}, recipe={**record.recipe, **recipe})
+    reject(folder, key=taken)
+    after = again.reviewed(record, read_review(folder))
+    assert after.notices[-1].startswith(f"{taken}: rejected on review, yet part of the score of ")
+    assert why in after.notices[-1]
+    score = next(v for v in after.levels if v.level == kept).score
+    assert score == next(v for v in record.levels if v.level == kept).score
+
+
+def test_a_log_that_names_a_level_that_is_gone_loses_nothing(folder):
+    record = record_of(folder)
+    reject(folder, key=record.levels[-1].key)
+    fewer = replace(record, levels=record.levels[:-1])
+    after = again.reviewed(fewer, read_review(folder))
+    assert [v.score for v in after.levels] == [v.score for v in fewer.levels]
+    gone = record.levels[-1].level
+    if gone not in {v.level for v in fewer.levels}:
+        told = f"{gone}: decided on in the review log, not in this result; the log keeps it."
+        assert after.notices == (*fewer.notices, told)
+    assert after.review.levels[record.levels[-1].key].decision == "reject"
 
 
 def test_an_amendment_is_a_new_line_and_takes_the_place_of_the_old(folder):

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import http.client
 import re
 import socket
+import time
+from contextlib import suppress
 from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -270,3 +276,157 @@ def test_ctrl_c_stops_without_a_traceback(serve, read_only):
     _, errors = running.process.communicate(timeout=15)
     assert running.process.returncode == 130
     assert "Traceback" not in errors
+
+
+# --------------------------------------------------------------------------- a shared machine
+
+
+def test_the_token_stands_in_no_command_line(serve, read_only, tmp_path):
+    """The browser is given a file that its owner alone can read, and that leads to the page."""
+    seen, browser = tmp_path / "seen", tmp_path / "browser"
+    browser.write_text(
+        "#!/bin/sh\n"
+        f'printf "%s\\n" "$@" > {seen}.new\n'
+        f'f="${{1#file://}}"; ls -ld "$(dirname "$f")" "$f" >> {seen}.new; cat "$f" >> {seen}.new\n'
+        f"mv {seen}.new {seen}\n"
+    )
+    browser.chmod(0o700)
+    running = serve(read_only, browser=f"{browser} %s")
+    for _ in range(200):
+        if seen.exists():
+            break
+        time.sleep(0.05)
+    named, folder, page, content = seen.read_text().split("\n", 3)
+    assert named.startswith("file:///")
+    assert running.token not in named
+    assert folder.startswith("drwx------")
+    assert page.startswith("-rw-------")
+    assert f"url=http://127.0.0.1:{running.port}/?token={running.token}" in content
+    running.enter()
+    assert not Path(named.removeprefix("file://")).exists()  # it has led somebody in
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"",
+        pytest.param(b"GET / HTTP/1.1\r\nHo", marks=pytest.mark.slow),
+        pytest.param(b"GET /?token=x HTTP/1.1\r\n\r\n", marks=pytest.mark.slow),
+    ],
+)
+def test_connections_of_others_do_not_lock_the_reviewer_out(serve, read_only, words):
+    """Half as many again as may wait: the page answers at once, and the server lets them go."""
+    running = serve(read_only)
+    cookie = running.enter()
+    kept = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
+    kept.request("GET", "/", headers={"cookie": cookie})
+    kept.getresponse().read()
+    crowd = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(150)]
+    try:
+        for connection in crowd:
+            with suppress(OSError):
+                connection.sendall(words)
+        began = time.monotonic()
+        assert running.request("GET", "/study/sub-01/state", cookie=cookie)[0] == 200
+        kept.request("GET", "/study/sub-01/state", headers={"cookie": cookie})  # never closed
+        assert kept.getresponse().status == 200
+        assert time.monotonic() - began < 3
+        open_files = Path(f"/proc/{running.process.pid}/fd")
+        if open_files.exists():
+            assert _n_sockets(open_files) < 120
+    finally:
+        kept.close()
+        for connection in crowd:
+            connection.close()
+
+
+def _n_sockets(folder):
+    n = 0
+    for path in folder.iterdir():
+        with suppress(OSError):
+            n += "socket" in str(path.readlink())
+    return n
+
+
+def test_a_stranger_has_seconds_and_the_oldest_goes_first():
+    """By the clock of the loop: no server, no socket."""
+    pytest.importorskip("uvicorn", reason="the extra 'review' is not installed")
+    from mrs_disc.review.connections import Strangers
+    from mrs_disc.review.security import Door
+
+    gone = []
+
+    class Caller:
+        def __init__(self, name):
+            self.transport = self
+            self.name = name
+
+        def abort(self):
+            gone.append(self.name)
+
+    async def run():
+        strangers = Strangers(Door(8642), most=3, patience_s=0.05)
+        callers = [Caller(n) for n in range(5)]
+        for caller in callers:
+            strangers.come(caller)
+        assert gone == [0, 1]
+        strangers.forget(callers[3])  # showed the cookie
+        await asyncio.sleep(0.15)
+        assert gone == [0, 1, 2, 4]
+        assert len(strangers) == 0
+
+    asyncio.run(run())
+
+
+# --------------------------------------------------------------------------- what nobody types
+
+
+ODD_VALUES = (
+    '"level"',
+    "[" * 39,
+    "1e999",
+    "9" * 39,
+    "NaN",
+    "null",
+    "{}",
+    "\ufb2c" * 13,
+    "\udcff",
+    "\0",
+)
+
+
+@pytest.mark.parametrize("name", ["act", "decision", "key", "head", "pfirrmann", "hiz", "\0"])
+@pytest.mark.parametrize("value", ODD_VALUES)
+def test_no_query_ends_in_an_error_of_the_server(opened, name, value):
+    query = urlencode({name: value}, errors="surrogateescape")
+    for address in ("concordance/L4-L5", "spectrum/L4-L5", "state", "summary", ""):
+        answer = opened.get(f"/study/sub-01/{address}?{query}")
+        assert answer.status_code < 500
+    assert opened.get(f"/?{query}").status_code < 500
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"[" * 31_000, b'{"format": ' + b"[" * 31_000, b"9" * 31_000, b"\xff\xfe", b"null"),
+        *(b'{"format": 3}', b'{"format": "pdf\\u0000"}', b'{"act": "level", "act": "sign"}'),
+        b'{"act": "sign", "reviewer": "\\ud800"}',
+    ],
+)
+def test_no_body_ends_in_an_error_of_the_server(opened, body):
+    headers = ORIGIN | {"content-type": "application/json"}
+    for address in ("final", "acts"):
+        answer = opened.client.post(f"/study/sub-01/{address}", content=body, headers=headers)
+        assert 400 <= answer.status_code < 500
+
+
+@pytest.mark.parametrize("letter", ["\ufb2c", "\u0344", "\U0001d160", "a\u0301", "\u200d"])
+@pytest.mark.parametrize("field", ["reviewer", "reason", "comment"])
+@pytest.mark.parametrize("n", [27, 80, 200, 2000])
+def test_no_text_grows_beyond_its_bound(app_of, dataset, letter, field, n):
+    """Composed form of some letters is three times as long as what was typed."""
+    opened = app_of(dataset)
+    words = {"reviewer": "AB", "reason": "motion", "comment": ""} | {field: letter * n}
+    answer = opened.act(act="level", key="L4-L5", decision="unsure", **words)
+    assert answer.status_code in (200, 422)
+    assert opened.state()["status"] in ("open", "not reviewed", "in review")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mrs_disc.analysis.comparison import LINEAR, QUANTITY, compare_discs, repeatability
 from mrs_disc.models.scores import load_score_model
 from mrs_disc.recipe import Recipe
 from mrs_disc.record.level import Level, Measured
@@ -22,6 +21,7 @@ from mrs_disc.record.parts import (
     Sums,
 )
 from mrs_disc.score import score_study
+from mrs_disc.score.comparison import LINEAR, QUANTITY, compare_discs, repeatability
 
 NAMES = ("PG", "LAC", "ALA", "PA", "COL")
 MODEL = load_score_model("acidity_structure")

@@ -28,10 +28,12 @@ def disc():
     return sum(line(ppm, 9, a) for ppm, a in lines) + line(1.5, 10, 0.5, 90)
 
 
-def series(rng, sd, n=64, water=0.0, instability=0.3, drift=6.0, jitter=1.5, motion=0.05):
+def series(
+    rng, sd, n=64, water=0.0, instability=0.3, drift=6.0, jitter=1.5, motion=0.05, phase_sd=10.0
+):
     """Transients with drift, jitter, moving patients and a water that does as it likes."""
     frequency = np.linspace(-drift / 2, drift / 2, n) + jitter * rng.standard_normal(n)
-    phase = np.radians(10) * rng.standard_normal(n)
+    phase = np.radians(phase_sd) * rng.standard_normal(n)
     moved = rng.random(n) < motion
     phase[moved] += rng.choice([-1, 1], n)[moved] * np.radians(rng.uniform(20, 90, n))[moved]
     turn = np.exp(1j * (phase[:, None] + 2 * np.pi * frequency[:, None] * TIME))
@@ -98,6 +100,48 @@ def test_what_is_too_weak_to_align_is_not_made_worse(sd):
             assert "too weak" in found.reason
             assert np.isinf(found.measured.sd_hz).all()
     assert np.sqrt(np.mean(corrected)) < 1.02 * np.sqrt(np.mean(left))
+
+
+def stepping(rng, sd, period, step=1, n=64, **disturbed):
+    """Transients beside an echo as high as the acetyl peak, its phase stepped with a cycle."""
+    data, frequency, phase = series(rng, sd, n=n, **disturbed)
+    echo = np.exp(-np.pi * 25 * np.abs(TIME - 0.01))
+    echo = echo * np.exp(2j * np.pi * ((rng.uniform(1, 4) - REFERENCE) * MHZ * TIME + rng.random()))
+    echo *= np.abs(np.fft.fft(line(2.04, 9))).max() / np.abs(np.fft.fft(echo)).max()
+    turn = np.exp(1j * (phase[:, None] + 2 * np.pi * frequency[:, None] * TIME))
+    cycle = np.exp(2j * np.pi * step * np.arange(n) / period)
+    return data + turn * cycle[:, None] * echo, frequency, phase
+
+
+@pytest.mark.parametrize(("period", "step"), [(2, 1), (4, 1), (4, 3), (8, 1), (16, 1), (16, 5)])
+def test_what_steps_with_the_phase_cycle_is_not_followed(period, step):
+    """A steady scanner needs no correction; one that drifts is corrected all the same."""
+    for seed in range(3):
+        still = {"drift": 0.0, "jitter": 0.0, "motion": 0.0, "phase_sd": 0.0}
+        data, _, _ = stepping(np.random.default_rng(seed), 0.3, period, step, **still)
+        found = align(Series.of(data, DWELL_S), window_hz=WINDOW, water_hz=WATER)
+        assert found.period == period
+        assert np.std(found.phase_rad) < 0.1
+        assert np.std(found.frequency_hz) < 0.5
+    drifting = {"drift": 8.0, "jitter": 0.0, "motion": 0.0}
+    data, frequency, _ = stepping(np.random.default_rng(5), 0.3, period, step, **drifting)
+    found = align(Series.of(data, DWELL_S), window_hz=WINDOW, water_hz=WATER)
+    assert found.period == period
+    assert np.std(found.frequency_hz - frequency) < 0.4 * np.std(frequency)
+
+
+@pytest.mark.parametrize("n", [8, 16, 32, 64])
+@pytest.mark.parametrize(("drift", "jitter", "motion"), [(0, 0, 0), (8, 1.5, 0.05), (30, 0.5, 0)])
+def test_no_period_is_found_where_nothing_steps(n, drift, jitter, motion):
+    """Breathing moves the phases with a period too, and is no signal of its own."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        options = {"drift": drift, "jitter": jitter, "motion": motion, "water": 5.0}
+        data, _, _ = series(rng, 0.3, n=n, **options)
+        breath = 0.3 * np.sin(2 * np.pi * np.arange(n) / rng.uniform(2.2, 6.5))
+        for moved in (data, data * np.exp(1j * breath)[:, None]):
+            found = align(Series.of(moved, DWELL_S), window_hz=WINDOW, water_hz=WATER)
+            assert found.period is None
 
 
 def test_a_steady_series_is_not_given_noise():

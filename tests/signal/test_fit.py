@@ -17,6 +17,7 @@ from mrs_disc.signal.fit.humps import no_humps
 from mrs_disc.signal.fit.inputs import FitBasis
 from mrs_disc.signal.fit.model import MetaboliteModel, Scan
 from mrs_disc.signal.fit.solver import Problem, solve
+from mrs_disc.signal.fit.spins import Evolution
 from mrs_disc.signal.fit.start import Start, points_with_signal
 from mrs_disc.signal.noise import tail_noise_sd
 
@@ -57,7 +58,11 @@ AMPLITUDE = np.array([20.0, 8.0, 3.0, 2.0, 4.0])
 
 
 def fid_of(resonances, time=TIME):
-    scan = {"spectrometer_mhz": MHZ, "reference_ppm": REFERENCE, "echo_time_s": ECHO}
+    scan = {
+        "spectrometer_mhz": MHZ,
+        "reference_ppm": REFERENCE,
+        "evolution": Evolution(echo_time_s=ECHO),
+    }
     return component_fid(resonances, time_s=time, **scan)
 
 
@@ -143,6 +148,7 @@ def test_components_and_baseline_add_up_to_the_data():
     assert np.abs(rest).max() < 2e-3 * np.abs(fid).max()
 
 
+@pytest.mark.slow
 def test_noise_spreads_the_amplitudes_as_the_bound_says():
     """300 discs: the spread of a standard deviation is 4 %, so 15 % is four sigma."""
     runs = [fit(disc() + noise_of(seed), delay_sd_s=1e-5) for seed in range(300)]
@@ -527,7 +533,7 @@ def test_accuracy_over_humps_with_lipid_under_lactate():
 @pytest.mark.parametrize("width_hz", [4.0, 26.0, 38.0])
 def test_the_window_holds_more_points_than_there_is_to_fit(mhz, width_hz):
     window_hz = 3.7 * mhz
-    start = Start(1.0, 0.0, width_hz, 0.0, 0.0, np.ones(1))
+    start = Start(1.0, 0.0, width_hz, 0.0, 0.0, np.ones(1), 1.0)
     n_points = points_with_signal(30 * np.ones(2048), [start], DWELL, window_hz)
     assert n_points * DWELL * window_hz >= 28
     # Lines that have not fallen 300-fold are not cut: the floor only adds.

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mrs_disc.models import load_metabolite_model
+from mrs_disc.signal.fit.spins import Evolution, RefocusingPulse
 from mrs_disc.simulate.lines import hump_fids, line_list, spline_fid, unit_fids
 
 MODEL = load_metabolite_model("disc_1h")
@@ -11,26 +12,46 @@ NAMES = [c.name for c in MODEL.component]
 TIME = np.arange(4096) / 5000.0
 
 
-@pytest.mark.parametrize(
-    ("echo_time_s", "bandwidth_hz", "in_phase"),
-    [(0.030, None, 0.79), (0.144, None, -1.00), (0.144, 1200.0, -0.41), (0.288, 1200.0, 0.17)],
+SINC = RefocusingPulse(
+    shape="hamming_sinc", bandwidth_hz=1200.0, duration_s=0.0033, carrier_ppm=2.7
 )
-def test_lactate_is_modulated_as_tabulated_for_press(echo_time_s, bandwidth_hz, in_phase):
-    """Symmetrical PRESS at 3 T; values from a two-spin density matrix."""
-    both = MODEL.component[NAMES.index("LAC")]
-    methyl = both.model_copy(update={"resonance": both.resonance[:1]})
+
+
+@pytest.mark.parametrize(
+    ("echo_time_s", "pulses", "pulse", "in_phase"),
+    [
+        (0.030, (1,), None, 0.803),
+        (0.144, (1,), None, -0.998),
+        (0.144, (1, 1), SINC, -0.352),
+        (0.288, (1, 1), SINC, 0.143),
+    ],
+)
+def test_lactate_is_modulated_as_tabulated(echo_time_s, pulses, pulse, in_phase):
+    """By another density matrix [D], its pulses not given to the digit."""
     lines = line_list(
-        methyl,
-        spectrometer_mhz=127.7,
+        MODEL.component[NAMES.index("LAC")],
+        spectrometer_mhz=127.74,
         reference_ppm=4.65,
-        echo_time_s=echo_time_s,
-        refocusing_bandwidth_hz=bandwidth_hz,
+        evolution=Evolution(echo_time_s=echo_time_s, pulses=pulses, refocusing=pulse),
     )
-    assert lines.weight.sum().real == pytest.approx(in_phase, abs=0.01)  # two printed digits
+    methyl = lines.hz < (2.7 - 4.65) * 127.74
+    assert lines.weight[methyl].sum().real == pytest.approx(in_phase, abs=0.012)
+
+
+def test_an_echo_time_alone_means_ideal_press():
+    """Between 90-180-180 pulses that are ideal, weak coupling gives cos(pi J TE) of a doublet."""
+    lines = line_list(
+        MODEL.component[NAMES.index("LAC")],
+        spectrometer_mhz=127.74,
+        reference_ppm=4.65,
+        echo_time_s=0.144,
+    )
+    methyl = lines.hz < (2.7 - 4.65) * 127.74
+    assert lines.weight[methyl].sum().real == pytest.approx(np.cos(np.pi * 6.93 * 0.144), abs=0.02)
 
 
 def test_amplitude_is_the_value_at_time_zero_without_coupling():
-    fids = unit_fids(MODEL, TIME, spectrometer_mhz=127.7, echo_time_s=0.0)
+    fids = unit_fids(MODEL, TIME, spectrometer_mhz=127.7, evolution=Evolution(echo_time_s=0.0))
     for name in ("PG", "CHO", "CARB", "COL", "LIP"):
         assert fids[NAMES.index(name), 0] == pytest.approx(1.0)
 

@@ -1,5 +1,7 @@
 """Files in scanner formats, read back by readers that this package did not write."""
 
+import shutil
+import subprocess
 import warnings
 
 import numpy as np
@@ -11,7 +13,9 @@ from hypothesis.extra.numpy import arrays
 from mrs_disc.data import Fid, Protocol, Sampling, Transients
 from mrs_disc.errors import InputError, OutputError
 from mrs_disc.io.formats.philips import vax_floats
+from mrs_disc.simulate import simulate_study
 from mrs_disc.simulate.anatomy import places
+from mrs_disc.simulate.dataset import write_study
 from mrs_disc.simulate.write_philips import vax_bytes, write_sdat
 from mrs_disc.simulate.write_siemens import write_dicom, write_rda
 
@@ -125,3 +129,23 @@ def test_nothing_is_overwritten(rows, tmp_path):
     with pytest.raises(OutputError, match=r"a\.rda"):
         write_rda(path, Fid(signal=rows[1], sampling=SAMPLING), PROTOCOL)
     assert path.read_bytes() == before
+
+
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dicom3tools is absent")
+def test_dicom_is_to_the_standard(rows, tmp_path):
+    signal = Transients(signal=rows, sampling=SAMPLING)
+    paths = write_dicom(tmp_path, signal, PROTOCOL, series_number=3, description="press")
+    done = subprocess.run(["dciodvfy", paths[0]], capture_output=True, text=True, check=False)
+    assert not [line for line in done.stderr.splitlines() if line.startswith("Error")]
+
+
+def test_simulated_studies_are_of_different_patients(tmp_path):
+    """Or an archive would file them as one."""
+    pydicom = pytest.importorskip("pydicom")
+    found = set()
+    for seed in (1, 2):
+        study, truth = simulate_study(seed, levels=("L4-L5",), study_id="sub-01", anatomy=False)
+        folder = write_study(tmp_path / str(seed), study, truth, form="dicom")
+        headers = [pydicom.dcmread(path) for path in folder.rglob("*.dcm")]
+        found.add(frozenset((str(h.PatientID), str(h.StudyInstanceUID)) for h in headers))
+    assert [len(one) for one in found] == [1, 1]

@@ -1,4 +1,4 @@
-"""A disc with coils and transients, from closed-form lines that share no code with the fit."""
+"""A disc with coils and transients, from lines that share no code with the fit."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mrs_disc.data import DiscAcquisition, Fid, Protocol, RawSignal, Sampling
+from mrs_disc.validate.second.spins import Localisation, SpinSystem, sequence_lines
 
 MHZ, DWELL, POINTS, ECHO = 127.7, 4e-4, 1024, 0.030
 SAMPLING = Sampling(dwell_time_s=DWELL, spectrometer_mhz=MHZ)
@@ -13,25 +14,25 @@ TIME = DWELL * np.arange(POINTS)
 TRUTH = {"PG": 20.0, "LAC": 8.0, "ALA": 3.0, "CHO": 4.0}
 
 
-def line(ppm: float, j_hz: float = 0.0) -> np.ndarray:
-    """Return a singlet, or a doublet that evolved for the echo time."""
-    carrier = np.exp(2j * np.pi * (ppm - 4.65) * MHZ * TIME)
-    return carrier * np.cos(np.pi * j_hz * (TIME + ECHO))
+def line(ppm: float) -> np.ndarray:
+    """Return a singlet."""
+    return np.exp(2j * np.pi * (ppm - 4.65) * MHZ * TIME)
+
+
+def methyl(ppm: float, ch_ppm: float, j_hz: float) -> np.ndarray:
+    """Return a CH3 of amplitude one and the CH beside it, as PRESS leaves them at the echo."""
+    system = SpinSystem(protons=(3, 1), ppm=(ppm, ch_ppm), j_hz=((0, 1, j_hz),))
+    lines = sequence_lines(system, Localisation(name="PRESS", echo_time_s=ECHO), mhz=MHZ)
+    return lines.weight / 3 @ np.exp(2j * np.pi * lines.hz[:, None] * TIME)
 
 
 def metabolites(width_hz: float = 9.0) -> np.ndarray:
-    """Return the FID of `TRUTH`; each doublet's CH is left out with its small share."""
+    """Return the FID of `TRUTH`."""
     fid = TRUTH["PG"] * (0.8 * line(2.04) + 0.2 * line(2.00)) * np.exp(-np.pi * 6.0 * TIME)
-    fid += TRUTH["LAC"] * (line(1.3142, 6.933) + quartet(4.0974, 6.933) / 3)
-    fid += TRUTH["ALA"] * (line(1.4667, 7.234) + quartet(3.7746, 7.234) / 3)
+    fid += TRUTH["LAC"] * methyl(1.3142, 4.0974, 6.933)
+    fid += TRUTH["ALA"] * methyl(1.4667, 3.7746, 7.234)
     fid += TRUTH["CHO"] * line(3.21)
     return fid * np.exp(-np.pi * width_hz * TIME)
-
-
-def quartet(ppm: float, j_hz: float) -> np.ndarray:
-    """Return a quartet: the product of three couplings."""
-    carrier = np.exp(2j * np.pi * (ppm - 4.65) * MHZ * TIME)
-    return carrier * np.cos(np.pi * j_hz * (TIME + ECHO)) ** 3
 
 
 def complex_noise(rng: np.random.Generator, *shape: int) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mrs_disc.analysis import analyze
-from mrs_disc.data import Protocol, Sampling
+from mrs_disc.data import Sampling
 from mrs_disc.errors import InputError, ModelError
 from mrs_disc.models import (
     MetaboliteModel,
@@ -21,6 +21,7 @@ from mrs_disc.models import (
 )
 from mrs_disc.recipe import load_recipe
 from mrs_disc.signal.fit.fit import Doubt
+from mrs_disc.signal.fit.spins import Evolution, RefocusingPulse
 from mrs_disc.simulate.study import simulate_study
 from mrs_disc.steps import fit, fitting, preprocess
 from mrs_disc.validate.regimes import REGIMES
@@ -28,20 +29,25 @@ from mrs_disc.validate.regimes import REGIMES
 in_vivo = REGIMES["in vivo"].make
 MODEL = load_metabolite_model("disc_1h")
 SAMPLING = Sampling(dwell_time_s=4e-4, spectrometer_mhz=127.7)
-PROTOCOL = Protocol(echo_time_s=0.028, refocusing_bandwidth_hz=1200.0)
+SINC = RefocusingPulse(
+    shape="hamming_sinc", bandwidth_hz=1200.0, duration_s=0.0033, carrier_ppm=2.7
+)
+PLAYED = Evolution(echo_time_s=0.028, refocusing=SINC)
 OTHERS = {
-    "echo time": (SAMPLING, replace(PROTOCOL, echo_time_s=0.144), 512),
-    "bandwidth": (SAMPLING, replace(PROTOCOL, refocusing_bandwidth_hz=None), 512),
-    "dwell time": (replace(SAMPLING, dwell_time_s=5e-4), PROTOCOL, 512),
-    "field": (replace(SAMPLING, spectrometer_mhz=127.7001), PROTOCOL, 512),
-    "reference": (replace(SAMPLING, reference_ppm=4.7), PROTOCOL, 512),
-    "start": (replace(SAMPLING, start_time_s=1e-4), PROTOCOL, 512),
-    "length": (SAMPLING, PROTOCOL, 256),
+    "echo time": (SAMPLING, replace(PLAYED, echo_time_s=0.144), 512),
+    "pulses": (SAMPLING, replace(PLAYED, refocusing=None), 512),
+    "sequence": (SAMPLING, Evolution(echo_time_s=0.028, pulses=(1,)), 512),
+    "mixing time": (SAMPLING, Evolution(echo_time_s=0.028, pulses=(), mixing_time_s=0.01), 512),
+    "dwell time": (replace(SAMPLING, dwell_time_s=5e-4), PLAYED, 512),
+    "field": (replace(SAMPLING, spectrometer_mhz=127.7001), PLAYED, 512),
+    "reference": (replace(SAMPLING, reference_ppm=4.7), PLAYED, 512),
+    "start": (replace(SAMPLING, start_time_s=1e-4), PLAYED, 512),
+    "length": (SAMPLING, PLAYED, 256),
 }
 
 
-def basis(model=MODEL, sampling=SAMPLING, protocol=PROTOCOL, n_points=512):
-    return fitting.basis_of(model, protocol, sampling, n_points).fids
+def basis(model=MODEL, sampling=SAMPLING, evolution=PLAYED, n_points=512):
+    return fitting.basis_of(model, evolution, sampling, n_points).fids
 
 
 def anew(*case):
@@ -52,7 +58,7 @@ def anew(*case):
 @pytest.mark.parametrize("what", OTHERS)
 def test_another_protocol_has_its_own_basis(what):
     wanted = anew(*OTHERS[what])
-    one = anew(SAMPLING, PROTOCOL, 512)
+    one = anew(SAMPLING, PLAYED, 512)
     found = basis(MODEL, *OTHERS[what])
     assert np.array_equal(found, wanted)
     assert not np.array_equal(found, one)
@@ -62,9 +68,10 @@ def test_another_protocol_has_its_own_basis(what):
 def test_a_changed_line_changes_the_basis():
     before = basis()
     first = MODEL.component[0]
-    line = first.resonance[0].model_copy(update={"weight": 2 * first.resonance[0].weight})
-    lines = (line, *first.resonance[1:])
-    changed = (first.model_copy(update={"resonance": lines}), *MODEL.component[1:])
+    line = first.part[0].resonance[0]
+    lines = (line.model_copy(update={"weight": 2 * line.weight}), *first.part[0].resonance[1:])
+    parts = (first.part[0].model_copy(update={"resonance": lines}), *first.part[1:])
+    changed = (first.model_copy(update={"part": parts}), *MODEL.component[1:])
     after = basis(MODEL.model_copy(update={"component": changed}))
     assert not np.array_equal(after[0], before[0])
     assert np.array_equal(after[1:], before[1:])
@@ -168,11 +175,11 @@ def test_basis_files_are_opened_once_however_many_discs_there_are(simulated_mode
 def test_discs_of_one_protocol_share_the_basis_of_files(simulated_model):
     """The same object, also where the model was loaded anew from files of the same content."""
     first, again = (load_metabolite_model(str(simulated_model)) for _ in range(2))
-    one = fitting.basis_of(first, PROTOCOL, SAMPLING, 512)
-    assert fitting.basis_of(again, PROTOCOL, SAMPLING, 512) is one
+    one = fitting.basis_of(first, PLAYED, SAMPLING, 512)
+    assert fitting.basis_of(again, PLAYED, SAMPLING, 512) is one
     basis_file(simulated_model.with_name("B.raw"), 1.33)
     changed = load_metabolite_model(str(simulated_model))
-    other = fitting.basis_of(changed, PROTOCOL, SAMPLING, 512)
+    other = fitting.basis_of(changed, PLAYED, SAMPLING, 512)
     assert np.array_equal(other.fids[0], one.fids[0])
     assert not np.array_equal(other.fids[1], one.fids[1])
 

@@ -9,7 +9,7 @@ import pytest
 
 from mrs_disc.data import (
     Curves,
-    EchoPhase,
+    EchoTime,
     Fid,
     FitResult,
     Noise,
@@ -310,6 +310,30 @@ def test_a_sound_disc_is_not_poor(judge, seed):
     assert quality.verdict in ("good", "acceptable"), quality.reasons
 
 
+@pytest.mark.parametrize(
+    ("mhz", "passes_hz", "fails_hz"),
+    # A Lorentzian of 10 Hz folded with a Gaussian of the shim: 32.6 Hz at 3 T, in ppm the same.
+    [(127.73, 38.2, 38.5), (63.87, 22.2, 22.5), (297.2, 81.3, 81.9)],
+)
+def test_the_width_that_a_line_has_of_its_own_does_not_grow_with_the_field(
+    mhz, passes_hz, fails_hz
+):
+    from scipy.special import voigt_profile
+
+    def width_hz(shim_hz):
+        fine = np.linspace(0, 200, 400_001)
+        height = voigt_profile(fine, shim_hz / 2.3548, 5.0)
+        return 2 * float(fine[np.argmax(height < height[0] / 2)])
+
+    assert passes_hz < width_hz(32.6 * mhz / 127.73) < fails_hz
+    sampling = replace(fit_result().curves.sampling, spectrometer_mhz=mhz)
+    curves = replace(fit_result().curves, sampling=sampling)
+    for hz, wide in ((passes_hz, False), (fails_hz, True)):
+        fitted = replace(fit_result(linewidth_hz=np.full(4, hz)), curves=curves)
+        found = [one.kind for one in verdict(fitted).findings]
+        assert ("linewidth_wide" in found) == wide
+
+
 @pytest.mark.parametrize(("below_sd", "poor"), [(2.9, False), (3.1, True), (8.0, True)])
 def test_a_component_far_below_zero_is_named(below_sd, poor):
     amplitude = np.array([20.0, -below_sd, 2.0, 0.0])
@@ -340,17 +364,15 @@ def test_lines_far_from_their_places_are_said(shift_ppm, water, expected):
     assert any("from their places" in reason for reason in quality.reasons) == (expected != "good")
 
 
-@pytest.mark.parametrize(
-    ("strength_sd", "deviation_sd", "poor"),
-    [(4.9, 4.8, False), (12.0, 3.9, False), (12.0, -4.1, True), (6.0, 5.9, True)],
-)
-def test_a_doublet_that_evolved_for_another_time_is_said(strength_sd, deviation_sd, poor):
-    echo = EchoPhase(
-        name="LAC", strength_sd=strength_sd, deviation_sd=deviation_sd, late_s=0.04, period_s=0.288
+@pytest.mark.parametrize(("deviation_sd", "poor"), [(2.9, False), (3.1, True), (12.0, True)])
+def test_multiplets_that_evolved_for_another_time_are_said(deviation_sd, poor):
+    echo = EchoTime(
+        multiplets=("LAC", "ALA"), stated_s=0.03, fitting_s=0.07, deviation_sd=deviation_sd
     )
     quality = verdict(replace(fit_result(), echo=echo))
     assert (quality.verdict == "poor") == poor
-    assert ("some 70 ms would fit" in quality.reasons[0]) == poor
+    assert ("LAC and ALA did not evolve for" in quality.reasons[0]) == poor
+    assert ("some 70 ms fit better" in quality.reasons[0]) == poor
 
 
 @pytest.mark.parametrize(("stated_s", "fits_ms"), [(0.030, None), (0.080, 30)])

@@ -28,10 +28,13 @@ def measurement(index, scan):
 @pytest.mark.parametrize(
     ("discs", "scan"),
     [
-        (40, Scan(n_coils=4, n_transients=32, n_water=2)),
-        pytest.param(60, Scan(n_coils=8, n_transients=64, n_water=2), marks=pytest.mark.slow),
+        (40, Scan(n_coils=4, n_transients=32, n_water=2, snr_factor=1.0)),
+        pytest.param(
+            60, Scan(n_coils=8, n_transients=64, n_water=2, snr_factor=1.0), marks=pytest.mark.slow
+        ),
     ],
 )
+@pytest.mark.slow
 def test_spoilt_transients_of_the_generative_model(discs, scan):
     """All kinds, from what is clear to 20 degrees and a fifth of the amplitude."""
     hits = misses = alarms = 0
@@ -49,7 +52,7 @@ def test_spoilt_transients_of_the_generative_model(discs, scan):
 @pytest.mark.parametrize("n_transients", [8, 16, 32])
 def test_a_series_without_spoilt_transients_loses_none(n_transients):
     lost = []
-    scan = Scan(n_coils=2, n_transients=n_transients, n_water=1)
+    scan = Scan(n_coils=2, n_transients=n_transients, n_water=1, snr_factor=1.0)
     for index in range(20):
         measured, _ = measurement(index, scan)
         rng = np.random.default_rng(index)
@@ -60,7 +63,7 @@ def test_a_series_without_spoilt_transients_loses_none(n_transients):
 
 
 def test_the_order_of_coils_and_their_common_phase_change_nothing():
-    scan = Scan(n_coils=6, n_transients=32, n_water=2)
+    scan = Scan(n_coils=6, n_transients=32, n_water=2, snr_factor=1.0)
     for index in range(4):
         _, acquisition = measurement(index, scan)
         order = np.random.default_rng(index).permutation(scan.n_coils)
@@ -75,7 +78,7 @@ def test_the_order_of_coils_and_their_common_phase_change_nothing():
 
 
 def test_spoilt_transients_are_found_without_alignment_too():
-    scan = Scan(n_coils=4, n_transients=32, n_water=2)
+    scan = Scan(n_coils=4, n_transients=32, n_water=2, snr_factor=1.0)
     recipe = Recipe.model_validate({"align": {"method": "none"}})
     hits = spoilt = alarms = 0
     for index in range(20):

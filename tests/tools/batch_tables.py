@@ -4,11 +4,12 @@
 
     python tests/tools/batch_tables.py scaling [options of tests/benchmarks/batch_scaling.py]
     python tests/tools/batch_tables.py kills [options of tests/batch/kills.py]
+    python tests/tools/batch_tables.py signed [options of tests/review/kills.py]
     python tests/tools/batch_tables.py mutants [options of tests/fuzz/mutants.py]
     python tests/tools/batch_tables.py faults
     python tests/tools/batch_tables.py pages
 
-Each of the first four runs its script (or, with ``--from FILE``, takes what one printed), keeps
+Each of the first five runs its script (or, with ``--from FILE``, takes what one printed), keeps
 what it found in `tests/benchmarks/batch_measured.json` and writes the pages anew; the last only
 writes the pages: a summary in README, all in `pipelines/README.md` and `tests/faults/README.md`.
 """
@@ -33,6 +34,7 @@ FAULTS = ROOT / "tests" / "faults" / "README.md"
 SCRIPTS = {
     "scaling": "tests/benchmarks/batch_scaling.py",
     "kills": "tests/batch/kills.py",
+    "signed": "tests/review/kills.py",
     "mutants": "tests/fuzz/mutants.py",
     "faults": "tests/faults/what_is_seen.py",
 }
@@ -164,6 +166,16 @@ def kills_row(one: dict[str, Any]) -> tuple[str, str]:
     )
 
 
+def signed_row(one: dict[str, Any]) -> tuple[str, str]:
+    """Return the row on kills of what is signed."""
+    kinds = one["kinds"].values()
+    return (
+        f"`kill -9`, {one['count']} times each, while " + ", ".join(one["kinds"]),
+        f"no confirmed act, final report, signed result or reader's file lost, by hash "
+        f"({sum(kind['files'] for kind in kinds):,} compared)",
+    )
+
+
 def mutants_row(one: dict[str, Any]) -> tuple[str, str]:
     """Return the row on mutants of all formats."""
     ends = one["formats"].values()
@@ -202,6 +214,7 @@ def summary(found: dict[str, Any]) -> str:
     kept += [
         million_row(one),
         kills_row(found["kills"]),
+        signed_row(found["signed"]),
         faults_row(found["faults"]),
         mutants_row(found["mutants"]),
     ]
@@ -219,7 +232,7 @@ def whole(found: dict[str, Any]) -> str:
     rows = scaling_rows(one)
     faults = faults_row(found["faults"])
     link = (faults[0].replace("(tests/", "(../tests/"), faults[1])
-    rows += [kills_row(found["kills"]), link, mutants_row(mutants)]
+    rows += [kills_row(found["kills"]), signed_row(found["signed"]), link, mutants_row(mutants)]
     each = [
         (name, str(end.get("read", 0)), str(end.get("refused", 0)), f"{end['seconds']}")
         for name, end in mutants["formats"].items()

@@ -52,9 +52,9 @@ def main() -> None:
         )  # fmt: skip
         save(page.read_bytes(), OUT / "report_html.png")
         results = read_results(folder / "out" / "results.json")
-        signals = read_signals(folder / "out" / "signals.npz", results.signals.sha256)
+        signals = read_signals(folder / "out" / "signals.npz", results.files.signals.sha256)
         view = View(results=results, signals=signals, written=today())
-        save(page_png(view, view.content, ppi=100), OUT / "report_pdf.png")
+        save(page_png(view, view.content), OUT / "report_pdf.png")
 
 
 def save(content: bytes, path: Path) -> None:

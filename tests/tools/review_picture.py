@@ -64,8 +64,7 @@ def photograph(address: str) -> None:
         browser.get(address)
         time.sleep(2)
         browser.find_element(By.ID, "reviewer").send_keys("A. Reader", Keys.ENTER)
-        for key in ("x", "a"):
-            browser.switch_to.active_element.send_keys(key)
+        browser.switch_to.active_element.send_keys("a")
         browser.find_element(By.CSS_SELECTOR, "[name=overlay][value=L3-L4]").click()
         browser.execute_script("document.activeElement.blur(); scrollTo(0, 0)")
         time.sleep(9)  # what was saved is told for eight seconds

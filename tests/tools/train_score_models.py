@@ -96,6 +96,7 @@ echo_time_s = [0.025, 0.040]
 repetition_time_s = [0.9, 2.5]
 field_t = [3.0]
 exploratory_field_t = [1.5]
+region = ["lumbar"]
 source = "times of the simulated discs, with a margin: areas are not corrected for relaxation"
 status = "P"
 """.replace("'", '"')
@@ -168,7 +169,7 @@ def structure_index(table: dict[str, dict[str, np.ndarray]], seed: int, per_clas
     text = header(
         "structure_index",
         "structure_index",
-        "Degeneration from structure per tissue water, apart from pain",
+        "Degeneration from structure per tissue water; the score of pain divides by structure",
         "Research: degeneration of one disc from proteoglycan and collagen per kg tissue water.",
         ["trained on simulated discs", "says nothing about pain", "needs a water reference"],
     )

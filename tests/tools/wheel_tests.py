@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,6 @@ BESIDE = (
     "tests", "sample_data", "pipelines", "notebooks", ".github", ".ci",
     "README.md", "LICENSE", "pyproject.toml",
 )  # fmt: skip
-EXTRAS = ("dicom", "review", "calibrate", "test")
 IMPORTS = ("mrs_disc", "mrs_disc.cli", "mrs_disc.io", "mrs_disc.analysis", "mrs_disc.report.html")
 
 
@@ -80,7 +80,8 @@ def install(work: Path, wheel: Path, versions: str) -> Path:
     resolution = {"newest": "highest", "lowest": "lowest-direct"}[versions]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *(line for name in EXTRAS for line in extras[name])]
+    names = (*re.findall(r"\w+", extras["all"][0].partition("[")[2]), "test")
+    wanted = [*project["dependencies"], *(line for name in names for line in extras[name])]
     direct = work / "direct.txt"  # a bound counts as lowest only where it is asked for directly
     direct.write_text("\n".join(line for line in wanted if not line.startswith("mrs-disc")))
     call(uv, "venv", "-q", "--python", sys.executable, work / versions)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mrs_disc.data import Fid, RawSignal
+from mrs_disc.signal.fit.spins import Evolution
 from mrs_disc.simulate.lines import unit_fids
 from mrs_disc.validate import regimes
 from mrs_disc.validate.regimes import LOG, REGIMES, TIME
@@ -40,7 +41,7 @@ def test_matched_disc_is_its_model():
         model,
         TIME,
         spectrometer_mhz=127.7,
-        echo_time_s=0.028,
+        evolution=Evolution(echo_time_s=0.028),
         lorentz_hz={c.name: 9.0 + c.extra_width_hz for c in model.component},
     )
     data = case.acquisition.metabolite.signal

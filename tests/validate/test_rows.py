@@ -75,6 +75,7 @@ def test_two_rows_share_neither_name_nor_random_numbers(tmp_path, key, value):
         load(tmp_path, ROW, other)
 
 
+@pytest.mark.slow
 def test_ratios_are_drawn_within_their_range_and_leave_all_else_as_it_is(tmp_path):
     plain = load(tmp_path, ROW)["mine"]
     row = load(tmp_path, {**ROW, "disc": {"factor": {"LAC": [1.0, 2.0], "ALA": 0}}})["mine"]

@@ -1,5 +1,7 @@
 """The score's table on a few simulated patients."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,7 @@ def test_cohorts_fix_the_kinds_that_their_words_say():
         validate_score(1, 1, cohorts=["alik"])
 
 
+@pytest.mark.slow
 def test_a_cohort_unlike_the_assumed_share_is_scored_again_when_told():
     plain, told = validate_score(4, 15, cohorts=["mostly painful"]).cohorts
     assert (plain.prevalence, told.prevalence) == (None, 0.8)
@@ -56,7 +59,7 @@ def test_forty_patients_of_each_kind_hold_the_figures():
 
 def test_ideal_measurements_have_the_smallest_possible_errors():
     seen = _patient("mixed", 8, 1, LUMBAR)
-    draws = [_ideal(seen, 8, n) for n in range(400)]
+    draws = [_ideal(seen, (8, n)) for n in range(400)]
     for place, one in enumerate(seen):
         found = np.array([[d[place].acidity, d[place].structure] for d in draws])
         bound = np.sqrt(np.diagonal(one.covariance))
@@ -84,7 +87,7 @@ def rows(probability, painful, subject=None, label="indeterminate"):
 
 def summary(found, ideal=()):
     counts = Counts(patients=1, discs=len(found), failed=0, poor=0)
-    return _summary(("mixed", None, 1), counts, found, list(ideal))
+    return _summary(("mixed", None, 1), counts, found, (list(ideal), list(ideal)))
 
 
 def alike_patients(rng, patients, share_alike):
@@ -132,18 +135,31 @@ def test_discs_of_one_patient_widen_the_band_as_far_as_they_are_alike():
 
 def test_a_limit_that_the_ideal_measurement_misses_too_is_out_of_reach():
     p = np.linspace(0.01, 0.99, 50)
-    few = rows(p, p > 0.5, label="indeterminate")
-    assert summary(few, rows(p, p > 0.5, label="likely painful")).out_of_reach == ()
-    one = summary(few, few)
-    assert one.out_of_reach == ("few labels",)
-    assert "few labels‡" in score_text(ScoreTable(cohorts=(one,)))
-    assert one.as_json()["out_of_reach"] == ["few labels"]
+    wrong = rows(p, p > 0.5, label="likely painful")
+    assert summary(wrong, rows(p, p > 0.5)).out_of_reach == ()
+    one = summary(wrong, wrong)
+    assert one.out_of_reach == ("labels",)
+    assert "labels‡" in score_text(ScoreTable(cohorts=(one,)))
+    assert one.as_json()["out_of_reach"] == ["labels"]
 
 
-def test_wrong_and_few_labels_are_named():
+def test_labels_are_counted_by_truth_and_by_scan():
+    p = np.linspace(0.01, 0.99, 50)
+    found = rows(p, p > 0.5, label="likely painful")
+    one = summary([replace(row, snr=9.0 + 20 * row.painful, error=0.4) for row in found])
+    assert one.measured.of_painful == (25, 0, 0)
+    assert one.measured.of_painless == (25, 0, 0)
+    assert [scan.n for scan in one.scans] == [0, 25, 25, 0]
+    assert one.scans[2].sensitivity == 1.0
+    assert one.scans[1].specificity == 0.0
+    assert one.scans[1].error == pytest.approx(0.4)
+    assert "painless found" in score_text(ScoreTable(cohorts=(one,)))
+
+
+def test_wrong_labels_are_named():
     p = np.linspace(0.01, 0.99, 50)
     good = summary(rows(p, p > 0.5, label="indeterminate"))
-    assert good.misses == ("few labels",)
+    assert good.misses == ()
     wrong = summary(rows(p, p > 0.5, label="likely painful"))
     assert wrong.misses == ("labels",)
     assert wrong.measured.wrong == 25

@@ -37,9 +37,9 @@ from mrs_disc.io.formats.scan import (
     Scan,
     digest,
     head,
-    known_sequence,
     known_software,
     megahertz,
+    named_sequence,
     number,
     positive,
     read_only,
@@ -133,7 +133,7 @@ def read(path: Path) -> Scan:
         start_time_s=start,
         echo_time_s=seconds(values.positive("PVM_EchoTime", "EchoTime"), 1e-3, 1.0),
         repetition_time_s=seconds(values.positive("PVM_RepetitionTime"), 1e-3, 60.0),
-        sequence=known_sequence(*(values.word(k) for k in ("Method", "ACQ_method", "PULPROG"))),
+        sequence=named_sequence(values.word(k) for k in ("Method", "ACQ_method", "PULPROG")),
         manufacturer="Bruker",
         software=known_software(values.word("ACQ_sw_version")),
         n_averages=None if fids.shape[1] > 1 else values.count("PVM_NAverages"),
@@ -350,10 +350,10 @@ def _affine(values: _Parameters) -> FloatArray | None:
 def _identity(values: _Parameters) -> Identity:
     date = re.search(r"\d{4}-\d{2}-\d{2}", values.text("VisuStudyDate"))
     since = values.of_first("ACQ_abs_time", 0)
-    zone = timedelta(minutes=values.of_first("ACQ_abs_time", 2) or 0.0)
+    minutes = values.of_first("ACQ_abs_time", 2) or 0.0
     day = date[0] if date else None
-    if day is None and since is not None and since < 1e10:
-        day = (datetime.fromtimestamp(since, UTC) + zone).date().isoformat()
+    if day is None and since is not None and 0 <= since < 1e10 and abs(minutes) <= 24 * 60:
+        day = (datetime.fromtimestamp(since, UTC) + timedelta(minutes=minutes)).date().isoformat()
     return Identity(
         subject=digest(values.word("VisuSubjectId", "SUBJECT_id")),
         exam=digest(values.word("VisuStudyUid")),

@@ -31,8 +31,9 @@ from typing import Any, Literal
 import numpy as np
 
 from mrs_disc.errors import ReadError
-from mrs_disc.files import check_file, read_bytes
+from mrs_disc.files import read_bytes
 from mrs_disc.io.formats import vendor
+from mrs_disc.io.formats.dicom_file import check_inflated, read_dicom
 from mrs_disc.io.formats.scan import (
     HIGHEST_FIELD_T,
     PARTS_OF_ECHO,
@@ -46,6 +47,7 @@ from mrs_disc.io.formats.scan import (
     known_software,
     lps_affine,
     megahertz,
+    named_sequence,
     number,
     positive,
     read_only,
@@ -67,7 +69,6 @@ IMAGE_CLASSES = {
     "1.2.840.10008.1.3.10": "directory of a disc",
 }
 _KIND = "DICOM spectrum"
-_DEFLATED = "1.2.840.10008.1.2.1.99"
 _UIH_WATER = (0x0065, 0xFF07)
 
 
@@ -104,17 +105,13 @@ def read(path: Path) -> Scan:
     ReadError
         If it is cut, compressed, no time-domain data, or lacks a required attribute.
     """
-    if sop_class(path) == PHILIPS_PRIVATE:
-        return vendor.philips_classic(path)
-    check_file(path, _KIND)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom on values that are not quite to the standard
-        import pydicom
-
         try:
-            dataset = pydicom.dcmread(path)
-            if str(dataset.file_meta.get("TransferSyntaxUID", "")) == _DEFLATED:
-                raise ReadError(path, "is a deflated DICOM file; export it uncompressed")
+            if sop_class(path) == PHILIPS_PRIVATE:
+                check_inflated(path, _KIND)
+                return vendor.philips_classic(path)
+            dataset = read_dicom(path, _KIND)
             if sop_class(path) == SIEMENS_CSA:
                 return _csa(path, dataset)
             return _standard(path, dataset)
@@ -237,7 +234,7 @@ def _sequence(dataset: Any) -> str | None:
     )
     if any(known_sequence(word) == "edited" for word in words):
         return "edited"
-    return known_sequence(*words[:2]) or known_sequence(technique) or known_sequence(*words[2:])
+    return named_sequence([*words[:2], technique], *words[2:])
 
 
 def _affine(dataset: Any) -> FloatArray | None:
@@ -303,8 +300,8 @@ def _csa(path: Path, dataset: Any) -> Scan:
         dwell_time_s=dwell,
         echo_time_s=_csa_echo_time(tags, protocol, name),
         repetition_time_s=seconds(_item(tags, "RepetitionTime"), 1e-3, 60.0),
-        sequence=known_sequence(
-            name.rsplit("\\", 1)[-1], _item(tags, "SequenceName"), dataset.get("ProtocolName")
+        sequence=named_sequence(
+            [name.rsplit("\\", 1)[-1], _item(tags, "SequenceName")], dataset.get("ProtocolName")
         ),
         manufacturer="Siemens",
         n_averages=int(positive(_item(tags, "NumberOfAverages")) or 0) or None,

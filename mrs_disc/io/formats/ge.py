@@ -33,7 +33,7 @@ from mrs_disc.io.formats.scan import (
     conjugate_in_place,
     digest,
     head,
-    known_sequence,
+    named_sequence,
     number,
     read_only,
     seconds,
@@ -84,6 +84,8 @@ def _header(path: Path, raw: bytes, revision: float) -> Any:
     """Return the header's fields by spec2nii's table of the revision."""
     from spec2nii.GE import ge_hdr_fields
 
+    if not np.isfinite(revision):
+        raise ReadError(path, "its revision is no number: damaged, or not a P-file")
     try:
         table = ge_hdr_fields.get_pfile_hdr_fields(revision)
     except ge_hdr_fields.UnknownPfileHdr as error:
@@ -130,7 +132,7 @@ def _frames(path: Path, revision: float) -> Scan:
         dwell_time_s=1.0 / header.rhr_spectral_width,
         echo_time_s=seconds(header.rhi_te, 1e-6, 1.0),
         repetition_time_s=seconds(header.rhi_tr, 1e-6, 60.0),
-        sequence=known_sequence(_text(header.rhi_psdname)),
+        sequence=named_sequence([_text(header.rhi_psdname)]),
         manufacturer="GE",
         n_voxels=max(1, header.rhr_xcsi) * max(1, header.rhr_ycsi) * max(1, header.rhr_zcsi),
         identity=Identity(

@@ -18,7 +18,7 @@ import re
 from pathlib import Path
 
 from mrs_disc.errors import ReadError
-from mrs_disc.io.formats.scan import Scan, head, known_sequence, megahertz, read_only, seconds
+from mrs_disc.io.formats.scan import Scan, head, megahertz, named_sequence, read_only, seconds
 from mrs_disc.lcmodel_raw import read_lcmodel_raw
 
 FORMAT = "lcmodel-raw"
@@ -46,6 +46,6 @@ def read(path: Path) -> Scan:
         spectrometer_mhz=mhz,
         dwell_time_s=seconds(raw.dwell_time_s, 1.0, 0.1),
         echo_time_s=seconds(raw.number("echot"), 1e-3, 1.0),
-        sequence=known_sequence(raw.header.get("seq")),
+        sequence=named_sequence([raw.header.get("seq")]),
         findings=notes,
     )

@@ -202,8 +202,10 @@ def _extension(path: Path, block: bytes, order: str) -> dict[str, Any] | None:
             text = block[at + 8 : at + size].rstrip(b"\x00 ")
             try:
                 found = json.loads(text.decode("utf-8"))
-            except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-                raise ReadError(path, f"its MRS header extension is not JSON ({error})") from error
+            except (ValueError, RecursionError) as error:  # UTF-8, JSON, 5,000 digits
+                raise ReadError(
+                    path, f"its MRS header extension is not JSON ({str(error)[:100]})"
+                ) from error
             if not isinstance(found, dict):
                 raise ReadError(path, "its MRS header extension is not a JSON object")
             return found

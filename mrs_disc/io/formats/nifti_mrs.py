@@ -40,9 +40,9 @@ from mrs_disc.io.formats.scan import (
     known_manufacturer,
     known_model,
     known_processing,
-    known_sequence,
     known_software,
     megahertz,
+    named_sequence,
     number,
     read_only,
     seconds,
@@ -131,7 +131,41 @@ def read_with_sidecar(path: Path, sidecar: Mapping[str, Any] | None) -> Scan:
         samples = read_samples(path, stream, header)
     own, beside_it = _plain(path, extension or {}), _plain(path, sidecar or {})
     scan = _scan(path, header, samples, {**beside_it, **own}, extension is not None)
-    return scan.noted(*_contradictions(own, beside_it))
+    return _answered(scan.noted(*_contradictions(own, beside_it), *_sides(scan, own, beside_it)))
+
+
+def _answered(scan: Scan) -> Scan:
+    """Return the scan with the echo time of its sidecar, where that of the file is in doubt.
+
+    A sidecar that says the same was written with the file, by the same converter; one that says
+    otherwise is where the user of a BIDS dataset can answer.
+    """
+    said = [f for f in scan.findings if f.values.get("key") == "EchoTime"]
+    if scan.echo_time_doubt is None or not said:
+        return scan
+    told, doubted = said[0].values["sidecar"], said[0].values["file"]
+    asked = ("echo_in_parts", "echo_in_known_parts")
+    kept = [f for f in scan.findings if f not in said and f.kind not in asked]
+    answer = finding("echo_time_by_sidecar", "echo_time_s", s=told, file_s=doubted)
+    return replace(scan, echo_time_s=told, echo_is_part=False, findings=(*kept, answer))
+
+
+def _sides(
+    scan: Scan, extension: Mapping[str, Any], sidecar: Mapping[str, Any]
+) -> tuple[Finding, ...]:
+    """Return what a voxel that dcm2niix placed may have wrong.
+
+    1.0.20260724 swaps the in-plane sides of enhanced spectroscopy (PixelSpacing begins with the
+    distance of the rows). Neither header nor sidecar tells the kind of object or the release that
+    mends it: the voxel stays as the file has it, and its centre is right either way.
+    """
+    converter = extension.get("ConversionMethod") or sidecar.get("ConversionSoftware")
+    size = scan.voxel_size_mm
+    if "dcm2niix" not in str(converter)[:200].lower() or size is None:
+        return ()
+    if math.isclose(size[0], size[1], rel_tol=1e-3):
+        return ()
+    return (finding("sides_by_dcm2niix", one_mm=size[0], other_mm=size[1]),)
 
 
 def _plain(path: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -257,6 +291,7 @@ def scan_from_parts(
         start_time_s=_start_time(facts.get("AcquisitionStartTime")) or 0.0,
         echo_time_s=seconds(facts.get("EchoTime"), 1.0, _LONGEST_S["EchoTime"]),
         repetition_time_s=seconds(facts.get("RepetitionTime"), 1.0, _LONGEST_S["RepetitionTime"]),
+        mixing_time_s=seconds(facts.get("MixingTime"), 1.0, 10.0),
         sequence=_sequence(facts),
         manufacturer=known_manufacturer(facts.get("Manufacturer")),
         scanner=known_model(facts.get("ManufacturersModelName")),
@@ -281,9 +316,8 @@ def scan_from_parts(
 def _sequence(facts: Mapping[str, Any]) -> str | None:
     if "EditPulse" in facts or "EditCondition" in facts:
         return "edited"
-    return known_sequence(
-        *(facts.get(key) for key in ("SequenceName", "PulseSequenceType", "ProtocolName"))
-    )
+    names = [facts.get(key) for key in ("SequenceName", "PulseSequenceType")]
+    return named_sequence(names, facts.get("ProtocolName"))
 
 
 def _along_transients(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -94,6 +94,7 @@ class Scan:
     echo_time_s: float | None = None
     echo_is_part: bool = False
     repetition_time_s: float | None = None
+    mixing_time_s: float | None = None
     sequence: str | None = None
     manufacturer: str | None = None
     scanner: str | None = None
@@ -134,9 +135,12 @@ class Scan:
     @property
     def n_early(self) -> int:
         """Number of stored samples before the echo's top, to the nearest sample."""
-        if not self.dwell_time_s or not math.isfinite(self.start_time_s):
+        if not self.dwell_time_s:
             return 0
-        early = math.ceil(-self.start_time_s / self.dwell_time_s - 0.5 - 1e-9)
+        samples = -self.start_time_s / self.dwell_time_s
+        if not math.isfinite(samples):  # of a file that gives no number for either
+            return 0
+        early = math.ceil(samples - 0.5 - 1e-9)
         return early if 0 < early < self.n_points else 0  # all of them: no start that is meant
 
     @property
@@ -255,6 +259,7 @@ _SEQUENCES: tuple[tuple[str, str], ...] = (
     (r"special", "SPECIAL"),
     (r"steam|svs_st|probe-?s\b", "STEAM"),
     (r"press|svs_se|probe-?p\b|probe", "PRESS"),
+    (r"spin[ _-]?echo", "spin echo"),
     (r"isis", "ISIS"),
     (r"(^|[^a-z])fid($|[^a-z])", "FID"),
 )
@@ -286,6 +291,25 @@ def known_sequence(*words: object) -> str | None:
             if re.search(pattern, text):
                 return name
     return None
+
+
+_NO_SEQUENCE = ("", "none", "unknown", "prime", "ilops", "spectroscopy", "svs", "mrs", "sv")
+"""What stands where a sequence is named and names none [Philips' PRIME is a technique of any]."""
+
+
+def named_sequence(programs: Iterable[object], *hints: object) -> str | None:
+    """Return the word for a sequence from the fields that name it, else from what hints at it.
+
+    ``other`` where its name is known to no pattern; `None` where the file names none.
+
+    >>> named_sequence(["svs_st"]), named_sequence(["site_new"], ""), named_sequence(["", None])
+    ('STEAM', 'other', None)
+    """
+    names = [str(name or "").strip() for name in programs]
+    found = known_sequence(*names, *hints)
+    if found is None and any(name.lower() not in _NO_SEQUENCE for name in names):
+        return "other"
+    return found
 
 
 _NUCLEUS = re.compile(r"\^?(?:(\d{1,3})-?([A-Za-z]{1,2})|([A-Za-z]{1,2})-?(\d{1,3}))")
@@ -427,6 +451,10 @@ def sibling(path: Path, *suffixes: str) -> Path | None:
 # --------------------------------------------------------------------------- geometry
 
 
+_FARTHEST_MM = 1e6
+"""Places and directions beyond it are no patient's; squares of larger ones overflow."""
+
+
 def lps_affine(
     row: object, column: object, position: object, size_mm: tuple[float, float, float]
 ) -> FloatArray | None:
@@ -443,9 +471,12 @@ def lps_affine(
         r, c, p = (np.asarray(v, dtype=float).reshape(3) for v in (row, column, position))
     except (TypeError, ValueError):
         return None
+    told = np.abs([*r, *c, *p, *size_mm])
+    if not np.all(told < _FARTHEST_MM):  # also what is no number
+        return None
     lengths = np.linalg.norm(r), np.linalg.norm(c)
     affine = np.eye(4)
-    if not np.all(np.isfinite([*r, *c, *p, *size_mm])) or min(lengths) == 0:
+    if min(lengths) == 0:
         return None
     r, c = r / lengths[0], c / lengths[1]
     affine[:3, :3] = np.column_stack([r, c, np.cross(r, c)]) * np.asarray(size_mm)

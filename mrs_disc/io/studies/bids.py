@@ -19,9 +19,10 @@ from mrs_disc.data import Anatomy, Morphology, Provocation, Study, parse_level
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.files import Row, is_regular, read_table
 from mrs_disc.io.formats.sidecar import read_sidecar
-from mrs_disc.io.images import image_files, load_image
+from mrs_disc.io.images import image_files, labelled_image
+from mrs_disc.io.studies.bids_filter import Filters, fits
 from mrs_disc.io.studies.disc_files import DiscFiles
-from mrs_disc.io.studies.study_toml import MorphologyValues, ProvocationValues
+from mrs_disc.io.studies.study_toml import MorphologyValues, ProvocationValues, personal
 from mrs_disc.record.findings import Finding, finding, sentences
 from mrs_disc.schema import validate
 
@@ -29,7 +30,10 @@ _SUBJECT = re.compile(r"^sub-[A-Za-z0-9]+\Z")
 _SESSION = re.compile(r"^ses-[A-Za-z0-9]+\Z")
 _ENTITY = re.compile(r"([a-z]+)-([A-Za-z0-9]+)")
 _MISSING = ("", "n/a", "na", "none", "nan")
-_CLINICAL = ("age", "sex", "indication", "mri_safety_screening", "consent", "preauthorization")
+_CLINICAL = (
+    *("age", "sex", "referring_question", "indication", "comparison"),
+    *("mri_safety_screening", "consent", "preauthorization"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +81,10 @@ def subjects(dataset: Path) -> Iterator[Path]:
     yield from sorted(p for p in dataset.iterdir() if p.is_dir() and _SUBJECT.match(p.name))
 
 
-def read(folder: Path) -> Study:
+def read(folder: Path, filters: Filters | None = None) -> Study:
     """Return the study of ``sub-01`` or ``sub-01/ses-02``; no signal is read.
+
+    Of its files those are taken that fit `filters`.
 
     Raises
     ------
@@ -87,7 +93,9 @@ def read(folder: Path) -> Study:
     """
     folder, dataset, subject, session = _places(folder)
     study_id = f"{subject}_{session}" if session else subject
-    found, left_out = _discs(folder, dataset, subject, session)
+    found, left_out = _discs(folder, dataset, subject, session, filters or {})
+    if not found and filters:
+        raise InputError(f"{study_id}: no disc spectrum fits the filters")
     if not found:
         raise InputError(
             f"{study_id}: no disc spectrum found; expected mrs/{study_id}_voi-L4L5_svs.nii.gz"
@@ -100,13 +108,19 @@ def read(folder: Path) -> Study:
         clinical=_clinical(dataset, subject),
         load_anatomy=lambda: _anatomy(folder, dataset, found),
         described_by=lambda: _described_by(folder, dataset, found),
-        findings=tuple(left_out),
+        findings=(*personal(study_id), *left_out),
     )
 
 
 def discs(folder: Path) -> list[DiscFiles]:
     """Return the discs of a subject or session folder, for a description."""
     return _discs(*_places(folder))[0]
+
+
+def image(folder: Path) -> Path | None:
+    """Return the anatomy image of a subject or session."""
+    place, dataset, *_ = _places(folder)
+    return _image(place, dataset, discs(folder))
 
 
 def _places(folder: Path) -> tuple[Path, Path, str, str | None]:
@@ -126,11 +140,12 @@ def _places(folder: Path) -> tuple[Path, Path, str, str | None]:
 
 
 def _discs(
-    folder: Path, dataset: Path, subject: str, session: str | None
+    folder: Path, dataset: Path, subject: str, session: str | None, filters: Filters | None = None
 ) -> tuple[list[DiscFiles], list[Finding]]:
     mrs = folder / "mrs"
     files = sorted(p for p in mrs.iterdir() if ".nii" in p.suffixes) if mrs.is_dir() else []
     names = [parse_name(p) for p in files]
+    names = [n for n in names if fits(filters or {}, n.suffix, dict(n.entities))]
     spectra, references = ([n for n in names if n.suffix == suffix] for suffix in ("svs", "mrsref"))
     left_out: list[Finding] = []
     of_level: dict[str, list[Name]] = defaultdict(list)
@@ -322,7 +337,7 @@ def _described_by(folder: Path, dataset: Path, discs: list[DiscFiles]) -> list[P
 
 def _anatomy(folder: Path, dataset: Path, discs: list[DiscFiles]) -> Anatomy | None:
     image = _image(folder, dataset, discs)
-    return load_image(image) if image is not None else None
+    return labelled_image(image) if image is not None else None
 
 
 def _image(folder: Path, dataset: Path, discs: list[DiscFiles]) -> Path | None:

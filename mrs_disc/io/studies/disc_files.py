@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,10 +18,13 @@ from mrs_disc.io.formats.dicom import sop_class
 from mrs_disc.io.formats.readers import find_reader, is_spectroscopy, read_scan, read_series
 from mrs_disc.io.formats.scan import Scan, head, sibling
 from mrs_disc.io.formats.sidecar import own_sidecar, read_sidecar
+from mrs_disc.io.names import format_suffix
 from mrs_disc.record.findings import Finding, finding, finding_of, stop, unread, with_labels, words
 
 _MAX_SERIES = 4_096
-_NOT_THERE = ("no_such_file", "windows_path", "no_match", "empty_folder")
+_NOT_THERE = (
+    *("no_such_file", "windows_path", "no_match", "no_pattern", "name_unusable", "empty_folder"),
+)
 Role = Literal["metabolite", "water"]
 ROLES: tuple[Role, Role] = ("metabolite", "water")
 
@@ -135,8 +138,13 @@ class DiscFiles:
         except InputError as error:
             if self.labels_from is not None:
                 raise
-            noticed = with_labels(finding_of(error), lambda path: self._label(path, role, ""))
-            source = self._label(error.path, role, "") if isinstance(error, ReadError) else ""
+            tails = {path.name: tail for path, tail in self._numbered(role)}
+
+            def label(path: Path) -> str:
+                return self._label(path, role, tails.get(path.name, ""))
+
+            noticed = with_labels(finding_of(error), label)
+            source = label(error.path) if isinstance(error, ReadError) else ""
             raise stop(noticed, source) from error
 
     def label(self, role: Role) -> str:
@@ -155,18 +163,33 @@ class DiscFiles:
         """Name and hash every file that the level is read from, its parameter files included."""
         found: list[InputFile] = []
         for role in ("metabolite", "water"):
-            try:
-                files = self.files(role)
-            except InputError:
-                continue
-            digits = len(str(len(files)))
-            for number, path in enumerate(files, start=1):
-                tail = f"-{number:0{digits}d}" if len(files) > 1 else ""
+            files = self._numbered(role)
+            for path, tail in files:
                 found.append(self._input(path, role, tail, _reader_name(path)))
                 if (partner := _partner(path)) is not None:
                     found.append(self._input(partner, role, tail, _reader_name(path)))
-            found += [self._input(p, role, "", "sidecar") for p in self.sidecars.get(role, ())]
+            if files:
+                found += [self._input(p, role, "", "sidecar") for p in self.sidecars.get(role, ())]
         return tuple(found)
+
+    def labels(self, role: Role) -> dict[str, str]:
+        """Return the file behind each label of a role, and all behind that of the whole role."""
+        each = {self._label(path, role, tail): str(path) for path, tail in self._numbered(role)}
+        named = self.named(role)
+        whole = ", ".join(str(self.folder / name) for name in named)
+        return {self.label(role): whole} | each if named else {}
+
+    def _numbered(self, role: Role) -> list[tuple[Path, str]]:
+        """Return the files of a role with what tells their labels apart; none that is not there."""
+        try:
+            files = self.files(role)
+        except InputError:
+            return []
+        digits = len(str(len(files)))
+        return [
+            (path, f"-{number:0{digits}d}" if len(files) > 1 else "")
+            for number, path in enumerate(files, start=1)
+        ]
 
     def site(self, metabolite: Scan | None) -> Site:
         """Return where the disc was measured, as far as its files could be read."""
@@ -200,7 +223,7 @@ class DiscFiles:
         if self.labels_from is not None and path.is_relative_to(self.labels_from):
             return path.relative_to(self.labels_from).as_posix()
         run = f"_run-{self.run}" if self.many_runs or self.run > 1 else ""
-        return f"{self.level}{run}/{role}{tail}{_suffix(path)}"
+        return f"{self.level}{run}/{role}{tail}{format_suffix(path)}"
 
     def _facts(self, role: Role, files: list[Path]) -> dict[str, Any] | None:
         """Return what the sidecars say; a NIfTI file's own is used where none is named."""
@@ -235,34 +258,51 @@ def resolve(folder: Path, named: Sequence[str]) -> list[Path]:
     """
     found: list[Path] = []
     for name in named:
-        path = folder / name
-        if path.is_dir():
-            inside = [p for p in sorted(path.iterdir()) if p.is_file() and is_spectroscopy(p)]
-            if not inside:
-                raise _NamedError(name, finding("empty_folder"))
-            found += inside
-        elif any(c in name for c in "*?[") and not path.exists():
-            try:
-                matches = [p for p in sorted(folder.glob(name)) if p.is_file()]
-            except (NotImplementedError, ValueError, OSError) as error:
-                raise InputError(
-                    f"{name[:60]}: no pattern that can be looked for ({error}); give one relative "
-                    "to the folder, as IM_*.dcm"
-                ) from error
-            if not matches:
-                raise _NamedError(name, finding("no_match"))
-            found += matches
-        elif path.exists():
-            found.append(path)
-        else:
-            windows = os.sep == "/" and re.search(r"\\|^[A-Za-z]:", name)
-            raise unread(path, finding("windows_path" if windows else "no_such_file"))
+        try:
+            found += _of_name(folder, name)
+        except (OSError, ValueError) as error:  # a name of 300 letters, a NUL
+            if isinstance(error, InputError):
+                raise
+            raise _NamedError(name[:60], finding("name_unusable")) from error
     pairs = {p for f in found if f.suffix.lower() == ".sdat" and (p := _partner(f)) is not None}
     files = list(dict.fromkeys(p for p in found if p not in pairs))
     if len(files) > _MAX_SERIES:
         n = len(files)
         raise _NamedError(named[0], finding("too_many_files", n=n, most=_MAX_SERIES))
     return files
+
+
+def _of_name(folder: Path, name: str) -> list[Path]:
+    """Return the files that one name stands for: a file, a pattern, or a folder."""
+    path = folder / name
+    if path.is_dir():
+        inside = [p for p in sorted(path.iterdir()) if p.is_file() and is_spectroscopy(p)]
+        if not inside:
+            raise _NamedError(name, finding("empty_folder"))
+        return inside
+    if any(c in name for c in "*?[") and not path.exists():
+        try:
+            matches = [p for p in sorted(folder.glob(name)) if p.is_file()]
+        except (NotImplementedError, ValueError, OSError) as error:
+            raise _NamedError(name[:60], finding("no_pattern")) from error
+        if not matches:
+            raise _NamedError(name, finding("no_match"))
+        return matches
+    if path.exists():
+        return [path]
+    windows = os.sep == "/" and re.search(r"\\|^[A-Za-z]:", name)
+    raise unread(path, finding("windows_path" if windows else "no_such_file"))
+
+
+def spectra(discs: Iterable[DiscFiles]) -> list[Path]:
+    """Return the files of the metabolite spectra of a study, those that are there."""
+    found: list[Path] = []
+    for disc in discs:
+        try:
+            found += disc.files("metabolite")
+        except InputError:
+            continue
+    return found
 
 
 def sha256(path: Path) -> str | None:
@@ -278,15 +318,6 @@ def _partner(path: Path) -> Path | None:
     other = {".sdat": ".SPAR", ".spar": ".SDAT", ".data": ".list", ".list": ".data"}
     suffix = other.get(path.suffix.lower())
     return sibling(path, suffix) if suffix else None
-
-
-def _suffix(path: Path) -> str:
-    """Return the suffix where it is one of a format and not a part of a name or a pattern."""
-    name = path.name
-    if name.lower().endswith(".nii.gz"):
-        return name[-7:]
-    suffix = path.suffix
-    return suffix if suffix[1:].isalnum() and len(suffix) <= 6 else ""
 
 
 def _reader_name(path: Path) -> str | None:

@@ -7,6 +7,7 @@ marked GUESS in the draft; nothing is decided in silence, nothing is overwritten
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections import defaultdict
@@ -17,7 +18,15 @@ from pathlib import Path
 import numpy as np
 
 from mrs_disc.data import LEVELS, level_order
-from mrs_disc.data.places import SAME_PLACE_MM, Site, contradictions, doubts
+from mrs_disc.data.places import (
+    LOIN_STEP_MM,
+    LOWER_CHEST_STEP_MM,
+    SAME_PLACE_MM,
+    UPPER_CHEST_STEP_MM,
+    Site,
+    contradictions,
+    doubts,
+)
 from mrs_disc.errors import InputError, NoSuchPathError, OutputError, ReadError
 from mrs_disc.files import write_whole
 from mrs_disc.io import gate
@@ -28,21 +37,23 @@ from mrs_disc.io.images import dicom_header
 from mrs_disc.io.names import COMPANIONS, level_in, names_water, run_in
 from mrs_disc.io.studies.disc_files import sha256
 from mrs_disc.io.studies.draft_images import Proposed, propose_anatomy
-from mrs_disc.io.studies.study_toml import FILE_NAME, StudyFile
+from mrs_disc.io.studies.study_toml import DRAFT_ID, FILE_NAME, StudyFile
 from mrs_disc.record.findings import Finding, finding, finding_of, sentences, words
 from mrs_disc.schema import validate
 from mrs_disc.toml_text import toml_value
 
 MAX_FILES = 50_000
-_SPACING_MM = ((22.0, "cervical", "C6-C7"), (29.0, "thoracic", "T11-T12"), (1e9, "lumbar", "L5-S1"))
+_REGIONS = (
+    (UPPER_CHEST_STEP_MM, "cervical", "C6-C7"),
+    (LOWER_CHEST_STEP_MM, "thoracic", "T11-T12"),
+    (math.inf, "lumbar", "L5-S1"),
+)
 """Distance of neighbouring discs below which a region is guessed, and its lowest disc.
 
 A heuristic, as no header names a vertebra: vertebral bodies grow from neck to loin, so that discs
-lie some 18, 25 and 36 mm apart, and the limits stand between. From anatomy and the
-simulator's spine, not from a count of patients; tall, small and transitional spines are taken for
-another region. Hence it is a guess, which is marked and has to be confirmed."""
-_UNKNOWN_SPACING_MM = 35.0
-"""Taken where one place alone is known: that of lumbar discs, which are measured most."""
+that lie nearer than is usual in the chest are taken for the neck's. Tall, small and transitional
+spines are taken for another region. Hence it is a guess, which is marked and has to be confirmed.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +121,8 @@ def write_draft(folder: Path) -> tuple[Path, Draft]:
     return write_whole(path, draft.text.encode("utf-8")), draft
 
 
-def draft_study(folder: Path) -> Draft:
-    """Return the draft for a folder.
+def draft_study(folder: Path, study_id: str | None = None) -> Draft:
+    """Return the draft for a folder; its study is called `study_id`, which else is a guess.
 
     Raises
     ------
@@ -138,7 +149,7 @@ def draft_study(folder: Path) -> Draft:
         if f not in used
     ]
     unused += [_comment(text) for text in broken]
-    lines = _lines(discs, unused, propose_anatomy(folder, images), region)
+    lines = _lines(discs, unused, propose_anatomy(folder, images), region, study_id)
     text = "".join(f"{line}\n" for line in lines)
     validate(tomllib.loads(text), StudyFile, FILE_NAME)
     remarks = [
@@ -290,7 +301,7 @@ def _name_levels(found: list[Found]) -> str | None:
     anchor = next((f for f in found if f.naming is not None and f.centre is not None), None)
     places = _places(unnamed)
     spacing_mm, n_placed = _spacing(places)
-    region, lowest = next((r, low) for limit, r, low in _SPACING_MM if spacing_mm < limit)
+    region, lowest = next((r, low) for limit, r, low in _REGIONS if spacing_mm < limit)
     taken = {f.level for f in found if f.level}
     levels = _levels_along(places, anchor, spacing_mm, lowest, taken)
     compared = anchor is not None or n_placed > 1
@@ -328,10 +339,13 @@ def _levels_along(
 
 
 def _spacing(places: list[list[Found]]) -> tuple[float, int]:
-    """Return the median distance of neighbouring places, mm, and how many places are known."""
+    """Return the median distance of neighbouring places, mm, and how many places are known.
+
+    Of one place alone that of lumbar discs, which are measured most.
+    """
     heights = sorted(float(p[0].centre[2]) for p in places if p[0].centre is not None)
     steps = np.diff(heights)
-    return float(np.median(steps)) if len(steps) else _UNKNOWN_SPACING_MM, len(heights)
+    return float(np.median(steps)) if len(steps) else LOIN_STEP_MM, len(heights)
 
 
 def _places(found: list[Found]) -> list[list[Found]]:
@@ -408,13 +422,19 @@ class Line:
 
 
 def _lines(
-    discs: list[Found], unused: list[str], anatomy: Proposed | None, region: str | None
+    discs: list[Found],
+    unused: list[str],
+    anatomy: Proposed | None,
+    region: str | None,
+    study_id: str | None,
 ) -> list[Line]:
     lines = [
         Line("# Draft by 'mrs-disc init'. Check every line marked GUESS, then: mrs-disc info ."),
         Line("# Take the names of persons out of file names before you share results."),
         Line("schema_version = 1"),
-        Line('study_id = "study-01"', finding("study_unnamed")),
+        Line(f"study_id = {toml_value(study_id)}")
+        if study_id is not None
+        else Line(f'study_id = "{DRAFT_ID}"', finding("study_unnamed")),
     ]
     if region:
         lines.append(Line(f"region = {toml_value(region)}", finding("region_by_spacing")))
@@ -427,6 +447,7 @@ def _lines(
     lines += [
         Line(),
         Line("# [clinical]", "optional, free of names; shown, never scored"),
+        Line('# referring_question = ""'),
         Line('# indication = ""'),
     ]
     if unused:

@@ -90,9 +90,11 @@ def _dicom(path: Path) -> tuple[str, _Series] | None:
 
 def _nifti(path: Path) -> tuple[str, _Series] | None:
     import nibabel
+    import nibabel.imageglobals
 
     try:
-        image: Any = nibabel.load(path)
+        with nibabel.imageglobals.LoggingOutputSuppressor():  # it mends headers aloud
+            image: Any = nibabel.load(path)
         if len([n for n in image.shape if n > 1]) not in (2, 3):
             return None
         slices = int(min(image.shape[:3]))

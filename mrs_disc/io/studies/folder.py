@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -11,7 +10,8 @@ from mrs_disc.data import LEVELS, Study
 from mrs_disc.errors import InputError
 from mrs_disc.io.formats.readers import is_spectroscopy
 from mrs_disc.io.names import COMPANIONS, level_in, names_water, run_in
-from mrs_disc.io.studies.disc_files import DiscFiles
+from mrs_disc.io.studies.disc_files import DiscFiles, spectra
+from mrs_disc.io.studies.neutral import neutral_id
 from mrs_disc.record.findings import finding
 
 _SKIPPED = {".json", ".toml", ".tsv", ".txt", ".md", ".shf", ".html", ".csv", *COMPANIONS}
@@ -62,8 +62,14 @@ def discs(folder: Path) -> list[DiscFiles]:
     return sorted(result, key=lambda d: (LEVELS.index(d.level), d.run))
 
 
+def image(folder: Path) -> None:
+    """Return nothing: a folder alone names no image."""
+
+
 def read(folder: Path) -> Study:
     """Return the study of a folder; no signal is read.
+
+    Nobody gave it an id, and the folder may bear the patient's name: its id is made of its content.
 
     Raises
     ------
@@ -82,5 +88,4 @@ def read(folder: Path) -> Study:
             "scanner files that name their level (L4-L5_press.dat). "
             "'mrs-disc init' drafts study.toml for a folder of scanner files."
         )
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-.") or "study"
-    return Study(study_id=name, discs=tuple(d.entry() for d in found))
+    return Study(study_id=neutral_id(spectra(found)), discs=tuple(d.entry() for d in found))

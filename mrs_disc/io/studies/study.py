@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from mrs_disc.data import Study
-from mrs_disc.errors import NoSuchPathError, ReadError
+from mrs_disc.errors import InputError, NoSuchPathError, ReadError
 from mrs_disc.files import reading
+from mrs_disc.io.images import image_label
 from mrs_disc.io.names import level_in
 from mrs_disc.io.studies import bids, folder, study_toml
-from mrs_disc.io.studies.disc_files import ROLES, DiscFiles
+from mrs_disc.io.studies.bids_filter import Filters
+from mrs_disc.io.studies.disc_files import ROLES, DiscFiles, spectra
+from mrs_disc.io.studies.neutral import files_in, is_code, neutral_id, resembles_a_person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyPath:
-    """One study of a dataset, not yet read."""
+    """One study of a dataset, not yet read.
+
+    `participant_id` is that of BIDS, the folder's name where that is a code, and else a neutral id.
+    """
 
     path: Path
     participant_id: str
@@ -34,7 +41,7 @@ class StudyPath:
         return read_study(self.path)
 
 
-def read_study(path: str | os.PathLike[str]) -> Study:
+def read_study(path: str | os.PathLike[str], *, filters: Filters | None = None) -> Study:
     """Return a study; no signal is read before it is asked for.
 
     Parameters
@@ -42,6 +49,8 @@ def read_study(path: str | os.PathLike[str]) -> Study:
     path : str or Path
         ``sub-01`` or ``sub-01/ses-02`` of a BIDS dataset, study.toml or the folder that holds it,
         or a folder whose scanner files name their level.
+    filters : mapping, optional
+        Suffix to entity to labels, of a BIDS dataset: which of its files are taken.
 
     Returns
     -------
@@ -65,7 +74,12 @@ def read_study(path: str | os.PathLike[str]) -> Study:
         raise NoSuchPathError(place)
     with reading(place):
         form, place = form_of(place)
-        return form.read(place)
+        return bids.read(place, filters) if form is bids else form.read(place)
+
+
+def named_by_content(path: Path) -> bool:
+    """Say whether a study has its id from its content, as nobody gave it one."""
+    return path.is_dir() and form_of(path)[0] is folder
 
 
 class Form(Protocol):
@@ -76,6 +90,9 @@ class Form(Protocol):
 
     def discs(self, path: Path, /) -> list[DiscFiles]:
         """Return the files of its discs, for a description."""
+
+    def image(self, path: Path, /) -> Path | None:
+        """Return the anatomy image that it names, whether it is there or not."""
 
 
 def form_of(place: Path) -> tuple[Form, Path]:
@@ -112,8 +129,17 @@ def is_study(path: Path) -> bool:
     return any(level_in(p.stem) for p in path.iterdir())
 
 
-def find_studies(dataset: str | os.PathLike[str]) -> list[StudyPath]:
-    """Return the studies of a BIDS dataset or of a folder of study folders; none is read.
+def find_studies(
+    dataset: str | os.PathLike[str], pairing: Mapping[str, str] | None = None
+) -> list[StudyPath]:
+    """Return the studies of a BIDS dataset or of a folder of study folders; no signal is read.
+
+    Parameters
+    ----------
+    dataset : str or Path
+        The dataset's folder.
+    pairing : mapping, optional
+        Name of a folder to the id that it had before, for folders whose names may be persons'.
 
     Raises
     ------
@@ -129,7 +155,10 @@ def find_studies(dataset: str | os.PathLike[str]) -> list[StudyPath]:
     if _holds_spectra(place):
         raise one_study
     with reading(place):
-        found = list(_bids_studies(place) if bids.is_dataset(place) else _folder_studies(place))
+        if bids.is_dataset(place):
+            found = list(_bids_studies(place))
+        else:
+            found = _folder_studies(place, pairing or {})
     if not found:
         if is_study(place):
             raise one_study
@@ -153,10 +182,48 @@ def _holds_spectra(folder: Path) -> bool:
     return (folder / "mrs").is_dir() or (folder / study_toml.FILE_NAME).is_file()
 
 
-def _folder_studies(dataset: Path) -> Iterator[StudyPath]:
-    for path in sorted(dataset.iterdir()):
-        if path.is_dir() and not path.name.startswith(".") and is_study(path):
-            yield StudyPath(path=path, participant_id=path.name)
+def _folder_studies(dataset: Path, pairing: Mapping[str, str]) -> list[StudyPath]:
+    """Return the studies in the order of their ids, as that of names would tell of them."""
+    paths = [
+        path
+        for path in sorted(dataset.iterdir())
+        if path.is_dir() and not path.name.startswith(".") and is_study(path)
+    ]
+    ids = {path: path.name for path in paths if is_code(path.name)}
+    taken = {name.casefold() for name in ids.values()}
+    others = [path for path in paths if path not in ids]
+    given = {path: _given_id(path) for path in others}
+    counts = Counter(name.casefold() for name in given.values() if name)
+    for path in others:
+        own = given[path]
+        alone = own if own and counts[own.casefold()] == 1 else None
+        name = pairing.get(path.name) or alone or _content_id(path)
+        number, wanted = 1, name
+        while name.casefold() in taken:  # a copy of another
+            number += 1
+            name = f"{wanted}-{number}"
+        taken.add(name.casefold())
+        ids[path] = name
+    ordered = sorted(ids.items(), key=lambda item: item[1])
+    return [StudyPath(path=path, participant_id=name) for path, name in ordered]
+
+
+def _given_id(path: Path) -> str | None:
+    """Return the id that the owner of a study's folder gave; none of a draft, of a broken file."""
+    try:
+        given = study_toml.given_id(path / study_toml.FILE_NAME)
+    except InputError:
+        return None
+    return given if given and not resembles_a_person(given) else None
+
+
+def _content_id(path: Path) -> str:
+    try:
+        form, place = form_of(path)
+        files = spectra(form.discs(place))
+    except InputError:
+        files = []
+    return neutral_id(files or files_in(path))
 
 
 def paths_of_labels(path: Path) -> dict[str, str]:
@@ -168,9 +235,10 @@ def paths_of_labels(path: Path) -> dict[str, str]:
         If the study cannot be read.
     """
     form, place = form_of(path)
-    return {
-        disc.label(role): ", ".join(str(disc.folder / name) for name in disc.named(role))
+    image = form.image(place)
+    return ({} if image is None else {image_label(image): str(image)}) | {
+        label: file
         for disc in form.discs(place)
         for role in ROLES
-        if disc.named(role)
+        for label, file in disc.labels(role).items()
     }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from mrs_disc.data import (
     HeightLoss,
@@ -22,22 +23,30 @@ from mrs_disc.data import (
 from mrs_disc.data.places import Site
 from mrs_disc.errors import InputError
 from mrs_disc.io.acquire import Given
-from mrs_disc.io.images import image_files, load_image
+from mrs_disc.io.images import image_files, labelled_image
 from mrs_disc.io.studies.disc_files import DiscFiles
+from mrs_disc.io.studies.neutral import resembles_a_person
 from mrs_disc.record.findings import Finding, finding
 from mrs_disc.schema import StrictModel, load_toml
 
 FILE_NAME = "study.toml"
+DRAFT_ID = "study-01"
+"""What a draft calls each study."""
 
 
 class MorphologyValues(StrictModel):
     """What the reader saw on the images."""
 
     pfirrmann: Annotated[int, Field(ge=1, le=5)] | None = None
+    """Grade of degeneration."""
     modic: Annotated[int, Field(ge=0, le=3)] | None = None
+    """Change of the endplates, 0: none."""
     hiz: bool | None = None
+    """High-intensity zone."""
     herniation: Herniation | None = None
+    """What of the disc has left its place."""
     disc_height_loss: HeightLoss | None = None
+    """Loss of height."""
 
     def record(self) -> Morphology:
         """Return the record."""
@@ -48,19 +57,30 @@ class ProvocationValues(StrictModel):
     """Result of provocation discography."""
 
     result: Literal["positive", "negative", "indeterminate"]
+    """Of discography."""
 
 
 class DiscValues(StrictModel):
     """One disc."""
 
     level: str
+    """Disc level, as L4-L5; L4L5, L4/5 and l4_l5 mean the same."""
     confirmed: bool = True
+    """False in a draft that guessed the level: said by info, analyze, report and page."""
     run: Annotated[int, Field(ge=1, le=99)] = 1
+    """Which measurement of the level."""
     metabolite: str | tuple[str, ...]
+    """A file, a list, a pattern ("IM_*.dcm") or a folder of one series, from the folder of
+    study.toml.
+    """
     water: str | tuple[str, ...] | None = None
+    """The same of the water reference; a file that holds its own water needs none."""
     acquisition: Given = Given()
+    """What the files do not say."""
     morphology: MorphologyValues | None = None
+    """What the reader saw on the images."""
     provocation: ProvocationValues | None = None
+    """Of studies with discography."""
 
     @field_validator("level")
     @classmethod
@@ -86,25 +106,63 @@ class DiscValues(StrictModel):
         return value
 
 
-class ClinicalValues(StrictModel):
-    """Free of names and dates of birth; shown, never scored."""
+def _day(value: object) -> object:
+    """Return a day as text, as TOML has days of their own."""
+    return value.isoformat() if isinstance(value, date) else value
 
+
+def _is_day(value: str) -> str:
+    try:
+        return date.fromisoformat(value).isoformat()
+    except ValueError:
+        raise ValueError("should be a day, as 2026-01-31") from None
+
+
+class ClinicalValues(StrictModel):
+    """Free of names and dates of birth; shown, never scored.
+
+    Day and accession number are shown where they stand here, and are taken from no other file.
+    """
+
+    examination_date: Annotated[str, BeforeValidator(_day), AfterValidator(_is_day)] | None = None
+    """Day of the examination, as 2026-01-31."""
+    accession_number: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    """Number of the order in the hospital."""
+    age: Annotated[int, Field(ge=0, le=120)] | None = None
+    """Age at the examination, years."""
+    sex: Literal["female", "male", "other"] | None = None
+    """Sex."""
+    referring_question: Annotated[str, Field(max_length=500)] | None = None
+    """What the report is to answer."""
+    comparison: Annotated[str, Field(max_length=500)] | None = None
+    """Earlier examinations that this one is read with."""
     indication: Annotated[str, Field(max_length=500)] | None = None
+    """Why the examination was made."""
     conservative_care: tuple[Annotated[str, Field(max_length=200)], ...] | None = None
+    """What was tried before."""
     mri_safety_screening: Literal["complete", "incomplete"] | None = None
+    """Whether it was made."""
     consent: Annotated[str, Field(max_length=200)] | None = None
+    """Whether it is documented."""
     preauthorization: Annotated[str, Field(max_length=200)] | None = None
+    """Of the payer."""
 
 
 class StudyFile(StrictModel):
     """The whole file."""
 
     schema_version: Literal[1]
+    """Of the form of the file."""
     study_id: str
+    """Name of the examination in every output; no person's."""
     region: Literal["cervical", "thoracic", "lumbar"] | None = None
+    """Region of the spine, against which the levels are held."""
     anatomy: str | None = None
+    """An image to draw the voxels on: a NIfTI file, or a DICOM file or folder."""
     disc: Annotated[tuple[DiscValues, ...], Field(min_length=1)]
+    """The discs, each with `[[disc]]`."""
     clinical: ClinicalValues | None = None
+    """Shown, never scored."""
 
     @field_validator("study_id")
     @classmethod
@@ -133,12 +191,17 @@ def read(path: Path) -> Study:
             discs=tuple(disc.entry() for disc in _discs(content, folder)),
             region=content.region,
             clinical=content.clinical.model_dump(exclude_none=True) if content.clinical else {},
-            load_anatomy=(lambda: load_image(folder / anatomy)) if anatomy else None,
+            load_anatomy=(lambda: labelled_image(folder / anatomy)) if anatomy else None,
             described_by=lambda: (path, *(image_files(folder / anatomy) if anatomy else ())),
-            findings=(*_unconfirmed(content), *_elsewhere(content)),
+            findings=(*personal(content.study_id), *_unconfirmed(content), *_elsewhere(content)),
         )
     except InputError as error:
         raise InputError(f"{path.name}: {error}") from error
+
+
+def personal(study_id: str) -> tuple[Finding, ...]:
+    """Remark an id that looks like a person's name or date of birth: it stands in every output."""
+    return (finding("id_like_a_person"),) if resembles_a_person(study_id) else ()
 
 
 def _unconfirmed(content: StudyFile) -> tuple[Finding, ...]:
@@ -163,6 +226,24 @@ def _elsewhere(content: StudyFile) -> tuple[Finding, ...]:
 def discs(path: Path) -> list[DiscFiles]:
     """Return the discs of a study file, for a description."""
     return _discs(load_toml(path, StudyFile), path.parent)
+
+
+def image(path: Path) -> Path | None:
+    """Return the anatomy image that a study file names, whether it is there or not."""
+    named = load_toml(path, StudyFile).anatomy
+    return path.parent / named if named else None
+
+
+def given_id(path: Path) -> str | None:
+    """Return the id that the owner of a study gave; `None` where it is the draft's.
+
+    Raises
+    ------
+    InputError
+        If the file is wrong, or there is none.
+    """
+    found = load_toml(path, StudyFile).study_id
+    return None if found == DRAFT_ID else found
 
 
 def _discs(content: StudyFile, folder: Path) -> list[DiscFiles]:

@@ -132,7 +132,8 @@ export class Spectrum {
     ctx.textAlign = "center";
     ctx.textBaseline = "top";
     const gap = 6 * pixel;
-    const names = seen.map((line) => ({ line, x: plot.valToPos(line.ppm, "x", true), half: ctx.measureText(line.name).width / 2 }));
+    const title = (line) => (line.under ? `(${line.name})` : line.name);
+    const names = seen.map((line) => ({ line, x: plot.valToPos(line.ppm, "x", true), half: ctx.measureText(title(line)).width / 2 }));
     let free = -Infinity;
     names.forEach((name) => {
       name.at = Math.max(name.x, free + name.half);
@@ -153,7 +154,7 @@ export class Spectrum {
       ctx.lineTo(x, bbox.top + bbox.height);
       ctx.stroke();
       ctx.fillStyle = colour(`component-${this.components.indexOf(line.name) % 8}`);
-      ctx.fillText(line.name, at, bbox.top);
+      ctx.fillText(title(line), at, bbox.top);
     });
     ctx.restore();
   }
@@ -274,10 +275,10 @@ export class Spectrum {
     this.zoomTo(this.range[0] + step, this.range[1] + step);
   }
 
-  /** Show the surroundings of a component's line. */
+  /** Show the surroundings of a component's strongest line, or of the region that it fills. */
   zoomToLine(name) {
     const line = this.current?.lines.find((l) => l.name === name);
-    if (line) this.zoomTo(line.ppm - 0.35, line.ppm + 0.35);
+    if (line) this.zoomTo(line.low - 0.35, line.high + 0.35);
   }
 
   reset() {

@@ -12,6 +12,7 @@ const keys = panels.map((panel) => panel.dataset.key);
 const drawn = panels.filter((panel) => panel.dataset.drawn === "1").map((panel) => panel.dataset.key);
 const components = all("input[name=component]").map((input) => input.value);
 const spectrum = new Spectrum(base, components, drawn);
+components.forEach((name) => spectrum.shown.add(`component ${name}`));
 const head = () => $("state").dataset.head;
 let level = null;
 
@@ -70,6 +71,32 @@ function step(by) {
   const next = keys.indexOf(level) + by;
   if (next >= 0 && next < keys.length) goTo(keys[next]);
 }
+
+// -------------------------------------------------------------------- slices of the image
+
+const slice = $("slice");
+
+function showSlice() {
+  const n = Number(slice.value);
+  $("slice-image").setAttribute("href", `${base}/anatomy?slice=${n}`);
+  $("slice-value").textContent = `${n + 1} of ${Number(slice.max) + 1}`;
+  all(".voxel").forEach((voxel) => {
+    const { first, last } = voxel.dataset;
+    voxel.style.opacity = n < Number(first) || n > Number(last) ? "0.35" : "";
+  });
+}
+
+slice?.addEventListener("input", showSlice);
+document.querySelector(".anatomy svg")?.addEventListener(
+  "wheel",
+  (event) => {
+    if (!slice || event.ctrlKey || !event.deltaY) return;
+    event.preventDefault();
+    slice.value = Number(slice.value) + Math.sign(event.deltaY);
+    showSlice();
+  },
+  { passive: false },
+);
 
 // -------------------------------------------------------------------- controls of the spectrum
 
@@ -335,6 +362,69 @@ function followDisc(form, field) {
     foretell(other, (words) => (other.querySelector(".form-error").textContent = words));
   });
 }
+
+// -------------------------------------------------------------------- corrections and words
+
+all("form.correction").forEach((form) =>
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const error = form.querySelector(".form-error");
+    const { to, reason } = form.elements;
+    if (!reason.value.trim()) {
+      error.textContent = "Say why: the reason goes to the log and to every report.";
+      reason.focus();
+      return;
+    }
+    const fields = { act: "rename", key: form.dataset.key, to: to.value, reason: reason.value };
+    const saved = await act(fields, `Named ${to.value}`, (words) => (error.textContent = words));
+    if (saved) location.reload(); // names and places change in every part of the page
+  }),
+);
+
+const writing = $("writing");
+const writingError = writing.querySelector(".form-error");
+const HELP = {
+  impression: "Your text takes the place of the automatic one, which every report keeps beside it.",
+  addendum: "It stands below the impression, with your name and the day.",
+};
+
+function openWriting(kind, edited) {
+  writing.dataset.kind = kind;
+  $("writing-title").textContent = kind === "addendum" ? "Addendum" : "Impression";
+  $("writing-help").textContent = HELP[kind];
+  $("writing-back").hidden = !edited;
+  const lines = all("#impression-text p").map((p) => p.textContent);
+  $("writing-text").value = kind === "addendum" ? "" : lines.join("\n");
+  $("writing-name").value = reviewer.value;
+  writingError.textContent = "";
+  writing.showModal();
+}
+
+async function write(text) {
+  const { kind } = writing.dataset;
+  const words = kind === "addendum" ? "Addendum" : "Impression";
+  if (!$("writing-name").value.trim()) {
+    writingError.textContent = "Type your name or initials: they go to the log and to every report.";
+    $("writing-name").focus();
+    return;
+  }
+  reviewer.value = $("writing-name").value.trim();
+  remember("reviewer", reviewer.value);
+  const saved = await act({ act: kind, text }, words, (told) => (writingError.textContent = told));
+  if (saved) writing.close();
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-write]");
+  if (button) openWriting(button.dataset.write, button.dataset.edited);
+});
+$("writing-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = $("writing-text").value.trim();
+  if (text) write(text);
+  else writingError.textContent = "There are no words to save.";
+});
+$("writing-back").addEventListener("click", () => write(""));
 
 // -------------------------------------------------------------------- signature
 

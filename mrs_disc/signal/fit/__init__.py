@@ -11,6 +11,7 @@ The modules in the order of reading, which is that of the data::
     humps      equation of the baseline: positive humps of unknown number, position and width
     posterior  the model made linear about a point, and its average over baselines
     chains     draws humps, Gaussian width and delay from the linear problem
+    repetition how far the answer follows new noise: the error of a change
     slots      draws one hump, the areas of all integrated out
     fit        `fit_fid`: these steps, then back to the units of the data
 

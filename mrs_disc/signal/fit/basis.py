@@ -1,12 +1,9 @@
 """Unit-amplitude FIDs of the components that are fitted, as arrays.
 
-A resonance group is a Gaussian or Lorentzian multiplet of weakly coupled spins. Its lines are born
-in phase at the excitation and evolve under J through the whole echo, so that a line displaced by
-``o`` Hz carries the phase ``2 pi o (t + TE)`` at the time t after the echo: at TE 28 ms a lactate
-doublet is 0.8 in phase and 0.6 dispersive in anti-phase. Refocusing pulses of finite bandwidth
-select the coupled partner in a displaced slice; the voxel then has four compartments, in which
-the partner saw both pulses, only one of them, or none (Slotboom et al., J Magn Reson A
-1994;108:38-50, doi:10.1006/jmra.1994.1089; checked with a two-spin density matrix).
+Lines are born in phase at the excitation and evolve under J until the echo. Groups whose neighbours
+are known evolve as `mrs_disc.signal.fit.spins` has it, by density matrix under the sequence that
+was played. A group whose neighbours lie nobody knows where is a first-order multiplet: a line
+displaced by ``o`` Hz carries the phase ``2 pi o (t + TE)`` at the time t after the echo.
 
 Sign: ``exp(+2j pi f t)``, larger ppm is larger frequency.
 """
@@ -20,6 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from mrs_disc.errors import InputError
+from mrs_disc.signal.fit.spins import Evolution, Lines, Pair, pair_lines
 from mrs_disc.typing import ComplexArray, FloatArray
 
 GAUSS_RATE = pi**2 / (4 * log(2))
@@ -47,7 +45,7 @@ class Resonance(Protocol):
 
     @property
     def partner_ppm(self) -> float | None:
-        """Where the coupled spins lie, if known; chemical-shift displacement needs it."""
+        """Where the coupled spins lie, if known; all but the closed form of an echo needs it."""
 
     @property
     def in_amplitude(self) -> bool:
@@ -68,8 +66,7 @@ def component_fid(
     time_s: FloatArray,
     spectrometer_mhz: float,
     reference_ppm: float,
-    echo_time_s: float,
-    refocusing_bandwidth_hz: float | None = None,
+    evolution: Evolution,
     extra_width_hz: float = 0.0,
 ) -> ComplexArray:
     """Return the FID of a component of amplitude one.
@@ -84,11 +81,8 @@ def component_fid(
         Hertz per ppm.
     reference_ppm : float
         Chemical shift at zero frequency.
-    echo_time_s : float
-        Echo time in seconds, during which J evolves.
-    refocusing_bandwidth_hz : float, optional
-        Bandwidth of the two refocusing pulses; None: ideal refocusing of every spin. Both echoes
-        of the sequence are taken to be equally long.
+    evolution : Evolution
+        What the sequence did to coupled spins until the echo.
     extra_width_hz : float
         Lorentzian FWHM of all groups, beside their own.
 
@@ -111,10 +105,6 @@ def component_fid(
         )
     if not spectrometer_mhz > 0:
         raise InputError(f"spectrometer_mhz = {spectrometer_mhz}: a positive number expected")
-    if refocusing_bandwidth_hz is not None and not refocusing_bandwidth_hz > 0:
-        raise InputError(
-            f"refocusing_bandwidth_hz = {refocusing_bandwidth_hz}: a positive number expected"
-        )
     time = np.asarray(time_s, dtype=float)
     fid = np.zeros(time.shape, dtype=complex)
     for resonance in resonances:
@@ -126,43 +116,64 @@ def component_fid(
         fid += (
             (resonance.weight / unit)
             * line
-            * _multiplet(resonance, time, echo_time_s, spectrometer_mhz, refocusing_bandwidth_hz)
+            * _modulation(group_lines(resonance, resonances, spectrometer_mhz, evolution), time)
         )
     return fid
 
 
-def _multiplet(
+def _modulation(lines: Lines, time: FloatArray) -> ComplexArray:
+    """Return the sum of a group's lines, one before any evolution."""
+    if lines.hz.size == 1 and lines.hz[0] == 0:
+        return np.full(time.shape, lines.weight[0])
+    return np.asarray(lines.weight @ np.exp(2j * pi * lines.hz[:, None] * time))
+
+
+def group_lines(
     resonance: Resonance,
-    time: FloatArray,
-    echo_time_s: float,
+    resonances: Sequence[Resonance],
     spectrometer_mhz: float,
-    bandwidth_hz: float | None,
-) -> ComplexArray:
-    """Return the modulation of a group by its neighbours, one at zero evolution."""
-    n = resonance.neighbours
-    if n == 0 or resonance.j_hz == 0:
-        return np.ones(time.shape, dtype=complex)
-    missed = 0.0
-    if bandwidth_hz is not None and resonance.partner_ppm is not None:
-        distance_hz = abs(resonance.partner_ppm - resonance.ppm) * spectrometer_mhz
-        missed = min(1.0, distance_hz / bandwidth_hz)
-    half = echo_time_s / 2
-    compartments = (
-        ((1 - missed) ** 2, echo_time_s),
-        (missed * (1 - missed), half),  # the partner missed the first pulse
-        (missed * (1 - missed), -half),  # the second
-        (missed**2, 0.0),  # both
+    evolution: Evolution,
+) -> Lines:
+    """Return the lines of a group at the echo, as distances from its place.
+
+    Parameters
+    ----------
+    resonance : Resonance
+        The group.
+    resonances : sequence of Resonance
+        All groups of its component, in which its neighbours are looked for.
+    spectrometer_mhz : float
+        Hertz per ppm.
+    evolution : Evolution
+        What the sequence did to coupled spins.
+    """
+    n, j_hz = resonance.neighbours, resonance.j_hz
+    if n == 0 or j_hz == 0:
+        return Lines(hz=np.zeros(1), weight=np.ones(1, dtype=complex))
+    if resonance.partner_ppm is None:
+        offset: FloatArray = np.asarray((np.arange(n + 1) - n / 2) * j_hz, dtype=float)
+        share = np.array([comb(n, line) for line in range(n + 1)]) / 2**n
+        return Lines(hz=offset, weight=share * np.exp(2j * pi * offset * evolution.echo_time_s))
+    pulse = evolution.refocusing
+    carrier = pulse.carrier_ppm if pulse else (resonance.ppm + resonance.partner_ppm) / 2
+    hz = tuple((ppm - carrier) * spectrometer_mhz for ppm in (resonance.ppm, resonance.partner_ppm))
+    # The upfield group comes first in both of a pair, which so are one pair.
+    first = resonance.ppm <= resonance.partner_ppm
+    protons = (_protons(resonance, resonances), n)
+    pair = Pair(
+        protons=protons if first else protons[::-1],
+        hz=(min(hz), max(hz)),
+        j_hz=j_hz,
     )
-    modulation = np.zeros(time.shape, dtype=complex)
-    for line in range(n + 1):
-        offset = (line - n / 2) * resonance.j_hz
-        born = sum(
-            share * np.exp(2j * pi * offset * evolution)
-            for share, evolution in compartments
-            if share > 0
-        )
-        modulation += comb(n, line) / 2**n * born * np.exp(2j * pi * offset * time)
-    return modulation
+    return pair_lines(pair, evolution)[0 if first else 1]
+
+
+def _protons(resonance: Resonance, resonances: Sequence[Resonance]) -> int:
+    """Return how many protons a group has: what its neighbours see of it, else its weight."""
+    for other in resonances:
+        if (other.ppm, other.partner_ppm) == (resonance.partner_ppm, resonance.ppm):
+            return other.neighbours
+    return int(min(max(round(resonance.weight), 1), 3))
 
 
 def resample_basis(

@@ -56,6 +56,7 @@ from mrs_disc.typing import ComplexArray, FloatArray
 
 _STARTS = 2
 _RIVAL = 0.9  # of the best start's gain; less is another peak under the wrong component
+_UPRIGHT = 0.5  # of the most upright start's; less explains peaks by lines upside down
 _DECISIVE = 0.7  # of what is not explained; in noisy spectra no start explains much more
 _TOLERANCE = 0.1  # the average takes the last steps
 
@@ -128,22 +129,6 @@ class Doubt:
     hz: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Wider:
-    """What one component more explains.
-
-    Parameters
-    ----------
-    deviations : float
-        Root of the fall of the sum of squares: standard deviations that it lies from nothing.
-    amplitude : float array, shape (component + 1,)
-        Amplitudes with it, in the units of the data.
-    """
-
-    deviations: float
-    amplitude: FloatArray
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitArrays:
     """What a fit gives. Amplitudes in the units of the data; FIDs on all points of the data.
@@ -159,13 +144,15 @@ class FitArrays:
     residual : Residual
         Against the noise.
     components : complex array, shape (component, point)
-        FIDs of the components as they lie in the data.
+        FIDs of the components as they lie in the data; parts of one whole are added up, here and
+        in `amplitudes`, and `lines` are those of the first part.
     baseline : complex array, shape (point,)
         FID of the baseline as it lies in the data; with `components` it adds up to the fit.
     doubt : Doubt, optional
         Why the result is not to be used.
-    wider : Wider, optional
-        What one component more explains.
+    rivals_apart_sd : float
+        Root of the fall of the sum of squares from the first of two rivals to the second; zero
+        where none were given.
     """
 
     amplitudes: Amplitudes
@@ -175,7 +162,7 @@ class FitArrays:
     components: ComplexArray
     baseline: ComplexArray
     doubt: Doubt | None
-    wider: Wider | None = None
+    rivals_apart_sd: float = 0.0
 
 
 def fit_fid(
@@ -186,7 +173,7 @@ def fit_fid(
     baseline_hz: tuple[float, float] | None = None,
     delay_sd_s: float = priors.DELAY_SD_S,
     shift_range_hz: float = priors.SHIFT_RANGE_HZ,
-    wider: FitBasis | None = None,
+    rivals: tuple[FitBasis, FitBasis] | None = None,
 ) -> FitArrays:
     """Fit the components to an FID.
 
@@ -204,8 +191,9 @@ def fit_fid(
         Prior standard deviation of the delay; 0 holds it at zero.
     shift_range_hz : float
         Largest common shift that is searched, either way.
-    wider : FitBasis, optional
-        The basis with one component more, the last, which is tested and takes no part in the fit.
+    rivals : tuple of FitBasis, optional
+        Two other bases, the second with more components than the first: the solver tells how much
+        more it explains; they take no part in the fit.
 
     Returns
     -------
@@ -227,14 +215,14 @@ def fit_fid(
     whole = _model(basis, scan, data.size)
     slow = data * whole.carrier / noise
     starts = _start_grid(basis, scan, data.size).search(slow, shift_range_hz, _STARTS)
-    starts = [start for start in starts if start.gain > _RIVAL * starts[0].gain]
+    starts = _rivals(starts)
     n_points = points_with_signal(slow, starts, scan.dwell_time_s, 2 * whole.half_width_hz)
     model = _model(basis, scan, n_points)
     refuse_collinear(basis.names, model.evaluate(_first_guess(model, starts[0], 0.0)))
 
     # 2. Solve from each start, with weak humps for the baseline.
     humps = _humps(baseline_hz, model)
-    reference_area = _reference_area(starts[0].amplitude, basis)
+    reference_area = _reference_area(starts[0].amplitude @ basis.gather * basis.usual, basis)
     problem = _problem(model, slow[: model.time.size], basis, delay_sd_s, humps, reference_area)
     solver = replace(problem, humps=humps.of_width(priors.SOLVER_HUMP_WIDTH_HZ))
     solutions = [solve(solver, _first_guess(model, start, delay_sd_s)) for start in starts]
@@ -253,19 +241,20 @@ def fit_fid(
         hump_odds=humps.odds,
     )
     optimum = Point(best.parameters, amplitude, np.zeros(humps.frequency_hz.size))
-    posterior = average(problem, optimum, scales)
+    posterior = average(problem, optimum, scales, basis.gather)
 
     # 4. The posterior in the units of the data.
     doubt = None if best.converged else Doubt("unsettled")
     doubt = doubt or _doubt(best.parameters, start) or _doubt(posterior.mean.parameters, start)
-    result = _result(problem, posterior, whole, noise * largest, misfit, doubt)
-    if wider is None:
+    result = _result(problem, posterior, whole, basis, (noise * largest, misfit), doubt)
+    if rivals is None:
         return result
-    rival = replace(solver, model=_model(wider, scan, n_points))
-    more = solve(rival, best.parameters)
-    deviations = sqrt(max(best.cost - more.cost, 0.0)) / misfit
-    amplitude = more.amplitude[: rival.model.n_components] * (noise * largest)
-    return replace(result, wider=Wider(deviations, amplitude))
+    costs = []
+    for rival in rivals:
+        other = _model(rival, scan, n_points)
+        posed = _problem(other, slow[:n_points], rival, delay_sd_s, solver.humps, reference_area)
+        costs.append(solve(posed, _first_guess(other, start, delay_sd_s)).cost)
+    return replace(result, rivals_apart_sd=sqrt(max(costs[0] - costs[1], 0.0)) / misfit)
 
 
 def points_before_echo(
@@ -321,7 +310,8 @@ def _start_grid(basis: FitBasis, scan: Scan, n_points: int) -> StartGrid:
     """Return the grid of starts about the centre of the window."""
     carrier = _model(basis, scan, n_points).carrier
     dwell, start = scan.dwell_time_s, scan.start_time_s
-    fids = basis.fids[:, :n_points] * carrier
+    # Of usual shape: parts of free sign would explain what is turned over.
+    fids = basis.whole_fids[:, :n_points] * carrier
     return StartGrid(fids, dwell_time_s=dwell, start_time_s=start)
 
 
@@ -339,6 +329,17 @@ def _humps(baseline_hz: tuple[float, float] | None, model: MetaboliteModel) -> H
         start_time_s=float(model.time[0]),
         half_width_hz=model.half_width_hz,
     )
+
+
+def _rivals(starts: list[Start]) -> list[Start]:
+    """Return the starts that are worth a solution, of which there is one at least.
+
+    Where the model lacks lines that the data have (brain under the model of discs), lines under the
+    wrong peaks, some of them upside down, end at the lower cost.
+    """
+    near = [start for start in starts if start.gain > _RIVAL * starts[0].gain]
+    most = max(start.upright for start in near)
+    return [start for start in near if start.upright >= _UPRIGHT * most]
 
 
 def _lost_and_cost(pair: tuple[Start, Solution]) -> tuple[bool, float]:
@@ -393,7 +394,7 @@ def _reference_area(amplitude: FloatArray, basis: FitBasis) -> float:
     everything raises it by its square root alone.
     """
     # The first point of a basis FID is its area at amplitude one: humps are compared as signal.
-    areas = np.sort(np.abs(amplitude) * np.abs(basis.fids[:, 0]))[::-1]
+    areas = np.sort(np.abs(basis.gather @ (amplitude * np.abs(basis.fids[:, 0]))))[::-1]
     second = areas[1] if areas.size > 1 else areas[0]
     return max(float(np.sqrt(areas[0] * second)), 1.0)
 
@@ -414,22 +415,29 @@ def _result(
     problem: Problem,
     posterior: Posterior,
     whole: MetaboliteModel,
-    noise: float,
-    misfit: float,
+    basis: FitBasis,
+    units: tuple[float, float],
     doubt: Doubt | None,
 ) -> FitArrays:
-    """Return the posterior in the units and on the points of the data."""
+    """Return the posterior in the units and on the points of the data.
+
+    `units` are the noise, and what the residual of the solver has beyond it.
+    """
+    noise, misfit = units
     model, mean, amplitudes = problem.model, posterior.mean, posterior.amplitudes
     parameters = mean.parameters
     own_shift, own_width = model.own(parameters)
     lorentz, gauss = float(parameters[LORENTZ]), float(np.sqrt(parameters[GAUSS2]))
     shift, delay = float(parameters[SHIFT]), float(parameters[DELAY])
-    n_parameters = mean.amplitude.size + int(np.count_nonzero(~problem.fixed))
-    freedom = max(posterior.residual.size - n_parameters, 1)
+    freedom = max(posterior.residual.size - posterior.determined, 1.0)
     ratio = float(np.sqrt(posterior.residual @ posterior.residual / freedom))
     # A posterior amplitude is in units of noise and misfit. What the average leaves beyond both,
     # the model misses still: covariance and intervals grow with it. The bound is that of the noise.
-    unit, excess = noise * misfit, max(1.0, ratio)
+    # Intervals count every parameter whole: lines that are hardly known are not as normal as the
+    # linear law has them.
+    n_parameters = mean.amplitude.size + int(np.count_nonzero(~problem.fixed))
+    spared = max(posterior.residual.size - n_parameters, 1) / freedom
+    unit, excess = noise * misfit, max(1.0, ratio / sqrt(spared))
     centre = amplitudes.mean
     to_data = whole.carrier.conj() * unit
     baseline = problem.humps.fid(mean.areas, delay, whole.time.size) * np.exp(
@@ -439,13 +447,14 @@ def _result(
         amplitudes=Amplitudes(
             mean=centre * unit,
             covariance=amplitudes.covariance * (excess * unit) ** 2,
+            repetition=amplitudes.repetition * noise**2,  # what the model misses is no noise
             crlb=amplitudes.crlb * noise,
             low=(centre + excess * (amplitudes.low - centre)) * unit,
             high=(centre + excess * (amplitudes.high - centre)) * unit,
         ),
         lines=Lines(
-            shift_hz=shift + own_shift,
-            linewidth_hz=voigt_width(np.maximum(lorentz + own_width, 0.0), gauss),
+            shift_hz=shift + own_shift[basis.first],
+            linewidth_hz=voigt_width(np.maximum(lorentz + own_width[basis.first], 0.0), gauss),
             common_shift_hz=shift,
         ),
         phase=Phase(
@@ -456,7 +465,7 @@ def _result(
         residual=Residual(
             noise_sd=noise, ratio=ratio * misfit, whiteness_p=whiteness_p(posterior.residual)
         ),
-        components=centre[:, None] * whole.fids(parameters) * to_data,
+        components=basis.gather @ (mean.amplitude[:, None] * whole.fids(parameters)) * to_data,
         baseline=baseline * to_data,
         doubt=doubt,
     )

@@ -13,7 +13,7 @@ from mrs_disc.errors import InputError
 from mrs_disc.signal.fit.model import Scan, Spectrum
 from mrs_disc.signal.fit.solver import NormalRatio
 from mrs_disc.signal.fit.start import MIN_POINTS
-from mrs_disc.typing import ComplexArray, FloatArray
+from mrs_disc.typing import ComplexArray, FloatArray, IntArray
 
 _COLLINEAR = 1e-6
 _INSIDE = 0.01  # of a component's energy: less is the tails of lines elsewhere
@@ -55,6 +55,11 @@ class FitBasis:
         Lorentzian width of its own: prior standard deviation in Hz, 0 = none.
     ratio_priors : sequence of RatioPrior
         What is known of ratios of amplitudes.
+    wholes : sequence of str
+        For each component the name of what it is a part of, whose amount is the sum of its parts;
+        none: each is a whole of its own.
+    shares : sequence of float
+        For each component its usual share of that whole; none: all of it.
     """
 
     names: tuple[str, ...]
@@ -62,6 +67,34 @@ class FitBasis:
     shift_sd_hz: FloatArray
     extra_width_sd_hz: FloatArray
     ratio_priors: Sequence[RatioPrior] = ()
+    wholes: Sequence[str] = ()
+    shares: Sequence[float] = ()
+
+    @property
+    def usual(self) -> FloatArray:
+        """Usual shares of the components in their wholes, shape (component,)."""
+        return np.array(self.shares or [1.0] * len(self.names))
+
+    @property
+    def whole_fids(self) -> ComplexArray:
+        """FIDs of the wholes at amplitude one and their usual shape, shape (whole, point)."""
+        return np.asarray(self.gather @ (self.usual[:, None] * self.fids))
+
+    @property
+    def reported(self) -> tuple[str, ...]:
+        """Names of the wholes, in the order of their first parts."""
+        return tuple(dict.fromkeys(self.wholes or self.names))
+
+    @property
+    def gather(self) -> FloatArray:
+        """Sums parts to wholes, shape (whole, component)."""
+        of = self.wholes or self.names
+        return np.array([[float(name == whole) for name in of] for whole in self.reported])
+
+    @property
+    def first(self) -> IntArray:
+        """The first part of each whole, shape (whole,)."""
+        return np.asarray(np.argmax(self.gather, axis=1), np.int64)
 
     def __post_init__(self) -> None:
         if self.fids.ndim != 2 or self.fids.shape[0] == 0:
@@ -69,6 +102,10 @@ class FitBasis:
         count = self.fids.shape[0]
         if len(self.names) != count:
             raise InputError(f"basis: {len(self.names)} names for {count} components")
+        for name in ("wholes", "shares"):
+            given = getattr(self, name)
+            if given and len(given) != count:
+                raise InputError(f"basis: {len(given)} {name} for {count} components")
         for name in ("shift_sd_hz", "extra_width_sd_hz"):
             values = np.asarray(getattr(self, name))
             if values.shape != (count,) or not np.all(values >= 0):
@@ -89,13 +126,19 @@ class FitBasis:
                     )
 
     def normal_ratios(self) -> tuple[NormalRatio, ...]:
-        """Return the ratio priors as the solver knows them."""
+        """Return the ratio priors as the solver knows them.
+
+        Amounts may be unlike those of other discs; parts of one component are a shape, whose prior
+        has no tails: a broad part would take the baseline.
+        """
+        of = list(self.wholes or self.names)
         return tuple(
             NormalRatio.of(
                 self.names.index(prior.numerator),
                 self.names.index(prior.denominator),
                 median=prior.median,
                 log_sd=prior.log_sd,
+                has_tails=of.count(of[self.names.index(prior.numerator)]) == 1,
             )
             for prior in self.ratio_priors
         )

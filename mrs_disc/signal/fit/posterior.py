@@ -25,6 +25,7 @@ from mrs_disc.constants import TINY, Z95
 from mrs_disc.signal.fit import priors
 from mrs_disc.signal.fit.chains import Chains, Draws, LinearProblem, Scales, draw_chains, seeded
 from mrs_disc.signal.fit.model import DELAY, GAUSS2, LORENTZ, PHASE, SHIFT, Spectrum
+from mrs_disc.signal.fit.repetition import repetition_covariance, with_priors_that_follow
 from mrs_disc.signal.fit.solver import (
     Problem,
     bounds,
@@ -82,7 +83,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amplitudes:
-    """What is known of the components' amplitudes.
+    """What is known of the amplitudes of the components, parts of one whole added up.
 
     Parameters
     ----------
@@ -94,10 +95,13 @@ class Amplitudes:
         Cramer-Rao bound (sd) of the metabolites' model here, with the baseline known.
     low, high : float array, shape (component,)
         Ends of the 95 % intervals.
+    repetition : float array, shape (component, component)
+        Covariance over repeats of the same measurement, with new noise alone.
     """
 
     mean: FloatArray
     covariance: FloatArray
+    repetition: FloatArray
     crlb: FloatArray
     low: FloatArray
     high: FloatArray
@@ -120,11 +124,14 @@ class Posterior:
         The amplitudes with their uncertainty, within and between the draws.
     residual : float array, shape (datum,)
         Data less the fit.
+    determined : float
+        How many parameters the data determine, each by what its prior leaves.
     """
 
     mean: Point
     amplitudes: Amplitudes
     residual: FloatArray
+    determined: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +164,7 @@ class _Expansion:
 _Sample: TypeAlias = Callable[[LinearProblem, Chains], tuple[Chains, Draws]]
 
 
-def average(problem: Problem, start: Point, scales: Scales) -> Posterior:
+def average(problem: Problem, start: Point, scales: Scales, gather: FloatArray) -> Posterior:
     """Average over humps, Gaussian width and delay.
 
     Parameters
@@ -168,6 +175,8 @@ def average(problem: Problem, start: Point, scales: Scales) -> Posterior:
         Where to start, the solver's optimum without its humps.
     scales : Scales
         Of the priors.
+    gather : float array, shape (whole, component)
+        Sums the components that are parts of one whole.
     """
     n_components = problem.model.n_components
     expanded = _over_humps if problem.humps.frequency_hz.size else _without_humps
@@ -178,21 +187,32 @@ def average(problem: Problem, start: Point, scales: Scales) -> Posterior:
     from_humps, within = last.draws.of(last.linear.response[:n_components])
     within += last.linear.covariance[:n_components, :n_components]
     centres = last.linear.centre[:n_components] - from_humps
-    low, high = _mixture_interval(centres, np.sqrt(np.diagonal(within, axis1=1, axis2=2)))
     spread = centres - mean.amplitude
+    covariance = within.mean(axis=0) + spread.T @ spread / spread.shape[0]
+    # Parts of one whole are added up: of each draw, so that the mixture is that of the sums.
+    summed_sd = np.sqrt(np.diagonal(gather @ within @ gather.T, axis1=1, axis2=2))
+    low, high = _mixture_interval(centres @ gather.T, summed_sd)
     model = problem.model.evaluate(mean.parameters)
     humps = problem.humps.design(mean.parameters[PHASE], mean.parameters[DELAY])
     has_gauss = bool(np.mean(last.draws.mean[:, 0] > 0) > 0.5)
+    repetition = with_priors_that_follow(
+        repetition_covariance(*_rows(problem, last.point), last.linear, last.draws, n_components),
+        mean.amplitude,
+        covariance,
+        problem.ratios,
+    )
     return Posterior(
         mean=mean,
         amplitudes=Amplitudes(
-            mean=mean.amplitude,
-            covariance=within.mean(axis=0) + spread.T @ spread / spread.shape[0],
-            crlb=_bound(problem, mean, model, has_gauss=has_gauss),
+            mean=gather @ mean.amplitude,
+            covariance=gather @ covariance @ gather.T,
+            repetition=gather @ repetition @ gather.T,
+            crlb=_bound(problem, mean, model, gather, has_gauss=has_gauss),
             low=low,
             high=high,
         ),
         residual=problem.data - mean.amplitude @ model.design - mean.areas @ humps,
+        determined=_determined(problem, last),
     )
 
 
@@ -320,31 +340,16 @@ def _linearized(problem: Problem, point: Point) -> LinearProblem:
     """
     n_components = point.amplitude.size
     parameters = point.parameters
-    model = problem.model.evaluate(parameters)
-    humps = problem.humps.design(parameters[PHASE], parameters[DELAY])
-    slopes = slope_columns(
-        problem,
-        parameters,
-        model=model,
-        amplitude=point.amplitude,
-        humps=humps,
-        areas=point.areas,
-    )
     indices = _integrated(parameters.size)
-    integrated = np.vstack([model.design, slopes[indices]])  # X
-    drawn = np.vstack([slopes[_DRAWN], humps])  # Z
+    integrated, drawn = _rows(problem, point)
+    design = integrated[:n_components]
     # The model is y_0 + slopes (x - x_0): with x itself as the unknown the data gain slopes x_0.
     # Amplitudes and areas need no such term, in them the model is linear and zero at zero.
-    data = problem.data + parameters @ slopes
-    precision = np.zeros((integrated.shape[0],) * 2)  # P
-    precision[:n_components, :n_components] = ratio_precision(
-        problem.ratios, model.design, point.amplitude
-    )
-    prior_force = np.zeros(integrated.shape[0])  # P p_0
-    for row, index in enumerate(indices, start=n_components):
-        weak = _weak_precision(index)
-        precision[row, row] = problem.precision[index] + weak
-        prior_force[row] = weak * parameters[index]
+    data = problem.data + parameters[indices] @ integrated[n_components:]
+    data += parameters[_DRAWN] @ drawn[:2]
+    precision = _prior_precision(problem, point, design)  # P
+    weak = np.array([_weak_precision(index) for index in indices])
+    prior_force = np.append(np.zeros(n_components), weak * parameters[indices])  # P p_0
     covariance = inverse_positive(integrated @ integrated.T + precision)
     if point.no_lorentz:
         covariance = _given_zero(covariance, n_components + indices.index(LORENTZ))
@@ -364,6 +369,50 @@ def _linearized(problem: Problem, point: Point) -> LinearProblem:
         response=response,
         covariance=covariance,
     )
+
+
+def _prior_precision(problem: Problem, point: Point, design: FloatArray) -> FloatArray:
+    """Return the prior precision of what is integrated out: amplitudes, then lines."""
+    indices = _integrated(point.parameters.size)
+    n_components = point.amplitude.size
+    precision = np.zeros((n_components + len(indices),) * 2)
+    precision[:n_components, :n_components] = ratio_precision(
+        problem.ratios, design, point.amplitude
+    )
+    for row, index in enumerate(indices, start=n_components):
+        precision[row, row] = problem.precision[index] + _weak_precision(index)
+    return precision
+
+
+def _determined(problem: Problem, expansion: _Expansion) -> float:
+    """Return how many parameters the data determine: each counts by what its prior leaves.
+
+    With S the covariance and P the prior's precision, trace(X X^T S) = n - trace(P S); both drawn
+    parameters of the lines count whole.
+    """
+    point = expansion.point
+    model = problem.model.evaluate(point.parameters)
+    prior = _prior_precision(problem, point, model.design)
+    drawn = int(np.count_nonzero(~problem.fixed[_DRAWN]))
+    left = float(np.sum(prior * expansion.linear.covariance))
+    return float(prior.shape[0] - left + drawn)
+
+
+def _rows(problem: Problem, point: Point) -> tuple[FloatArray, FloatArray]:
+    """Return the model's derivatives by what is integrated out and by what is drawn, X and Z."""
+    parameters = point.parameters
+    model = problem.model.evaluate(parameters)
+    humps = problem.humps.design(parameters[PHASE], parameters[DELAY])
+    slopes = slope_columns(
+        problem,
+        parameters,
+        model=model,
+        amplitude=point.amplitude,
+        humps=humps,
+        areas=point.areas,
+    )
+    integrated = np.vstack([model.design, slopes[_integrated(parameters.size)]])
+    return integrated, np.vstack([slopes[_DRAWN], humps])
 
 
 def _weak_precision(index: int) -> float:
@@ -403,8 +452,10 @@ def _positive(curvature: FloatArray, diagonal: FloatArray) -> FloatArray:
     return np.diag(diagonal)
 
 
-def _bound(problem: Problem, point: Point, model: Spectrum, *, has_gauss: bool) -> FloatArray:
-    """Return the Cramer-Rao bound of the amplitudes with the baseline known.
+def _bound(
+    problem: Problem, point: Point, model: Spectrum, gather: FloatArray, *, has_gauss: bool
+) -> FloatArray:
+    """Return the Cramer-Rao bound of the amplitudes with the baseline known, shape (whole,).
 
     It is the Bayesian one: the priors of the non-linear parameters count, those of ratios do not.
     """
@@ -421,8 +472,8 @@ def _bound(problem: Problem, point: Point, model: Spectrum, *, has_gauss: bool) 
     weak = np.array([_weak_precision(index) for index in used])
     information[diagonal, diagonal] += problem.precision[used] + weak
     identity = np.eye(columns.shape[0])[:, :n_components]
-    variance = np.diag(solve_positive(information, identity)[:n_components])
-    return np.asarray(np.sqrt(variance))
+    covariance = solve_positive(information, identity)[:n_components]
+    return np.asarray(np.sqrt(np.diag(gather @ covariance @ gather.T)))
 
 
 def _mixture_interval(centres: FloatArray, sd: FloatArray) -> FloatArray:

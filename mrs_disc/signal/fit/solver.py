@@ -49,18 +49,29 @@ class NormalRatio:
         Indices of the components.
     mean, sd : float
         Of the ratio.
+    has_tails : bool
+        Whether a ratio far from it is held less tightly (`ratio_precision`).
     """
 
     numerator: int
     denominator: int
     mean: float
     sd: float
+    has_tails: bool = False
 
     @classmethod
-    def of(cls, numerator: int, denominator: int, *, median: float, log_sd: float) -> NormalRatio:
+    def of(
+        cls,
+        numerator: int,
+        denominator: int,
+        *,
+        median: float,
+        log_sd: float,
+        has_tails: bool = False,
+    ) -> NormalRatio:
         """Return the law for a median of the ratio and a standard deviation of its logarithm."""
         mean = median * exp(0.5 * log_sd**2)
-        return cls(numerator, denominator, mean, mean * sqrt(exp(log_sd**2) - 1))
+        return cls(numerator, denominator, mean, mean * sqrt(exp(log_sd**2) - 1), has_tails)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,6 +373,10 @@ def ratio_precision(
     The normal prior of a ratio r has the mean and variance of the log-normal: ``(a - r b) /
     (sd |b|)`` is standard normal. The |b| in the denominator is held at its present value, and not
     below its own error, where the prior would pin both amplitudes to zero.
+
+    A ratio with tails that lies far from its prior by more than its error is not held as tightly:
+    the precision is that of a Student law of `RATIO_FREEDOM` degrees at the present amplitudes, so
+    that a disc unlike the others is measured, not drawn to them.
     """
     count = design.shape[0]
     precision = np.zeros((count, count))
@@ -369,6 +384,10 @@ def ratio_precision(
     # Each prior is one row r of rank one: (a_1 / s - a_2 mean / s)^2 = a^T r r^T a.
     for ratio in ratios:
         scale = ratio.sd * max(abs(amplitude[ratio.denominator]), error[ratio.denominator])
+        off = amplitude[ratio.numerator] - ratio.mean * amplitude[ratio.denominator]
+        squared = (off**2 - error[ratio.numerator] ** 2) / scale**2
+        if ratio.has_tails and squared > 1:
+            scale *= sqrt((priors.RATIO_FREEDOM + squared) / (priors.RATIO_FREEDOM + 1))
         row = np.zeros(count)
         row[ratio.numerator] += 1 / scale
         row[ratio.denominator] -= ratio.mean / scale

@@ -43,7 +43,8 @@ _LOST_HZ = 15.0  # less than the distance of LAC and ALA at 3 T, 19 Hz
 class Start:
     """A point of the grid.
 
-    `gain` is the part of the data's square sum that it explains, `amplitude` its amplitudes.
+    `gain` is the part of the data's square sum that it explains, `amplitude` its amplitudes, and
+    `upright` their sum over that of their magnitudes, each at the size of its component.
     """
 
     gain: float
@@ -52,6 +53,7 @@ class Start:
     phase_rad: float
     delay_s: float
     amplitude: FloatArray
+    upright: float
 
     def lost(self, shift_hz: float) -> bool:
         """Return whether a fit that began here and ended there is under other lines."""
@@ -117,7 +119,8 @@ class StartGrid:
                 in_phase = (whitened[late, :, shift] * np.exp(-1j * angle)).real
                 amplitude = in_phase @ whitening
                 # Phase and phase + pi explain the same: the upright one has more positive area.
-                if amplitude @ size < 0:
+                area = float(amplitude @ size)
+                if area < 0:
                     angle, amplitude = angle + pi, -amplitude
                 candidates.append(
                     Start(
@@ -127,6 +130,7 @@ class StartGrid:
                         angle,
                         DELAYS_S[late],
                         amplitude,
+                        abs(area) / max(float(np.abs(amplitude) @ size), TINY),
                     )
                 )
         candidates.sort(key=lambda start: -start.gain)

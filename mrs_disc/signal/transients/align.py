@@ -10,7 +10,8 @@ are explained by noise: the rest is instability of the water, added to its varia
 
 Where one transient says less than is known of the series, the estimate is drawn to the smooth
 course of the series (empirical Bayes). Where a transient cannot be measured at all, blocks of
-neighbours are registered instead, or nothing is corrected; `method` and `reason` say so.
+neighbours are registered instead, or nothing is corrected; where a signal steps with the phase
+cycle, whole cycles (`cycle`). `method` and `reason` say so.
 
 Sources: Near et al., Magn Reson Med 2015;73:44-50, doi:10.1002/mrm.25094 (spectral registration);
 Wilson, Magn Reson Med 2019;81:2878-2886, doi:10.1002/mrm.27605 (free baseline under the window);
@@ -27,6 +28,7 @@ import numpy as np
 
 from mrs_disc.signal.axes import phasors
 from mrs_disc.signal.noise import median
+from mrs_disc.signal.transients.cycle import cycle_period, whole_cycles
 from mrs_disc.signal.transients.registration import (
     MIN_ENERGY,
     Band,
@@ -40,7 +42,7 @@ from mrs_disc.signal.transients.robust import clamped_covariance, robust_varianc
 from mrs_disc.signal.transients.series import Series, projected_out
 from mrs_disc.typing import ComplexArray, FloatArray
 
-Method = Literal["transient", "block", "none"]
+Method = Literal["transient", "block", "cycle", "none"]
 
 MIN_BINS = 16
 """A window of fewer bins holds no lines to register."""
@@ -62,9 +64,12 @@ class Alignment:
     smooth_hz : float array, shape (transient,)
         Smooth course of the frequency.
     method : str
-        "transient" (each on its own), "block" (smooth course from blocks) or "none".
+        "transient" (each on its own), "block" (smooth course from blocks), "cycle" (whole phase
+        cycles) or "none".
     reason : str
         One line on why this method, with the numbers.
+    period : int, optional
+        Transients of the phase cycle with which an unwanted signal steps; None where none does.
     """
 
     series: Series
@@ -74,6 +79,7 @@ class Alignment:
     smooth_hz: FloatArray
     method: Method
     reason: str
+    period: int | None = None
 
     @property
     def drift_hz(self) -> float | None:
@@ -116,6 +122,22 @@ def align(
         return _untouched(series, "fewer than 3 usable transients")
     if inside.stop - inside.start < MIN_BINS:
         return _untouched(series, f"window of under {MIN_BINS} points")
+    period = cycle_period(series, window_hz, water_hz)
+    if period is None:
+        return _aligned(series, window_hz, water_hz, max_shift_hz)
+    means, middle = whole_cycles(series, period)
+    return _from_cycles(
+        series, _aligned(means, window_hz, water_hz, max_shift_hz), middle, period=period
+    )
+
+
+def _aligned(
+    series: Series,
+    window_hz: tuple[float, float],
+    water_hz: tuple[float, float] | None,
+    max_shift_hz: float,
+) -> Alignment:
+    """Align a series in which nothing steps."""
     registration, metabolites, used = _registered(series, window_hz, water_hz, max_shift_hz)
     if registration.energy < MIN_ENERGY:
         return _from_blocks(series, metabolites, registration.energy, max_shift_hz)
@@ -299,6 +321,29 @@ def _from_blocks(series: Series, band: Band, energy: float, max_shift_hz: float)
     reason = f"{weak}: smooth course of {n_blocks} blocks of {size} instead"
     measured = _unmeasured(smooth_hz).centred()
     return _corrected(series, measured, measured, measured.hz, "block", reason)
+
+
+def _from_cycles(
+    series: Series, of_means: Alignment, middle: FloatArray, *, period: int
+) -> Alignment:
+    """Align transients by what was found for the means of whole phase cycles around them."""
+    place = np.arange(len(series.signal), dtype=float)
+
+    def around(values: FloatArray) -> FloatArray:
+        return np.asarray(np.interp(place, middle, values))
+
+    unknown = np.full(len(place), np.inf)
+    removed = Course(
+        hz=around(of_means.frequency_hz),
+        rad=around(of_means.phase_rad),
+        sd_hz=unknown,
+        sd_rad=unknown,
+    )
+    reason = f"a signal steps with a phase cycle of {period}: whole cycles; {of_means.reason}"
+    method: Method = "none" if of_means.method == "none" else "cycle"
+    smooth_hz = around(of_means.smooth_hz)
+    found = _corrected(series, removed, removed, smooth_hz, method, reason)
+    return replace(found, period=period)
 
 
 def _untouched(series: Series, reason: str) -> Alignment:

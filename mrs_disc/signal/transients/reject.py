@@ -211,12 +211,13 @@ def by_distribution(
     mean = _central_mean(lines)
     # what is left once each has its own share of the mean: an amplitude is judged as motion
     share = np.real(lines @ mean.conj()) / max(float(np.sum(np.abs(mean) ** 2)), TINY)
-    residual = _split(lines - share[:, None] * mean, N_BANDS)
+    residual = _sizes(lines - share[:, None] * mean, N_BANDS)
     tests = [_energies(residual, "residual in the window {:.1f} times the others'")]
-    beside = []
+    beside: list[_Size] = []
     for side in sides:
         signal_beside = spectra.without_tails(side, water)
-        beside += _split(signal_beside - signal_beside.mean(axis=0), 4)
+        own = None if water is None else signal_beside  # else a view of the spectra
+        beside += _sizes(np.subtract(signal_beside, signal_beside.mean(axis=0), out=own), 4)
     if beside:
         tests.append(_energies(beside, "signal outside the window {:.1f} times the others'"))
     tests.append(_spikes(signal))
@@ -253,10 +254,23 @@ def _central_mean(lines: ComplexArray) -> ComplexArray:
     return np.asarray(lines[near].mean(axis=0))
 
 
-def _split(residual: ComplexArray, n_parts: int) -> list[ComplexArray]:
-    """Cut a residual into parts of equal width, those of no bin left out."""
+class _Size(NamedTuple):
+    """How large a part of a residual is in each transient; all that is kept of it."""
+
+    cube_root: FloatArray  # of the mean energy, shape (transient,): near normal
+    n_bins: int
+
+
+def _sizes(residual: ComplexArray, n_parts: int) -> list[_Size]:
+    """Cut a residual into parts of equal width and measure each, those of no bin left out."""
     edges = np.linspace(0, residual.shape[1], n_parts + 1).round().astype(int)
-    return [residual[:, a:b] for a, b in pairwise(edges) if b > a]
+    found = []
+    for first, end in pairwise(edges):
+        if end > first:
+            one = residual[:, first:end]
+            power = one.real**2 + one.imag**2
+            found.append(_Size(np.cbrt(power.mean(axis=1)), int(end - first)))
+    return found
 
 
 def _outside(
@@ -274,17 +288,15 @@ def _outside(
     return [side for side in sides if side.stop - side.start >= 32]
 
 
-def _energies(parts: list[ComplexArray], wording: str) -> _Test:
+def _energies(parts: list[_Size], wording: str) -> _Test:
     """Residual energy of each part of the spectrum against the series; more is suspect."""
-    n_transients = len(parts[0])
+    n_transients = len(parts[0].cube_root)
     log_chance = np.zeros(n_transients)
     ratio = np.ones(n_transients)
-    for residual in parts:
-        power = residual.real**2 + residual.imag**2
-        size = np.cbrt(power.mean(axis=1))  # the cube root of an energy is near normal
+    for size, n_bins in parts:
         usual = max(float(median(size)), TINY)
         # the cube root of a mean of n exponentials varies by 1 / (3 sqrt(n)) of itself
-        least = usual / (3 * np.sqrt(residual.shape[1]))
+        least = usual / (3 * np.sqrt(n_bins))
         spread = max(deviation(size), least, 1e-9 * size.max())
         # a tenth more energy harms nobody, however well it is measured: 3 % of the cube root
         beyond = (size - usual - 0.03 * usual) / spread / _widening(n_transients)
@@ -298,7 +310,9 @@ def _spikes(signal: ComplexArray) -> _Test:
     """Points that stand alone in time: second difference against noise and against the series."""
     n_transients, n_points = signal.shape
     # lines are smooth from point to point, so they hardly have a second difference
-    bent = signal[:, 1:-1] - 0.5 * (signal[:, 2:] + signal[:, :-2])
+    bent = signal[:, 2:] + signal[:, :-2]
+    bent *= 0.5
+    np.subtract(signal[:, 1:-1], bent, out=bent)
     bent -= bent.mean(axis=0)
     highest = (bent.real**2 + bent.imag**2).max(axis=1).astype(float)
     # the highest of n exponential variables of mean 1.5 * 2

@@ -75,7 +75,10 @@ class Spectra(NamedTuple):
 
 def projected_out(rows: ComplexArray, basis: ComplexArray) -> ComplexArray:
     """Return rows without their share in orthonormal columns of a basis."""
-    rest: ComplexArray = rows - (rows @ basis.conj()) @ basis.T
+    share = (rows @ basis.conj()) @ basis.T
+    if share.dtype != np.result_type(rows, share):
+        return rows - share
+    rest: ComplexArray = np.subtract(rows, share, out=share)  # the series may be large
     return rest
 
 

@@ -49,15 +49,11 @@ def compare_discs(levels: Sequence[Level]) -> Comparison:
         Differences with 95 % intervals, from three usable discs on, of log(acidity/structure),
         or of acidity/structure where some disc has only an upper limit; with fewer, the reason.
     """
-    usable = [r for r in best_runs(levels).values() if r.usable]
-    logarithms = [r for r in usable if _measured(r, QUANTITY)]
-    linear = [r for r in usable if _measured(r, LINEAR)]
-    name, discs = QUANTITY, logarithms
-    if len(linear) > len(logarithms):
-        name, discs = LINEAR, linear
+    name, discs = _comparable(levels)
     if len(discs) < MIN_DISCS:
         return Comparison(
             quantity=name,
+            most_acidic=most_acidic(levels),
             reason=f"{len(discs)} usable discs with {name}; at least {MIN_DISCS} are needed",
         )
     values = np.array([_value(d, name) for d in discs])
@@ -69,7 +65,41 @@ def compare_discs(levels: Sequence[Level]) -> Comparison:
         references.append(
             _against(discs[firmest].level, discs, values - values[firmest], draws - draws[firmest])
         )
-    return Comparison(quantity=name, references=tuple(references), assumes=ASSUMES)
+    return Comparison(
+        quantity=name,
+        references=tuple(references),
+        assumes=ASSUMES,
+        most_acidic=most_acidic(levels),
+    )
+
+
+def most_acidic(levels: Sequence[Level]) -> dict[str, float]:
+    """Return the probability of each usable disc that its acidity/structure is the highest.
+
+    Parameters
+    ----------
+    levels : sequence of Level
+        All levels and runs; the run of best quality stands for its level.
+
+    Returns
+    -------
+    dict
+        Level to probability; empty with fewer than two discs. They add up to one.
+    """
+    name, discs = _comparable(levels)
+    if len(discs) < 2:
+        return {}
+    draws = _draws(discs, np.array([_value(disc, name) for disc in discs]), name)
+    first = np.bincount(np.argmax(draws, axis=0), minlength=len(discs)) / draws.shape[1]
+    return {disc.level: float(share) for disc, share in zip(discs, first, strict=True)}
+
+
+def _comparable(levels: Sequence[Level]) -> tuple[str, list[Level]]:
+    """Return the quantity by which discs are compared, and the usable discs that have it."""
+    usable = [r for r in best_runs(levels).values() if r.usable]
+    logarithms = [r for r in usable if _measured(r, QUANTITY)]
+    linear = [r for r in usable if _measured(r, LINEAR)]
+    return (LINEAR, linear) if len(linear) > len(logarithms) else (QUANTITY, logarithms)
 
 
 def _measured(disc: Level, name: str) -> bool:

@@ -1,0 +1,57 @@
+"""`mrs-disc fetch`: a study from an archive, into a folder."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--from", "source", required=True, metavar="AE@HOST:PORT|URL", help="The archive.")
+@click.option("--study", metavar="UID", help="StudyInstanceUID.")
+@click.option("--patient", metavar="ID", help="PatientID, where the study is not known.")
+@click.option("--date", metavar="YYYYMMDD", help="Of the study; a range is 20250101-20250131.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder.")
+@click.option("--calling", default="MRS_DISC", show_default=True, help="Our own AE title.")
+def command(
+    source: str,
+    study: str | None,
+    patient: str | None,
+    date: str | None,
+    output: Path,
+    calling: str,
+) -> int:
+    """Fetch the MR objects of a study by C-FIND and C-GET, or QIDO-RS and WADO-RS.
+
+    The folder has to be absent or empty, and appears when all is there. Then: mrs-disc init OUTPUT.
+
+    Example: mrs-disc fetch --from ORTHANC@127.0.0.1:4242 --study 1.2.3 -o fetched
+    """
+    from mrs_disc.errors import InputError, OutputError
+    from mrs_disc.files import writing
+    from mrs_disc.node.config import parse_destination
+    from mrs_disc.node.fetch import fetch_study
+    from mrs_disc.node.remote import find
+
+    if not (study or patient):
+        raise click.UsageError("--study UID is missing, or --patient ID with --date")
+    with writing(output), suppress(FileNotFoundError):
+        output.lstat()  # also what no file can be called is said before anyone is asked
+        if not output.is_dir() or any(output.iterdir()):
+            raise OutputError(f"{output} is there already and not empty; choose another folder")
+    archive = parse_destination(source)
+    found = find(
+        archive, study=study or "", patient=patient or "", date=date or "", calling=calling
+    )
+    if not found:
+        raise InputError(f"{archive.name} has no such study; is the identifier right?")
+    if len(found) > 1:
+        for one in found:
+            click.echo(f"{one.study_uid}\t{one.date}", err=True)
+        raise InputError(f"{len(found)} studies fit; name one of these with --study, or a --date")
+    n = fetch_study(archive, found[0].study_uid, output, calling)
+    click.echo(f"mrs-disc: {n} objects; then: mrs-disc init {output}", err=True)
+    click.echo(output)
+    return 0

@@ -1,0 +1,75 @@
+"""The transients before and after alignment as two small grey pictures, for the eye alone.
+
+Each row is the spectrum of a transient around the strongest line of their average; both pictures
+share one phase and one scale. Nothing is computed from them.
+
+===========  ==========================  ======================
+symbol       name                        shape, unit
+===========  ==========================  ======================
+exp(-iwt)    ``kernel``                  (point, column)
+S            ``spectra``                 (2, row, column)
+===========  ==========================  ======================
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mrs_disc.typing import ComplexArray, FloatArray
+
+MOST_ROWS, COLUMNS = 64, 72
+_BROADENING_HZ = 3.0
+_DEEPEST = -0.4
+"""Of the highest point: what lies below is black."""
+
+
+def before_and_after(
+    before: ComplexArray,
+    after: ComplexArray,
+    time_s: FloatArray,
+    search_hz: tuple[float, float],
+    half_hz: float,
+) -> tuple[NDArray[np.uint8], float]:
+    """Return the pictures of transients before and after alignment.
+
+    Parameters
+    ----------
+    before, after : complex arrays, shape (transient, point)
+        In the same order.
+    time_s : float array, shape (point,)
+        Of each point.
+    search_hz : tuple of float
+        Between which the strongest line is looked for.
+    half_hz : float
+        How far on both sides of it is shown.
+
+    Returns
+    -------
+    picture : uint8 array, shape (2, row, column)
+        Before and after; at most `MOST_ROWS` transients, evenly taken; the highest frequency at
+        the left, as spectra are drawn.
+    centre_hz : float
+        Frequency of the strongest line, in the middle.
+    """
+    weight = np.exp(-np.pi * _BROADENING_HZ * time_s)
+    centre = _strongest_hz(np.nan_to_num(after.mean(axis=0)) * weight, time_s, search_hz)
+    rows = np.unique(np.linspace(0, len(before) - 1, min(MOST_ROWS, len(before))).round())
+    chosen = rows.astype(int)
+    frequency = np.linspace(centre + half_hz, centre - half_hz, COLUMNS)
+    kernel = np.exp(-2j * np.pi * np.outer(time_s, frequency)) * weight[:, None]
+    spectra = np.nan_to_num(np.stack([before[chosen], after[chosen]]) @ kernel)
+    mean = spectra[1].mean(axis=0)
+    strongest = mean[int(np.argmax(np.abs(mean)))]
+    real = (spectra * np.exp(-1j * np.angle(strongest))).real
+    highest = float(np.quantile(real, 0.995))
+    if highest <= 0:
+        return np.zeros(real.shape, dtype=np.uint8), centre
+    scaled = (np.clip(real / highest, _DEEPEST, 1) - _DEEPEST) / (1 - _DEEPEST)
+    return np.asarray(np.rint(255 * scaled), dtype=np.uint8), centre
+
+
+def _strongest_hz(fid: ComplexArray, time_s: FloatArray, search_hz: tuple[float, float]) -> float:
+    frequency = np.arange(search_hz[0], search_hz[1], _BROADENING_HZ / 2)
+    height = np.abs(np.exp(-2j * np.pi * np.outer(frequency, time_s)) @ fid)
+    return float(frequency[int(np.argmax(height))])

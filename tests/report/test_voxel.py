@@ -1,0 +1,166 @@
+"""A voxel in three planes, lipid's displacement, and the transients before and after alignment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mrs_disc.data import Anatomy
+from mrs_disc.record.signals import Signals, arrays_of, signals_of
+from mrs_disc.report import voxel
+from mrs_disc.report.anatomy import (
+    FIELD_MM,
+    MAX_SLICES,
+    PLANE_PIXELS,
+    PLANES,
+    planes_through,
+    section,
+    slice_through,
+    slices_of,
+)
+from mrs_disc.report.results import results_from, signals_from
+from mrs_disc.signal.transients.picture import COLUMNS, MOST_ROWS, before_and_after
+
+PIXEL = FIELD_MM / PLANE_PIXELS
+
+
+def block(centre, sides):
+    affine = np.diag([*sides, 1.0])
+    affine[:3, 3] = centre
+    return affine
+
+
+def area(corners):
+    x, y = corners.T
+    return abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
+
+
+@pytest.mark.parametrize(
+    ("plane", "wide", "tall"), [("sagittal", 16, 5), ("coronal", 18, 5), ("axial", 18, 16)]
+)
+def test_a_straight_voxel_is_cut_to_its_sides(plane, wide, tall):
+    corners = section(block((3, -40, 80), (18, 16, 5)), plane)
+    assert np.ptp(corners, axis=0) == pytest.approx([wide, tall])
+    grown = section(block((3, -40, 80), (18, 16, 5)), plane, 0.25)
+    assert area(grown) == pytest.approx(wide * tall * 1.5**2)
+
+
+def test_a_tilted_voxel_is_cut_as_its_solid_is():
+    """The area of the cut, against points of the plane that lie in the solid, counted."""
+    rng = np.random.default_rng(3)
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    affine = np.eye(4)
+    affine[:3, :3] = turn @ np.diag([18, 16, 8.0])
+    for plane, (up, left) in PLANES.items():
+        side = np.linspace(-20, 20, 401)
+        points = np.zeros((401, 401, 3))
+        points[..., up], points[..., left] = -side[:, None], -side
+        inside = np.all(np.abs(points @ np.linalg.inv(affine[:3, :3]).T) <= 0.5, axis=-1)
+        corners = section(affine, plane)
+        assert area(corners) == pytest.approx(inside.sum() * 0.01, rel=0.02)
+        rows, columns = np.nonzero(inside)
+        assert corners[:, 0].max() == pytest.approx(side[columns].max(), abs=0.2)
+        assert corners[:, 1].max() == pytest.approx(side[rows].max(), abs=0.2)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+def test_the_planes_show_the_patient_from_the_right_sides(order):
+    """Bright spots to the patient's right, front and head, and where they have to appear."""
+    shape = np.array([60, 60, 60])
+    volume = np.zeros(shape)
+    for spot in ((12, 0, 0), (0, 15, 0), (0, 0, 18)):
+        x, y, z = 30 + np.array(spot)
+        volume[x - 2 : x + 3, y - 2 : y + 3, z - 2 : z + 3] = 100
+    affine = np.diag([1.0, 1, 1, 1])
+    affine[:3, 3] = -30
+    swap = np.eye(4)[[*order, 3]]
+    image = Anatomy(image=volume.transpose(order), affine=affine @ swap.T)
+    planes = dict(zip(PLANES, planes_through(image, block((0, 0, 0), (5, 5, 5))), strict=True))
+    half = PLANE_PIXELS / 2
+
+    def bright(plane, right, down):
+        rows, columns = np.nonzero(planes[plane] > 50)
+        places = np.stack([(columns + 0.5 - half) * PIXEL, (rows + 0.5 - half) * PIXEL], axis=1)
+        return np.any(np.linalg.norm(places - (right, down), axis=1) < 1.2)
+
+    assert bright("sagittal", -15, 0)  # front: left of the picture
+    assert bright("sagittal", 0, -18)  # head: up
+    assert bright("coronal", -12, 0)  # the patient's right: left of the picture
+    assert bright("axial", -12, 0)
+    assert bright("axial", 0, -15)  # front: up
+
+
+def test_no_plane_is_cut_beside_the_image():
+    image = Anatomy(image=np.ones((40, 40, 40)), affine=np.eye(4))
+    assert planes_through(image, block((-5, 20, 20), (5, 5, 5))) is None
+
+
+def test_the_pictures_are_kept_with_the_record(build, tmp_path):
+    report = build.report([build.level("L4-L5", build.painful)])
+    signals = signals_from(report)
+    level = replace(
+        signals.levels["L4-L5"],
+        transients=np.arange(24, dtype=np.uint8).reshape(2, 3, 4),
+        transients_ppm=2.04,
+    )
+    kept = signals_of(
+        arrays_of(replace(signals, levels={"L4-L5": level}), {"L4-L5": 1.0}), tmp_path
+    ).levels["L4-L5"]
+    assert np.array_equal(kept.planes, level.planes)
+    assert np.array_equal(kept.transients, level.transients)
+    assert kept.transients_ppm == 2.04
+
+
+def test_the_displacement_is_the_shift_over_the_bandwidth(build):
+    level = results_from(build.report([build.level("L4-L5", build.painful)])).levels[0]
+    assert voxel.displacement(level) is None
+    assert "not drawn" in voxel.voxel_words(level)
+    protocol = replace(level.measured.protocol, refocusing_bandwidth_hz=1500.0)
+    told = replace(level, measured=replace(level.measured, protocol=protocol))
+    assert voxel.displacement(told) == pytest.approx((4.65 - 1.30) * 127.7 / 1500)
+    assert "29 % of a side, 5.1 mm along the longest" in voxel.voxel_words(told)
+
+
+def test_alignment_straightens_the_picture():
+    """A line that drifts by 20 Hz: its column moves before, and stands still after."""
+    n, dwell = 100, 1 / 2000
+    time = dwell * np.arange(1024)
+    drift = np.linspace(-10, 10, n)
+    decay = np.exp(-np.pi * 5 * time)
+    after = np.tile(np.exp(2j * np.pi * 60 * time + 0.4j) * decay, (n, 1))
+    before = after * np.exp(2j * np.pi * np.outer(drift, time))
+    pictures, centre = before_and_after(before, after, time, (-200.0, 200.0), 50.0)
+    assert pictures.shape == (2, MOST_ROWS, COLUMNS)
+    assert centre == pytest.approx(60, abs=1.5)
+    moved, still = pictures.argmax(axis=2)
+    assert set(still) <= {COLUMNS // 2 - 1, COLUMNS // 2}
+    hz = 100 / (COLUMNS - 1)
+    assert (moved[0] - moved[-1]) * hz == pytest.approx(20, abs=2 * hz)  # low frequency: right
+
+
+def test_silent_transients_make_a_black_picture():
+    nothing = np.zeros((3, 64), dtype=complex)
+    pictures, _ = before_and_after(nothing, nothing, 1e-3 * np.arange(64), (-50, 50), 20)
+    assert not pictures.any()
+
+
+def test_neighbouring_slices_are_kept_and_tell_which_voxels_they_meet(tmp_path):
+    """Slices 4 mm apart: a voxel 18 mm wide at x = 2 reaches from -7 to 11 mm."""
+    volume = np.zeros((21, 40, 50))
+    volume += np.arange(21)[:, None, None]
+    affine = np.diag([4.0, 1, 1, 1])
+    affine[:3, 3] = (-40, -20, -25)
+    cut = slice_through(Anatomy(image=volume, affine=affine), [block((2, 0, 0), (18, 16, 5))])
+    assert cut.slices.shape == (MAX_SLICES, 50, 40)
+    assert np.array_equal(cut.slices[cut.at], cut.image)
+    x_mm = {n: 4 * (n + 10 - cut.at) - 40 for n in range(MAX_SLICES)}  # slice 10 lies at 0 mm
+    first, last = slices_of(cut, block((2, 0, 0), (18, 16, 5)))
+    meets = [n for n, x in x_mm.items() if x - 2 <= 11 and x + 2 >= -7]
+    assert (first, last) == (meets[0], meets[-1])
+    first, last = slices_of(cut, block((60, 0, 0), (5, 5, 5)))
+    assert first > last
+    kept = signals_of(arrays_of(Signals(levels={}, anatomy=cut), {}), tmp_path).anatomy
+    assert np.array_equal(kept.slices, cut.slices)
+    assert slices_of(kept, block((2, 0, 0), (18, 16, 5))) == (meets[0], meets[-1])
