@@ -111,8 +111,10 @@ class FitOptions(StrictModel):
     window_ppm: Window = Field(
         (0.5, 4.2), description="fitted range; a component without a line in it is left out"
     )
-    baseline: Literal["humps", "none"] = Field(
-        "humps", description="positive broad humps averaged by evidence, or no baseline"
+    baseline: Literal["humps", "spline", "none"] = Field(
+        "humps",
+        description="positive broad humps averaged by evidence; a spline as other programs have "
+        "it, its stiffness by evidence; or no baseline",
     )
     ratio_priors: bool = Field(
         True,

@@ -208,10 +208,10 @@ def expected(
     area = float(sum(a for a, whole in zip(amplitude, wholes, strict=True) if whole == "PG"))
     gather, rng = basis.gather, np.random.default_rng(seed)
     found = []
-    for _ in range(baselines if recipe.fit.baseline == "humps" else 1):
+    for _ in range(baselines if recipe.fit.baseline != "none" else 1):
         humps, turned, hump_sd = (
             _baseline(rng, model, window, area, scan.spectrometer_mhz)
-            if recipe.fit.baseline == "humps"
+            if recipe.fit.baseline != "none"
             else (np.zeros((0, slopes.shape[1])), np.zeros(slopes.shape[1]), np.zeros(0))
         )
         own = slopes.copy()

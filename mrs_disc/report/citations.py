@@ -92,6 +92,8 @@ def references(results: Results) -> tuple[Reference, ...]:
     used = [step.paper for step in steps_taken(results) if step.paper]
     if any(level.fit is not None for level in results.levels):
         used += ["Golub1973"]
+        if results.options("fit").get("baseline") == "spline":
+            used += ["Eilers1996"]
         if any(level.fit and "LAC" in level.fit.metabolites for level in results.levels):
             used += ["Govindaraju2000"]
             if any(v.protocol and v.protocol.refocusing_bandwidth_hz for v in results.levels):

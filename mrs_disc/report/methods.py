@@ -178,8 +178,8 @@ def _analysis(results: Results, levels: list[Level]) -> list[Row]:
     ]
 
 
-def _has_humps(results: Results) -> bool:
-    return results.options("fit").get("baseline") != "none"
+def _baseline_kind(results: Results) -> str:
+    return str(results.options("fit").get("baseline", "humps"))
 
 
 def ratios_assumed(results: Results) -> str:
@@ -194,14 +194,27 @@ def ratios_assumed(results: Results) -> str:
 
 def _averaged(results: Results) -> str:
     """Return what the fit averages over."""
-    places = "number, places and widths of the baseline's humps, " if _has_humps(results) else ""
+    humps = _baseline_kind(results) == "humps"
+    places = "number, places and widths of the baseline's humps, " if humps else ""
     return f" over {places}Gaussian width and delay"
 
 
 def _baseline(results: Results) -> str:
-    if not _has_humps(results):
-        return "none"
-    return "positive broad humps of unknown number, averaged by their evidence"
+    return {
+        "none": "none",
+        "spline": "penalised cubic spline of complex areas (Eilers and Marx 1996), its stiffness "
+        "where the evidence is highest and held for known",
+    }.get(
+        _baseline_kind(results),
+        "positive broad humps of unknown number, averaged by their evidence",
+    )
+
+
+def _bounds_know(results: Results) -> str:
+    """Return what the Cramér-Rao bounds take for known."""
+    if _baseline_kind(results) == "spline":
+        return ", with the spline's stiffness known and the spline not"
+    return ", with the baseline known"
 
 
 def _ratio_priors(levels: list[Level]) -> str:
@@ -259,7 +272,7 @@ def _quality(results: Results) -> list[Row]:
         (
             "Uncertainty",
             "of the truth: posterior of the fit, noise, line shapes and baseline are in it; "
-            "Cramér-Rao bounds, with the baseline known, beside it",
+            f"Cramér-Rao bounds{_bounds_know(results)}, beside it",
         ),
         ("Error of repetition", _repetition(results)),
         ("Sample spectra", "all levels, above"),
@@ -294,6 +307,9 @@ def paragraph(results: Results) -> str:
     steps = _steps_in_words(results, cite)
     mark = cite("Slotboom1994")
     displaced = f", the refocusing pulses' displacement included{mark}" if mark else ""
+    mark = cite("Eilers1996")
+    spline = f", over a penalised spline whose stiffness has the most evidence{mark}"
+    spline = spline if _baseline_kind(results) == "spline" else ""
     mark = cite("Near2021")
     water = f"Amounts per tissue water were corrected for relaxation{mark}. " if mark else ""
     window = levels[0].fit.window_ppm if levels[0].fit else (0.5, 4.2)
@@ -307,8 +323,8 @@ def paragraph(results: Results) -> str:
         f"Metabolites of the model {results.models.get('fit', ABSENT)} were fitted to the complex "
         f"spectrum from {exact(window[0])} to {exact(window[1])} ppm by separable least "
         f"squares{cite('Golub1973')}, with J evolution at the echo time"
-        f"{cite('Govindaraju2000')}{displaced}{_evolved(levels)}; amounts are posterior means"
-        f"{_averaged(results)}, intervals the central 95 %. {water}"
+        f"{cite('Govindaraju2000')}{displaced}{_evolved(levels)}{spline}; amounts are posterior "
+        f"means{_averaged(results)}, intervals the central 95 %. {water}"
         f"The score is that of the model {results.models.get('score', ABSENT)}"
         f"{_made_from(results)}. "
         "Reported after MRSinMRS"

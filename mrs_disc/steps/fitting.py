@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cache, lru_cache
 from math import log
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 import scipy.fft
@@ -164,7 +164,7 @@ def _fitted_whole(preprocessed: Preprocessed, recipe: Recipe, model: MetaboliteM
         signal.signal,
         basis,
         scan,
-        baseline_hz=window if recipe.fit.baseline == "humps" else None,
+        **_baseline(recipe, window),
         rivals=(firm, later.states.basis) if later is not None else None,
     )
     result = _result(arrays, model, preprocessed, window)
@@ -175,7 +175,7 @@ def _fitted_whole(preprocessed: Preprocessed, recipe: Recipe, model: MetaboliteM
         signal.signal,
         later.states.basis,
         scan,
-        baseline_hz=window if recipe.fit.baseline == "humps" else None,
+        **_baseline(recipe, window),
     )
     first = basis.reported.index(model.quality_component)
     apart_hz = float(again.lines.shift_hz[first] - arrays.lines.shift_hz[first])
@@ -326,6 +326,17 @@ def _scan(sampling: Sampling, recipe: Recipe) -> Scan:
         start_time_s=sampling.start_time_s,
         window_hz=_window_hz(sampling, recipe.fit.window_ppm),
     )
+
+
+class _Baseline(TypedDict):
+    baseline_hz: tuple[float, float] | None
+    spline: bool
+
+
+def _baseline(recipe: Recipe, window_hz: tuple[float, float]) -> _Baseline:
+    """Return what the fit is told of the baseline."""
+    kind = recipe.fit.baseline
+    return {"baseline_hz": None if kind == "none" else window_hz, "spline": kind == "spline"}
 
 
 def _window_hz(sampling: Sampling, window_ppm: tuple[float, float]) -> tuple[float, float]:

@@ -77,7 +77,7 @@ def test_the_reporting_table_is_complete_and_says_what_is_not_known(results):
     assert "not reported" in rows.values()
 
 
-@pytest.mark.parametrize("baseline", ["humps", "none"])
+@pytest.mark.parametrize("baseline", ["humps", "spline", "none"])
 def test_the_fit_is_described_as_it_was_made(results, baseline):
     """Posterior means and quantiles, not a best fit and its covariance; humps where there are."""
     fit = {**results.options("fit"), "baseline": baseline}
@@ -89,6 +89,9 @@ def test_the_fit_is_described_as_it_was_made(results, baseline):
     humps = baseline == "humps"
     for text in (rows["Fit"], rows["Baseline"], paragraph(results)):
         assert ("humps" in text) == humps
+    for text in (rows["Baseline"], rows["Uncertainty"], paragraph(results)):
+        assert ("spline" in text) == (baseline == "spline")
+    assert ("Eilers1996" in bibtex(references(results))) == (baseline == "spline")
 
 
 def test_bibtex_is_ascii_with_one_entry_a_paper(results):

@@ -7,7 +7,8 @@ model of the metabolites, `humps` that of the baseline below them. A fit takes f
    delay of a grid on which amplitudes and phase have closed forms, so that no local minimum traps;
 2. solve (`solver`): separable least squares, amplitudes eliminated (Golub and Pereyra, SIAM J
    Numer Anal 1973;10:413-432, doi:10.1137/0710036); weak humps of free sign take the baseline's
-   part;
+   part; a spline (`spline`, for comparison with other programs) is integrated out instead, and all
+   else goes on as without a baseline;
 3. average (`posterior`): about the solution all is linear but the humps' number and positions, and
    whether there is a Gaussian width or a delay; these are drawn, the others are integrated out;
 4. the posterior mean is the answer, its covariance and quantiles the uncertainty: noise,
@@ -50,6 +51,13 @@ from mrs_disc.signal.fit.model import (
 )
 from mrs_disc.signal.fit.posterior import Amplitudes, Point, Posterior, average
 from mrs_disc.signal.fit.solver import Problem, Solution, solve, wrapped
+from mrs_disc.signal.fit.spline import (
+    best_stiffness,
+    first_stiffness,
+    settled,
+    spline_of,
+    with_spline,
+)
 from mrs_disc.signal.fit.start import Start, StartGrid, points_with_signal
 from mrs_disc.signal.noise import tail_noise_sd, whiteness_p
 from mrs_disc.typing import ComplexArray, FloatArray
@@ -171,6 +179,7 @@ def fit_fid(
     scan: Scan,
     *,
     baseline_hz: tuple[float, float] | None = None,
+    spline: bool = False,
     delay_sd_s: float = priors.DELAY_SD_S,
     shift_range_hz: float = priors.SHIFT_RANGE_HZ,
     rivals: tuple[FitBasis, FitBasis] | None = None,
@@ -187,6 +196,8 @@ def fit_fid(
         How the data are sampled, and the range of the spectrum that is fitted.
     baseline_hz : tuple of float, optional
         Where humps of the baseline may lie; None: no baseline.
+    spline : bool
+        Whether a penalised spline over `baseline_hz` takes the place of the humps.
     delay_sd_s : float
         Prior standard deviation of the delay; 0 holds it at zero.
     shift_range_hz : float
@@ -221,12 +232,17 @@ def fit_fid(
     refuse_collinear(basis.names, model.evaluate(_first_guess(model, starts[0], 0.0)))
 
     # 2. Solve from each start, with weak humps for the baseline.
-    humps = _humps(baseline_hz, model)
+    smooth = spline_of(baseline_hz, model) if spline and baseline_hz else None
+    humps = _humps(None if smooth else baseline_hz, model)
     reference_area = _reference_area(starts[0].amplitude @ basis.gather * basis.usual, basis)
     problem = _problem(model, slow[: model.time.size], basis, delay_sd_s, humps, reference_area)
     solver = replace(problem, humps=humps.of_width(priors.SOLVER_HUMP_WIDTH_HZ))
+    if smooth is not None:
+        solver = smooth.posed(problem, first_stiffness(reference_area))
     solutions = [solve(solver, _first_guess(model, start, delay_sd_s)) for start in starts]
     start, best = min(zip(starts, solutions, strict=True), key=_lost_and_cost)
+    if smooth is not None:
+        best = settled(smooth, problem, best, reference_area)
 
     # 3. Average. What the solver's residual has beyond the noise, the model misses. It counts as
     #    noise from here on: in that unit data and amplitudes are smaller, so that every prior and
@@ -241,7 +257,13 @@ def fit_fid(
         hump_odds=humps.odds,
     )
     optimum = Point(best.parameters, amplitude, np.zeros(humps.frequency_hz.size))
-    posterior = average(problem, optimum, scales, basis.gather)
+    if smooth is None:
+        posterior = average(problem, optimum, scales, basis.gather)
+    else:
+        stiffness = best_stiffness(smooth, problem, optimum, scales.reference_area)
+        posed = smooth.posed(problem, stiffness)
+        posterior = average(posed, optimum, scales, basis.gather)
+        problem, posterior = with_spline(smooth, problem, posterior, stiffness)
 
     # 4. The posterior in the units of the data.
     doubt = None if best.converged else Doubt("unsettled")
@@ -253,6 +275,8 @@ def fit_fid(
     for rival in rivals:
         other = _model(rival, scan, n_points)
         posed = _problem(other, slow[:n_points], rival, delay_sd_s, solver.humps, reference_area)
+        if smooth is not None:
+            posed = smooth.posed(posed, first_stiffness(reference_area))
         costs.append(solve(posed, _first_guess(other, start, delay_sd_s)).cost)
     return replace(result, rivals_apart_sd=sqrt(max(costs[0] - costs[1], 0.0)) / misfit)
 

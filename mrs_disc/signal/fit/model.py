@@ -120,6 +120,10 @@ class MetaboliteModel:
         bins = scipy.fft.fft(fids, norm="ortho")[..., self.bins]
         return np.concatenate([bins.real, bins.imag], axis=-1)
 
+    def of_noise(self, rows: FloatArray) -> FloatArray:
+        """Return rows (..., datum) times the root of the noise's covariance: it is white here."""
+        return rows
+
     def evaluate(self, parameters: FloatArray) -> Spectrum:
         """Return the components' spectra at the given non-linear parameters."""
         modulation = self._modulation(parameters)

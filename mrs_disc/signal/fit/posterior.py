@@ -195,8 +195,9 @@ def average(problem: Problem, start: Point, scales: Scales, gather: FloatArray) 
     model = problem.model.evaluate(mean.parameters)
     humps = problem.humps.design(mean.parameters[PHASE], mean.parameters[DELAY])
     has_gauss = bool(np.mean(last.draws.mean[:, 0] > 0) > 0.5)
+    integrated, drawn = (problem.model.of_noise(rows) for rows in _rows(problem, last.point))
     repetition = with_priors_that_follow(
-        repetition_covariance(*_rows(problem, last.point), last.linear, last.draws, n_components),
+        repetition_covariance(integrated, drawn, last.linear, last.draws, n_components),
         mean.amplitude,
         covariance,
         problem.ratios,
@@ -342,14 +343,8 @@ def _linearized(problem: Problem, point: Point) -> LinearProblem:
     parameters = point.parameters
     indices = _integrated(parameters.size)
     integrated, drawn = _rows(problem, point)
-    design = integrated[:n_components]
-    # The model is y_0 + slopes (x - x_0): with x itself as the unknown the data gain slopes x_0.
-    # Amplitudes and areas need no such term, in them the model is linear and zero at zero.
-    data = problem.data + parameters[indices] @ integrated[n_components:]
+    data, precision, prior_force = _about(problem, point, integrated)  # y, P, P p_0
     data += parameters[_DRAWN] @ drawn[:2]
-    precision = _prior_precision(problem, point, design)  # P
-    weak = np.array([_weak_precision(index) for index in indices])
-    prior_force = np.append(np.zeros(n_components), weak * parameters[indices])  # P p_0
     covariance = inverse_positive(integrated @ integrated.T + precision)
     if point.no_lorentz:
         covariance = _given_zero(covariance, n_components + indices.index(LORENTZ))
@@ -369,6 +364,29 @@ def _linearized(problem: Problem, point: Point) -> LinearProblem:
         response=response,
         covariance=covariance,
     )
+
+
+def expanded_rows(
+    problem: Problem, point: Point
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return the linear problem about a point, what is drawn held there: X, y, P and P p_0."""
+    integrated, _ = _rows(problem, point)
+    return (integrated, *_about(problem, point, integrated))
+
+
+def _about(
+    problem: Problem, point: Point, integrated: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the data, prior precision and prior force of what is integrated out."""
+    n_components = point.amplitude.size
+    indices = _integrated(point.parameters.size)
+    # The model is y_0 + slopes (x - x_0): with x itself as the unknown the data gain slopes x_0.
+    # Amplitudes and areas need no such term, in them the model is linear and zero at zero.
+    data = problem.data + point.parameters[indices] @ integrated[n_components:]
+    precision = _prior_precision(problem, point, integrated[:n_components])
+    weak = np.array([_weak_precision(index) for index in indices])
+    force = np.append(np.zeros(n_components), weak * point.parameters[indices])
+    return data, precision, force
 
 
 def _prior_precision(problem: Problem, point: Point, design: FloatArray) -> FloatArray:

@@ -115,3 +115,13 @@ sixteen may then be slightly negative, which does no harm among positive ones.""
 SOLVER_HUMP_WIDTH_HZ, SOLVER_AREA = 57.0, 0.1
 """Width in Hz and standard deviation, in units of the metabolites' area, of the humps of free sign
 that take the baseline's part before it is averaged over. One of `HUMP_WIDTHS_HZ`."""
+
+# A penalised spline in place of the humps (`spline`), for comparison with other programs.
+
+SPLINE_SPACING_HZ = 12.0
+"""Distance of its knots in Hz [proposed]: 0.1 ppm at 3 T. LCModel's stand 0.15 ppm apart at least;
+the penalty, not the distance, says how much it bends."""
+
+SPLINE_RANGE, SPLINE_START = (1e-5, 3.0), 0.02
+"""Range that is searched, and start, of the standard deviation of the areas' second differences, in
+units of the metabolites' area [proposed]."""
