@@ -15,6 +15,11 @@ import click
 @click.option("--date", metavar="YYYYMMDD", help="Of the study; a range is 20250101-20250131.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder.")
 @click.option("--calling", default="MRS_DISC", show_default=True, help="Our own AE title.")
+@click.option(
+    "--move",
+    metavar="[HOST:]PORT",
+    help="Fetch by C-MOVE: the archive sends to this port of ours, and has to know it.",
+)
 def command(
     source: str,
     study: str | None,
@@ -22,8 +27,12 @@ def command(
     date: str | None,
     output: Path,
     calling: str,
+    move: str | None,
 ) -> int:
-    """Fetch the MR objects of a study by C-FIND and C-GET, or QIDO-RS and WADO-RS.
+    """Fetch the MR objects of a study by C-FIND and C-GET or C-MOVE, or QIDO-RS and WADO-RS.
+
+    With --move the archive needs an entry for us: our AE title, this machine's address, the port.
+    It is listened to on 127.0.0.1 unless HOST says otherwise, while the study comes.
 
     The folder has to be absent or empty, and appears when all is there. Then: mrs-disc init OUTPUT.
 
@@ -42,6 +51,9 @@ def command(
         if not output.is_dir() or any(output.iterdir()):
             raise OutputError(f"{output} is there already and not empty; choose another folder")
     archive = parse_destination(source)
+    listen = _address(move) if move is not None else None
+    if listen is not None and archive.url is not None:
+        raise click.UsageError("--move is for an AE@HOST:PORT; a URL is asked by WADO-RS")
     found = find(
         archive, study=study or "", patient=patient or "", date=date or "", calling=calling
     )
@@ -51,7 +63,15 @@ def command(
         for one in found:
             click.echo(f"{one.study_uid}\t{one.date}", err=True)
         raise InputError(f"{len(found)} studies fit; name one of these with --study, or a --date")
-    n = fetch_study(archive, found[0].study_uid, output, calling)
+    n = fetch_study(archive, found[0].study_uid, output, calling, listen)
     click.echo(f"mrs-disc: {n} objects; then: mrs-disc init {output}", err=True)
     click.echo(output)
     return 0
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Return the address and port to listen on."""
+    host, _, port = text.rpartition(":")
+    if not (port.isdecimal() and 1 <= int(port) <= 65535):
+        raise click.UsageError(f"--move {text}: a port is expected, as 11113 or 192.168.1.9:11113")
+    return host.strip("[]") or "127.0.0.1", int(port)

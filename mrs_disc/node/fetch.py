@@ -11,8 +11,16 @@ from mrs_disc.node.config import Destination
 from mrs_disc.node.remote import CALLING, fetch, file_name
 
 
-def fetch_study(source: Destination, study_uid: str, target: Path, calling: str = CALLING) -> int:
+def fetch_study(
+    source: Destination,
+    study_uid: str,
+    target: Path,
+    calling: str = CALLING,
+    listen: tuple[str, int] | None = None,
+) -> int:
     """Fetch the MR objects of a study; return how many they are.
+
+    `listen` is address and port for C-MOVE; none: C-GET, or WADO-RS.
 
     Raises
     ------
@@ -27,7 +35,7 @@ def fetch_study(source: Destination, study_uid: str, target: Path, calling: str 
         waiting.mkdir()
     n = 0
     try:
-        for content in fetch(source, study_uid, calling):
+        for content in fetch(source, study_uid, calling, listen):
             write_whole(waiting / file_name(content), content, overwrite=True)
             n += 1
         if not n:

@@ -1,8 +1,9 @@
 """Other people's archives: objects sent to them, and studies fetched from them.
 
 An application entity takes C-STORE and answers C-FIND and C-GET; a DICOMweb service takes STOW-RS
-and answers QIDO-RS and WADO-RS. C-MOVE is not used, which needs the archive to know this machine:
-C-GET comes back on the same association.
+and answers QIDO-RS and WADO-RS. C-GET comes back on the same association and needs nothing of the
+archive; where one has no C-GET, C-MOVE asks it to send to a listener of ours, which it has to know
+by title, address and port (`move`).
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from mrs_disc.node.config import Destination
 from mrs_disc.node.scp import TAKEN, client_context, need_pynetdicom
 
 CALLING = "MRS_DISC"
-_SYNTAXES = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"]
-_STUDY_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+SYNTAXES = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"]
+STUDY_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 _STUDY_GET = "1.2.840.10008.5.1.4.1.2.2.3"
 _NO_MR = ("SR", "DOC", "PR", "KO", "SEG", "REG", "CT", "PT", "US", "CR", "DX")
 _TIMEOUT_S = 30.0
@@ -65,7 +66,7 @@ def _c_store(destination: Destination, paths: Sequence[Path], calling: str) -> N
     classes = dict.fromkeys(
         (str(one.SOPClassUID), str(one.file_meta.TransferSyntaxUID)) for one in objects
     )
-    with _association(destination, calling, [(uid, [syntax]) for uid, syntax in classes]) as link:
+    with association(destination, calling, [(uid, [syntax]) for uid, syntax in classes]) as link:
         for one in objects:
             try:
                 status = link.send_c_store(one)
@@ -73,10 +74,11 @@ def _c_store(destination: Destination, paths: Sequence[Path], calling: str) -> N
                 raise RemoteError(
                     f"{destination.name} does not take objects of class {one.SOPClassUID}"
                 ) from None
-            _check_status(destination, status, "the object")
+            check_status(destination, status, "the object")
 
 
-def _check_status(destination: Destination, answer: Any, what: str) -> None:
+def check_status(destination: Destination, answer: Any, what: str) -> None:
+    """Raise `RemoteError` unless an answer is success or a warning."""
     if "Status" not in answer:
         raise RemoteError(f"{destination.name}: the connection was cut before {what} was answered")
     status = int(answer.Status)
@@ -85,7 +87,7 @@ def _check_status(destination: Destination, answer: Any, what: str) -> None:
 
 
 @contextmanager
-def _association(
+def association(
     destination: Destination,
     calling: str,
     contexts: Iterable[tuple[str, list[str]]],
@@ -101,7 +103,7 @@ def _association(
         entity.add_requested_context(uid, syntaxes)
     roles = []
     for uid in stored:
-        entity.add_requested_context(uid, _SYNTAXES)
+        entity.add_requested_context(uid, SYNTAXES)
         roles.append(pynetdicom.build_role(uid, scp_role=True))
     assert destination.host is not None
     context = client_context(destination.tls)
@@ -205,12 +207,12 @@ def find(
     query.StudyInstanceUID, query.PatientID, query.StudyDate = study, patient, date
     query.StudyDescription = ""
     found = []
-    with _association(source, calling, [(_STUDY_FIND, _SYNTAXES)]) as link:
-        for status, answer in link.send_c_find(query, _STUDY_FIND):
+    with association(source, calling, [(STUDY_FIND, SYNTAXES)]) as link:
+        for status, answer in link.send_c_find(query, STUDY_FIND):
             if "Status" in status and status.Status in (0xFF00, 0xFF01) and answer is not None:
                 found.append(_found(answer))
             else:
-                _check_status(source, status, "the query")
+                check_status(source, status, "the query")
     return found
 
 
@@ -232,8 +234,24 @@ def _qido(source: Destination, study: str, patient: str, date: str) -> list[Foun
     return [_found(Dataset.from_json(row)) for row in rows]
 
 
-def fetch(source: Destination, study_uid: str, calling: str = CALLING) -> Iterator[bytes]:
+def fetch(
+    source: Destination,
+    study_uid: str,
+    calling: str = CALLING,
+    listen: tuple[str, int] | None = None,
+) -> Iterator[bytes]:
     """Yield the objects of a study that the analysis can use, each as a whole DICOM file.
+
+    Parameters
+    ----------
+    source : Destination
+        The archive.
+    study_uid : str
+        StudyInstanceUID.
+    calling : str
+        Our AE title.
+    listen : tuple of str and int, optional
+        Address and port to which the archive sends on C-MOVE; None: C-GET.
 
     Raises
     ------
@@ -242,12 +260,15 @@ def fetch(source: Destination, study_uid: str, calling: str = CALLING) -> Iterat
     """
     if source.url is not None:
         yield from _wado(source, study_uid)
+    elif listen is not None:
+        from mrs_disc.node.move import c_move
+
+        yield from c_move(source, study_uid, calling, listen)
     else:
         yield from _c_get(source, study_uid, calling)
 
 
 def _c_get(source: Destination, study_uid: str, calling: str) -> Iterator[bytes]:
-    from pydicom import Dataset
     from pynetdicom import evt
 
     received: list[bytes] = []
@@ -256,37 +277,42 @@ def _c_get(source: Destination, study_uid: str, calling: str) -> Iterator[bytes]
         received.append(event.encoded_dataset())
         return 0x0000
 
-    contexts = [(_STUDY_FIND, _SYNTAXES), (_STUDY_GET, _SYNTAXES)]
+    contexts = [(STUDY_FIND, SYNTAXES), (_STUDY_GET, SYNTAXES)]
     handlers = [(evt.EVT_C_STORE, keep)]
-    with _association(source, calling, contexts, TAKEN, handlers) as link:
-        for series_uid in _series(source, link, study_uid):
-            query = Dataset()
-            query.QueryRetrieveLevel = "SERIES"
-            query.StudyInstanceUID, query.SeriesInstanceUID = study_uid, series_uid
+    with association(source, calling, contexts, TAKEN, handlers) as link:
+        for series_uid in series_of(source, link, study_uid):
+            query = series_query(study_uid, series_uid)
             for status, _ in link.send_c_get(query, _STUDY_GET):
                 yield from received
                 received.clear()
                 if "Status" not in status or status.Status != 0xFF00:
-                    _check_status(source, status, "the request for a series")
+                    check_status(source, status, "the request for a series")
             yield from received
             received.clear()
 
 
-def _series(source: Destination, link: Any, study_uid: str) -> list[str]:
+def series_of(source: Destination, link: Any, study_uid: str) -> list[str]:
     """Return the series of a study that may hold MR: archives fail whole requests on others."""
-    from pydicom import Dataset
-
-    query = Dataset()
-    query.QueryRetrieveLevel = "SERIES"
-    query.StudyInstanceUID, query.SeriesInstanceUID, query.Modality = study_uid, "", ""
+    query = series_query(study_uid, "")
+    query.Modality = ""
     found = []
-    for status, answer in link.send_c_find(query, _STUDY_FIND):
+    for status, answer in link.send_c_find(query, STUDY_FIND):
         if "Status" in status and status.Status in (0xFF00, 0xFF01) and answer is not None:
             if str(answer.get("Modality") or "MR").strip() not in _NO_MR:
                 found.append(str(answer.SeriesInstanceUID))
         else:
-            _check_status(source, status, "the query")
+            check_status(source, status, "the query")
     return found
+
+
+def series_query(study_uid: str, series_uid: str) -> Any:
+    """Return the query of one series of a study."""
+    from pydicom import Dataset
+
+    query = Dataset()
+    query.QueryRetrieveLevel = "SERIES"
+    query.StudyInstanceUID, query.SeriesInstanceUID = study_uid, series_uid
+    return query
 
 
 def _wado(source: Destination, study_uid: str) -> Iterator[bytes]:

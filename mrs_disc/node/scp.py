@@ -190,7 +190,7 @@ class StorageService:
         entity.network_timeout = 60.0
         entity.add_supported_context(VERIFICATION, _SYNTAXES)
         for uid in dict.fromkeys([*TAKEN, *listen.also_accept]):
-            _make_known(uid)
+            make_known(uid)
             entity.add_supported_context(uid, _SYNTAXES)
         self._entity = entity
         handlers = [
@@ -321,7 +321,7 @@ class StorageService:
         return status
 
 
-def _make_known(uid: str) -> None:
+def make_known(uid: str) -> None:
     """Let pynetdicom serve a private class as storage, which it does of its own table alone."""
     from pynetdicom.service_class import StorageServiceClass
     from pynetdicom.sop_class import register_uid, uid_to_service_class

@@ -49,6 +49,7 @@ class Orthanc:
 
     def __init__(self, folder):
         self.folder, self.dicom, self.http = folder, free_port(), free_port()
+        self.ours = free_port()  # where it sends what it is asked to move to us
         folder.mkdir(parents=True, exist_ok=True)
         options = {
             "Name": "test",
@@ -60,6 +61,7 @@ class Orthanc:
             "RemoteAccessAllowed": False,
             "AuthenticationEnabled": False,
             **{f"DicomAlwaysAllow{what}": True for what in ("Get", "Find", "Echo", "Store")},
+            "DicomModalities": {"ours": ["MRS_DISC", "127.0.0.1", self.ours]},
             "Plugins": [str(_PLUGIN)] if _PLUGIN.exists() else [],
             "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
         }

@@ -16,6 +16,7 @@ from .conftest import associate, pydicom
 from .others import (
     NodeProcess,
     Orthanc,
+    free_port,
     load,
     needs_dcmtk,
     needs_orthanc,
@@ -207,16 +208,18 @@ def test_an_archive_that_dies_gets_every_report_once(orthanc, node, tmp_path):
 
 
 @needs_web
-@pytest.mark.parametrize("web", [False, True], ids=["C-STORE and C-GET", "STOW-RS and WADO-RS"])
-def test_what_is_sent_is_fetched_and_analysed_as_before(orthanc, tmp_path, web):
+@pytest.mark.parametrize("by", ["C-GET", "C-MOVE", "WADO-RS"])
+def test_what_is_sent_is_fetched_and_analysed_as_before(orthanc, tmp_path, by):
+    web = by == "WADO-RS"
     archive = orthanc.web if web else orthanc.address
+    move = ("--move", orthanc.ours) if by == "C-MOVE" else ()
     study = scanned(tmp_path / "study", 5)
     paths = sorted(study.rglob("*.dcm"))
     for folder in sorted(study.iterdir()):
         assert mrs_disc("send", folder, "--to", archive) == 0
     words = ("--patient", "SECRET-5") if web else ("--study", f"{SECRETS[2]}.5")
     out = tmp_path / "fetched"
-    assert mrs_disc("fetch", "--from", archive, *words, "-o", out) == 0
+    assert mrs_disc("fetch", "--from", archive, *words, *move, "-o", out) == 0
     fetched = sorted(out.rglob("*.dcm"))
     assert len(fetched) == len(paths)
     samples = [
@@ -229,15 +232,31 @@ def test_what_is_sent_is_fetched_and_analysed_as_before(orthanc, tmp_path, web):
     assert mrs_disc("send", report, "--to", archive) == 0
     assert {SR, PDF} <= set(by_study(orthanc)[f"{SECRETS[2]}.5"])
     shutil.rmtree(out)
-    assert mrs_disc("fetch", "--from", archive, *words, "-o", out) == 0
+    assert mrs_disc("fetch", "--from", archive, *words, *move, "-o", out) == 0
     assert len(list(out.rglob("*.dcm"))) == len(paths), "reports are left where they are"
     assert mrs_disc("fetch", "--from", archive, "--study", "1.2.3", "-o", tmp_path / "none") == 2
     assert not (tmp_path / "none").exists()
 
 
+def test_an_archive_that_does_not_know_us_says_so(orthanc, tmp_path, capfd):
+    study = scanned(tmp_path / "study", 6)
+    for folder in sorted(study.iterdir()):
+        assert mrs_disc("send", folder, "--to", orthanc.address) == 0
+    words = ("--study", f"{SECRETS[2]}.6", "-o", tmp_path / "fetched")
+    asked = ("fetch", "--from", orthanc.address, *words)
+    for wrong in (("--move", orthanc.ours, "--calling", "STRANGER"), ("--move", free_port())):
+        assert mrs_disc(*asked, *wrong) == 2
+        assert "as an application entity at port" in capfd.readouterr().err
+    assert mrs_disc(*asked, "--move", orthanc.dicom) == 2
+    assert "cannot be used (Address already in use)" in capfd.readouterr().err
+    assert not (tmp_path / "fetched").exists()
+
+
 def mrs_disc(*words):
     command = [sys.executable, "-m", "mrs_disc", *map(str, words)]
-    return subprocess.run(command, capture_output=True, check=False, timeout=120).returncode
+    done = subprocess.run(command, capture_output=True, check=False, timeout=120)
+    sys.stderr.write(done.stderr.decode())
+    return done.returncode
 
 
 @needs_dcmtk
