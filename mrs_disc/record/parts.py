@@ -490,3 +490,5 @@ class Software:
     name: str
     version: str
     dependencies: Mapping[str, str] = field(default_factory=dict)
+    kernel: Literal["c", "numpy"] | None = None
+    """What drew the chains of the fits: compiled, or NumPy; `None` of versions that had one way."""

@@ -243,11 +243,15 @@ def _glossary(results: Results) -> list[tuple[str, str]]:
     ]
 
 
+_KERNELS = {"c": "compiled", "numpy": "NumPy", None: "not reported"}
+
+
 def _provenance(results: Results) -> list[tuple[str, str]]:
     dependencies = ", ".join(f"{n} {v}" for n, v in results.software.dependencies.items())
     return [
         ("Software", f"{results.software.name} {results.software.version}"),
         ("Libraries", dependencies or "not reported"),
+        ("Sampler of the fit", _KERNELS[results.software.kernel]),
         ("Recipe", str(results.recipe.get("name", "not reported"))),
         ("Recipe, SHA-256", results.recipe_sha256),
         ("Models", ", ".join(f"{k}: {v}" for k, v in results.models.items())),

@@ -44,11 +44,16 @@ def results_from(report: StudyReport, signals_sha256: str | None = None) -> Resu
     signals_sha256 : str, optional
         SHA-256 of the ``signals.npz`` that is written beside it.
     """
+    from mrs_disc.signal.fit import kernel  # what an analysis has loaded, and a page has not
+
     files = {(f.path, f.sha256): f for level in report.levels for f in level.inputs}
     return Results(
         study_id=report.study_id,
         software=Software(
-            name="mrs_disc", version=__version__, dependencies=dict(dependency_versions())
+            name="mrs_disc",
+            version=__version__,
+            dependencies=dict(dependency_versions()),
+            kernel=kernel.used(),
         ),
         recipe=resolved(report.recipe),
         recipe_sha256=report.recipe_sha256,

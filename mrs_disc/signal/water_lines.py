@@ -166,27 +166,31 @@ def _amplitudes(
     variance[lines.water] = float(power[np.abs(hz) <= half_hz].mean())
     variance = np.maximum(variance / noise, 1e-3)
     mean = np.zeros(len(scale), dtype=np.complex128)
+    neighbours = _neighbours(lines.group)
+    gram = np.asfortranarray(gram)  # as LAPACK wants it, which then works in place
     for _ in range(N_ROUNDS):
         root = np.sqrt(variance)
-        factor = scipy.linalg.cholesky(
-            root[:, None] * gram * root + np.eye(len(root)), lower=True, check_finite=False
-        )
-        inverse = scipy.linalg.lapack.ztrtri(factor, lower=1)[0]
-        mean = root * (inverse.conj().T @ (inverse @ (root * told)))
+        matrix = np.asfortranarray(gram * np.outer(root, root))
+        matrix.T.ravel()[:: len(root) + 1] += 1
+        factor = scipy.linalg.cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+        inverse = scipy.linalg.lapack.ztrtri(factor, lower=1, overwrite_c=1)[0]
+        mean = root * ((inverse @ (root * told)).conj() @ inverse).conj()
         # how much of an amplitude the data decide, not its variance
-        decided = np.clip(1 - np.sum(np.abs(inverse) ** 2, axis=0), 1e-3, 1.0)
-        variance = np.maximum(_shared(np.abs(mean) ** 2, decided, lines.group), 1e-3)
+        columns = np.ascontiguousarray(inverse.T).view(np.float64)
+        decided = np.clip(1 - np.einsum("ij,ij->i", columns, columns), 1e-3, 1.0)
+        # power over what is decided, of neighbours together
+        power = mean.real**2 + mean.imag**2
+        variance = np.maximum((neighbours @ power) / (neighbours @ decided), 1e-3)
     return np.asarray(mean * np.sqrt(noise) / scale)
 
 
-def _shared(power: FloatArray, decided: FloatArray, group: IntArray) -> FloatArray:
-    """Return the next variances: power over what is decided, of neighbours together."""
-    variance = power / decided
+def _neighbours(group: IntArray) -> FloatArray:
+    """Return the weights with which lines share a variance, shape (line, line)."""
+    weights = np.eye(len(group))
     reach = len(SHARING) // 2
     for number in range(int(group.max()) + 1):
-        of_group = group == number
-        above, below = (np.pad(part[of_group], reach) for part in (power, decided))
-        variance[of_group] = np.convolve(above, SHARING, "valid") / np.convolve(
-            below, SHARING, "valid"
-        )
-    return variance
+        of_group = np.flatnonzero(group == number)
+        apart = np.abs(np.subtract.outer(np.arange(len(of_group)), np.arange(len(of_group))))
+        near = np.where(apart <= reach, SHARING[np.minimum(reach + apart, 2 * reach)], 0.0)
+        weights[np.ix_(of_group, of_group)] = near
+    return weights

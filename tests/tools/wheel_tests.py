@@ -64,6 +64,9 @@ def build(work: Path) -> Path:
     ]
     assert not strange, f"files in the wheel that a user does not need: {strange}"
     assert "mrs_disc/py.typed" in sizes
+    has_kernel = "mrs_disc/signal/fit/_kernel.so" in sizes
+    assert has_kernel == (not wheel.name.endswith("-none-any.whl")), "the tag says what is in it"
+    say("with the compiled kernel" if has_kernel else "pure: no C compiler was found")
     sdist = next((work / "dist").glob("*.tar.gz"))
     say(f"{sdist.name}: {sdist.stat().st_size / 1e6:.1f} MB")
     say(

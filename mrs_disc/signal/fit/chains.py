@@ -18,14 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import exp, log, pi, sqrt
 
 import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
 from mrs_disc.constants import TINY
-from mrs_disc.signal.fit import priors
+from mrs_disc.signal.fit import kernel, priors
 from mrs_disc.signal.fit.slots import SlotPrior, Slots, among_slots, at_slots
 from mrs_disc.typing import BoolArray, FloatArray, IntArray
 
@@ -208,14 +208,64 @@ def draw_chains(
     return sweeper.chains(), Draws.joined(kept)
 
 
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """The random numbers of one sweep, of all chains.
+
+    Parameters
+    ----------
+    humps : float array, shape (slot, chain, hump)
+        Twice Gumbel noise, single precision, of each hump in each slot.
+    empty : float array, shape (slot, chain)
+        The same of the empty slot.
+    lines : float array, shape (chain, 4)
+        Logistic and uniform of the Gaussian width, logistic and normal of the delay.
+    areas : float array, shape (chain, slot)
+        Standard normal.
+    strengths : float array, shape (2, chain, strength)
+        Gumbel noise of the two draws of a strength.
+    """
+
+    humps: FloatArray
+    empty: FloatArray
+    lines: FloatArray
+    areas: FloatArray
+    strengths: FloatArray
+
+    @classmethod
+    def drawn(
+        cls, n_slots: int, n_chains: int, n_humps: int, *, has_delay: bool, rng: np.random.Generator
+    ) -> Noise:
+        """Return the numbers of the next sweep."""
+        size = n_chains * n_humps
+        humps, empty = np.zeros((n_slots, n_chains, n_humps)), np.zeros((n_slots, n_chains))
+        if n_slots:
+            # Gumbel noise for the whole grid would cost more than the algebra. It is cut out of a
+            # pool at a random point instead; the empty slots, each compared with all humps, get
+            # their own.
+            pool = _gumbel_pool(max(_POOL, 16 * n_slots * size))
+            start = int(rng.integers(pool.size - n_slots * size))
+            humps = pool[start : start + n_slots * size].reshape(n_slots, n_chains, n_humps)
+            empty = 2 * rng.gumbel(size=(n_slots, n_chains))
+        lines = np.zeros((n_chains, 4))
+        lines[:, 0], lines[:, 1] = rng.logistic(size=n_chains), rng.random(n_chains)
+        if has_delay:
+            lines[:, 2], lines[:, 3] = rng.logistic(size=n_chains), rng.standard_normal(n_chains)
+        areas = np.zeros((n_chains, n_slots))
+        strengths = np.zeros((2, n_chains, priors.STRENGTHS))
+        if n_slots:
+            areas = rng.standard_normal((n_chains, n_slots))
+            strengths = rng.gumbel(size=(2, n_chains, priors.STRENGTHS))
+        return cls(humps, empty, lines, areas, strengths)
+
+
 class _Sweeper:
     """The state of all chains, one per row, and the draws that change it."""
 
     def __init__(self, linear: LinearProblem, chains: Chains, scales: Scales) -> None:
-        self.curvature = linear.curvature
-        self.force = linear.force
+        self.curvature = np.ascontiguousarray(linear.curvature)
+        self.force = np.ascontiguousarray(linear.force)
         self.own_curvature = np.diag(linear.curvature[:2, :2]).copy()
-        self.hump_curvature = np.ascontiguousarray(linear.curvature[2:, 2:])
         self.hump = chains.hump
         self.area = chains.area
         self.strength = chains.strength
@@ -232,6 +282,12 @@ class _Sweeper:
         occupied = priors.EXPECTED_HUMPS / (priors.SLOTS - priors.EXPECTED_HUMPS)
         odds = scales.hump_odds
         self.log_odds = np.log(occupied * odds / max(odds.sum(), TINY))
+        self.library = kernel.library()
+
+    @cached_property
+    def hump_curvature(self) -> FloatArray:
+        """The curvature among the humps, contiguous."""
+        return np.ascontiguousarray(self.curvature[2:, 2:])
 
     def chains(self) -> Chains:
         """Return where the chains are."""
@@ -239,21 +295,59 @@ class _Sweeper:
 
     def sweep(self, rng: np.random.Generator) -> Draws:
         """Draw everything once."""
+        n_slots, n_chains = self.hump.shape
+        has_delay = self.scales.delay_sd_s > 0
+        noise = Noise.drawn(n_slots, n_chains, self.force.size - 2, has_delay=has_delay, rng=rng)
+        return self._compiled(noise) or self.plainly(noise)
+
+    def plainly(self, noise: Noise) -> Draws:
+        """Draw everything once, with NumPy: what `kernel.c` does, for a reader."""
         if self.hump.size:
-            slots = self._draw_slots(rng)
+            slots = self._draw_slots(noise)
             self.hump = slots.hump
             area, covariance = slots.areas()
         else:
             n_chains = self.delay.size
             area, covariance = np.zeros((n_chains, 0)), np.zeros((n_chains, 0, 0))
-        self._draw_gauss_and_delay(area, covariance, rng)
+        self._draw_gauss_and_delay(area, covariance, noise.lines)
         draws = Draws(self._coordinates(area.T), self.hump.T.copy(), covariance)
         if self.hump.size:
-            self._draw_areas(area, covariance, slots.occupied, rng)
-            self._draw_strength(rng)
+            self._draw_areas(area, covariance, slots.occupied, noise.areas)
+            self._draw_strength(noise.strengths)
         return draws
 
-    def _draw_slots(self, rng: np.random.Generator) -> Slots:
+    def _compiled(self, noise: Noise) -> Draws | None:
+        """Draw everything once with the library; None where it is not there, or gives up."""
+        if self.library is None or self.hump.shape[0] > kernel.MOST_SLOTS:
+            return None
+        slots = kernel.draw_slots(
+            self.library,
+            curvature=self.curvature,
+            force=self._hump_force(),
+            prior=(self.mean[self.strength], 1 / self.variance[self.strength], self.log_odds),
+            noise=(noise.humps, noise.empty),
+            hump=self.hump,
+            occupied=(self.area != 0).T,
+        )
+        if slots is None:
+            return None
+        self.hump = slots[0]
+        scales = self.scales
+        self.strength, self.area, coordinates = kernel.draw_rest(
+            self.library,
+            curvature=self.curvature,
+            force=self.force,
+            scales=(scales.gauss2_mean, scales.delay_sd_s, log(priors.PRESENT_ODDS)),
+            strengths=(self.strengths, self.mean, self.variance),
+            noise=(noise.lines, noise.areas, noise.strengths),
+            slots=slots,
+            strength=self.strength,
+            gauss2=self.gauss2,
+            delay=self.delay,
+        )
+        return Draws(coordinates, self.hump.T.copy(), slots[3])
+
+    def _draw_slots(self, noise: Noise) -> Slots:
         """Draw each slot anew, with the areas of all slots integrated out."""
         mean = self.mean[self.strength]
         prior = SlotPrior(mean, 1 / self.variance[self.strength], self.log_odds)
@@ -261,16 +355,8 @@ class _Sweeper:
         slots = Slots(
             self.hump_curvature, self._hump_force(), prior, hump=self.hump, occupied=occupied
         )
-        # Gumbel noise for the whole grid would cost more than the algebra. It is cut out of a pool
-        # at a random point instead; the empty slots, each compared with all humps, get their own.
-        n_slots, n_chains = self.hump.shape
-        size = n_chains * len(self.hump_curvature)
-        pool = _gumbel_pool(max(_POOL, 16 * n_slots * size))
-        start = int(rng.integers(pool.size - n_slots * size))
-        empty = 2 * rng.gumbel(size=(n_slots, n_chains))
-        noise = pool[start : start + n_slots * size].reshape(n_slots, n_chains, -1)
-        for slot in range(n_slots):
-            slots.exchange(slot, noise[slot], empty[slot])
+        for slot in range(len(self.hump)):
+            slots.exchange(slot, noise.humps[slot], noise.empty[slot])
         return slots
 
     def _hump_force(self) -> FloatArray:
@@ -291,7 +377,7 @@ class _Sweeper:
         return coordinates
 
     def _draw_gauss_and_delay(
-        self, area: FloatArray, covariance: FloatArray, rng: np.random.Generator
+        self, area: FloatArray, covariance: FloatArray, noise: FloatArray
     ) -> None:
         """Draw the two, areas integrated out given the humps; `area` follows as their mean.
 
@@ -311,7 +397,8 @@ class _Sweeper:
             force = self.force[index] - (coupling * area).sum(axis=1)
             force -= self.curvature[0, 1] * other
             least = max(_LEAST_PRECISION * self.own_curvature[index], TINY)
-            value[:] = draw(np.maximum(precision, least), force, self.scales, rng)
+            drawn = noise[:, 2 * index : 2 * index + 2].T
+            value[:] = draw(np.maximum(precision, least), force, self.scales, drawn)
             area -= response * value[:, None]
 
     def _draw_areas(
@@ -319,7 +406,7 @@ class _Sweeper:
         mean: FloatArray,
         covariance: FloatArray,
         occupied: BoolArray,
-        rng: np.random.Generator,
+        noise: FloatArray,
     ) -> None:
         """Draw the areas of all slots together."""
         # Ones on the diagonal let the empty slots through Cholesky; their draws are thrown away.
@@ -328,10 +415,10 @@ class _Sweeper:
             lower = np.linalg.cholesky(padded)
         except np.linalg.LinAlgError:  # rounding, in absurd data: keep their means
             lower = np.zeros_like(padded)
-        area = mean + (lower @ rng.standard_normal((*mean.shape, 1)))[:, :, 0]
+        area = mean + (lower @ noise[:, :, None])[:, :, 0]
         self.area = np.ascontiguousarray((area * occupied).T)
 
-    def _draw_strength(self, rng: np.random.Generator) -> None:
+    def _draw_strength(self, noise: FloatArray) -> None:
         """Draw the strength, first together with all areas, then given them."""
         # Areas times a factor f, as the strength: prior and areas keep their ratio, so that the
         # data alone decide, with the log-likelihood f h^T c - f^2 c^T Q c / 2. Of few humps with
@@ -342,7 +429,8 @@ class _Sweeper:
         among = among_slots(self.hump_curvature, self.hump)
         square = (area * (among @ area[:, :, None])[:, :, 0]).sum(axis=1)
         factor = self.strengths / self.strengths[self.strength][:, None]
-        drawn = _choose(factor * linear[:, None] - 0.5 * factor**2 * square[:, None], rng)
+        log_odds = factor * linear[:, None] - 0.5 * factor**2 * square[:, None]
+        drawn = _choose(log_odds, noise[0])
         occupied = (self.area != 0).sum(axis=0)
         self.area *= np.where(occupied > 0, factor[np.arange(drawn.size), drawn], 1.0)
         # Given the areas: the density of their normal law at each strength.
@@ -350,14 +438,14 @@ class _Sweeper:
         distance = squares[:, None] - 2 * self.mean * total[:, None]
         distance += occupied[:, None] * self.mean**2
         log_density = -0.5 * (occupied[:, None] * np.log(self.variance) + distance / self.variance)
-        self.strength = _choose(log_density, rng)
+        self.strength = _choose(log_density, noise[1])
 
 
-_Draw = Callable[[FloatArray, FloatArray, "Scales", np.random.Generator], FloatArray]
+_Draw = Callable[[FloatArray, FloatArray, "Scales", FloatArray], FloatArray]
 
 
 def _draw_gauss(
-    precision: FloatArray, force: FloatArray, scales: Scales, rng: np.random.Generator
+    precision: FloatArray, force: FloatArray, scales: Scales, noise: FloatArray
 ) -> FloatArray:
     """Draw the square of the Gaussian width: zero, or of exponential prior.
 
@@ -371,14 +459,14 @@ def _draw_gauss(
     log_mass = log_ndtr(centre)
     log_odds = np.log(slope * sd * sqrt(2 * pi)) + log_mass + 0.5 * centre**2
     log_odds += log(priors.PRESENT_ODDS)
-    broad = rng.logistic(size=centre.size) < log_odds
+    broad = noise[0] < log_odds
     # By inversion; in logarithms, since the mass may be far out in the tail.
-    drawn = centre - ndtri_exp(log_mass + np.log1p(-rng.random(centre.size)))
+    drawn = centre - ndtri_exp(log_mass + np.log1p(-noise[1]))
     return np.asarray(broad * np.maximum(sd * drawn, 0.0))
 
 
 def _draw_delay(
-    precision: FloatArray, force: FloatArray, scales: Scales, rng: np.random.Generator
+    precision: FloatArray, force: FloatArray, scales: Scales, noise: FloatArray
 ) -> FloatArray:
     """Draw the delay: zero, or of normal prior.
 
@@ -390,8 +478,8 @@ def _draw_delay(
     variance = 1 / (precision + prior_precision)
     log_odds = 0.5 * np.log(prior_precision * variance) + 0.5 * force**2 * variance
     log_odds += log(priors.PRESENT_ODDS)
-    late = rng.logistic(size=force.size) < log_odds
-    drawn = force * variance + np.sqrt(variance) * rng.standard_normal(force.size)
+    late = noise[0] < log_odds
+    drawn = force * variance + np.sqrt(variance) * noise[1]
     return np.asarray(late * drawn)
 
 
@@ -402,9 +490,9 @@ def _gumbel_pool(size: int) -> FloatArray:
     return np.asarray(-2 * np.log(np.maximum(waits, 1e-30)))
 
 
-def _choose(log_odds: FloatArray, rng: np.random.Generator) -> IntArray:
+def _choose(log_odds: FloatArray, gumbel: FloatArray) -> IntArray:
     """Return one column per row, drawn with the odds."""
-    return np.asarray((log_odds + rng.gumbel(size=log_odds.shape)).argmax(axis=1))
+    return np.asarray((log_odds + gumbel).argmax(axis=1))
 
 
 def seeded() -> np.random.Generator:

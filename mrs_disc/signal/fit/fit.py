@@ -311,7 +311,7 @@ def points_before_echo(
     return int(np.argmax(shares)) if decisive else 0
 
 
-@lru_cache(maxsize=8)  # one for each width of the start, and one on all points
+@lru_cache(maxsize=16)  # three bases, each on all points and on as many as hold signal
 def _model(basis: FitBasis, scan: Scan, n_points: int) -> MetaboliteModel:
     """Return the model on the first points, or say that the window holds too little."""
     model = MetaboliteModel(

@@ -88,8 +88,17 @@ class HumpGrid:
         """Return the scalar products of `design`, shape (hump, hump): no phase is in them."""
         if delay_s == 0:
             return np.asarray(self.products.real)
-        phasor = np.exp(2j * pi * self.frequency_hz * delay_s)
-        return np.asarray((phasor[:, None] * phasor.conj() * self.products).real)
+        # The real part of exp(i (a - b)) times a product, without complex matrices.
+        angle = 2 * pi * self.frequency_hz * delay_s
+        cos, sin = np.cos(angle), np.sin(angle)
+        gram = np.multiply.outer(cos, cos)
+        gram += np.multiply.outer(sin, sin)
+        gram *= self.products.real
+        across = np.multiply.outer(sin, cos)
+        across -= across.T.copy()
+        across *= self.products.imag
+        gram -= across
+        return gram
 
     def of_width(self, width_hz: float) -> HumpGrid:
         """Return the humps of one width."""

@@ -107,6 +107,9 @@ class MetaboliteModel:
         self.moves = moves
         self.widens = widens
         self.n_components = fids.shape[0]
+        self._has_own = np.union1d(moves, widens)
+        self._own_moves = np.searchsorted(self._has_own, moves)
+        self._own_widens = np.searchsorted(self._has_own, widens)
         half_band = min(0.45, 1.2 * self.half_width_hz * dwell_time_s)
         self._series = _delay_series(fids * self.carrier, dwell_time_s, half_band)
 
@@ -139,20 +142,27 @@ class MetaboliteModel:
     ) -> FloatArray:
         """Return the derivatives by the non-linear parameters, shape (parameter, datum)."""
         # What all components share acts on their sum: one product each instead of one a component.
+        # Shift and width act through i and -1 times the same signal: one transform for both.
         time = self.time + parameters[DELAY]
         total = amplitude @ model.fids
-        timed = time * total
-        columns = np.empty((self.n_nonlinear, self.time.size), dtype=complex)
-        columns[SHIFT] = 2j * pi * timed
-        columns[LORENTZ] = -pi * timed
-        columns[GAUSS2] = -GAUSS_RATE * time * timed
-        columns[PHASE] = 1j * total
-        columns[DELAY] = self._by_delay(parameters, amplitude, model, time, total)
+        has_own = self._has_own
+        signals = np.empty((3 + has_own.size, self.time.size), dtype=complex)
+        np.multiply(time, total, out=signals[0])
+        np.multiply(time, signals[0], out=signals[1])
+        signals[2] = self._by_delay(parameters, amplitude, model, time, total)
+        signals[3:] = (amplitude[has_own, None] * time) * model.fids[has_own]
+        spectra = self.spectrum(signals)
+        columns = np.empty((self.n_nonlinear, spectra.shape[1]))
+        columns[SHIFT] = 2 * pi * times_i(spectra[0])
+        columns[LORENTZ] = -pi * spectra[0]
+        columns[GAUSS2] = -GAUSS_RATE * spectra[1]
+        columns[PHASE] = times_i(amplitude @ model.design)
+        columns[DELAY] = spectra[2]
         widths = N_COMMON + self.moves.size
-        own = np.asarray(amplitude[:, None] * model.fids * time)
-        columns[N_COMMON:widths] = 2j * pi * own[self.moves]
-        columns[widths:] = -pi * own[self.widens]
-        return self.spectrum(columns)
+        own = spectra[3:]
+        columns[N_COMMON:widths] = 2 * pi * times_i(own[self._own_moves])
+        columns[widths:] = -pi * own[self._own_widens]
+        return columns
 
     def _by_delay(
         self,
@@ -205,6 +215,12 @@ class MetaboliteModel:
             return np.asarray(common[None, :])
         own = np.exp(rate * time[0])[:, None] * _powers(rate * self.dwell_time_s, time.size)
         return np.asarray(common * own)
+
+
+def times_i(spectra: FloatArray) -> FloatArray:
+    """Return i times spectra, real parts then imaginary parts along the last axis."""
+    half = spectra.shape[-1] // 2
+    return np.concatenate([-spectra[..., half:], spectra[..., :half]], axis=-1)
 
 
 def _powers(rate: ComplexArray, count: int) -> ComplexArray:

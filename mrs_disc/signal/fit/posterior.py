@@ -20,6 +20,7 @@ from math import inf, pi, sqrt
 from typing import TypeAlias
 
 import numpy as np
+from scipy.linalg.lapack import dpotrf
 
 from mrs_disc.constants import TINY, Z95
 from mrs_disc.signal.fit import priors
@@ -136,9 +137,13 @@ class Posterior:
 
 @dataclass(frozen=True, slots=True)
 class _Expansion:
-    """The problem linearized about a point, what was drawn from it, and the mean of that."""
+    """The problem linearized about a point, what was drawn from it, and the mean of that.
+
+    `rows` are the model's derivatives there, X and Z of `_linearized`.
+    """
 
     point: Point
+    rows: tuple[FloatArray, FloatArray]
     linear: LinearProblem
     chains: Chains
     draws: Draws
@@ -195,7 +200,7 @@ def average(problem: Problem, start: Point, scales: Scales, gather: FloatArray) 
     model = problem.model.evaluate(mean.parameters)
     humps = problem.humps.design(mean.parameters[PHASE], mean.parameters[DELAY])
     has_gauss = bool(np.mean(last.draws.mean[:, 0] > 0) > 0.5)
-    integrated, drawn = (problem.model.of_noise(rows) for rows in _rows(problem, last.point))
+    integrated, drawn = (problem.model.of_noise(rows) for rows in last.rows)
     repetition = with_priors_that_follow(
         repetition_covariance(integrated, drawn, last.linear, last.draws, n_components),
         mean.amplitude,
@@ -228,7 +233,9 @@ def _over_humps(problem: Problem, point: Point, scales: Scales) -> _Expansion:
     for sample in (warm, *repeat(once, _EXPANSIONS - 1)):
         expansion = _expand(problem, point, chains, sample)
         if expansion.moved_sd() < _NEAR:
-            expansion = _sampled(problem, point, expansion.linear, expansion.chains, enough)
+            expansion = _sampled(
+                problem, point, expansion.rows, expansion.linear, expansion.chains, enough
+            )
             if expansion.mean.no_lorentz == point.no_lorentz:
                 return expansion
             # More draws ask for a negative Lorentzian width: expand again, with the width at zero.
@@ -251,15 +258,21 @@ def _without_humps(problem: Problem, point: Point, scales: Scales) -> _Expansion
 
 def _expand(problem: Problem, point: Point, chains: Chains, sample: _Sample) -> _Expansion:
     """Expand the model about a point, sample, and take the mean."""
-    return _sampled(problem, point, _linearized(problem, point), chains, sample)
+    rows = _rows(problem, point)
+    return _sampled(problem, point, rows, _linearized(problem, point, *rows), chains, sample)
 
 
 def _sampled(
-    problem: Problem, point: Point, linear: LinearProblem, chains: Chains, sample: _Sample
+    problem: Problem,
+    point: Point,
+    rows: tuple[FloatArray, FloatArray],
+    linear: LinearProblem,
+    chains: Chains,
+    sample: _Sample,
 ) -> _Expansion:
     """Sample from the problem linearized about a point, and take the mean."""
     chains, draws = sample(linear, chains)
-    return _Expansion(point, linear, chains, draws, _mean(problem, linear, draws, point))
+    return _Expansion(point, rows, linear, chains, draws, _mean(problem, linear, draws, point))
 
 
 def _sample_warming(
@@ -322,11 +335,13 @@ def _integrated(size: int) -> list[int]:
     return [index for index in range(size) if index not in _DRAWN]
 
 
-def _linearized(problem: Problem, point: Point) -> LinearProblem:
+def _linearized(
+    problem: Problem, point: Point, integrated: FloatArray, drawn: FloatArray
+) -> LinearProblem:
     """Return the problem linearized about a point, the metabolites' parameters integrated out.
 
-    With X the derivatives by what is integrated out (amplitudes, then the non-linear parameters
-    that are not drawn), Z those by what is drawn (squared Gaussian width, delay, areas), P the
+    With X the derivatives by what is `integrated` out (amplitudes, then the non-linear parameters
+    that are not drawn), Z those by what is `drawn` (squared Gaussian width, delay, areas), P the
     prior precision of the former and p_0 its mean, and y the data plus the slopes at the point
     times the parameters there::
 
@@ -342,7 +357,6 @@ def _linearized(problem: Problem, point: Point) -> LinearProblem:
     n_components = point.amplitude.size
     parameters = point.parameters
     indices = _integrated(parameters.size)
-    integrated, drawn = _rows(problem, point)
     data, precision, prior_force = _about(problem, point, integrated)  # y, P, P p_0
     data += parameters[_DRAWN] @ drawn[:2]
     covariance = inverse_positive(integrated @ integrated.T + precision)
@@ -356,9 +370,11 @@ def _linearized(problem: Problem, point: Point) -> LinearProblem:
     gram[:2] = drawn[:2] @ drawn.T
     gram[2:, :2] = gram[:2, 2:].T
     gram[2:, 2:] = problem.humps.gram(parameters[DELAY])
-    curvature = gram - cross.T @ response
+    curvature = cross.T @ (-0.5 * response)
+    curvature += curvature.T.copy()  # symmetric to the last digit
+    curvature += gram
     return LinearProblem(
-        curvature=_positive(0.5 * (curvature + curvature.T), np.diag(gram)),
+        curvature=_positive(curvature, np.diag(gram)),
         force=drawn @ data - response.T @ right,
         centre=covariance @ right,
         response=response,
@@ -409,8 +425,8 @@ def _determined(problem: Problem, expansion: _Expansion) -> float:
     parameters of the lines count whole.
     """
     point = expansion.point
-    model = problem.model.evaluate(point.parameters)
-    prior = _prior_precision(problem, point, model.design)
+    design = expansion.rows[0][: point.amplitude.size]
+    prior = _prior_precision(problem, point, design)
     drawn = int(np.count_nonzero(~problem.fixed[_DRAWN]))
     left = float(np.sum(prior * expansion.linear.covariance))
     return float(prior.shape[0] - left + drawn)
@@ -462,11 +478,8 @@ def _positive(curvature: FloatArray, diagonal: FloatArray) -> FloatArray:
     for share in (1e-12, 1e-9, 1e-6, 1e-3, 1.0, 1e3):
         raised = curvature.copy()
         raised.ravel()[:: diagonal.size + 1] += share * diagonal + TINY
-        try:
-            np.linalg.cholesky(raised)
-        except np.linalg.LinAlgError:
-            continue
-        return raised
+        if dpotrf(raised.T, clean=0)[1] == 0:
+            return raised
     return np.diag(diagonal)
 
 

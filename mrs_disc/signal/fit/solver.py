@@ -24,7 +24,14 @@ from scipy.linalg.lapack import dposv
 from mrs_disc.constants import TINY
 from mrs_disc.signal.fit import priors
 from mrs_disc.signal.fit.humps import HumpGrid
-from mrs_disc.signal.fit.model import DELAY, N_COMMON, PHASE, MetaboliteModel, Spectrum
+from mrs_disc.signal.fit.model import (
+    DELAY,
+    N_COMMON,
+    PHASE,
+    MetaboliteModel,
+    Spectrum,
+    times_i,
+)
 from mrs_disc.typing import BoolArray, FloatArray, IntArray
 
 _ITERATIONS = 40
@@ -141,13 +148,19 @@ class Solution:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """The model at given non-linear parameters, amplitudes solved for."""
+    """The model at given non-linear parameters, amplitudes solved for.
+
+    `gram` and `projected` are the products of the design with itself and with the data.
+    """
 
     parameters: FloatArray
     model: Spectrum
     design: FloatArray
+    gram: FloatArray
+    projected: FloatArray
     prior: FloatArray
     amplitude: FloatArray
+    residual: FloatArray
     cost: float
 
 
@@ -170,20 +183,20 @@ def solve(problem: Problem, parameters: FloatArray) -> Solution:
     parameters : float array, shape (nonlinear,)
         Where to start.
     """
-    low, high = bounds(problem)
+    limits = bounds(problem)
     n_components = problem.model.n_components
     unknown_ratios = np.zeros((n_components, n_components))
-    current = _with_ratios(problem, _at(problem, np.clip(parameters, low, high), unknown_ratios))
+    current = _with_ratios(problem, _at(problem, np.clip(parameters, *limits), unknown_ratios))
     damping = _FIRST_DAMPING
     for _ in range(_ITERATIONS):
-        equations = _normal_equations(problem, current)
-        trial = _step(problem, current, equations, damping)
+        equations = _normal_equations(problem, current, limits)
+        trial = _step(problem, current, equations, damping, limits)
         # A step that does not lead down is tried again, shorter and more along the gradient.
         while trial is not None and trial.cost > current.cost + problem.rounding:
             damping = max(10 * damping, _FIRST_DAMPING)
             if damping >= _MOST_DAMPING:
                 return _upright(problem, current, converged=False)
-            trial = _step(problem, current, equations, damping)
+            trial = _step(problem, current, equations, damping, limits)
         if trial is None:
             return _upright(problem, current, converged=True)
         # One that does is trusted more: the next is nearer to Gauss and Newton's own.
@@ -196,26 +209,35 @@ def _at(problem: Problem, parameters: FloatArray, ratios: FloatArray) -> _Trial:
     """Return the model at given non-linear parameters, amplitudes solved for."""
     model = problem.model.evaluate(parameters)
     humps = problem.humps.design(parameters[PHASE], parameters[DELAY])
-    return _solved(problem, parameters, model, np.vstack([model.design, humps]), ratios)
+    design = np.concatenate([model.design, humps])
+    products = design @ design.T, design @ problem.data
+    return _solved(problem, parameters, model, (design, *products), ratios)
 
 
 def _solved(
     problem: Problem,
     parameters: FloatArray,
     model: Spectrum,
-    design: FloatArray,
+    products: tuple[FloatArray, FloatArray, FloatArray],
     ratios: FloatArray,
 ) -> _Trial:
-    """Solve for the amplitudes under given priors of their ratios."""
+    """Solve for the amplitudes under given priors of their ratios.
+
+    `products` are the design, and those of it with itself and with the data.
+    """
     # Areas and amplitudes are one linear problem; ratio priors couple the latter.
-    prior = np.diag(np.full(design.shape[0], problem.hump_precision))
+    design, gram, projected = products
+    prior = np.zeros_like(gram)
+    prior.ravel()[:: len(prior) + 1] = problem.hump_precision  # the diagonal
     n_components = problem.model.n_components
     prior[:n_components, :n_components] = ratios
-    amplitude = solve_positive(design @ design.T + prior, design @ problem.data)
+    amplitude = solve_positive(gram + prior, projected)
     residual = problem.data - amplitude @ design
     cost = residual @ residual + amplitude @ prior @ amplitude
     cost += (problem.precision * parameters) @ parameters
-    return _Trial(parameters, model, design, prior, amplitude, float(cost))
+    return _Trial(
+        parameters, model, design, gram, projected, prior, amplitude, residual, float(cost)
+    )
 
 
 def _with_ratios(problem: Problem, current: _Trial) -> _Trial:
@@ -223,10 +245,13 @@ def _with_ratios(problem: Problem, current: _Trial) -> _Trial:
     if not problem.ratios:
         return current
     ratios = ratio_precision(problem.ratios, current.model.design, current.amplitude)
-    return _solved(problem, current.parameters, current.model, current.design, ratios)
+    products = current.design, current.gram, current.projected
+    return _solved(problem, current.parameters, current.model, products, ratios)
 
 
-def _normal_equations(problem: Problem, current: _Trial) -> _Equations:
+def _normal_equations(
+    problem: Problem, current: _Trial, limits: tuple[FloatArray, FloatArray]
+) -> _Equations:
     """Return the normal equations of the Gauss-Newton step from a point."""
     n_components, n_linear = problem.model.n_components, current.amplitude.size
     slopes = slope_columns(
@@ -237,35 +262,48 @@ def _normal_equations(problem: Problem, current: _Trial) -> _Equations:
         humps=current.design[n_components:],
         areas=current.amplitude[n_components:],
     )
-    columns = np.vstack([current.design, slopes])
-    matrix = columns @ columns.T
-    right = columns @ (problem.data - current.amplitude @ current.design)
+    size = n_linear + len(slopes)
+    matrix, right = np.empty((size, size)), np.empty(size)
+    matrix[:n_linear, :n_linear] = current.gram
+    matrix[n_linear:, :n_linear] = slopes @ current.design.T
+    matrix[:n_linear, n_linear:] = matrix[n_linear:, :n_linear].T
+    matrix[n_linear:, n_linear:] = slopes @ slopes.T
+    right[:n_linear] = current.design @ current.residual
+    right[n_linear:] = slopes @ current.residual
     # Priors: quadratic forms about zero, so that they pull by their precision times the distance.
     matrix[:n_linear, :n_linear] += current.prior
     right[:n_linear] -= current.prior @ current.amplitude
-    diagonal = np.arange(n_linear, matrix.shape[0])
-    matrix[diagonal, diagonal] += problem.precision
+    matrix.ravel()[n_linear * (size + 1) :: size + 1] += problem.precision  # the diagonal
     right[n_linear:] -= problem.precision * current.parameters
-    return _Equations(matrix, right, _free(problem, current.parameters, right[n_linear:]))
+    free = _free(problem, current.parameters, right[n_linear:], limits)
+    return _Equations(matrix, right, free)
 
 
-def _free(problem: Problem, parameters: FloatArray, force: FloatArray) -> IntArray:
+def _free(
+    problem: Problem,
+    parameters: FloatArray,
+    force: FloatArray,
+    limits: tuple[FloatArray, FloatArray],
+) -> IntArray:
     """Return the non-linear parameters that may move: not fixed, not pushed beyond a bound."""
-    low, high = bounds(problem)
+    low, high = limits
     held_low, held_high = (parameters <= low) & (force < 0), (parameters >= high) & (force > 0)
     return np.flatnonzero(~problem.fixed & ~held_low & ~held_high)
 
 
 def _step(
-    problem: Problem, current: _Trial, equations: _Equations, damping: float
+    problem: Problem,
+    current: _Trial,
+    equations: _Equations,
+    damping: float,
+    limits: tuple[FloatArray, FloatArray],
 ) -> _Trial | None:
     """Return where a damped step leads; None where no step is worth taking: converged."""
     n_linear, n_components = current.amplitude.size, problem.model.n_components
     used = np.concatenate([np.arange(n_linear), n_linear + equations.free])
-    damped = equations.matrix[np.ix_(used, used)]
+    damped = equations.matrix[used[:, None], used]
     # Marquardt: on the diagonal, so that the damping knows no units; amplitudes need none.
-    nonlinear = np.arange(n_linear, used.size)
-    damped[nonlinear, nonlinear] *= 1 + damping
+    damped.ravel()[n_linear * (used.size + 1) :: used.size + 1] *= 1 + damping
     step = np.zeros(equations.matrix.shape[0])
     step[used] = solve_positive(damped, equations.right[used])
     # The fall of the sum of squares that the linear problem predicts.
@@ -278,7 +316,7 @@ def _step(
     move /= max(1.0, float(np.max(np.abs(move) / stride)))
     # The ratio priors stay as they are until the step is taken, or costs could not be compared.
     ratios = current.prior[:n_components, :n_components]
-    return _at(problem, np.clip(current.parameters + move, *bounds(problem)), ratios)
+    return _at(problem, np.clip(current.parameters + move, *limits), ratios)
 
 
 def _upright(problem: Problem, current: _Trial, *, converged: bool) -> Solution:
@@ -287,8 +325,7 @@ def _upright(problem: Problem, current: _Trial, *, converged: bool) -> Solution:
     Heights count, not areas: a broad component may be negative, or far too large, where humps of
     the other sign make up for it.
     """
-    parameters, amplitude = current.parameters, current.amplitude
-    residual = problem.data - amplitude @ current.design
+    parameters, amplitude, residual = current.parameters, current.amplitude, current.residual
     height = np.abs(current.model.design).max(axis=1)
     if height @ amplitude[: height.size] < 0:
         parameters, amplitude = parameters.copy(), -amplitude
@@ -325,10 +362,9 @@ def slope_columns(
         Their amplitudes and areas.
     """
     slopes = problem.model.jacobian(parameters, amplitude, model)
-    rotated = np.stack([areas, 2 * pi * areas * problem.humps.frequency_hz]) @ humps
     # The derivative by the phase is i times a hump, that by the delay 2 pi i f times a hump.
-    real, imag = np.split(rotated, 2, axis=1)
-    slopes[[PHASE, DELAY]] += np.concatenate([-imag, real], axis=1)  # times i
+    weights = np.stack([areas, 2 * pi * areas * problem.humps.frequency_hz])
+    slopes[[PHASE, DELAY]] += times_i(weights @ humps)
     return slopes
 
 
@@ -350,11 +386,13 @@ def bounds(problem: Problem) -> tuple[FloatArray, FloatArray]:
 def solve_positive(matrix: FloatArray, right: FloatArray) -> FloatArray:
     """Solve with a positive matrix whose rows may differ in scale by many orders."""
     # With ones on the diagonal Cholesky loses no digits to the units: delays are 1e-4, widths 1e2.
-    scale = 1 / np.sqrt(np.maximum(np.diag(matrix), TINY))
-    scaled = matrix * scale[:, None] * scale
-    scaled.ravel()[:: scaled.shape[0] + 1] += 1e-13  # the diagonal
+    size = len(matrix)
+    scale = 1 / np.sqrt(np.maximum(matrix.ravel()[:: size + 1], TINY))
+    scaled = matrix * np.multiply.outer(scale, scale)
+    scaled.ravel()[:: size + 1] += 1e-13  # the diagonal
     scaled_right = (scale * right.T).T
-    _, solved, fault = dposv(scaled, scaled_right)
+    # It is symmetric, and its transpose lies as LAPACK wants it: no copy to be put in order.
+    _, solved, fault = dposv(scaled.T, scaled_right)
     if fault:  # singular up to rounding: the solution of least norm
         solved = np.linalg.lstsq(scaled, scaled_right, rcond=1e-12)[0]
     return np.asarray((scale * solved.T).T)
@@ -379,20 +417,19 @@ def ratio_precision(
     that a disc unlike the others is measured, not drawn to them.
     """
     count = design.shape[0]
-    precision = np.zeros((count, count))
-    error = 1 / np.sqrt(np.maximum((design**2).sum(axis=1), TINY))
+    error = 1 / np.sqrt(np.maximum(np.einsum("ij,ij->i", design, design), TINY))
     # Each prior is one row r of rank one: (a_1 / s - a_2 mean / s)^2 = a^T r r^T a.
-    for ratio in ratios:
-        scale = ratio.sd * max(abs(amplitude[ratio.denominator]), error[ratio.denominator])
-        off = amplitude[ratio.numerator] - ratio.mean * amplitude[ratio.denominator]
-        squared = (off**2 - error[ratio.numerator] ** 2) / scale**2
+    rows = np.zeros((len(ratios), count))
+    for row, ratio in zip(rows, ratios, strict=True):
+        above, below = float(amplitude[ratio.numerator]), float(amplitude[ratio.denominator])
+        scale = ratio.sd * max(abs(below), float(error[ratio.denominator]))
+        off = above - ratio.mean * below
+        squared = (off**2 - float(error[ratio.numerator]) ** 2) / scale**2
         if ratio.has_tails and squared > 1:
             scale *= sqrt((priors.RATIO_FREEDOM + squared) / (priors.RATIO_FREEDOM + 1))
-        row = np.zeros(count)
         row[ratio.numerator] += 1 / scale
         row[ratio.denominator] -= ratio.mean / scale
-        precision += np.outer(row, row)
-    return precision
+    return np.asarray(rows.T @ rows)
 
 
 def wrapped(angle: float) -> float:

@@ -6,7 +6,7 @@ share one phase and one scale. Nothing is computed from them.
 ===========  ==========================  ======================
 symbol       name                        shape, unit
 ===========  ==========================  ======================
-exp(-iwt)    ``kernel``                  (point, column)
+exp(-iwt)    ``kernel``                  (column, point)
 S            ``spectra``                 (2, row, column)
 ===========  ==========================  ======================
 """
@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mrs_disc.signal.axes import exponential_tables, phasors
 from mrs_disc.typing import ComplexArray, FloatArray
 
 MOST_ROWS, COLUMNS = 64, 72
@@ -57,8 +58,9 @@ def before_and_after(
     rows = np.unique(np.linspace(0, len(before) - 1, min(MOST_ROWS, len(before))).round())
     chosen = rows.astype(int)
     frequency = np.linspace(centre + half_hz, centre - half_hz, COLUMNS)
-    kernel = np.exp(-2j * np.pi * np.outer(time_s, frequency)) * weight[:, None]
-    spectra = np.nan_to_num(np.stack([before[chosen], after[chosen]]) @ kernel)
+    first, dwell = _sampling(time_s)
+    kernel = phasors(-frequency, -2 * np.pi * frequency * first, time_s.size, dwell) * weight
+    spectra = np.nan_to_num(np.stack([before[chosen], after[chosen]]) @ kernel.T)
     mean = spectra[1].mean(axis=0)
     strongest = mean[int(np.argmax(np.abs(mean)))]
     real = (spectra * np.exp(-1j * np.angle(strongest))).real
@@ -71,5 +73,16 @@ def before_and_after(
 
 def _strongest_hz(fid: ComplexArray, time_s: FloatArray, search_hz: tuple[float, float]) -> float:
     frequency = np.arange(search_hz[0], search_hz[1], _BROADENING_HZ / 2)
-    height = np.abs(np.exp(-2j * np.pi * np.outer(frequency, time_s)) @ fid)
+    # Point k = block * n_fine + j: the sum over j is one matrix product for all blocks.
+    _, dwell = _sampling(time_s)
+    coarse, fine = exponential_tables(-2j * np.pi * dwell * frequency, fid.size)
+    blocks = np.zeros(coarse.shape[1] * fine.shape[1], dtype=np.complex128)
+    blocks[: fid.size] = fid
+    partial = fine @ blocks.reshape(coarse.shape[1], fine.shape[1]).T
+    height = np.abs(np.sum(coarse * partial, axis=1))
     return float(frequency[int(np.argmax(height))])
+
+
+def _sampling(time_s: FloatArray) -> tuple[float, float]:
+    """Return the time of the first point and the dwell time."""
+    return float(time_s[0]), float(time_s[-1] - time_s[0]) / max(time_s.size - 1, 1)

@@ -1,0 +1,522 @@
+/* One sweep of the chains, compiled: the algebra of `slots.py` and `chains.py`, chain by chain.
+ *
+ * Those two modules are the readable statement of the algorithm, with all symbols; this file
+ * follows them step by step, and `tests/signal/test_kernel.py` holds both against each other. It
+ * pays because a chain's arrays stay in the first cache over a whole sweep, where NumPy passes
+ * over all chains some twenty-five times a slot.
+ *
+ * The same input gives the same bytes: every sum has one order, whatever the width of the
+ * processor's registers (no -ffast-math, no contraction to fused operations). Random numbers come
+ * from the caller, so that both paths draw with the same ones.
+ */
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define TINY 1e-300 /* `mrs_disc.constants.TINY` */
+#define ROUNDING_PRECISION 1e-5
+#define LEAST_PRECISION 1e-9
+#define MOST_SLOTS 16
+#define LANES 32 /* how many humps are compared at a time */
+
+/* Loops over humps are compiled twice, for processors with and without wide registers. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__GLIBC__)
+#define WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define WIDE
+#endif
+
+#ifndef SOURCE
+#define SOURCE "unknown"
+#endif
+
+/* What this was compiled from: a library of another source is not used. */
+const char *mrs_disc_source(void) { return SOURCE; }
+
+/* ---- small positive matrices, rows of length MOST_SLOTS ---- */
+
+typedef double Small[MOST_SLOTS][MOST_SLOTS];
+
+/* Lower Cholesky factor in place; 0 where the matrix is not positive. */
+static int factorize(Small a, int n)
+{
+    for (int j = 0; j < n; j++) {
+        for (int i = j; i < n; i++) {
+            double sum = a[i][j];
+            for (int k = 0; k < j; k++)
+                sum -= a[i][k] * a[j][k];
+            if (i > j) {
+                a[i][j] = sum / a[j][j];
+            } else {
+                if (!(sum > 0.0) || isinf(sum))
+                    return 0;
+                a[j][j] = sqrt(sum);
+            }
+        }
+    }
+    return 1;
+}
+
+/* Inverse of the lower factor, in place. */
+static void invert_factor(Small a, int n)
+{
+    for (int j = 0; j < n; j++) {
+        a[j][j] = 1.0 / a[j][j];
+        for (int i = j + 1; i < n; i++) {
+            double sum = 0.0;
+            for (int k = j; k < i; k++)
+                sum += a[i][k] * a[k][j];
+            a[i][j] = -sum / a[i][i];
+        }
+    }
+}
+
+/* ---- loops over the grid of humps ---- */
+
+/* Eight numbers at a time: the compiler makes of it what the processor has, element by element. */
+typedef double Eight __attribute__((vector_size(64), aligned(8), may_alias));
+
+/* k_g = own_g - |L^-1 Q_Sg|^2 and b_g = force_g - Q_gS m, S the `n` occupied slots. */
+WIDE static void grid_given(int n, int64_t n_humps, const double *const *rows, Small inverse,
+                            const double *mean, double *restrict k, double *restrict b)
+{
+    int64_t g = 0;
+    for (; g + 8 <= n_humps; g += 8) {
+        Eight left = *(Eight *)(k + g), pull = *(Eight *)(b + g);
+        for (int i = 0; i < n; i++) {
+            Eight white = {0.0};
+            for (int j = 0; j <= i; j++)
+                white += inverse[i][j] * *(const Eight *)(rows[j] + g);
+            left -= white * white;
+            pull -= mean[i] * *(const Eight *)(rows[i] + g);
+        }
+        *(Eight *)(k + g) = left;
+        *(Eight *)(b + g) = pull;
+    }
+    for (; g < n_humps; g++)
+        for (int i = 0; i < n; i++) {
+            double white = 0.0;
+            for (int j = 0; j <= i; j++)
+                white += inverse[i][j] * rows[j][g];
+            k[g] -= white * white;
+            b[g] -= mean[i] * rows[i][g];
+        }
+}
+
+/* v = Q_gS u of what leaves and of what entered before: b += v t, k += v^2 and -v^2. */
+WIDE static void grid_follows(int n, int64_t n_humps, const double *const *rows,
+                              const double *leaves, const double *entered, double step_leaves,
+                              double step_entered, double *restrict k, double *restrict b)
+{
+    int64_t g = 0;
+    for (; g + 16 <= n_humps; g += 16) {
+        Eight out[2] = {{0.0}, {0.0}}, in[2] = {{0.0}, {0.0}};
+        for (int j = 0; j < n; j++) {
+            const Eight *row = (const Eight *)(rows[j] + g);
+            out[0] += leaves[j] * row[0];
+            in[0] += entered[j] * row[0];
+            out[1] += leaves[j] * row[1];
+            in[1] += entered[j] * row[1];
+        }
+        for (int half = 0; half < 2; half++) {
+            Eight *force = (Eight *)(b + g) + half, *precision = (Eight *)(k + g) + half;
+            *force += step_leaves * out[half] + step_entered * in[half];
+            *precision = *precision + out[half] * out[half] - in[half] * in[half];
+        }
+    }
+    for (; g < n_humps; g++) {
+        double out = 0.0, in = 0.0;
+        for (int j = 0; j < n; j++) {
+            out += leaves[j] * rows[j][g];
+            in += entered[j] * rows[j][g];
+        }
+        b[g] += step_leaves * out + step_entered * in;
+        k[g] = k[g] + out * out - in * in;
+    }
+}
+
+/* Natural logarithm of positive normal numbers to 1e-7 (as Cephes' logf), without branches. */
+static inline float log_of(float x)
+{
+    int32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    int32_t shifted = bits - 0x3f3504f3; /* mantissa between sqrt(1/2) and sqrt(2) */
+    int32_t exponent = shifted >> 23;
+    int32_t mantissa = bits - exponent * (1 << 23);
+    float m;
+    memcpy(&m, &mantissa, sizeof m);
+    float f = m - 1.0f, z = f * f;
+    float p = 7.0376836292e-2f;
+    p = p * f - 1.1514610310e-1f;
+    p = p * f + 1.1676998740e-1f;
+    p = p * f - 1.2420140846e-1f;
+    p = p * f + 1.4249322787e-1f;
+    p = p * f - 1.6668057665e-1f;
+    p = p * f + 2.0000714765e-1f;
+    p = p * f - 2.4999993993e-1f;
+    p = p * f + 3.3333331174e-1f;
+    float e = (float)exponent;
+    float y = f * z * p + e * -2.12194440e-4f - 0.5f * z;
+    return f + y + e * 0.693359375f;
+}
+
+/* Twice the log odds of each hump plus its noise. */
+WIDE static void log_odds_of(int64_t n_humps, const double *restrict k, const double *restrict b,
+                             const float *restrict constant, float least,
+                             const float *restrict noise, float *restrict odds)
+{
+    for (int64_t g = 0; g < n_humps; g++) {
+        float precision = (float)k[g], force = (float)b[g];
+        precision = precision > least ? precision : least;
+        odds[g] = force * force / precision - log_of(precision) + constant[g] + noise[g];
+    }
+}
+
+/* The first of the largest. */
+WIDE static int64_t largest(int64_t n, const float *values)
+{
+    float lane[LANES], most = values[0];
+    for (int i = 0; i < LANES; i++)
+        lane[i] = values[0];
+    int64_t whole = n - n % LANES, best = 0;
+    for (int64_t g = 0; g < whole; g += LANES)
+        for (int i = 0; i < LANES; i++)
+            lane[i] = values[g + i] > lane[i] ? values[g + i] : lane[i];
+    for (int i = 0; i < LANES; i++)
+        most = lane[i] > most ? lane[i] : most;
+    for (int64_t g = whole; g < n; g++)
+        most = values[g] > most ? values[g] : most;
+    while (best < n - 1 && !(values[best] == most))
+        best++;
+    return best;
+}
+
+/* ---- a sweep's slots ---- */
+
+/* Draw each slot of each chain anew, areas integrated out: `slots.Slots` of all slots in turn.
+ *
+ * Returns 0, or 1 where a matrix is not positive: then nothing is to be used.
+ *
+ *   curvature     (hump, hump)     leading dimension `stride`, so that it may be part of a larger one
+ *   force         (chain, hump)
+ *   prior_*       (chain,)
+ *   log_odds      (hump,)
+ *   noise         (slot, chain, hump), twice Gumbel noise; empty_noise (slot, chain)
+ *   hump          (slot, chain), in and out
+ *   occupied      (chain, slot), in and out
+ *   mean          (chain, slot), covariance (chain, slot, slot): of the areas, zero in empty slots
+ *   work          3 n_humps
+ */
+int mrs_disc_draw_slots(int64_t n_chains, int64_t n_slots, int64_t n_humps,
+                        const double *curvature, int64_t stride, const double *force,
+                        const double *prior_mean, const double *prior_precision,
+                        const double *log_odds, const float *noise, const double *empty_noise,
+                        int64_t *hump, uint8_t *occupied, double *mean, double *covariance,
+                        double *work)
+{
+    double *k = work, *b = work + n_humps;
+    float *constant = (float *)(work + 2 * n_humps), *odds = constant + n_humps;
+    int n = (int)n_slots;
+    double least = INFINITY;
+    for (int64_t c = 0; c < n_chains; c++)
+        least = prior_precision[c] < least ? prior_precision[c] : least;
+
+    for (int64_t c = 0; c < n_chains; c++) {
+        double p = prior_precision[c], mu = prior_mean[c], prior_force = mu * p;
+        uint8_t *full = occupied + c * n;
+        const double *rows[MOST_SLOTS]; /* Q_Sg */
+        double m[MOST_SLOTS] = {0.0}, C[MOST_SLOTS][MOST_SLOTS] = {{0.0}};
+        const double *among[MOST_SLOTS]; /* rows of the occupied slots alone */
+        int slot_of[MOST_SLOTS], n_full = 0;
+        for (int s = 0; s < n; s++) {
+            rows[s] = curvature + hump[s * n_chains + c] * stride;
+            if (full[s]) {
+                among[n_full] = rows[s];
+                slot_of[n_full++] = s;
+            }
+        }
+
+        /* C and m of the occupied slots; k and b of the grid given them. */
+        double factor[MOST_SLOTS][MOST_SLOTS], white[MOST_SLOTS], own[MOST_SLOTS];
+        for (int i = 0; i < n_full; i++) {
+            int64_t at = hump[slot_of[i] * n_chains + c];
+            for (int j = 0; j <= i; j++)
+                factor[i][j] = among[j][at];
+            double diagonal = curvature[at * stride + at];
+            factor[i][i] += p + ROUNDING_PRECISION * diagonal;
+            own[i] = force[c * n_humps + at] + prior_force;
+        }
+        if (!factorize(factor, n_full))
+            return 1;
+        invert_factor(factor, n_full);
+        for (int i = 0; i < n_full; i++) {
+            white[i] = 0.0;
+            for (int j = 0; j <= i; j++)
+                white[i] += factor[i][j] * own[j];
+        }
+        double m_full[MOST_SLOTS];
+        for (int i = 0; i < n_full; i++) {
+            m_full[i] = 0.0;
+            for (int q = i; q < n_full; q++)
+                m_full[i] += factor[q][i] * white[q];
+            m[slot_of[i]] = m_full[i];
+            for (int j = 0; j < n_full; j++) {
+                double sum = 0.0;
+                for (int q = i > j ? i : j; q < n_full; q++)
+                    sum += factor[q][i] * factor[q][j];
+                C[slot_of[i]][slot_of[j]] = sum;
+            }
+        }
+        double of_prior = log(p) - mu * prior_force;
+        for (int64_t g = 0; g < n_humps; g++) {
+            double diagonal = curvature[g * stride + g];
+            k[g] = diagonal + ROUNDING_PRECISION * diagonal + p;
+            b[g] = force[c * n_humps + g] + prior_force;
+            constant[g] = (float)(2 * log_odds[g] + of_prior);
+        }
+        grid_given(n_full, n_humps, among, factor, m_full, k, b);
+
+        /* What entered last: the grid does not know it yet. */
+        double enters[MOST_SLOTS] = {0.0}, leaves[MOST_SLOTS] = {0.0}, step_enters = 0.0;
+        for (int s = 0; s < n; s++) {
+            /* 1. Downdate: u and t of the slot's hump. */
+            double variance = C[s][s] > TINY ? C[s][s] : TINY;
+            double inverse_sd = full[s] ? 1.0 / sqrt(variance) : 0.0;
+            for (int j = 0; j < n; j++)
+                leaves[j] = C[s][j] * inverse_sd;
+            double step_leaves = m[s] * inverse_sd;
+
+            /* 2. The grid gives back what leaves and takes in what entered before. */
+            grid_follows(n, n_humps, rows, leaves, enters, step_leaves, step_enters, k, b);
+
+            /* 3. Odds.  4. Choose. */
+            log_odds_of(n_humps, k, b, constant, (float)least,
+                        noise + (s * n_chains + c) * n_humps, odds);
+            int64_t chosen = largest(n_humps, odds);
+            int fills = (double)odds[chosen] > empty_noise[s * n_chains + c];
+
+            /* 5. Update: u and t of the hump that enters. */
+            double precision = k[chosen] > p ? k[chosen] : p;
+            double inverse_sd_in = fills ? sqrt(1.0 / precision) : 0.0;
+            double step = b[chosen] * inverse_sd_in, coupling[MOST_SLOTS];
+            double own_coupling = 0.0;
+            for (int i = 0; i < n; i++) {
+                coupling[i] = 0.0;
+                for (int j = 0; j < n; j++)
+                    coupling[i] += C[i][j] * rows[j][chosen];
+            }
+            own_coupling = coupling[s] * inverse_sd;
+            for (int i = 0; i < n; i++)
+                coupling[i] -= leaves[i] * own_coupling;
+            coupling[s] = -1.0;
+
+            /* 6. Exchange them. */
+            for (int i = 0; i < n; i++) {
+                enters[i] = coupling[i] * inverse_sd_in;
+                m[i] -= leaves[i] * step_leaves;
+                m[i] -= enters[i] * step;
+            }
+            for (int i = 0; i < n; i++)
+                for (int j = 0; j < n; j++)
+                    C[i][j] += enters[i] * enters[j] - leaves[i] * leaves[j];
+            step_enters = step;
+            rows[s] = curvature + chosen * stride;
+            hump[s * n_chains + c] = chosen;
+            full[s] = (uint8_t)fills;
+        }
+        for (int i = 0; i < n; i++) {
+            mean[c * n + i] = full[i] ? m[i] : 0.0;
+            for (int j = 0; j < n; j++)
+                covariance[(c * n + i) * n + j] = full[i] && full[j] ? C[i][j] : 0.0;
+        }
+    }
+    return 0;
+}
+
+/* ---- the normal law ---- */
+
+#define LOG_SQRT_2_PI 0.91893853320467274178
+
+static double log_ndtr(double x)
+{
+    if (x > -1.0)
+        return log1p(-0.5 * erfc(x * M_SQRT1_2));
+    if (x > -20.0)
+        return log(0.5 * erfc(-x * M_SQRT1_2));
+    /* Laplace's series of the tail: 1e-11 at -20. */
+    double r = 1.0 / (x * x);
+    double series = 1 - r * (1 - 3 * r * (1 - 5 * r * (1 - 7 * r * (1 - 9 * r))));
+    return -0.5 * x * x - log(-x) - LOG_SQRT_2_PI + log(series);
+}
+
+/* The x of log_ndtr(x) = y: Newton's steps on a concave function, at most some six. */
+static double ndtri_exp(double y)
+{
+    if (y > -M_LN2) { /* the other tail, where nothing cancels */
+        double q = -expm1(y);
+        return q > 0.0 ? -ndtri_exp(log(q)) : INFINITY;
+    }
+    if (isinf(y))
+        return -INFINITY;
+    double square = -2 * (y + LOG_SQRT_2_PI), x = y > -3.0 ? y + M_LN2 : -sqrt(square);
+    for (int i = 0; i < 60; i++) {
+        double value = log_ndtr(x);
+        double slope = exp(-0.5 * x * x - LOG_SQRT_2_PI - value);
+        double step = (value - y) / slope;
+        x -= step;
+        if (fabs(step) <= 1e-14 * fabs(x) + 1e-300)
+            break;
+    }
+    return x;
+}
+
+/* ---- the rest of a sweep ---- */
+
+static int64_t choose(int64_t n, const double *odds)
+{
+    int64_t best = 0;
+    for (int64_t i = 1; i < n; i++)
+        if (odds[i] > odds[best])
+            best = i;
+    return best;
+}
+
+/* What a sweep draws after its slots: `chains._Sweeper` step by step.
+ *
+ *   curvature     (2 + hump, 2 + hump), force (2 + hump,): of squared Gaussian width, delay, areas
+ *   scales        {mean of the squared width, standard deviation of the delay (0: none), log of
+ *                 the odds that either is present}
+ *   strengths, area_mean, area_variance     (strength,)
+ *   noise         (chain, 4): logistic and uniform of the width, logistic and normal of the delay
+ *   normal        (chain, slot); gumbel (2, chain, strength)
+ *   hump          (slot, chain); covariance (chain, slot, slot); mean (chain, slot)
+ *   strength      (chain,), gauss2, delay (chain,): in and out; area (slot, chain): out
+ *   coordinates   (chain, 2 + hump): out, the means of what was drawn
+ */
+int mrs_disc_draw_rest(int64_t n_chains, int64_t n_slots, int64_t n_humps, int64_t n_strengths,
+                       const double *curvature, const double *force, const double *scales,
+                       const double *strengths, const double *area_mean,
+                       const double *area_variance, const double *noise, const double *normal,
+                       const double *gumbel, const int64_t *hump, const uint8_t *occupied,
+                       const double *mean, const double *covariance, int64_t *strength,
+                       double *gauss2, double *delay, double *area, double *coordinates,
+                       double *work)
+{
+    int n = (int)n_slots;
+    int64_t size = 2 + n_humps;
+    double slope = 1.0 / scales[0], delay_sd = scales[1], log_present = scales[2];
+    double log_slope = log(slope * sqrt(2 * M_PI));
+    double *log_variance = work, *odds = work + n_strengths;
+    for (int64_t j = 0; j < n_strengths; j++)
+        log_variance[j] = log(area_variance[j]);
+
+    for (int64_t c = 0; c < n_chains; c++) {
+        const double *C = covariance + c * n * n;
+        double a[MOST_SLOTS];
+        for (int i = 0; i < n; i++)
+            a[i] = mean[c * n + i];
+        /* Gaussian width and delay, areas integrated out; `a` follows as their mean. */
+        for (int index = 0; index < 2; index++) {
+            double *value = index ? delay + c : gauss2 + c, other = index ? gauss2[c] : delay[c];
+            const double *row = curvature + index * size;
+            double own = row[index], q[MOST_SLOTS], response[MOST_SLOTS];
+            double precision = own, pull = force[index] - curvature[1] * other;
+            for (int i = 0; i < n; i++)
+                q[i] = row[2 + hump[i * n_chains + c]];
+            for (int i = 0; i < n; i++) {
+                response[i] = 0.0;
+                for (int j = 0; j < n; j++)
+                    response[i] += C[i * n + j] * q[j];
+                a[i] += response[i] * *value;
+                precision -= q[i] * response[i];
+                pull -= q[i] * a[i];
+            }
+            double least = LEAST_PRECISION * own > TINY ? LEAST_PRECISION * own : TINY;
+            precision = precision > least ? precision : least;
+            const double *drawn = noise + 4 * c + 2 * index;
+            if (index == 0) {
+                double sd = 1.0 / sqrt(precision), centre = (pull - slope) * sd;
+                double log_mass = log_ndtr(centre);
+                double log_odds = log_slope + log(sd) + log_mass + 0.5 * centre * centre;
+                double broad = 0.0;
+                if (drawn[0] < log_odds + log_present)
+                    broad = sd * (centre - ndtri_exp(log_mass + log1p(-drawn[1])));
+                *value = broad > 0.0 ? broad : 0.0;
+            } else if (delay_sd > 0.0) {
+                double prior = 1.0 / (delay_sd * delay_sd), variance = 1.0 / (precision + prior);
+                double log_odds = 0.5 * log(prior * variance) + 0.5 * pull * pull * variance;
+                int late = drawn[0] < log_odds + log_present;
+                *value = late ? pull * variance + sqrt(variance) * drawn[1] : 0.0;
+            } else {
+                *value = 0.0;
+            }
+            for (int i = 0; i < n; i++)
+                a[i] -= response[i] * *value;
+        }
+        double *row = coordinates + c * size;
+        memset(row, 0, sizeof(double) * (size_t)size);
+        row[0] = gauss2[c];
+        row[1] = delay[c];
+        for (int i = 0; i < n; i++) /* humps that coincide add up */
+            row[2 + hump[i * n_chains + c]] += a[i];
+
+        /* The areas, all together. */
+        double lower[MOST_SLOTS][MOST_SLOTS];
+        int slot_of[MOST_SLOTS], n_full = 0;
+        for (int i = 0; i < n; i++) {
+            area[i * n_chains + c] = occupied[c * n + i] ? a[i] : 0.0;
+            if (occupied[c * n + i])
+                slot_of[n_full++] = i;
+        }
+        for (int i = 0; i < n_full; i++)
+            for (int j = 0; j <= i; j++)
+                lower[i][j] = C[slot_of[i] * n + slot_of[j]];
+        if (!factorize(lower, n_full))
+            continue; /* rounding, in absurd data: keep their means */
+        for (int i = 0; i < n_full; i++)
+            for (int j = 0; j <= i; j++)
+                area[slot_of[i] * n_chains + c] += lower[i][j] * normal[c * n + slot_of[j]];
+    }
+    if (!n)
+        return 0;
+
+    for (int64_t c = 0; c < n_chains; c++) {
+        /* The strength together with all areas, then given them. */
+        double a[MOST_SLOTS], linear = 0.0, square = 0.0, total = 0.0, squares = 0.0;
+        int n_full = 0;
+        for (int i = 0; i < n; i++) {
+            a[i] = area[i * n_chains + c];
+            n_full += a[i] != 0.0;
+        }
+        for (int i = 0; i < n; i++) {
+            int64_t at = 2 + hump[i * n_chains + c];
+            double pull = force[at] - curvature[at] * gauss2[c] - curvature[size + at] * delay[c];
+            linear += pull * a[i];
+            double sum = 0.0;
+            for (int j = 0; j < n; j++)
+                sum += curvature[at * size + 2 + hump[j * n_chains + c]] * a[j];
+            square += a[i] * sum;
+        }
+        double now = strengths[strength[c]];
+        const double *first = gumbel + c * n_strengths;
+        const double *second = gumbel + (n_chains + c) * n_strengths;
+        for (int64_t j = 0; j < n_strengths; j++) {
+            double factor = strengths[j] / now;
+            odds[j] = factor * linear - 0.5 * factor * factor * square + first[j];
+        }
+        double factor = n_full ? strengths[choose(n_strengths, odds)] / now : 1.0;
+        for (int i = 0; i < n; i++) {
+            a[i] *= factor;
+            area[i * n_chains + c] = a[i];
+            total += a[i];
+            squares += a[i] * a[i];
+        }
+        for (int64_t j = 0; j < n_strengths; j++) {
+            double distance = squares - 2 * area_mean[j] * total + n_full * area_mean[j] * area_mean[j];
+            odds[j] = -0.5 * (n_full * log_variance[j] + distance / area_variance[j]) + second[j];
+        }
+        strength[c] = choose(n_strengths, odds);
+    }
+    return 0;
+}

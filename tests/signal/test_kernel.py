@@ -1,0 +1,143 @@
+"""The compiled sweep against that of NumPy, from the same random numbers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mrs_disc as md
+from mrs_disc.errors import InputError
+from mrs_disc.report.results import results_from
+from mrs_disc.signal.fit import kernel, priors
+from mrs_disc.signal.fit.chains import Chains, LinearProblem, Noise, Scales, _Sweeper
+from mrs_disc.validate.regimes import REGIMES
+
+N_CHAINS, N_HUMPS = 24, 60
+
+needs_library = pytest.mark.skipif(
+    kernel.library() is None, reason="installed without a C compiler: NumPy's is the only path"
+)
+
+
+def sweeper(seed: int, *, n_slots: int = priors.SLOTS, delay_sd_s: float = 1e-4) -> _Sweeper:
+    """Chains in the middle of their way, over humps that overlap."""
+    rng = np.random.default_rng(seed)
+    centre, width = np.linspace(-1, 11, N_HUMPS), np.tile([0.4, 0.6, 0.9], N_HUMPS // 3)
+    design = np.exp(-0.5 * ((centre[:, None] - np.linspace(0, 10, 80)) / width[:, None]) ** 2)
+    lines = np.stack([rng.standard_normal(80) / 30, 1e4 * rng.standard_normal(80)])
+    rows = np.concatenate([lines, design])
+    areas = rng.choice([0, 20.0], N_HUMPS, p=[0.9, 0.1])
+    data = areas @ design + [10.0, 1e-4] @ lines + rng.standard_normal(80)
+    linear = LinearProblem(
+        curvature=rows @ rows.T,
+        force=rows @ data,
+        centre=np.zeros(3),
+        response=np.zeros((3, 2 + N_HUMPS)),
+        covariance=np.eye(3),
+    )
+    scales = Scales(
+        hump_odds=np.ones(N_HUMPS),
+        reference_area=40.0,
+        delay_sd_s=delay_sd_s,
+        gauss2_mean=priors.GAUSS2_MEAN_HZ2,
+    )
+    occupied = rng.random((n_slots, N_CHAINS)) < 0.7
+    chains = Chains(
+        hump=rng.permuted(np.tile(np.arange(N_HUMPS), (N_CHAINS, 1)), axis=1).T[:n_slots].copy(),
+        area=occupied * rng.gamma(2.0, 8.0, (n_slots, N_CHAINS)),
+        strength=rng.integers(priors.STRENGTHS, size=N_CHAINS),
+        gauss2=rng.exponential(50.0, N_CHAINS),
+        delay=1e-4 * rng.standard_normal(N_CHAINS),
+    )
+    return _Sweeper(linear, chains, scales)
+
+
+def of_sweep(seed: int, n_slots: int, delay_sd_s: float) -> Noise:
+    rng = np.random.default_rng([seed, 1])
+    return Noise.drawn(n_slots, N_CHAINS, N_HUMPS, has_delay=delay_sd_s > 0, rng=rng)
+
+
+@needs_library
+@pytest.mark.parametrize("n_slots", [0, priors.SLOTS])
+@pytest.mark.parametrize("delay_sd_s", [0.0, 1e-4])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_sweep_is_that_of_numpy(seed, delay_sd_s, n_slots):
+    """Equal to 1e-9 of the largest value: the same algebra in another order.
+
+    Odds are single, and logarithms differ in their last digit: a draw that is as close may fall
+    otherwise. Of these 1,440 slots none is.
+    """
+    noise = of_sweep(seed, n_slots, delay_sd_s)
+    plain = sweeper(seed, n_slots=n_slots, delay_sd_s=delay_sd_s)
+    fast = sweeper(seed, n_slots=n_slots, delay_sd_s=delay_sd_s)
+    expected, drawn = plain.plainly(noise), fast._compiled(noise)
+    assert drawn is not None
+    assert np.array_equal(drawn.hump, expected.hump)
+    assert np.array_equal(fast.strength, plain.strength)
+    pairs = [
+        (1e-9, drawn.mean[:, 2:], expected.mean[:, 2:]),
+        (1e-9, drawn.covariance, expected.covariance),
+        (1e-9, fast.gauss2, plain.gauss2),
+        (1e-9, fast.delay, plain.delay),
+        (1e-9, drawn.mean[:, :2], np.stack([plain.gauss2, plain.delay], axis=1)),
+        (1e-8, fast.area, plain.area),  # by a factor of covariances, of humps that nearly coincide
+    ]
+    for tolerance, own, other in pairs:
+        assert own.shape == other.shape
+        scale = np.abs(other).max(initial=1e-300)
+        assert np.abs(own - other).max(initial=0.0) < tolerance * scale
+
+
+@needs_library
+@pytest.mark.parametrize("regime", ["ensemble", "weak", "in vivo"])
+def test_whole_fits_agree_and_so_do_their_intervals(regime, monkeypatch):
+    """Within 0.02 standard deviations, where a draw may fall otherwise by rounding."""
+    recipe = md.load_recipe()
+    for index in range(3):
+        acquisition = REGIMES[regime].make(77, index).acquisition
+        preprocessed = md.preprocess(acquisition, recipe)
+        monkeypatch.setenv(kernel.SWITCH, "c")
+        fast = md.fit(preprocessed, recipe)
+        monkeypatch.setenv(kernel.SWITCH, "numpy")
+        plain = md.fit(preprocessed, recipe)
+        sd = np.sqrt(np.diag(plain.covariance))
+        assert np.abs((fast.amplitude - plain.amplitude) / sd).max() < 0.02
+        assert np.abs(np.sqrt(np.diag(fast.covariance)) / sd - 1).max() < 0.02
+
+
+@needs_library
+def test_labels_are_the_same_and_the_record_says_which_path_it_was(monkeypatch):
+    study = md.read_study(Path(__file__).parents[2] / "sample_data" / "demo")
+    labels = []
+    for path in ("c", "numpy"):
+        monkeypatch.setenv(kernel.SWITCH, path)
+        report = md.analyze(study)
+        labels.append([level.score.label for level in report.levels])
+        assert results_from(report).software.kernel == path
+    assert labels[0] == labels[1]
+
+
+def test_a_matrix_that_is_not_positive_goes_to_numpy():
+    chains = sweeper(0)
+    chains.curvature = -chains.curvature
+    if chains.library is not None:
+        assert chains._compiled(of_sweep(0, priors.SLOTS, 1e-4)) is None
+
+
+def test_the_switch_refuses_other_words(monkeypatch):
+    monkeypatch.setenv(kernel.SWITCH, "fast")
+    with pytest.raises(InputError, match="'c' or 'numpy' expected"):
+        kernel.used()
+
+
+def test_a_library_of_another_source_is_not_used(monkeypatch, tmp_path):
+    source = tmp_path / "kernel.c"
+    source.write_text("changed")
+    monkeypatch.setattr(kernel, "_SOURCE", source)
+    monkeypatch.setenv(kernel.SWITCH, "c")
+    kernel._library.cache_clear()
+    try:
+        with pytest.raises(InputError, match="no compiled kernel of this version"):
+            kernel.used()
+    finally:
+        kernel._library.cache_clear()
