@@ -30,25 +30,22 @@ def with_measured_t2(
     found = list(outcomes)
     if recipe.quantify.reference == "none":
         return found
+    usable = {
+        index: outcome
+        for index, (outcome, _) in enumerate(outcomes)
+        if isinstance(outcome, LevelMeasurement) and outcome.quality.verdict != "poor"
+    }
     for level in dict.fromkeys(entry.level for entry in entries):
-        usable = {}
-        for index, (entry, (outcome, _)) in enumerate(zip(entries, outcomes, strict=True)):
-            if entry.level == level and isinstance(outcome, LevelMeasurement):
-                if outcome.quality.verdict != "poor":
-                    usable[index] = outcome
-        if len(usable) < 2:
+        runs = {index: run for index, run in usable.items() if entries[index].level == level}
+        if len(runs) < 2:
             continue
-        names = [f"run {entries[index].run}" for index in usable]
-        morphology = next(
-            (entries[i].morphology for i in usable if entries[i].morphology is not None), None
-        )
-        told = measured_t2(list(usable.values()), names, relaxation, morphology)
+        graded = (entries[i].morphology for i in runs if entries[i].morphology is not None)
+        names = [f"run {entries[index].run}" for index in runs]
+        told = measured_t2(list(runs.values()), names, relaxation, next(graded, None))
         if told is None:
             continue
-        for (index, run), times in zip(usable.items(), told.of_run, strict=True):
-            pre = replace(
-                run.preprocessed, findings=(*run.preprocessed.findings, *told.findings)
-            )
+        for (index, run), times in zip(runs.items(), told.of_run, strict=True):
+            pre = replace(run.preprocessed, findings=(*run.preprocessed.findings, *told.findings))
             quantities = quantify(
                 run.fit,
                 pre,

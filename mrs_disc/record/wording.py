@@ -492,7 +492,8 @@ KINDS: dict[str, Kind] = {
     "pulses_not_told": Kind(
         "the bandwidth of the refocusing pulses is not known: ideal pulses are assumed, though "
         "real ones can change lactate, alanine and propionate by tens of percent at 3 T; give "
-        "{subject} under [disc.acquisition] in study.toml"
+        "{subject} under [disc.acquisition] in study.toml",
+        "remark",
     ),
     "components_excluded": Kind(
         "not fitted, as the recipe excludes {names:verb it them}: {names:and}"

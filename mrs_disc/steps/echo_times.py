@@ -6,8 +6,8 @@ An amplitude is what is left at the echo, so its logarithm falls with the echo t
     R = 1 / T2 = -sum w (TE - mean) ln A / sum w (TE - mean)^2,      sd(R) = 1 / sqrt(same sum)
 
 The gain of the receiver cancels where the water references of all runs have one echo time: then
-A_i / W_i takes the place of A_i. Elsewhere one gain is assumed, and held against the water: from run
-to run it has to fall as a T2 of water that its prior allows.
+A_i / W_i takes the place of A_i. Elsewhere one gain is assumed, and held against the water: from
+run to run it has to fall as a T2 of water that its prior allows.
 
 Decision: the measured T2 takes the place of the prior, and is not mixed with it, where it is the
 better known of the two. The prior of PG is as wide as ignorance; a mean with it would only pull.
@@ -51,7 +51,7 @@ _GAIN_SD = 3.0
 _SLOWEST_HZ = 0.1
 """A T2 of ten seconds: what falls slower does not fall."""
 
-UNCERTAIN_EVOLUTION = ("sequence_assumed", "pulses_not_told", "pulse_assumed")
+UNCERTAIN_EVOLUTION = ("sequence_assumed", "pulses_not_told")
 """Findings with which a multiplet's amplitude may change with the echo time for another reason."""
 
 
