@@ -165,6 +165,7 @@ def analyze(
     records = scored([report.record for report in reports], models.score, recipe)
     noticed = (*study.findings, *naming.findings)
     completeness = completeness_of(records, recipe.score.min_levels, noticed)
+    comparison = compare_discs(records)
     return StudyReport(
         study_id=study.study_id,
         levels=tuple(replace(r, record=one) for r, one in zip(reports, records, strict=True)),
@@ -172,8 +173,10 @@ def analyze(
         recipe_sha256=digest(recipe, models.digests),
         models=models.references,
         completeness=completeness,
-        impression=impression(records, completeness, noticed=noticed),
-        comparison=compare_discs(records),
+        impression=impression(
+            records, completeness, noticed=noticed, ranked=comparison.most_acidic
+        ),
+        comparison=comparison,
         clinical=study.clinical,
         anatomy=anatomy,
         notices=(RESEARCH_USE, *sentences(noticed), *notices),
