@@ -14,6 +14,7 @@ from pathlib import Path
 from numpy.linalg import LinAlgError
 
 from mrs_disc.analysis.bootstrap import with_bootstrap
+from mrs_disc.analysis.echo_times import with_measured_t2
 from mrs_disc.analysis.impression import impression
 from mrs_disc.analysis.named import check_names, read_site, site_of
 from mrs_disc.analysis.recorded import measured, recorded
@@ -154,6 +155,7 @@ def analyze(
     chosen = _chosen(study, levels)
     anatomy, notices = _anatomy(study)
     outcomes = [_measured_or_failed(entry, recipe, models) for entry in chosen]
+    outcomes = with_measured_t2(chosen, outcomes, recipe, models.relaxation)
     beside = [read_site(entry) for entry in study if entry not in chosen]
     naming = check_names([*beside, *(site for _, site in outcomes)], anatomy, recipe)
     reports = [
@@ -163,6 +165,7 @@ def analyze(
     records = scored([report.record for report in reports], models.score, recipe)
     noticed = (*study.findings, *naming.findings)
     completeness = completeness_of(records, recipe.score.min_levels, noticed)
+    comparison = compare_discs(records)
     return StudyReport(
         study_id=study.study_id,
         levels=tuple(replace(r, record=one) for r, one in zip(reports, records, strict=True)),
@@ -170,8 +173,10 @@ def analyze(
         recipe_sha256=digest(recipe, models.digests),
         models=models.references,
         completeness=completeness,
-        impression=impression(records, completeness, noticed=noticed),
-        comparison=compare_discs(records),
+        impression=impression(
+            records, completeness, noticed=noticed, ranked=comparison.most_acidic
+        ),
+        comparison=comparison,
         clinical=study.clinical,
         anatomy=anatomy,
         notices=(RESEARCH_USE, *sentences(noticed), *notices),

@@ -9,7 +9,7 @@ morphology is only compared with the score: it never enters it (`mrs_disc.record
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
 from mrs_disc.data.places import is_repeat
@@ -54,6 +54,7 @@ def impression(
     completeness: Completeness,
     status: str = PRELIMINARY,
     noticed: Sequence[Finding] = (),
+    ranked: Mapping[str, float] | None = None,
 ) -> str:
     """Return the impression: two to five sentences in the fixed vocabulary.
 
@@ -70,11 +71,13 @@ def impression(
         Whether a person has reviewed it.
     noticed : sequence of Finding
         Of the whole study.
+    ranked : mapping, optional
+        Level to its probability of being the most acidic, where a comparison has drawn it already.
     """
     discs = sorted(best_runs(levels).values(), key=lambda disc: level_order(disc.level))
     sentences = (
         *_headline(noticed, completeness, discs),
-        _pain(discs),
+        _pain(discs, most_acidic(discs) if ranked is None else ranked),
         _not_judged(discs),
         _structure(discs),
         _agreements(discs),
@@ -149,7 +152,7 @@ def _labelled(discs: Iterable[Level], label: str) -> list[Level]:
     return [d for d in discs if d.score is not None and d.score.label == label]
 
 
-def _pain(discs: Sequence[Level]) -> str:
+def _pain(discs: Sequence[Level], ranked: Mapping[str, float]) -> str:
     parts = []
     for label in ("likely painful", "unlikely painful"):
         names = [d.level for d in _labelled(discs, label)]
@@ -157,7 +160,6 @@ def _pain(discs: Sequence[Level]) -> str:
             parts.append(f"{label}: {join(names)}")
     if not parts:
         parts.append("no level could be labelled as likely or unlikely painful")
-    ranked = most_acidic(discs)
     first = max(ranked, key=lambda level: ranked[level], default="")
     if first and ranked[first] >= TELLING:
         share = probability(ranked[first])

@@ -6,10 +6,12 @@ the standard deviation of the logarithm, which quantification propagates.
 
 from __future__ import annotations
 
+from math import exp
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from mrs_disc.constants import Z95
 from mrs_disc.errors import ModelError
 from mrs_disc.models import Name, Status, load_model
 from mrs_disc.schema import StrictModel, validate, within
@@ -36,6 +38,11 @@ class Time(StrictModel):
     """Where it was read."""
     status: Status
     """V read in the source, R recalled, D derived, P proposed."""
+
+    @property
+    def interval_s(self) -> tuple[float, float]:
+        """Where 95 % of discs lie."""
+        return self.seconds * exp(-Z95 * self.log_sd), self.seconds * exp(Z95 * self.log_sd)
 
 
 class Water(StrictModel):

@@ -6,14 +6,12 @@ and a baseline of humps whose places, widths and areas are all free (`validate.b
 of the fit count: those of lines on the diagonal, those of ratios as measurements of their own.
 
 What is predicted is the standard deviation of the truth given the data, at the median over
-baselines. Over half of the central 68 % of the errors of 200 simulated painful discs (seed 8302)
-at an SNR of PG of 24, 40 and 64 it is, in each::
+baselines. Of discs that need few humps the bound is too large, since the fit takes only those that
+the data ask for, and averages; most so for CHO, far from the hump of proteins. `EXCESS` says by
+how much. With it the expected errors are held against the scatter of discs that it was not made
+from (tests/README.md, "Planning").
 
-    r           .97  1.08  1.11        LAC       .92  1.08  1.16        ALA  1.15  1.18  1.04
-    PG          .99  1.00   .91        acidity   .98  1.21  1.22        PA   1.15  1.20  1.22
-    LAC/PG      .91   .99  1.15        structure 1.09 1.07  1.09        CHO  1.40  1.55  1.63
-
-CHO and PA come out too large. It is a scatter: the bias of a baseline that passes for PG is not in
+It is a scatter: the bias of a baseline that passes for PG is not in
 it, and tails beyond the central 68 % are not. In discs whose acids hardly rise above their errors
 (SNR under `LINEAR_SNR`) the fit loses more than linear theory says. The baselines are the
 simulator's, and no others.
@@ -60,6 +58,9 @@ BROAD, BROAD_WIDTH_HZ, BROAD_AREA = 5, 145.0, 0.6
 """Number of broad humps over the window, their width and their area over that of PG [D]: a spline
 of knots 0.8 ppm apart, an eighth of PG's height in the mean; the width is chosen so that errors
 agree with simulated discs at SNR 16 to 64 (seed 7001)."""
+EXCESS: Mapping[str, float] = {"LAC": 1.05, "ALA": 1.12, "PA": 1.19, "CHO": 1.52, "acidity": 1.13}
+"""The bound over half of the central 68 % of the errors of 200 simulated painful discs, geometric
+mean over an SNR of PG of 24, 40 and 64 (seed 8302) [D]; of all else it is within 10 % of one."""
 LINEAR_SNR = 20.0
 """SNR of PG below which errors in painful discs are larger than expected: by a fifth at 16 [D]."""
 _PLACE_SD_PPM, _PROTEIN_SD_HZ, _BROAD_SD_HZ = 1.0, 25.0, 60.0

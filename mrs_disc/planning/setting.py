@@ -12,7 +12,7 @@ import numpy as np
 
 from mrs_disc.constants import GAMMA_1H_MHZ_PER_T
 from mrs_disc.errors import InputError, did_you_mean
-from mrs_disc.planning.expected import Expected, Lines, expected, gauss_of, noise_of, peak
+from mrs_disc.planning.expected import EXCESS, Expected, Lines, expected, gauss_of, noise_of, peak
 from mrs_disc.recipe import Recipe
 from mrs_disc.simulate import Disc, Kind, Scan, draw_disc
 from mrs_disc.simulate.population import amplitudes, load_population, typical_disc
@@ -246,7 +246,8 @@ def _weights(part: str, quantity: str, names: tuple[str, ...]) -> FloatArray:
 def error_of(quantity: str, disc: Expected) -> float:
     """Return the expected error: absolute of r, relative of everything else; over 1 is no value."""
     slope = gradient(quantity, disc.names, disc.amplitude)
-    return float(np.median(np.sqrt(np.maximum(slope @ disc.covariance @ slope, 0.0))))
+    bound = float(np.median(np.sqrt(np.maximum(slope @ disc.covariance @ slope, 0.0))))
+    return bound / EXCESS.get(quantity, 1.0)
 
 
 def fewest(enough: Callable[[int], bool], most: int) -> int | None:

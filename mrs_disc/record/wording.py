@@ -492,7 +492,8 @@ KINDS: dict[str, Kind] = {
     "pulses_not_told": Kind(
         "the bandwidth of the refocusing pulses is not known: ideal pulses are assumed, though "
         "real ones can change lactate, alanine and propionate by tens of percent at 3 T; give "
-        "{subject} under [disc.acquisition] in study.toml"
+        "{subject} under [disc.acquisition] in study.toml",
+        "remark",
     ),
     "components_excluded": Kind(
         "not fitted, as the recipe excludes {names:verb it them}: {names:and}"
@@ -517,6 +518,36 @@ KINDS: dict[str, Kind] = {
         "any length, as their mean}; amounts refer to the half of the signal that a stimulated "
         "echo has, in the water reference too",
         "method",
+    ),
+    # ---- T2 from runs at several echo times
+    "t2_measured": Kind(
+        "T2 of {name} was measured in this disc, from {runs:and} at echo times of {echo_ms:and %g} "
+        "ms: {t2_ms:.0f} ms (95 %: {low_ms:.0f} to {high_ms:.0f} ms), in place of {prior_ms:.0f} "
+        "ms of the table; {gain}",
+    ),
+    "t2_not_measured": Kind(
+        "T2 of {name} could not be measured from {runs:and} at echo times of {echo_ms:and %g} ms, "
+        "and stays that of the table ({prior_ms:.0f} ms): {why}",
+    ),
+    "t2_gain_cancels": Kind("the gain of the receiver cancels against the water", "because"),
+    "t2_gain_held": Kind(
+        "one gain of the receiver is assumed, and the water of the runs agrees with it", "because"
+    ),
+    "t2_gain_assumed": Kind("one gain of the receiver is assumed for all runs", "because"),
+    "t2_gain_differs": Kind(
+        "the water of the runs falls by {rate_hz:.1f} a second where its T2 lets expect "
+        "{expected_hz:.1f}: the gain of the receiver, or the place, differs between them",
+        "because",
+    ),
+    "t2_runs_disagree": Kind(
+        "the amplitudes do not lie on one exponential (p = {p:.1g})", "because"
+    ),
+    "t2_not_decaying": Kind("the amplitude does not fall with the echo time", "because"),
+    "t2_less_certain": Kind(
+        "its relative error of {log_sd:.2f} is not below that of the table, {prior:.2f}", "because"
+    ),
+    "t2_evolution_uncertain": Kind(
+        "its multiplet changes with the echo time too, and the pulses are not known", "because"
     ),
     "bootstrapped": Kind(
         "the error of repetition is that of {n} of {of} repeats, each of {transients} transients "

@@ -172,10 +172,26 @@ def _analysis(results: Results, levels: list[Level]) -> list[Row]:
         ("Baseline", _baseline(results)),
         ("Ratios taken for partly known", _ratio_priors(levels)),
         ("Output", "amplitudes at the start of the FID; ratios; per tissue water where referenced"),
-        ("Relaxation times", results.models.get("relaxation", ABSENT)),
+        ("Relaxation times", _relaxation(results, measured=measured_t2(levels))),
         ("Score model", results.models.get("score", ABSENT)),
         ("Comparison of discs", _comparison(results)),
     ]
+
+
+def measured_t2(levels: list[Level]) -> list[str]:
+    """Return which T2 runs at several echo times measured, each in a sentence."""
+    kinds = ("t2_measured", "t2_not_measured")
+    found = {
+        f"{level.level}: {words(one)}": None
+        for level in levels
+        for one in level.findings
+        if one.kind in kinds
+    }
+    return list(found)
+
+
+def _relaxation(results: Results, measured: list[str]) -> str:
+    return "; ".join([results.models.get("relaxation", ABSENT), *measured])
 
 
 def _baseline_kind(results: Results) -> str:
@@ -312,6 +328,7 @@ def paragraph(results: Results) -> str:
     spline = spline if _baseline_kind(results) == "spline" else ""
     mark = cite("Near2021")
     water = f"Amounts per tissue water were corrected for relaxation{mark}. " if mark else ""
+    water += "".join(f"{one}. " for one in measured_t2(levels) if water)
     window = levels[0].fit.window_ppm if levels[0].fit else (0.5, 4.2)
     return harmless(
         f"Single-voxel 1H spectra of {len({v.level for v in levels})} intervertebral discs "

@@ -20,6 +20,7 @@ import numpy as np
 
 from mrs_disc.constants import Z95
 from mrs_disc.record.level import Level, best_runs
+from mrs_disc.record.levels import level_order
 from mrs_disc.record.parts import Comparison, Difference, ReferenceComparison
 from mrs_disc.typing import FloatArray
 
@@ -50,14 +51,15 @@ def compare_discs(levels: Sequence[Level]) -> Comparison:
         or of acidity/structure where some disc has only an upper limit; with fewer, the reason.
     """
     name, discs = _comparable(levels)
+    values = np.array([_value(d, name) for d in discs])
+    draws = _draws(discs, values, name)
+    first = _shares_of_first(discs, draws)
     if len(discs) < MIN_DISCS:
         return Comparison(
             quantity=name,
-            most_acidic=most_acidic(levels),
+            most_acidic=first,
             reason=f"{len(discs)} usable discs with {name}; at least {MIN_DISCS} are needed",
         )
-    values = np.array([_value(d, name) for d in discs])
-    draws = _draws(discs, values, name)
     middle = np.median(draws, axis=0)
     firmest = _best_structure(discs)
     references = [_against("median", discs, values - np.median(values), draws - middle)]
@@ -66,10 +68,7 @@ def compare_discs(levels: Sequence[Level]) -> Comparison:
             _against(discs[firmest].level, discs, values - values[firmest], draws - draws[firmest])
         )
     return Comparison(
-        quantity=name,
-        references=tuple(references),
-        assumes=ASSUMES,
-        most_acidic=most_acidic(levels),
+        quantity=name, references=tuple(references), assumes=ASSUMES, most_acidic=first
     )
 
 
@@ -87,16 +86,22 @@ def most_acidic(levels: Sequence[Level]) -> dict[str, float]:
         Level to probability; empty with fewer than two discs. They add up to one.
     """
     name, discs = _comparable(levels)
+    draws = _draws(discs, np.array([_value(disc, name) for disc in discs]), name)
+    return _shares_of_first(discs, draws)
+
+
+def _shares_of_first(discs: Sequence[Level], draws: FloatArray) -> dict[str, float]:
+    """Return how often each disc is the highest; nothing of fewer than two."""
     if len(discs) < 2:
         return {}
-    draws = _draws(discs, np.array([_value(disc, name) for disc in discs]), name)
     first = np.bincount(np.argmax(draws, axis=0), minlength=len(discs)) / draws.shape[1]
     return {disc.level: float(share) for disc, share in zip(discs, first, strict=True)}
 
 
 def _comparable(levels: Sequence[Level]) -> tuple[str, list[Level]]:
     """Return the quantity by which discs are compared, and the usable discs that have it."""
-    usable = [r for r in best_runs(levels).values() if r.usable]
+    best = sorted(best_runs(levels).values(), key=lambda one: level_order(one.level))
+    usable = [one for one in best if one.usable]
     logarithms = [r for r in usable if _measured(r, QUANTITY)]
     linear = [r for r in usable if _measured(r, LINEAR)]
     return (LINEAR, linear) if len(linear) > len(logarithms) else (QUANTITY, logarithms)

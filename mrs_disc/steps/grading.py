@@ -64,7 +64,7 @@ MEASURABLE_SD = 3.0
 
 OWN_WIDTH_HZ = 10.0
 """Width that the acetyl line has at any field [D]: 6 Hz of a macromolecule (model ``disc_1h``) and
-4 Hz of a T2 of 80 ms (``relaxation``)."""
+4 Hz of a T2 of 80 ms [P]."""
 
 MHZ_AT_3T = 3.0 * GAMMA_1H_MHZ_PER_T
 """Where the gates of the linewidth were set."""
@@ -119,7 +119,7 @@ def grade(
         *_below_zero(fit, gates),
         *_echo_time(fit, gates),
         *_shift(fit, preprocessed, gates),
-        *of_role(preprocessed.findings, "reason"),
+        *of_role(preprocessed.findings, "reason", "remark"),
         *of_lipid,
         *_displacement(preprocessed),
     ]

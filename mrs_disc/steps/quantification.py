@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from mrs_disc.models.relaxation import RelaxationModel, load_relaxation_model
 from mrs_disc.recipe import Recipe, load_recipe
 from mrs_disc.signal.noise import median
 from mrs_disc.steps.water_reference import (
+    MeasuredTime,
     Reference,
     repeat_normals,
     scale,
@@ -129,6 +131,7 @@ def quantify(
     *,
     relaxation: RelaxationModel | None = None,
     morphology: Morphology | None = None,
+    measured: Mapping[str, MeasuredTime] | None = None,
 ) -> Quantities:
     """Return the ratios, sums and water-referenced amounts of a disc.
 
@@ -145,6 +148,8 @@ def quantify(
         Relaxation times of water and of the components; default: those that the recipe names.
     morphology : Morphology, optional
         The Pfirrmann grade chooses the relaxation times of water.
+    measured : mapping, optional
+        Component to its T2 where runs of this disc at several echo times measured it.
 
     Returns
     -------
@@ -183,7 +188,7 @@ def quantify(
     else:
         factors |= {"water": _water_factors(reference, morphology)}
         own = np.hstack([normals[count:], repeat_normals(reference, normals[count:])])
-        factors |= _water(table, fit, draws, own, reference, relaxation)
+        factors |= _water(table, fit, draws, own, (reference, relaxation, measured or {}))
     return Quantities(
         values=table.values,
         names=tuple(table.names),
@@ -456,10 +461,10 @@ def _water(
     fit: FitResult,
     draws: FloatArray,
     normals: FloatArray,
-    reference: Reference,
-    relaxation: RelaxationModel,
+    known: tuple[Reference, RelaxationModel, Mapping[str, MeasuredTime]],
 ) -> dict[str, Any]:
     """Enter the water-referenced amounts; return the factors of each component."""
+    reference, relaxation, measured = known
     amounts: dict[str, tuple[float, FloatArray]] = {}
     factors: dict[str, Any] = {}
     of_water = water_draws(reference, normals[:_WATER_NORMALS])
@@ -468,8 +473,10 @@ def _water(
         if entry is None:
             table.none(f"{name}/water", f"{relaxation.name} has no entry for {name}")
             continue
-        rows = slice(_WATER_NORMALS + 2 * index, _WATER_NORMALS + 2 * index + 2)
-        scaled = scale(entry, reference, of_water, normals[rows])
+        own = normals[_WATER_NORMALS + 2 * index : _WATER_NORMALS + 2 * index + 2]
+        if (t2 := measured.get(name)) is not None:
+            own = np.stack([own[0], _with_amplitude(own[1], draws[index], t2.correlation)])
+        scaled = scale(entry, reference, of_water, own, t2)
         if isinstance(scaled, str):
             table.none(f"{name}/water", scaled)
             continue
@@ -486,11 +493,22 @@ def _water(
             "t1_s": scaled.t1.seconds,
             "t1_source": f"{scaled.t1.source} [{scaled.t1.status}]",
             "t2_s": scaled.t2.seconds,
+            "t2_low_s": scaled.t2.interval_s[0],
+            "t2_high_s": scaled.t2.interval_s[1],
             "t2_source": f"{scaled.t2.source} [{scaled.t2.status}]",
             "factor": scaled.factor,
         }
     _structure_to_water(table, fit, amounts)
     return factors
+
+
+def _with_amplitude(normals: FloatArray, drawn: FloatArray, correlation: float) -> FloatArray:
+    """Return the draws of a T2 that was made from the amplitudes that are `drawn` beside it."""
+    truth = _of_truth(drawn)
+    along = (truth - truth.mean()) / max(float(truth.std()), 1e-300)
+    mixed = normals.copy()
+    mixed[: truth.size] = correlation * along + sqrt(1 - correlation**2) * normals[: truth.size]
+    return mixed
 
 
 def _structure_to_water(

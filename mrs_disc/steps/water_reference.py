@@ -179,6 +179,22 @@ def water_draws(reference: Reference, normals: FloatArray) -> WaterDraws:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredTime:
+    """A T2 that runs of this disc measured.
+
+    Parameters
+    ----------
+    time : Time
+        In place of the prior.
+    correlation : float
+        Of its logarithm with that of the amplitude of the run at hand, which it was made from.
+    """
+
+    time: Time
+    correlation: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
     """What one component's amplitude is multiplied with, and the times behind it."""
 
@@ -202,7 +218,11 @@ class Scale:
 
 
 def scale(
-    entry: Metabolite, reference: Reference, water: WaterDraws, normals: FloatArray
+    entry: Metabolite,
+    reference: Reference,
+    water: WaterDraws,
+    normals: FloatArray,
+    measured: MeasuredTime | None = None,
 ) -> Scale | str:
     """Return the factor from amplitude to mmol per kg tissue water, or why there is none.
 
@@ -216,9 +236,11 @@ def scale(
         Its draws, the same for all components.
     normals : float array, shape (2, draw)
         Standard normal draws for T1 and T2 of the component.
+    measured : MeasuredTime, optional
+        Its T2 where this disc's own runs tell it.
     """
     t1 = choose_time(entry.t1, reference.field_t, None)
-    t2 = choose_time(entry.t2, reference.field_t, None)
+    t2 = measured.time if measured else choose_time(entry.t2, reference.field_t, None)
     if t1 is None or t2 is None:
         return f"no relaxation time of {entry.name} at {reference.field_t:.2f} T"
     r = reference

@@ -7,9 +7,9 @@ from mrs_disc.validate.challenge import Challenge, challenge_text, validate_chal
 from mrs_disc.validate.discrimination import (
     Discrimination,
     ScoreTable,
-    score_text,
     validate_score,
 )
+from mrs_disc.validate.discrimination_text import score_text
 from mrs_disc.validate.stress import Stress, validate_stress
 from mrs_disc.validate.stress_text import stress_text
 

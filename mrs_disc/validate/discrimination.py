@@ -53,10 +53,13 @@ and the score is not told."""
 MISSES = ("AUC", "labels", "reliability")
 SNR_CLASSES = ((0.0, 8.0), (8.0, 16.0), (16.0, 32.0), (32.0, float("inf")))
 """SNR of the quality peak; what kind of scan is worth making stands in their table."""
+ERROR_CLASSES = ((0.0, 0.4), (0.4, 0.6), (0.6, 0.85), (0.85, 1.2), (1.2, float("inf")))
+"""Error of r = log(acidity/structure), by which labels are held against what errors allow."""
 LABELS: tuple[Label, ...] = ("likely painful", "indeterminate", "unlikely painful")
 
-BEYOND = "‡"
-"""Marks a limit that is missed, and that no fit could hold."""
+REDRAWS = 8
+"""Measurements of each disc with the errors that it quotes: what those errors allow is known better
+than what one measurement makes of them."""
 
 _DRAWS = 50
 
@@ -104,6 +107,21 @@ class Scans:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """The labels of the discs of one truth and class of error of r.
+
+    `measured` and `allowed` count them in the order of `LABELS`; `allowed` over `REDRAWS`
+    measurements of each disc with the errors that it quotes.
+    """
+
+    painful: bool
+    low: float
+    high: float
+    measured: tuple[int, ...]
+    allowed: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """What the labels and probabilities of the scored discs are worth.
 
@@ -144,7 +162,8 @@ class Discrimination:
 
     `prevalence` is what the score was told, if anything; `measured` are the discs as they are
     analysed, `attainable` is what the same score makes of one unbiased measurement of each disc
-    with the smallest possible error, `allowed` of one with the error that the analysis quotes.
+    with the smallest possible error, `allowed` of `REDRAWS` with the error that the analysis
+    quotes. `labels` sets the two side by side.
     """
 
     cohort: str
@@ -156,6 +175,7 @@ class Discrimination:
     attainable: Judged
     allowed: Judged
     scans: tuple[Scans, ...] = ()
+    labels: tuple[Labels, ...] = ()
 
     @property
     def misses(self) -> tuple[str, ...]:
@@ -183,6 +203,7 @@ class Discrimination:
                 "attainable": self.attainable.as_json(),
                 "allowed": self.allowed.as_json(),
                 "scans": [asdict(one) for one in self.scans],
+                "labels": [asdict(one) for one in self.labels],
                 "misses": list(self.misses),
                 "out_of_reach": list(self.out_of_reach),
             }
@@ -255,12 +276,13 @@ def _cohort(
         poor += sum(one.disc.unusable is not None for one in seen)
         measured, ideal = [one.disc for one in seen], _ideal(seen, (seed, subject, 3))
         as_quoted = [replace(one, covariance=_quoted(one)) for one in seen]
-        redrawn = _ideal(as_quoted, (seed, subject, 4))
+        redrawn = [_ideal(as_quoted, (seed, subject, 4, n)) for n in range(REDRAWS)]
         for prevalence, found in rows.items():
             options = Recipe().score.model_copy(update={"prevalence": prevalence})
             found += _rows(subject, score_discs(measured, model, options), seen)
             best[prevalence] += _rows(subject, score_discs(ideal, model, options), seen)
-            quoted[prevalence] += _rows(subject, score_discs(redrawn, model, options), seen)
+            for one in redrawn:
+                quoted[prevalence] += _rows(subject, score_discs(one, model, options), seen)
         if progress is not None:
             progress(f"score, {name}", subject, patients)
     counts = Counts(patients=patients, discs=patients * len(levels), failed=failed, poor=poor)
@@ -432,7 +454,27 @@ def _summary(
         attainable=_judged(redrawn[0], most),
         allowed=_judged(redrawn[1], most),
         scans=tuple(_scans(rows, low, high) for low, high in SNR_CLASSES),
+        labels=tuple(
+            _labels(rows, redrawn[1], truth, limits)
+            for truth in (True, False)
+            for limits in ERROR_CLASSES
+        ),
     )
+
+
+def _labels(
+    rows: list[_Row], allowed: list[_Row], painful: bool, limits: tuple[float, float]
+) -> Labels:
+    """Return the labels of one truth and class of error."""
+
+    def count(found: list[_Row]) -> tuple[int, ...]:
+        labels = [
+            r.label for r in found if r.painful == painful and limits[0] <= r.error < limits[1]
+        ]
+        return tuple(labels.count(name) for name in LABELS)
+
+    low, high = limits
+    return Labels(painful=painful, low=low, high=high, measured=count(rows), allowed=count(allowed))
 
 
 def _scans(rows: list[_Row], low: float, high: float) -> Scans:
@@ -479,100 +521,3 @@ def _judged(rows: list[_Row], max_wrong: float) -> Judged:
 
 def _mean(values: BoolArray | FloatArray) -> float:
     return float(values.mean()) if values.size else float("nan")
-
-
-def score_text(table: ScoreTable) -> str:
-    """Return the table as text: one line a cohort, then each cohort in full."""
-    rows = [
-        f"Score against simulated truth, seed {table.cohorts[0].seed}.",
-        "The score was made for the population that is simulated: no evidence for patients.",
-        f"Protocol: typical, {SNR_OF_PROTOCOL['typical']:g} times the SNR of population.toml, but "
-        f"for the cohort weak: {SNR_OF_PROTOCOL['weak']:g} times.",
-        f"Held: AUC at least {AUC_SHARE:g} of the attainable; at most {MAX_WRONG:.0%} of the "
-        f"labels wrong,",
-        f"{MAX_WRONG_UNTOLD:.0%} where most discs are painful and it is not told; reliability in "
-        "its 95 % band.",
-        "(): the same score of unbiased measurements with the smallest possible errors.",
-        f"{BEYOND}: not held by these either.",
-        "",
-        f"{'cohort':<26}{'discs':>6}{'scored':>8}{'AUC':>15}{'labelled':>13}{'wrong':>13}"
-        f"{'bins':>8}{'Brier':>8}  outside",
-    ]
-    rows += [_summary_line(one) for one in table.cohorts]
-    for one in table.cohorts:
-        rows += ["", *_cohort_text(one)]
-    return "\n".join(rows)
-
-
-def _title(one: Discrimination) -> str:
-    told = "" if one.prevalence is None else f", told {one.prevalence:.0%}"
-    return f"{one.cohort}{told}"
-
-
-def percent(part: int, of: int) -> str:
-    """Return a share in words, a dash where there is nothing to share."""
-    return f"{100 * part / of:.0f} %" if of else "–"
-
-
-def _summary_line(one: Discrimination) -> str:
-    own, best = one.measured, one.attainable
-    auc = f"{one.auc.score:.3f} ({one.auc.attainable:.3f})"
-    labelled = f"{percent(own.labelled, own.scored)} ({percent(best.labelled, best.scored)})"
-    wrong = f"{percent(own.wrong, own.labelled)} ({percent(best.wrong, best.labelled)})"
-    bins = f"{sum(b.holds for b in own.bins)} ({sum(b.holds for b in best.bins)})"
-    outside = [f"{name}{BEYOND if name in one.out_of_reach else ''}" for name in one.misses]
-    return (
-        f"{_title(one):<26}{one.counts.discs:>6}{own.scored:>8}{auc:>15}{labelled:>13}"
-        f"{wrong:>13}{bins:>8}{own.brier:>8.3f}  {', '.join(outside) or '–'}"
-    )
-
-
-def _cohort_text(one: Discrimination) -> list[str]:
-    """Return the lines of one cohort."""
-    counts, own = one.counts, one.measured
-    rows = [
-        f"{_title(one)}: {COHORTS[one.cohort]}; {counts.patients} patients, {counts.discs} discs, "
-        f"{protocol_of(one.cohort)} protocol",
-        f"  scored {own.scored} ({own.painful} painful), poor {counts.poor}, failed "
-        f"{counts.failed}; AUC without any error {one.auc.truth:.3f}",
-        f"  labelled {own.labelled}, of these wrong {own.wrong}; sensitivity "
-        f"{own.sensitivity:.2f}, specificity {own.specificity:.2f} among labelled",
-        *_by_truth(one),
-        *_by_scan(one),
-        f"  {'probability':<14}{'discs':>7}{'mean':>8}{'painful':>9}{'95 %':>14}",
-    ]
-    for b in own.bins:
-        name, band = f"{b.low:.1f} to {b.high:.1f}", f"{b.low_95:.2f} to {b.high_95:.2f}"
-        rows.append(
-            f"  {name:<14}{b.n:>7}{b.mean_probability:>8.2f}{b.share_painful:>9.2f}{band:>14}"
-            f"{'' if b.holds else '   outside'}"
-        )
-    return rows
-
-
-def _by_truth(one: Discrimination) -> list[str]:
-    """Return how discs of either truth are labelled; in brackets what the quoted errors allow."""
-    lines = [f"  {'':<14}" + "".join(f"{name:>20}" for name in LABELS)]
-    for name, own, best in (
-        ("painful", one.measured.of_painful, one.allowed.of_painful),
-        ("painless", one.measured.of_painless, one.allowed.of_painless),
-    ):
-        shares = [
-            f"{percent(n, sum(own))} ({percent(m, sum(best))})"
-            for n, m in zip(own, best, strict=True)
-        ]
-        lines.append(f"  {name:<14}" + "".join(f"{share:>20}" for share in shares))
-    return lines
-
-
-def _by_scan(one: Discrimination) -> list[str]:
-    """Return a line for each class of SNR."""
-    head = ("discs", "AUC", "painful found", "painless found", "labelled", "error of r")
-    lines = [f"  {'SNR':<14}" + "".join(f"{name:>15}" for name in head)]
-    for scan in one.scans:
-        name = f"{scan.low:g} to {scan.high:g}" if np.isfinite(scan.high) else f"from {scan.low:g}"
-        shares = (scan.sensitivity, scan.specificity, scan.labelled)
-        cells = (f"{scan.auc:.2f}", *(f"{100 * share:.0f} %" for share in shares))
-        row = f"{scan.n:>15}" + "".join(f"{cell:>15}" for cell in cells) + f"{scan.error:>15.2f}"
-        lines.append(f"  {name:<14}" + row.replace("nan %", "  –").replace("nan", "  –"))
-    return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import exp
 
 import pytest
 from hypothesis import example, given, settings
@@ -175,17 +176,15 @@ def test_a_patient_of_two_discs_tells_nothing_of_the_prevalence():
     assert "mostly_painful" not in score.inputs
 
 
-def test_what_would_change_the_label_is_true_above_the_cap_of_r():
-    """Where acid nearly reaches structure, the score takes structure for larger."""
-    weak = make(0.6, 1.0, 0.3, 0.2)
-    score = scored([weak])
-    sentence = next(r for r in score.reasons if r.startswith("at the same errors"))
+@pytest.mark.parametrize(
+    ("disc", "capped"), [(make(0.2, 1.0, 0.02, 0.02), False), (make(0.6, 1.0, 0.3, 0.2), True)]
+)
+def test_what_would_change_the_label_is_true(disc, capped):
+    """Also where acid nearly reaches structure, which the score then takes for larger."""
+    sentence = next(r for r in scored([disc]).reasons if r.startswith("at the same errors"))
     limit = float(sentence.split("likely painful from ")[1].split(" on")[0])
-    assert limit > MODEL.r_cap
-    below, above = (
-        scored([replace(weak, acidity=2.718281828459045 ** (limit + d))]).label
-        for d in (-0.02, 0.02)
-    )
+    assert (limit > MODEL.r_cap) is capped
+    below, above = (scored([replace(disc, acidity=exp(limit + d))]).label for d in (-0.02, 0.02))
     assert (below, above) == ("indeterminate", "likely painful")
 
 

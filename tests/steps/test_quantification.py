@@ -304,7 +304,7 @@ def test_amount_per_tissue_water_redone_by_hand():
     """Near 2021, equation 6, with the shipped times of grade IV at 3 T."""
     q = run(fit_result(), preprocessed(water_fid(20_000.0, 5, 20)))
     water = (1 - math.exp(-2.0 / 1.1)) * math.exp(-0.030 / 0.051)
-    pg = (1 - math.exp(-1.5 / 0.78)) * math.exp(-0.030 / 0.080)
+    pg = (1 - math.exp(-1.5 / 0.78)) * math.exp(-0.030 / 0.052)
     by_hand = 1000 * 55.51 * 2 / 3 * (60 / 20_000) * water / pg
     assert q["PG/water"].value == pytest.approx(by_hand, rel=1e-3)
     assert q["PG/water"].unit == "mmol per kg tissue water"
@@ -324,13 +324,13 @@ def test_the_printed_sum_gives_the_printed_value():
 def test_error_of_the_relaxation_times_is_in_the_interval():
     certain = run(fit_result(sd=SD * 1e-3), preprocessed(water_fid(20_000.0, 5, 20)))
     relative = certain["PG/water"].sd / certain["PG/water"].value
-    # d ln C: T2w .18 x 30/51, T2m .20 x 30/80, T1w and T1m through their saturation, water 1 %.
+    # d ln C: T2w .18 x 30/51, T2m .34 x 30/52, T1w and T1m through their saturation, water 1 %.
     saturation = [
         0.15 * (2.0 / 1.1) * math.exp(-2.0 / 1.1) / (1 - math.exp(-2.0 / 1.1)),
         0.20 * (1.5 / 0.78) * math.exp(-1.5 / 0.78) / (1 - math.exp(-1.5 / 0.78)),
     ]
     expected = math.sqrt(
-        (0.18 * 30 / 51) ** 2 + (0.2 * 30 / 80) ** 2 + 0.01**2 + sum(x**2 for x in saturation)
+        (0.18 * 30 / 51) ** 2 + (0.34 * 30 / 52) ** 2 + 0.01**2 + sum(x**2 for x in saturation)
     )
     assert relative == pytest.approx(expected, rel=0.1)
 

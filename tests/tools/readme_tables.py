@@ -25,14 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from mrs_disc import validate
-from mrs_disc.validate.discrimination import (
-    BEYOND,
-    COHORTS,
-    MISSES,
-    Scans,
-    percent,
-    protocol_of,
-)
+from mrs_disc.validate.discrimination import COHORTS, ERROR_CLASSES, MISSES, Scans, protocol_of
+from mrs_disc.validate.discrimination_text import BEYOND, percent
 from mrs_disc.validate.stress import LIKELY, StressLine
 from mrs_disc.validate.stress_rows import LOG
 
@@ -110,7 +104,7 @@ def score_rows(tables: Sequence[validate.ScoreTable]) -> list[str]:
         cells = zip(*(_score_cells(each) for each in ones), strict=True)
         beside = " | ".join(" · ".join(each) for each in cells)
         rows.append(f"| {COHORTS[one.cohort]}{told}{_protocol(one.cohort)} | {beside} |")
-    return [*rows, "", *_scan_rows(tables)]
+    return [*rows, "", *_error_rows(tables), "", *_scan_rows(tables)]
 
 
 def _score_cells(one: validate.Discrimination) -> tuple[str, ...]:
@@ -127,6 +121,41 @@ def _score_cells(one: validate.Discrimination) -> tuple[str, ...]:
         f"({percent(best.wrong, best.labelled)})",
         f"{held} of {len(own.bins)}{mark['reliability']} ({held_best})",
     )
+
+
+def _error_rows(tables: Sequence[validate.ScoreTable]) -> list[str]:
+    """Return the labels by error of r beside what errors allow: typical protocol, all pooled."""
+    rows = [
+        "| error of r | painful discs | called likely (allowed) | called unlikely (allowed) "
+        "| painless discs | called likely (allowed) | called unlikely (allowed) |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    found = [
+        part
+        for table in tables
+        for one in table.cohorts
+        if one.prevalence is None and protocol_of(one.cohort) == "typical"
+        for part in one.labels
+    ]
+    for limits in [*ERROR_CLASSES, None]:
+        cells = []
+        for painful in (True, False):
+            parts = [p for p in found if p.painful == painful and limits in (None, (p.low, p.high))]
+            own, best = (
+                np.sum([getattr(p, name) for p in parts], axis=0)
+                for name in ("measured", "allowed")
+            )
+            cells.append(str(own.sum()))
+            cells += [
+                f"{percent(own[k], own.sum())} ({percent(best[k], best.sum())})" for k in (0, 2)
+            ]
+        if limits is None:
+            name = "all"
+        else:
+            low, high = limits
+            name = f"{low:g} to {high:g}" if np.isfinite(high) else f"from {low:g}"
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+    return rows
 
 
 def _scan_rows(tables: Sequence[validate.ScoreTable]) -> list[str]:

@@ -171,7 +171,12 @@ def structure_index(table: dict[str, dict[str, np.ndarray]], seed: int, per_clas
         "structure_index",
         "Degeneration from structure per tissue water; the score of pain divides by structure",
         "Research: degeneration of one disc from proteoglycan and collagen per kg tissue water.",
-        ["trained on simulated discs", "says nothing about pain", "needs a water reference"],
+        [
+            "trained on simulated discs",
+            "says nothing about pain",
+            "needs a water reference",
+            "the T2 of PG is not known: what it is off by, all discs of a patient share",
+        ],
     )
     text += scope(["PG", "COL"]) + training(seed, per_class)
     degenerated = np.concatenate([table["D"]["structure"], table["P"]["structure"]])
