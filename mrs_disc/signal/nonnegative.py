@@ -14,6 +14,8 @@ from mrs_disc.typing import FloatArray
 
 _SMALL = 1e-10
 """A slope this small beside the largest possible one is rounding."""
+_RIDGE = 1e-13
+"""On the diagonal of products of columns of length one: equal columns do no harm."""
 
 
 def least_misfit(columns: FloatArray, data: FloatArray) -> float:
@@ -27,23 +29,26 @@ def least_misfit(columns: FloatArray, data: FloatArray) -> float:
     Examples
     --------
     >>> columns = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
-    >>> least_misfit(columns, np.array([2.0, -3.0, 1.0]))
+    >>> round(least_misfit(columns, np.array([2.0, -3.0, 1.0])), 9)
     10.0
     """
-    count = columns.shape[1]
+    # Products alone: the columns are few. Of length one they may have any unit.
     norm = np.sqrt(np.einsum("ij,ij->j", columns, columns))
-    x, active = np.zeros(count), np.zeros(count, dtype=bool)
-    left = data
-    limit = _SMALL * norm * float(np.sqrt(data @ data))
-    for _ in range(3 * count):
-        slope = np.where(active, 0.0, left @ columns - limit)
-        if not np.any(slope > 0):
+    unit = columns / np.maximum(norm, 1e-300)
+    gram, pull, size = unit.T @ unit, data @ unit, float(data @ data)
+    gram.ravel()[:: len(gram) + 1] += _RIDGE
+    limit = _SMALL * size**0.5
+    x, active = np.zeros(len(gram)), np.zeros(len(gram), dtype=bool)
+    for _ in range(3 * len(gram)):
+        slope = np.where(active, 0.0, pull - gram @ x)
+        steepest = int(np.argmax(slope))
+        if slope[steepest] <= limit:
             break
-        active[int(np.argmax(np.where(slope > 0, slope / np.maximum(norm, 1e-300), 0.0)))] = True
+        active[steepest] = True
         while True:
             used = np.flatnonzero(active)
-            best = np.zeros(count)
-            best[used] = np.linalg.lstsq(columns[:, used], data, rcond=None)[0]
+            best = np.zeros(len(gram))
+            best[used] = np.linalg.solve(gram[used[:, None], used], pull[used])
             if np.all(best[used] > 0):
                 break
             # As far towards it as no element becomes negative; what becomes zero leaves the set.
@@ -53,5 +58,4 @@ def least_misfit(columns: FloatArray, data: FloatArray) -> float:
             x[blocked[int(np.argmin(share))]] = 0.0
             active &= x > 0
         x = best
-        left = data - columns @ x
-    return float(left @ left)
+    return float(max(size - 2 * (pull @ x) + x @ gram @ x, 0.0))
