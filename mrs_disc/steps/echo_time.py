@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from scipy.optimize import nnls
 
 from mrs_disc.data import EchoTime
 from mrs_disc.models import Resonance
 from mrs_disc.signal.fit.inputs import FitBasis
 from mrs_disc.signal.fit.posterior import Amplitudes
+from mrs_disc.signal.nonnegative import least_misfit
 from mrs_disc.typing import ComplexArray, FloatArray
 
 TIMES_S = np.arange(0.006, 0.301, 0.006)
@@ -171,9 +171,8 @@ def echo_time_told(
     m = whiten @ amplitudes.mean[rows]
     stated = np.zeros(shares.shape[1:])
     stated[np.cumsum([0, *map(len, states.rows[:-1])]), np.arange(len(states.rows))] = 1.0
-    scale = max(float(np.abs(amplitudes.mean[rows]).max()), 1e-300)  # nnls has absolute tolerances
-    of_stated = nnls(whiten @ stated * scale, m)[1] ** 2
-    misfits = np.array([nnls(whiten @ one * scale, m)[1] ** 2 for one in shares])
+    of_stated = least_misfit(whiten @ stated, m)
+    misfits = np.array([least_misfit(whiten @ one, m) for one in shares])
     best = int(np.argmin(misfits))
     return EchoTime(
         multiplets=states.multiplets,

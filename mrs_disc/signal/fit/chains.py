@@ -486,8 +486,11 @@ def _draw_delay(
 @lru_cache(maxsize=2)
 def _gumbel_pool(size: int) -> FloatArray:
     """Return twice Gumbel noise that all fits share, since all draw the same numbers anyway."""
-    waits = seeded().standard_exponential(size, dtype=np.float32)
-    return np.asarray(-2 * np.log(np.maximum(waits, 1e-30)))
+    pool = seeded().standard_exponential(size, dtype=np.float32)
+    np.maximum(pool, 1e-30, out=pool)  # in place: it is the largest array of a small study
+    np.log(pool, out=pool)
+    pool *= -2
+    return np.asarray(pool)
 
 
 def _choose(log_odds: FloatArray, gumbel: FloatArray) -> IntArray:

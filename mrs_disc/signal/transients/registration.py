@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 
+from mrs_disc.signal.axes import exponentials
 from mrs_disc.signal.noise import median
 from mrs_disc.signal.transients import priors as prior
 from mrs_disc.signal.transients.robust import TINY, deviation, power_above_noise
@@ -242,7 +243,8 @@ def _highest_points(
     span = float(np.sqrt(np.average(time**2, weights=np.abs(product).mean(axis=0) + TINY)))
     step = min(max(1 / (16 * max(span, 1e-4)), max_shift_hz / 200), max_shift_hz / 8)
     grid_hz = np.arange(-max_shift_hz, max_shift_hz + step / 2, step)
-    height = np.abs(product @ np.exp(-2j * np.pi * np.outer(time, grid_hz)))
+    turn = -2j * np.pi * time
+    height = np.abs(product @ exponentials(turn * step, grid_hz.size, turn * grid_hz[0]))
     # twice the height is the log likelihood with the amplitude fixed at the reference's
     penalty = 0.5 * (grid_hz / prior.JITTER_HZ) ** 2
     hz = grid_hz[np.argmax(2 * height - penalty, axis=1)]
