@@ -18,7 +18,7 @@ from mrs_disc._version import __version__ as __version__
 if TYPE_CHECKING:
     from mrs_disc.analysis import analyze as analyze
     from mrs_disc.analysis import measure as measure
-    from mrs_disc.analysis import score_levels as score_levels
+    from mrs_disc.analysis import score as score
     from mrs_disc.batch.whole import read_cohort as read_cohort
     from mrs_disc.data import LevelMeasurement as LevelMeasurement
     from mrs_disc.io import read_study as read_study
@@ -53,7 +53,7 @@ _HOME = {
     "read_results": "mrs_disc.report.read_back",
     "read_study": "mrs_disc.io",
     "report_html": "mrs_disc.report.notebook",
-    "score_levels": "mrs_disc.analysis",
+    "score": "mrs_disc.analysis",
     "simulate_study": "mrs_disc.simulate",
     "write_report": "mrs_disc.report",
 }

@@ -12,7 +12,7 @@ import pytest
 import mrs_disc
 
 PACKAGE = Path(mrs_disc.__file__).parent
-CORE = ("signal", "data", "models", "recipe.py", "steps", "score", "analysis")
+CORE = ("signal", "data", "models", "recipe.py", "steps", "scoring", "analysis")
 FORBIDDEN = {"logging", "time", "datetime", "random", "matplotlib", "secrets", "uuid"}
 
 

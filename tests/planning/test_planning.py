@@ -17,7 +17,7 @@ from mrs_disc.planning.labels import likelihood_ratios, shares
 from mrs_disc.planning.setting import Examination, Setting, error_of, fewest, gradient
 from mrs_disc.planning.text import plan_text
 from mrs_disc.recipe import Recipe, ScoreOptions
-from mrs_disc.score import Disc, score_discs
+from mrs_disc.scoring import Disc, score_discs
 from mrs_disc.simulate import LUMBAR, Scan, simulate_study
 from mrs_disc.simulate.study import plan_study
 

@@ -10,7 +10,7 @@ import pytest
 from mrs_disc.data import Quantities, Quantity
 from mrs_disc.models.scores import load_score_model, score_model
 from mrs_disc.recipe import ScoreOptions
-from mrs_disc.score import score_discs
+from mrs_disc.scoring import score_discs
 
 SCOPE = {
     "components": ["PG", "LAC"],
