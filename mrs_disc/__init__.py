@@ -11,11 +11,12 @@ The names below load their module when they are first used, so that ``import mrs
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from mrs_disc._version import __version__ as __version__
 
+TYPE_CHECKING = False  # type checkers take it for true; to import it would take ten times the rest
 if TYPE_CHECKING:
+    from typing import Any
+
     from mrs_disc.analysis import analyze as analyze
     from mrs_disc.analysis import measure as measure
     from mrs_disc.analysis import score as score
