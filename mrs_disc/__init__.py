@@ -11,14 +11,15 @@ The names below load their module when they are first used, so that ``import mrs
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from mrs_disc._version import __version__ as __version__
 
+TYPE_CHECKING = False  # type checkers take it for true; to import it would take ten times the rest
 if TYPE_CHECKING:
+    from typing import Any
+
     from mrs_disc.analysis import analyze as analyze
     from mrs_disc.analysis import measure as measure
-    from mrs_disc.analysis import score_levels as score_levels
+    from mrs_disc.analysis import score as score
     from mrs_disc.batch.whole import read_cohort as read_cohort
     from mrs_disc.data import LevelMeasurement as LevelMeasurement
     from mrs_disc.io import read_study as read_study
@@ -53,7 +54,7 @@ _HOME = {
     "read_results": "mrs_disc.report.read_back",
     "read_study": "mrs_disc.io",
     "report_html": "mrs_disc.report.notebook",
-    "score_levels": "mrs_disc.analysis",
+    "score": "mrs_disc.analysis",
     "simulate_study": "mrs_disc.simulate",
     "write_report": "mrs_disc.report",
 }

@@ -187,7 +187,7 @@ def test_a_report_that_was_read_back_is_the_one_that_was_written(report, written
     a, b = ours.spectrum(), theirs.spectrum()
     assert a.data == pytest.approx(b.data, abs=1e-5 * b.data.max())  # single precision, summed
     assert back._repr_html_() == report._repr_html_()
-    scores = md.score_levels(back)
+    scores = md.score(back)
     assert scores["L4-L5"].value == pytest.approx(report["L4-L5"].score.value, rel=1e-6)
 
 
@@ -348,7 +348,7 @@ def test_own_steps_with_their_defaults_are_those_of_an_analysis(study, report):
             quality=md.grade(fit, pre),
             quantities=md.quantify(fit, pre, morphology=study[level].morphology),
         )
-    scores = md.score_levels(found)
+    scores = md.score(found)
     for level in report:
         assert scores[level.level].value == pytest.approx(level.score.value, rel=1e-6)
         assert found[level.level].quality.verdict == level.quality.verdict

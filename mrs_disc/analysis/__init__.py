@@ -46,8 +46,8 @@ from mrs_disc.recipe import Recipe, digest, load_recipe
 from mrs_disc.record.concordance import concordance
 from mrs_disc.record.findings import finding, finding_of, sentences, words
 from mrs_disc.record.level import Level, completeness_of
-from mrs_disc.score import score_study
-from mrs_disc.score.comparison import compare_discs
+from mrs_disc.scoring import score_study
+from mrs_disc.scoring.comparison import compare_discs
 from mrs_disc.steps import fit_or_find_start, grade, preprocess, quantify
 from mrs_disc.steps.chosen import without
 from mrs_disc.threads import one_blas_thread
@@ -205,7 +205,7 @@ def measure_level(acquisition: DiscAcquisition, recipe: Recipe, models: Models) 
     )
 
 
-def score_levels(
+def score(
     discs: StudyReport | Mapping[str, LevelMeasurement],
     recipe: str | Path | Recipe | None = None,
 ) -> dict[str, DiscScore]:
@@ -234,7 +234,7 @@ def score_levels(
     >>> study, truth = md.simulate_study(seed=1, levels=["L4-L5", "L5-S1"])
     >>> report = md.analyze(study)
     >>> rare = report.recipe.replace(score={"prevalence": 0.05})
-    >>> score = md.score_levels(report, rare)["L4-L5"]
+    >>> score = md.score(report, rare)["L4-L5"]
     >>> score.value < report["L4-L5"].score.value
     True
     """
@@ -267,7 +267,7 @@ def measure(
     Returns
     -------
     LevelMeasurement
-        ``preprocessed``, ``fit``, ``quality`` and ``quantities``; `score_levels` scores several.
+        ``preprocessed``, ``fit``, ``quality`` and ``quantities``; `score` scores several.
 
     Raises
     ------

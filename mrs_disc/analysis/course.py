@@ -23,7 +23,7 @@ from mrs_disc.data.places import is_repeat
 from mrs_disc.record.level import Results
 from mrs_disc.record.levels import level_order
 from mrs_disc.record.parts import Quantity
-from mrs_disc.score.comparison import repeatability
+from mrs_disc.scoring.comparison import repeatability
 
 COMPARED = (
     "log(acidity/structure)",

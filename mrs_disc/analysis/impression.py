@@ -20,8 +20,8 @@ from mrs_disc.record.findings import Finding, likelihood_ratio, of_role, words
 from mrs_disc.record.level import Level, best_runs
 from mrs_disc.record.levels import REGIONS, level_order, spans
 from mrs_disc.record.parts import Completeness, DiscScore
-from mrs_disc.score.comparison import most_acidic
-from mrs_disc.score.disc import probability
+from mrs_disc.scoring.comparison import most_acidic
+from mrs_disc.scoring.disc import probability
 
 STRUCTURE_NAMES = ("structure/water", "structure index", "log(structure/water)", "PG/water")
 """Quantities that may speak for structure, in the order of preference."""

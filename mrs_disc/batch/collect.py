@@ -33,7 +33,7 @@ from mrs_disc.record.table import (
     review_columns,
 )
 from mrs_disc.report.files import OF_FORMAT
-from mrs_disc.score.again import as_reviewed
+from mrs_disc.scoring.again import as_reviewed
 
 BIDS_VERSION = "1.10.0"
 LEVELS_TABLE, DICTIONARY, FAILURES_TABLE = "levels.tsv", "levels.json", "failures.tsv"

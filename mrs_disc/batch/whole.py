@@ -12,7 +12,7 @@ from mrs_disc.errors import InputError, NoSuchPathError, ReadError
 from mrs_disc.record import table
 from mrs_disc.record.file import read_results
 from mrs_disc.record.level import Level
-from mrs_disc.score.again import as_reviewed
+from mrs_disc.scoring.again import as_reviewed
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ import numpy as np
 
 from mrs_disc.calibrate.table import Cohort, check_size
 from mrs_disc.errors import InputError
-from mrs_disc.score.logistic import expected_probability
+from mrs_disc.scoring.logistic import expected_probability
 from mrs_disc.typing import FloatArray
 
 DEFAULT_QUANTITIES = ("acidity/structure",)

@@ -1,6 +1,6 @@
 """The random-intercept population model fitted to a cohort by maximum likelihood.
 
-The likelihood of a patient is that of the score itself (`mrs_disc.score.population`) with every
+The likelihood of a patient is that of the score itself (`mrs_disc.scoring.population`) with every
 disc's class known: the integral over the patient's offset of the product of F_i(class_i, u). Class
 means, standard deviations and the offset's standard deviation are fitted; shares are counted.
 
@@ -19,7 +19,7 @@ from mrs_disc.calibrate.assess import rows_by_patient
 from mrs_disc.calibrate.table import Cohort
 from mrs_disc.constants import Z95, Z95_ONE_SIDED
 from mrs_disc.errors import InputError
-from mrs_disc.score.population_model import (
+from mrs_disc.scoring.population_model import (
     Grid,
     class_likelihoods,
     likelihood,

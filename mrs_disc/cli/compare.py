@@ -37,7 +37,7 @@ def command(results: tuple[Path, ...], output: Path, overwrite: bool) -> None:
     from mrs_disc.report.bands import acidity_bands
     from mrs_disc.report.course import course_csv, course_html
     from mrs_disc.report.files import write_files
-    from mrs_disc.score.again import as_reviewed
+    from mrs_disc.scoring.again import as_reviewed
     from mrs_disc.words import harmless
 
     if len(results) < 2:

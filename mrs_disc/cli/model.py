@@ -40,7 +40,7 @@ def show(name: str) -> None:
     Example: mrs-disc model show acidity_structure
     """
     from mrs_disc.models import model_path
-    from mrs_disc.score.card import model_card
+    from mrs_disc.scoring.card import model_card
 
     model, _ = _checked(name)
     for line in model_card(model):
@@ -145,9 +145,10 @@ def calibrate(
 def import_(basis: Path, output: Path, overwrite: bool) -> int:
     """Make a metabolite model of BASIS, a basis set of another program.
 
-    Taken are LCModel's .basis (spant's too), a folder of FSL-MRS's JSON files and Osprey's MAT
-    file. Writes MODEL.toml and a folder of FIDs beside it, and fits the model to the sum of its
-    own components. Exit status 3: that sum is not found.
+    Taken are LCModel's .basis (spant's too), Osprey's MAT file, a jMRUI file, and a folder of
+    LCModel .raw, jMRUI or FSL-MRS JSON files; BasisREMY writes any of these. Writes MODEL.toml and
+    a folder of FIDs beside it, and fits the model to the sum of its own components. Exit status 3:
+    that sum is not found.
 
     Example: mrs-disc model import sample_data/basis/three.basis -o out_model/three.toml
     """

@@ -22,7 +22,18 @@ from mrs_disc.errors import InputError
     help="A DICOM file of the patient, for the final DICOM; over a batch a folder with "
     "<study>.dcm or <study>/ for each.",
 )
-def command(out: Path, port: int | None, no_browser: bool, dicom_reference: Path | None) -> int:
+@click.option(
+    "--show-patient",
+    is_flag=True,
+    help="Head each study with the patient's name and number, from its DICOM objects.",
+)
+def command(
+    out: Path,
+    port: int | None,
+    no_browser: bool,
+    dicom_reference: Path | None,
+    show_patient: bool,
+) -> int:
     """Open the review page over OUT, the output of analyze or batch.
 
     The printed address opens it once, in one browser on this machine. Decisions and signatures go
@@ -46,5 +57,12 @@ def command(out: Path, port: int | None, no_browser: bool, dicom_reference: Path
         click.echo(address)
         click.echo("The address opens once, in one browser. Stop with Ctrl+C.", err=True)
 
-    serve(out, port, announce=announce, browser=not no_browser, dicom_reference=dicom_reference)
+    serve(
+        out,
+        port,
+        announce=announce,
+        browser=not no_browser,
+        dicom_reference=dicom_reference,
+        show_patient=show_patient,
+    )
     return 0

@@ -11,9 +11,12 @@ zeros as a rule; the carrier comes first::
 
 FSL-MRS: a folder of JSON, a metabolite a file, with ``basis_re``, ``basis_im``, ``basis_dwell`` and
 ``basis_name`` under ``basis``. Osprey: a MAT file with the structure ``BASIS`` of ``fids`` (point,
-metabolite), ``name`` and ``dwelltime``. Sources: LCModel manual (Provencher), section on MakeBasis;
-files of spant and of the ISMRM fitting challenge, which were read; the other two forms are known
-from the programs' documentation and were tried on built files alone.
+metabolite), ``name`` and ``dwelltime``. jMRUI (`jmrui_file`): text or binary, one file with a
+signal for each metabolite and their ``SignalNames``, or a folder with a file for each. LCModel RAW
+(`lcmodel_raw`): a folder with a file for each. BasisREMY writes any of these and, into folders,
+``basis_sidecar.json`` beside them. Sources: LCModel manual (Provencher), section on MakeBasis;
+files of spant and of the ISMRM fitting challenge, which were read; the other forms are known from
+the programs' documentation and code and were tried on built files alone.
 
 Signs differ between programs and their versions. Protons of metabolites resonate below water, so
 that a set whose larger part lies above it is turned over, and that is said.
@@ -33,8 +36,9 @@ from typing import Any
 import numpy as np
 
 from mrs_disc.errors import ReadError
-from mrs_disc.files import read_bytes
-from mrs_disc.lcmodel_raw import numbers
+from mrs_disc.files import read_bytes, read_head
+from mrs_disc.jmrui_file import HEADER_BYTES, is_jmrui, parse_jmrui
+from mrs_disc.lcmodel_raw import numbers, parse_lcmodel_raw
 from mrs_disc.toml_text import toml_text
 from mrs_disc.typing import ComplexArray
 
@@ -44,7 +48,12 @@ _FILLED = 1e-4
 """Share of the energy in the second half of a FID, below which that is the zeros of filling."""
 _HALVED = 0.65
 """First point over what the next two let expect, below which it was halved for the transform."""
-_KINDS = "an LCModel .basis file, a folder of FSL-MRS's JSON files, or Osprey's MAT file"
+_KINDS = (
+    "an LCModel .basis file, Osprey's MAT file, a jMRUI file (.txt, .mrui), or a folder of LCModel "
+    ".raw, jMRUI or FSL-MRS JSON files"
+)
+_BESIDE = "basis_sidecar.json"
+"""How BasisREMY simulated, in a folder beside the metabolites."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,9 +87,11 @@ def read_basis_set(path: Path) -> BasisSet:
         If it is of no known form, holds no metabolite, or what cannot be a FID.
     """
     if path.is_dir():
-        fids, (dwell_s, mhz), remarks = _fsl(path)
+        fids, (dwell_s, mhz), remarks = _folder(path)
     elif path.suffix.lower() == ".mat":
         fids, (dwell_s, mhz), remarks = _osprey(path)
+    elif is_jmrui(read_head(path, HEADER_BYTES)):
+        fids, (dwell_s, mhz), remarks = _jmrui(path)
     else:
         fids, (dwell_s, mhz), remarks = _lcmodel(path)
     if not fids:
@@ -171,27 +182,65 @@ def _number(entries: Mapping[str, str], name: str) -> float:
         return 1.0
 
 
-def _fsl(folder: Path) -> Read:
-    fids: dict[str, ComplexArray] = {}
-    dwells: set[float] = set()
-    mhz = None
-    for path in sorted(folder.glob("*.json")):
-        try:
-            content = json.loads(read_bytes(path, "basis"))
-            part = content.get("basis", content)
-            fid = np.array(part["basis_re"], float) + 1j * np.array(part["basis_im"], float)
-            dwells.add(float(part["basis_dwell"]))
-            mhz = float(part["basis_centre"]) if "basis_centre" in part else None
-            fids[str(part.get("basis_name") or path.stem)] = fid.ravel()
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ReadError(
-                path, "is no basis of FSL-MRS: basis_re, basis_im and basis_dwell are expected"
-            ) from error
-    if not fids:
-        raise ReadError(folder, f"holds no JSON file; expected {_KINDS}")
-    if len(dwells) > 1:
+def _folder(folder: Path) -> Read:
+    """Return a set of one metabolite a file."""
+    forms = {".json": _fsl, ".raw": _raw_fid, ".txt": _jmrui, ".mrui": _jmrui}
+    files = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in forms]
+    files = [p for p in files if p.name != _BESIDE and p.is_file()]
+    if not files:
+        raise ReadError(folder, f"holds no file of a basis set; expected {_KINDS}")
+    if len(kinds := {p.suffix.lower() for p in files}) > 1:
+        raise ReadError(
+            folder, f"holds files of several kinds ({', '.join(sorted(kinds))}); keep one of them"
+        )
+    read = [forms[path.suffix.lower()](path) for path in files]
+    if len({dwell_s for _, (dwell_s, _), _ in read}) > 1:
         raise ReadError(folder, "its files have several dwell times; they are not of one set")
-    return fids, (dwells.pop(), mhz), []
+    fids = [(name, fid) for one, _, _ in read for name, fid in one.items()]
+    if len({name for name, _ in fids}) < len(fids):  # programs write the same name into each
+        fids = [(path.stem, fid) for path, (one, _, _) in zip(files, read, strict=True)
+                for fid in one.values()]  # fmt: skip
+    return dict(fids), read[0][1], [remark for _, _, remarks in read for remark in remarks]
+
+
+def _fsl(path: Path) -> Read:
+    try:
+        content = json.loads(read_bytes(path, "basis"))
+        part = content.get("basis", content)
+        fid = np.array(part["basis_re"], float) + 1j * np.array(part["basis_im"], float)
+        dwell_s = float(part["basis_dwell"])
+        mhz = float(part["basis_centre"]) if "basis_centre" in part else None
+        name = str(part.get("basis_name") or path.stem)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ReadError(
+            path, "is no basis of FSL-MRS: basis_re, basis_im and basis_dwell are expected"
+        ) from error
+    return {name: fid.ravel()}, (dwell_s, mhz), []
+
+
+def _raw_fid(path: Path) -> Read:
+    raw = parse_lcmodel_raw(path, read_bytes(path, "basis"))
+    if raw.dwell_time_s is None:
+        raise ReadError(path, "lacks DELTAT, the dwell time, in $SEQPAR; add it")
+    scale = (raw.number("tramp") or 1.0) / (raw.number("volume") or 1.0)
+    return {path.stem: raw.fid * scale}, (raw.dwell_time_s, raw.number("hzpppm")), []
+
+
+def _jmrui(path: Path) -> Read:
+    found = parse_jmrui(path, read_bytes(path, "basis"))
+    n = len(found.signals)
+    names = found.names if n > 1 else (path.stem,)
+    if not names:
+        raise ReadError(
+            path, f"holds {n} signals and no SignalNames that name each; write them into its header"
+        )
+    try:
+        dwell_s, mhz = 1e-3 * float(str(found.interval_ms)), 1e-6 * float(str(found.frequency))
+    except ValueError:
+        raise ReadError(
+            path, "lacks SamplingInterval or TransmitterFrequency in its header"
+        ) from None
+    return dict(zip(names, found.signals, strict=True)), (dwell_s, mhz), []
 
 
 def _osprey(path: Path) -> Read:

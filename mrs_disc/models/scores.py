@@ -261,7 +261,7 @@ KINDS: dict[str, type[ScoreModelBase]] = {
     "cutoffs": CutoffScore,
     "structure_index": StructureIndexScore,
 }
-"""A new kind: its schema here, its function in `mrs_disc.score`."""
+"""A new kind: its schema here, its function in `mrs_disc.scoring`."""
 
 
 def load_score_model(name: str) -> ScoreModel:

@@ -35,7 +35,7 @@ from mrs_disc.planning.setting import (
 from mrs_disc.recipe import Recipe, load_recipe
 from mrs_disc.record.findings import sentences
 from mrs_disc.record.level import Level, best_runs
-from mrs_disc.score.disc import Disc, exploratory, out_of_scope
+from mrs_disc.scoring.disc import Disc, exploratory, out_of_scope
 from mrs_disc.simulate import Kind, Scan
 from mrs_disc.steps.quantification import SUMS
 from mrs_disc.threads import one_blas_thread

@@ -16,8 +16,8 @@ from mrs_disc.models.scores import PopulationScore
 from mrs_disc.planning.expected import Expected
 from mrs_disc.recipe import ScoreOptions
 from mrs_disc.record.parts import LikelihoodRatio
-from mrs_disc.score.disc import STRUCTURE_SD, at_prevalence, label_of
-from mrs_disc.score.population_model import likelihood, model_grid, shares_at
+from mrs_disc.scoring.disc import STRUCTURE_SD, at_prevalence, label_of
+from mrs_disc.scoring.population_model import likelihood, model_grid, shares_at
 from mrs_disc.steps.quantification import SUMS
 from mrs_disc.typing import FloatArray
 

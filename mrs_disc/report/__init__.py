@@ -225,7 +225,7 @@ def render_results(
     """
     from mrs_disc.record.overlay import renamed_signals
     from mrs_disc.record.signals import read_signals, sha256
-    from mrs_disc.score.again import as_reviewed
+    from mrs_disc.scoring.again import as_reviewed
 
     path = Path(results)
     path = path / RESULTS_NAME if path.is_dir() else path

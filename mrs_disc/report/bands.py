@@ -18,7 +18,7 @@ from mrs_disc.models.scores import StructureIndexScore, load_score_model
 from mrs_disc.record.level import Level, Results
 from mrs_disc.record.parts import Quantity
 from mrs_disc.report.words import rounded
-from mrs_disc.score.disc import disc_of, exploratory, out_of_scope
+from mrs_disc.scoring.disc import disc_of, exploratory, out_of_scope
 
 ACIDITY, STRUCTURE = "log(acidity/structure)", "log(structure/water)"
 _INDEX = "structure_index"

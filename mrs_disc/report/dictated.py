@@ -15,7 +15,7 @@ from mrs_disc.report.words import (
     quantity_word,
     true_minus,
 )
-from mrs_disc.score.propionate import NAME
+from mrs_disc.scoring.propionate import NAME
 
 _DETECTED = {
     "propionate_found": "detected",

@@ -14,7 +14,7 @@ from mrs_disc.recipe import Recipe
 from mrs_disc.record.file import RESULTS_NAME
 from mrs_disc.record.file import read_results as read_record
 from mrs_disc.record.signals import SIGNALS_NAME, read_signals, sha256
-from mrs_disc.score.again import as_reviewed
+from mrs_disc.scoring.again import as_reviewed
 
 
 def read_results(folder: str | Path) -> StudyReport:

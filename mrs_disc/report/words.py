@@ -10,7 +10,7 @@ import math
 import re
 
 from mrs_disc.record.findings import likelihood_ratio as likelihood_ratio
-from mrs_disc.score.disc import probability as probability
+from mrs_disc.scoring.disc import probability as probability
 from mrs_disc.words import COMPONENTS as COMPONENTS
 from mrs_disc.words import SUMS as SUMS
 from mrs_disc.words import clean as clean

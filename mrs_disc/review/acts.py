@@ -22,7 +22,7 @@ from mrs_disc.record.levels import parse_level
 from mrs_disc.record.parts import Digest, HeightLoss, Herniation, Verdict
 from mrs_disc.record.review import Decision, ReviewLog, act_of, review_of
 from mrs_disc.schema import StrictModel
-from mrs_disc.score.again import reviewed
+from mrs_disc.scoring.again import reviewed
 
 REASONS = (
     "low signal",

@@ -32,6 +32,7 @@ from mrs_disc.report.page import environment
 from mrs_disc.report.words import harmless
 from mrs_disc.review.acts import MorphologySent, analysed_key, fields_of, sent
 from mrs_disc.review.catalogue import LABELS, QUALITIES, SORTS, Catalogue, Query, StudyRow
+from mrs_disc.review.patient import patient_of
 from mrs_disc.review.security import Door, Guard
 from mrs_disc.review.studies import Library, LoadedStudy, utc_now
 
@@ -54,6 +55,8 @@ class Server:
         Returns the time of an act.
     dicom_reference : Path or None
         A file of the patient, or a folder with those of many, named on the command line.
+    show_patient : bool
+        Whether the page of a study says whose it is.
     """
 
     def __init__(
@@ -63,12 +66,14 @@ class Server:
         stop: Callable[[], None],
         now: Callable[[], str] = utc_now,
         dicom_reference: Path | None = None,
+        show_patient: bool = False,
     ) -> None:
         self.catalogue = catalogue
         self.library = library
         self.stop_server = stop
         self.now = now
         self.dicom_reference = dicom_reference
+        self.show_patient = show_patient
         self.static = {
             path.name: (path.read_bytes(), STATIC_TYPES[path.suffix])
             for path in (HERE / "static").iterdir()
@@ -153,6 +158,7 @@ class Server:
             else None,
             "place": None if place is None or len(found) < 2 else place + 1,
             "n_found": len(found),
+            "patient": patient_of(study.folder, reference) if self.show_patient else "",
             "dicom_from": harmless(reference.name, 200) if reference is not None else "",
         }
         return self._html("study.html", context)
@@ -404,9 +410,10 @@ def create_app(
     now: Callable[[], str] = utc_now,
     dicom_reference: Path | None = None,
     library: Library | None = None,
+    show_patient: bool = False,
 ) -> Guard:
     """Return the page's application behind the guard, which stands outside of everything."""
-    server = Server(catalogue, library or Library(), stop, now, dicom_reference)
+    server = Server(catalogue, library or Library(), stop, now, dicom_reference, show_patient)
     app = Starlette(
         routes=server.routes(),
         exception_handlers={

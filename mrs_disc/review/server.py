@@ -51,6 +51,7 @@ def serve(
     announce: Callable[[str], None],
     browser: bool = True,
     dicom_reference: Path | None = None,
+    show_patient: bool = False,
 ) -> None:
     """Serve the review page until it is stopped.
 
@@ -66,6 +67,8 @@ def serve(
         Whether to open the address.
     dicom_reference : Path, optional
         A DICOM file of the patient, for the final DICOM; over many studies a folder with theirs.
+    show_patient : bool
+        Whether the page of a study says whose it is.
 
     Raises
     ------
@@ -87,7 +90,14 @@ def serve(
             server.should_exit = True
 
         library = Library()
-        app = create_app(catalogue, door, stop, dicom_reference=dicom_reference, library=library)
+        app = create_app(
+            catalogue,
+            door,
+            stop,
+            dicom_reference=dicom_reference,
+            library=library,
+            show_patient=show_patient,
+        )
         server = uvicorn.Server(_settings(app, door))
         announce(door.address)
         rows = tuple(catalogue.studies.values())

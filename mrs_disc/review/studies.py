@@ -27,7 +27,7 @@ from mrs_disc.record.review import (
 from mrs_disc.record.signals import SIGNALS_NAME, Signals, read_signals
 from mrs_disc.report.curves import common_height
 from mrs_disc.review.catalogue import StudyRow
-from mrs_disc.score.again import reviewed
+from mrs_disc.scoring.again import reviewed
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from mrs_disc.errors import InputError, did_you_mean
 from mrs_disc.models import load_metabolite_model
 from mrs_disc.models.scores import load_score_model
 from mrs_disc.recipe import Recipe
-from mrs_disc.score import Disc, disc_of, score_discs
+from mrs_disc.scoring import Disc, disc_of, score_discs
 from mrs_disc.simulate import LUMBAR, SNR_OF_PROTOCOL, Kind, Scan, simulate_study
 from mrs_disc.simulate.population import KINDS
 from mrs_disc.simulate.study import plan_study

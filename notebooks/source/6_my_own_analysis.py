@@ -183,7 +183,7 @@ plt.show()
 
 # %%
 for prevalence in (0.1, 0.25, 0.5):
-    scores = md.score_levels(report, recipe.replace(score={"prevalence": prevalence}))
+    scores = md.score(report, recipe.replace(score={"prevalence": prevalence}))
     shown = [f"{n} {s.value:.2f}" for n, s in scores.items() if s.value is not None]
     print(f"prevalence {prevalence:.0%}:", *shown, sep="  ")
 

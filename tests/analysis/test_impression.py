@@ -31,7 +31,7 @@ from mrs_disc.record.parts import (
     Quantities,
     Quantity,
 )
-from mrs_disc.score.comparison import LINEAR, QUANTITY, most_acidic
+from mrs_disc.scoring.comparison import LINEAR, QUANTITY, most_acidic
 
 LABELS = ("likely painful", "indeterminate", "unlikely painful")
 COMPLETE = Completeness(n_levels=3, min_levels=3, met=True, missing=())

@@ -31,7 +31,7 @@ from mrs_disc.io.formats.readers import read_scan
 from mrs_disc.models.relaxation import load_relaxation_model
 from mrs_disc.models.scores import load_score_model
 from mrs_disc.report import write_report
-from mrs_disc.score import score_study
+from mrs_disc.scoring import score_study
 from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.noise import noise_covariance
 from mrs_disc.signal.transients.align import align

@@ -19,8 +19,8 @@ from mrs_disc.calibrate.write import card_html, model_toml
 from mrs_disc.errors import InputError
 from mrs_disc.models.scores import load_score_model
 from mrs_disc.recipe import ScoreOptions
-from mrs_disc.score import score_discs
-from mrs_disc.score.disc import Disc
+from mrs_disc.scoring import score_discs
+from mrs_disc.scoring.disc import Disc
 from mrs_disc.statistics import area_under_curve, wilson_interval
 
 MEAN, SD, SHARE, PATIENT_SD = (-2.9, -1.9, -0.9), (0.45, 0.45, 0.45), (0.35, 0.35, 0.3), 0.3

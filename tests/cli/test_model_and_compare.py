@@ -42,7 +42,7 @@ def test_the_card_shows_the_lone_disc_as_arithmetic_that_can_be_done(capsys):
     formula = re.sub(r"(\d) N\(", r"\1 * N(", line)
     by_card = eval(formula, {"N": normal, "__builtins__": {}})
     from mrs_disc.models.scores import load_score_model
-    from mrs_disc.score.card import lone_disc_probability
+    from mrs_disc.scoring.card import lone_disc_probability
 
     model = load_score_model("acidity_structure")
     assert by_card == pytest.approx(lone_disc_probability(model, r, e), abs=1e-3)

@@ -47,6 +47,57 @@ def osprey(folder, sign):
     return folder / "set.mat"
 
 
+def raw(folder, sign):
+    folder.mkdir(exist_ok=True)
+    for name, fid in fids(-sign).items():  # as in a NIfTI-MRS file
+        lines = "\n".join(f" {point.real:.8E} {point.imag:.8E}" for point in fid)
+        head = f" $SEQPAR\n HZPPPM = {MHZ}\n DELTAT = {DWELL}\n $END\n $NMID\n ID='{name}'\n $END\n"
+        (folder / f"{name}.RAW").write_text(head + lines)
+    return folder
+
+
+def jmrui_text(signals, names=""):
+    blocks = "".join(
+        f"Signal {n} out of {len(signals)} in file\n"
+        + "".join(f"{point.real:.6E}\t{point.imag:.6E}\t0\t0\n" for point in fid)
+        for n, fid in enumerate(signals, 1)
+    )
+    return (
+        f"jMRUI Data Textfile\n\nFilename: set\n\nPointsInDataset: {N}\nDatasetsInFile: "
+        f"{len(signals)}\nSamplingInterval: {1e3 * DWELL}\nTransmitterFrequency: {1e6 * MHZ:.6E}\n"
+        f"{names}\nSignal and FFT\nsig(real)\tsig(imag)\tfft(real)\tfft(imag)\n{blocks}"
+    )
+
+
+def jmrui(folder, sign):
+    folder.mkdir(exist_ok=True)
+    one = fids(sign)
+    names = f"SignalNames: {';'.join(one)};\n"
+    (folder / "set.txt").write_text(jmrui_text(list(one.values()), names))
+    return folder / "set.txt"
+
+
+def jmrui_files(folder, sign):
+    """A folder as BasisREMY writes it."""
+    folder.mkdir(exist_ok=True)
+    for name, fid in fids(sign).items():
+        (folder / f"{name}.txt").write_text(jmrui_text([fid]))
+    (folder / "basis_sidecar.json").write_text('{"format": "jmrui_txt"}')
+    return folder
+
+
+def jmrui_binary(folder, sign):
+    folder.mkdir(exist_ok=True)
+    for name, fid in fids(sign).items():
+        header = np.zeros(64, ">f8")
+        header[[1, 2, 5]] = N, 1e3 * DWELL, 1e6 * MHZ
+        (folder / f"{name}.mrui").write_bytes(header.tobytes() + fid.astype(">c16").tobytes())
+    return folder
+
+
+FORMS = (fsl, osprey, raw, jmrui, jmrui_files, jmrui_binary)
+
+
 def peak_ppm(fid, dwell_s, mhz=MHZ):
     size = 8 * fid.size
     spectrum = np.abs(np.fft.fft(fid, size))
@@ -54,10 +105,10 @@ def peak_ppm(fid, dwell_s, mhz=MHZ):
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-@pytest.mark.parametrize("form", [fsl, osprey])
+@pytest.mark.parametrize("form", FORMS)
 def test_lines_lie_below_water_whatever_sign_the_program_has(form, sign, tmp_path):
     found = read_basis_set(form(tmp_path / "set", sign))
-    assert list(found.fids) == sorted(LINES) if form is fsl else list(LINES)
+    assert sorted(found.fids) == sorted(LINES)
     for name, fid in found.fids.items():
         assert peak_ppm(fid, found.dwell_time_s) == pytest.approx(LINES[name], abs=0.01)
     assert found.spectrometer_mhz == pytest.approx(MHZ)
@@ -94,7 +145,10 @@ def test_a_component_twice_is_not_found_in_the_sum(tmp_path, capsys):
         ("a.basis", " $BASIS\n METABO='A' $END\n 1. 2.\n", "lacks BADELT"),
         ("a.mat", "nothing", "no basis set of Osprey"),
         ("set/a.json", "{}", r"a\.json: is no basis of FSL-MRS"),
-        ("set/a.txt", "", "holds no JSON file"),
+        ("set/a.csv", "", "holds no file of a basis set"),
+        ("set/a.raw", " $NMID $END\n 1. 2.\n", "lacks DELTAT"),
+        ("a.txt", jmrui_text([np.ones(N)] * 2), "2 signals and no SignalNames"),
+        ("a.txt", "jMRUI Data Textfile\nPointsInDataset: 9\n", "holds 0 of 1 signals"),
     ],
 )
 def test_what_is_no_basis_set_is_said_in_one_line(name, content, message, tmp_path):
@@ -103,6 +157,19 @@ def test_what_is_no_basis_set_is_said_in_one_line(name, content, message, tmp_pa
     path.write_text(content)
     with pytest.raises(ReadError, match=message):
         read_basis_set(path.parent if "/" in name else path)
+
+
+def test_a_folder_of_two_kinds_of_files_is_no_set(tmp_path):
+    folder = fsl(tmp_path / "set", 1.0)
+    raw(folder, 1.0)
+    with pytest.raises(ReadError, match=r"several kinds \(\.json, \.raw\)"):
+        read_basis_set(folder)
+
+
+def test_a_sidecar_beside_the_metabolites_is_no_metabolite(tmp_path):
+    folder = fsl(tmp_path / "set", 1.0)
+    (folder / "basis_sidecar.json").write_text('{"format": "fsl_json"}')
+    assert sorted(read_basis_set(folder).fids) == sorted(LINES)
 
 
 def test_files_of_several_dwell_times_are_no_set(tmp_path):

@@ -148,7 +148,7 @@ def test_an_edited_model_is_read_anew(name, load, tmp_path):
 
 
 def test_every_kind_of_score_model_has_a_function():
-    from mrs_disc.score import KINDS as FUNCTIONS
+    from mrs_disc.scoring import KINDS as FUNCTIONS
 
     assert set(FUNCTIONS) == set(KINDS)
 

@@ -19,7 +19,7 @@ from mrs_disc.planning.labels import likelihood_ratios, shares
 from mrs_disc.planning.setting import Examination, Setting, error_of, fewest, gradient
 from mrs_disc.planning.text import plan_text
 from mrs_disc.recipe import Recipe, ScoreOptions
-from mrs_disc.score import Disc, score_discs
+from mrs_disc.scoring import Disc, score_discs
 from mrs_disc.simulate import Scan, simulate_study
 
 SCAN = Scan(n_points=1024, spectral_width_hz=2000.0, n_transients=32, n_water=2)

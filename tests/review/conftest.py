@@ -128,10 +128,14 @@ def app_of():
             }
             return self.post(f"/study/{study}/acts", fixed | fields)
 
-    def open_app(path: Path, enter: bool = True) -> Opened:
+    def open_app(path: Path, enter: bool = True, **options) -> Opened:
         door, stopped = Door(8642), []
         app = create_app(
-            Catalogue(path), door, lambda: stopped.append(True), now=lambda: "2025-03-01T09:30:00Z"
+            Catalogue(path),
+            door,
+            lambda: stopped.append(True),
+            now=lambda: "2025-03-01T09:30:00Z",
+            **options,
         )
         base = "http://127.0.0.1:8642"
         client, stranger = TestClient(app, base_url=base), TestClient(app, base_url=base)

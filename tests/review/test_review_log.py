@@ -23,8 +23,8 @@ from mrs_disc.record.overlay import read_review, reviewed
 from mrs_disc.record.review import HEAD_NAME, LOG_NAME, START, parse_log, read_log, review_of
 from mrs_disc.record.table import review_columns
 from mrs_disc.review.acts import fields_of, sent
-from mrs_disc.score import again
-from mrs_disc.score.comparison import compare_discs
+from mrs_disc.scoring import again
+from mrs_disc.scoring.comparison import compare_discs
 
 TIME = "2025-03-01T09:30:00Z"
 

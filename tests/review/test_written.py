@@ -15,8 +15,8 @@ from mrs_disc.record.overlay import read_review, renamed_signals
 from mrs_disc.record.review import read_log
 from mrs_disc.record.signals import read_signals
 from mrs_disc.report import render_results
-from mrs_disc.score import score_study
-from mrs_disc.score.again import as_reviewed
+from mrs_disc.scoring import score_study
+from mrs_disc.scoring.again import as_reviewed
 
 MINE = "L5-S1 is the likely source.\nCorrelate clinically."
 

@@ -35,11 +35,10 @@ Decisions:
   phase with them would have to turn with it.
 - The stiffness is taken at its best, not averaged over, as other programs do: intervals hold it for
   known. The humps (`humps`) are averaged over, and are what this package trusts.
-- What it costs, on 50 simulated discs with random humps (seed 424242, of `validate.regimes`):
-  errors of PG, LAC, ALA, PA, CHO in units of the bound with the baseline known 2.7, 1.2, 1.6, 2.2,
-  1.6, where humps have 2.0, 1.1, 1.6, 2.0, 1.5; intervals hold in 86 to 98 % (92 to 98). Over the
-  baselines of whole simulated patients PG's hold in 70 % (94): the stiffness is one for all the
-  spectrum.
+- What it costs, on 50 simulated discs with random humps (seed 424242, `validate.regimes`): errors
+  of PG, LAC, ALA, PA, CHO are 2.7, 1.2, 1.6, 2.2, 1.6 times the bound with the baseline known, with
+  humps 2.0, 1.1, 1.6, 2.0, 1.5; intervals hold in 86 to 98 % (humps: 92 to 98). Over the baselines
+  of whole simulated patients those of PG hold in 70 % (94): one stiffness serves all the spectrum.
 - The Cramer-Rao bounds of such a fit count the baseline among what is not known, as those of other
   programs do; those beside humps do not.
 """

@@ -35,7 +35,7 @@ percentile of the probability that this disc would have were its r known, over w
 leaves open. Its mean is the probability.
 
 A patient with mostly painful discs looks less painful than they are, since a common offset explains
-them as well, and too few discs tell of it: `mrs_disc.score.patient`.
+them as well, and too few discs tell of it: `mrs_disc.scoring.patient`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from mrs_disc.models.scores import PopulationScore
 from mrs_disc.recipe import ScoreOptions
 from mrs_disc.record.findings import Finding, finding, sentences
 from mrs_disc.record.parts import LikelihoodRatio
-from mrs_disc.score.disc import (
+from mrs_disc.scoring.disc import (
     HALF,
     Disc,
     at_prevalence,
@@ -66,14 +66,14 @@ from mrs_disc.score.disc import (
     scope_remarks,
     structure_problem,
 )
-from mrs_disc.score.needed import more_transients
-from mrs_disc.score.patient import (
+from mrs_disc.scoring.needed import more_transients
+from mrs_disc.scoring.patient import (
     HIGH_PREVALENCE,
     held_by_patient,
     mostly_painful,
     unlike_assumed,
 )
-from mrs_disc.score.population_model import (
+from mrs_disc.scoring.population_model import (
     Evidence,
     Grid,
     Posterior,

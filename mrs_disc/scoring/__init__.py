@@ -18,13 +18,13 @@ from mrs_disc.models.scores import ScoreModel
 from mrs_disc.recipe import Recipe, ScoreOptions
 from mrs_disc.record.findings import Finding, finding, sentences
 from mrs_disc.record.level import Level, best_runs
-from mrs_disc.score.cutoffs import score_cutoffs
-from mrs_disc.score.disc import Disc, disc_of, exploratory, indeterminate, out_of_scope
-from mrs_disc.score.logistic import score_logistic
-from mrs_disc.score.population import score_population
-from mrs_disc.score.propionate import NAME, propionate
-from mrs_disc.score.repeats import combined
-from mrs_disc.score.structure_index import score_structure_index
+from mrs_disc.scoring.cutoffs import score_cutoffs
+from mrs_disc.scoring.disc import Disc, disc_of, exploratory, indeterminate, out_of_scope
+from mrs_disc.scoring.logistic import score_logistic
+from mrs_disc.scoring.population import score_population
+from mrs_disc.scoring.propionate import NAME, propionate
+from mrs_disc.scoring.repeats import combined
+from mrs_disc.scoring.structure_index import score_structure_index
 
 __all__ = ["Disc", "disc_of", "score_discs", "score_study"]
 

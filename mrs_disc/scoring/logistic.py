@@ -14,7 +14,7 @@ from mrs_disc.models.scores import LogisticScore
 from mrs_disc.recipe import ScoreOptions
 from mrs_disc.record.findings import Finding, finding, sentences
 from mrs_disc.record.parts import LikelihoodRatio
-from mrs_disc.score.disc import (
+from mrs_disc.scoring.disc import (
     Disc,
     at_prevalence,
     held_back,

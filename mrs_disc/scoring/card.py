@@ -8,8 +8,8 @@ from mrs_disc.constants import LIKELY_FROM, UNLIKELY_UP_TO
 from mrs_disc.models import model_reference
 from mrs_disc.models.any_kind import AnyModel
 from mrs_disc.models.scores import PopulationClass, PopulationScore, ScoreModelBase
-from mrs_disc.score.patient import HIGH_PREVALENCE
-from mrs_disc.score.population_model import shares_at
+from mrs_disc.scoring.patient import HIGH_PREVALENCE
+from mrs_disc.scoring.population_model import shares_at
 
 
 def model_card(model: AnyModel) -> list[str]:

@@ -20,8 +20,8 @@ from mrs_disc.record.parts import (
     Sum,
     Sums,
 )
-from mrs_disc.score import score_study
-from mrs_disc.score.comparison import LINEAR, QUANTITY, compare_discs, repeatability
+from mrs_disc.scoring import score_study
+from mrs_disc.scoring.comparison import LINEAR, QUANTITY, compare_discs, repeatability
 
 NAMES = ("PG", "LAC", "ALA", "PA", "COL")
 MODEL = load_score_model("acidity_structure")

@@ -16,8 +16,8 @@ from mrs_disc.models.scores import load_score_model
 from mrs_disc.recipe import ScoreOptions
 from mrs_disc.record.findings import finding, words
 from mrs_disc.record.levels import LEVELS, REGIONS
-from mrs_disc.score import score_discs
-from mrs_disc.score.propionate import LOG_SD, MEDIAN, detection_ratio, propionate
+from mrs_disc.scoring import score_discs
+from mrs_disc.scoring.propionate import LOG_SD, MEDIAN, detection_ratio, propionate
 
 MODEL = load_score_model("acidity_structure")
 

@@ -15,7 +15,7 @@ from mrs_disc.models.scores import CutoffScore
 from mrs_disc.recipe import ScoreOptions
 from mrs_disc.record.findings import finding, sentences
 from mrs_disc.record.parts import LikelihoodRatio
-from mrs_disc.score.disc import (
+from mrs_disc.scoring.disc import (
     HALF,
     Disc,
     indeterminate,

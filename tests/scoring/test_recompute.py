@@ -25,7 +25,7 @@ from mrs_disc.record.file import canonical_json, results_of
 from mrs_disc.record.level import completeness_of
 from mrs_disc.record.parts import NOT_SCORED
 from mrs_disc.report.results import results_from
-from mrs_disc.score.comparison import compare_discs
+from mrs_disc.scoring.comparison import compare_discs
 from mrs_disc.simulate import simulate_study
 
 ACIDITY = {"LAC": 1.0, "ALA": 1.0, "PA": 0.6}

@@ -11,7 +11,7 @@ from mrs_disc.data import Quantities, Quantity
 from mrs_disc.models.relaxation import load_relaxation_model
 from mrs_disc.models.scores import load_score_model, score_model
 from mrs_disc.recipe import ScoreOptions
-from mrs_disc.score import score_discs
+from mrs_disc.scoring import score_discs
 
 SCOPE = {
     "components": ["PG", "LAC"],

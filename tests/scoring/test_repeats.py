@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import chi2
 
 from mrs_disc.record.findings import words
-from mrs_disc.score.repeats import _by_chance, combined
+from mrs_disc.scoring.repeats import _by_chance, combined
 
 
 def test_equal_errors_give_the_mean_and_the_noise_falls_with_the_root(disc):

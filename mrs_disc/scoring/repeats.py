@@ -20,7 +20,7 @@ from math import exp, factorial
 import numpy as np
 
 from mrs_disc.record.findings import Finding, finding
-from mrs_disc.score.disc import Disc
+from mrs_disc.scoring.disc import Disc
 from mrs_disc.typing import FloatArray
 
 _LEAST = 0.01

@@ -14,7 +14,7 @@ from math import sqrt
 
 from mrs_disc.data import Label
 from mrs_disc.record.findings import Finding, finding
-from mrs_disc.score.disc import Disc
+from mrs_disc.scoring.disc import Disc
 
 MOST_TIMES = 64.0
 """Most that is looked for: an hour in place of a minute [P]."""

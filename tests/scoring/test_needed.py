@@ -8,8 +8,8 @@ import pytest
 from mrs_disc.models.scores import load_score_model
 from mrs_disc.recipe import ScoreOptions
 from mrs_disc.record.findings import sentences
-from mrs_disc.score import Disc, score_discs
-from mrs_disc.score.needed import MOST_TIMES, with_transients
+from mrs_disc.scoring import Disc, score_discs
+from mrs_disc.scoring.needed import MOST_TIMES, with_transients
 
 MODEL, OPTIONS = load_score_model("acidity_structure"), ScoreOptions()
 

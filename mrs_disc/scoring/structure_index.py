@@ -11,7 +11,7 @@ from mrs_disc.models import model_reference
 from mrs_disc.models.scores import StructureIndexScore
 from mrs_disc.recipe import ScoreOptions
 from mrs_disc.record.findings import finding
-from mrs_disc.score.disc import Disc, indeterminate, no_quantity, scope_remarks
+from mrs_disc.scoring.disc import Disc, indeterminate, no_quantity, scope_remarks
 
 
 def score_structure_index(

@@ -1,6 +1,6 @@
 """The mathematics of the population model: its grid, likelihoods, and what the discs tell.
 
-See `mrs_disc.score.population` for the model itself.
+See `mrs_disc.scoring.population` for the model itself.
 """
 
 from __future__ import annotations

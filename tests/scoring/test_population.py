@@ -18,8 +18,8 @@ from mrs_disc.models.scores import load_score_model
 from mrs_disc.recipe import ScoreOptions
 from mrs_disc.record.findings import finding
 from mrs_disc.record.parts import LikelihoodRatio
-from mrs_disc.score import score_discs
-from mrs_disc.score.disc import Disc, label_of
+from mrs_disc.scoring import score_discs
+from mrs_disc.scoring.disc import Disc, label_of
 
 COMPONENTS = ("PG", "LAC", "ALA", "PA", "CHO", "CARB", "COL", "LIP")
 MODEL = load_score_model("acidity_structure")

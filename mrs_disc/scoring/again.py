@@ -21,8 +21,8 @@ from mrs_disc.record.level import Level, Results
 from mrs_disc.record.parts import DiscScore
 from mrs_disc.record.review import Review
 from mrs_disc.schema import validate
-from mrs_disc.score import score_study
-from mrs_disc.score.comparison import compare_discs
+from mrs_disc.scoring import score_study
+from mrs_disc.scoring.comparison import compare_discs
 
 
 def as_reviewed(results: Results, path: Path, results_sha256: str | None = None) -> Results:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from mrs_disc.models.scores import PopulationScore, load_score_model
-from mrs_disc.score.disc import Disc
+from mrs_disc.scoring.disc import Disc
 
 COMPONENTS = ("PG", "LAC", "ALA", "PA", "CHO", "CARB", "COL", "LIP")
 

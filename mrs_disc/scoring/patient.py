@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from mrs_disc.models.scores import PopulationScore
 from mrs_disc.recipe import ScoreOptions
 from mrs_disc.record.findings import Finding, finding
-from mrs_disc.score.population_model import (
+from mrs_disc.scoring.population_model import (
     Evidence,
     Grid,
     fits_better,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mrs_disc.models.scores import load_score_model
 from mrs_disc.recipe import ScoreOptions
-from mrs_disc.score import Disc, score_discs
+from mrs_disc.scoring import Disc, score_discs
 
 MODEL = load_score_model("acidity_structure")
 OPTIONS = ScoreOptions()
