@@ -16,6 +16,8 @@ Z95_ONE_SIDED = 1.6448536269514722
 
 LIPID_TO_WATER_PPM = 3.35
 """From the lipid's CH2 (1.30) to the carrier on water (4.65)."""
+PG_TO_WATER_PPM = 2.61
+"""Distance of the N-acetyl of proteoglycan (2.04 ppm) from water (4.65 ppm)."""
 
 PICTURE_PPM = 0.4
 """Half width of the picture of the transients: a line with what drift takes it to."""

@@ -63,6 +63,8 @@ def command(
 
     if rows and scope != "stress":
         raise click.UsageError("--rows are those of the stress table: add --scope stress")
+    if regimes and scope not in ("fit", "all"):
+        raise click.UsageError("--regime names those of the fit: add --scope fit")
     documents: dict[str, object] = {}
     texts: list[str] = []
     if challenge is not None:

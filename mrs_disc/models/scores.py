@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from mrs_disc.errors import ModelError, did_you_mean
 from mrs_disc.models import Name, Origin, Status, load_model
@@ -16,7 +16,15 @@ from mrs_disc.schema import StrictModel, validate
 
 Fraction: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Positive: TypeAlias = Annotated[float, Field(gt=0)]
-Range: TypeAlias = tuple[float, float]
+
+
+def _rising(value: tuple[float, float]) -> tuple[float, float]:
+    if not value[0] < value[1]:
+        raise ValueError("should go from the lower to the higher number")
+    return value
+
+
+Range: TypeAlias = Annotated[tuple[float, float], AfterValidator(_rising)]
 
 
 Region: TypeAlias = Literal["cervical", "thoracic", "lumbar"]
@@ -41,6 +49,14 @@ class Scope(StrictModel):
     """Of the scope."""
     status: Status
     """V read in the source, R recalled, D derived, P proposed."""
+
+    @model_validator(mode="after")
+    def _once(self) -> Scope:
+        fields = (*self.field_t, *self.exploratory_field_t)
+        for name, values in (("field", fields), ("region", self.region)):
+            if twice := [value for value in values if values.count(value) > 1]:
+                raise ValueError(f"names the {name} {twice[0]} twice")
+        return self
 
 
 class Training(StrictModel):
@@ -135,8 +151,6 @@ class PopulationScore(ScoreModelBase):
             raise ValueError("the shares of the classes have to add up to 1")
         if {c.painful for c in self.disc_class} != {True, False}:
             raise ValueError("one class at least has to be painful, and one painless")
-        if not self.r_range[0] < self.r_range[1]:
-            raise ValueError("r_range has to rise, as in [-5.0, 1.0]")
         if not self.r_range[0] < self.r_cap <= self.r_range[1]:
             raise ValueError("r_cap has to lie inside r_range")
         reach = 4 * self.patient_sd

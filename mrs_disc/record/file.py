@@ -17,10 +17,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from mrs_disc.errors import NoSuchPathError, ReadError
 from mrs_disc.files import read_bytes
@@ -250,7 +250,7 @@ class _Frame:
     """What a file says beside the record."""
 
     schema_version: Literal["1"]
-    levels: tuple[_Entry, ...]
+    levels: Annotated[tuple[_Entry, ...], Field(min_length=1)]
 
 
 @lru_cache(maxsize=1)

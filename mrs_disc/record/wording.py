@@ -640,6 +640,17 @@ KINDS: dict[str, Kind] = {
         "({mm:.1f} mm in the thinnest)",
         "remark",
     ),
+    "pg_displaced": Kind(
+        "voxels of PG and water lie {share:.0%} of the voxel apart in each refocused direction "
+        "where one carrier measured both: so much of the tissue is not the same",
+        "remark",
+    ),
+    "pg_displaced_mm": Kind(
+        "voxels of PG and water lie {share:.0%} of the voxel apart in each refocused direction "
+        "({mm:.1f} mm in the thinnest) where one carrier measured both: so much of the tissue is "
+        "not the same",
+        "remark",
+    ),
     # ---- verdict: transients
     "many_rejected": Kind(
         "{n} of {of} transients rejected; at least {least:.0%} have to stay", "reason", "poor"

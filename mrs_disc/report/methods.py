@@ -483,7 +483,8 @@ LIMITS = (
     "No public coefficients of a score of painful discs were found: the limits of the labels are "
     "proposals of this project, and so are its own score models, made from simulated discs.",
     "Amplitudes are T2-weighted as measured; only amounts per tissue water are corrected for "
-    "relaxation, with times of which most are not known for discs.",
+    "relaxation, with times of which most are not known for discs; T2 of proteoglycan is taken to "
+    "lie from 27 to 100 ms unless runs at several echo times measure it.",
     "Lactate and lipid overlap at 1.3 ppm; propionate hides under the proteoglycan peak; alanine "
     "is a marker of acid and of collagen.",
     "Provocation discography, with which such scores are compared, is itself a disputed reference.",

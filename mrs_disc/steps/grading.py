@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import scipy.fft
 
-from mrs_disc.constants import GAMMA_1H_MHZ_PER_T, LIPID_TO_WATER_PPM
+from mrs_disc.constants import GAMMA_1H_MHZ_PER_T, LIPID_TO_WATER_PPM, PG_TO_WATER_PPM
 from mrs_disc.data import Fid, FitResult, Preprocessed, Quality, Verdict
 from mrs_disc.recipe import QualityOptions, Recipe, load_recipe
 from mrs_disc.record.findings import Finding, finding, of_role, sentences
@@ -421,12 +421,19 @@ def _lipid(fit: FitResult, gates: QualityOptions) -> list[Finding]:
 
 
 def _displacement(preprocessed: Preprocessed) -> list[Finding]:
-    """Say how far the voxel of lipid lies from that of water, where the bandwidth is known."""
+    """Say how far the voxels of lipid and PG lie from that of water, where the bandwidth is known.
+
+    That of PG matters where amounts are given per tissue water.
+    """
     protocol = preprocessed.protocol
     bandwidth = protocol.refocusing_bandwidth_hz
     if bandwidth is None:
         return []
-    share = LIPID_TO_WATER_PPM * preprocessed.fid.sampling.spectrometer_mhz / bandwidth
+    per_ppm = preprocessed.fid.sampling.spectrometer_mhz / bandwidth
+    kinds = {"lipid_displaced": LIPID_TO_WATER_PPM * per_ppm}
+    if preprocessed.water is not None:
+        kinds["pg_displaced"] = PG_TO_WATER_PPM * per_ppm
     if protocol.voxel_size_mm is None:
-        return [finding("lipid_displaced", share=share)]
-    return [finding("lipid_displaced_mm", share=share, mm=share * min(protocol.voxel_size_mm))]
+        return [finding(kind, share=share) for kind, share in kinds.items()]
+    thin = min(protocol.voxel_size_mm)
+    return [finding(f"{kind}_mm", share=share, mm=share * thin) for kind, share in kinds.items()]

@@ -84,9 +84,10 @@ def _cohort_text(one: Discrimination) -> list[str]:
     ]
     for b in own.bins:
         name, band = f"{b.low:.1f} to {b.high:.1f}", f"{b.low_95:.2f} to {b.high_95:.2f}"
+        mean, share = (f"{v:.2f}" if b.n else "–" for v in (b.mean_probability, b.share_painful))
+        band = band if b.n else "–"
         rows.append(
-            f"  {name:<14}{b.n:>7}{b.mean_probability:>8.2f}{b.share_painful:>9.2f}{band:>14}"
-            f"{'' if b.holds else '   outside'}"
+            f"  {name:<14}{b.n:>7}{mean:>8}{share:>9}{band:>14}{'' if b.holds else '   outside'}"
         )
     return rows
 

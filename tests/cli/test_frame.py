@@ -64,6 +64,7 @@ def test_every_command_has_help_with_an_example(capsys):
             ["report", "x", "-o", "out", "--format", "pdf", "--page-image"],
             "--page-image is for --format dicom",
         ),
+        (["validate", "--scope", "score", "--regime", "matched"], "add --scope fit"),
         (["validate", "--challenge", "nowhere"], "nowhere: there is no such folder"),
         (["recipe", "show", "defalt"], "no recipe is named 'defalt'. Did you mean 'default'?"),
         (

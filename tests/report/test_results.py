@@ -237,6 +237,12 @@ def test_what_is_not_a_record_is_refused_in_one_line(content, says, tmp_path):
     assert str(caught.value).startswith("results.json: ")
 
 
+def test_a_record_without_levels_is_refused_in_one_line(record):
+    broken = json.loads(canonical_json(record)) | {"levels": []}
+    with pytest.raises(ReadError, match=r"\[levels\] should have at least 1 item"):
+        results_of(broken, Path("results.json"))
+
+
 @pytest.mark.parametrize("level", ["../../etc", "L4L5", "L9-L10", ""])
 def test_a_level_that_is_not_one_never_becomes_a_path(record, level):
     broken = json.loads(canonical_json(record))

@@ -225,14 +225,19 @@ def test_unsuppressed_water_that_was_meant_is_acceptable():
     assert verdict(pre=pre).verdict == "acceptable"
 
 
-def test_displacement_of_lipid_is_told_in_millimetres():
+def test_displacement_of_lipid_and_pg_against_water_is_told_in_millimetres():
     protocol = Protocol(
         echo_time_s=0.03, voxel_size_mm=(20.0, 18.0, 5.0), refocusing_bandwidth_hz=1200.0
     )
     quality = verdict(pre=preprocessed(protocol=protocol))
     assert quality.verdict == "good"
-    assert "36%" in quality.reasons[-1]  # 3.35 ppm x 127.7 MHz / 1200 Hz
-    assert "1.8 mm" in quality.reasons[-1]
+    lipid, pg = quality.reasons[-2:]
+    assert "lipid and water lie 36%" in lipid  # 3.35 ppm x 127.7 MHz / 1200 Hz
+    assert "1.8 mm" in lipid
+    assert "PG and water lie 28%" in pg  # 2.61 ppm x 127.7 MHz / 1200 Hz
+    assert "1.4 mm" in pg
+    alone = verdict(pre=preprocessed(protocol=protocol, water=None))
+    assert "lipid" in alone.reasons[-1]
 
 
 # ------------------------------------------------------------------ the whole path
