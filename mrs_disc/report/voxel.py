@@ -10,19 +10,14 @@ Written as SVG without matplotlib, which takes a second for the axes of five lev
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterator
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from mrs_disc.constants import LIPID_TO_WATER_PPM
 from mrs_disc.record.level import Level
 from mrs_disc.record.signals import LevelSignals
 from mrs_disc.report.anatomy import FIELD_MM, PLANES, section
 from mrs_disc.report.marks import points
+from mrs_disc.report.panels import grey_png
 from mrs_disc.report.words import number
 from mrs_disc.typing import FloatArray
 
@@ -44,7 +39,7 @@ def voxel_svg(level: Level, signals: LevelSignals) -> str:
     for n, (name, image) in enumerate(zip(PLANES, signals.planes, strict=True)):
         left = _GAP + n * (_SIDE + _GAP)
         inside = [
-            f'<image xlink:href="{_png(image)}" width="{_SIDE}" height="{_SIDE}" '
+            f'<image xlink:href="{grey_png(image)}" width="{_SIDE}" height="{_SIDE}" '
             'style="image-rendering:pixelated"/>'
         ]
         if share:
@@ -62,12 +57,6 @@ def voxel_svg(level: Level, signals: LevelSignals) -> str:
         f'width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'font-family="DejaVu Sans" font-size="11.5" fill="#1c1c1c">{"".join(parts)}</svg>'
     )
-
-
-def _png(image: NDArray[np.uint8]) -> str:
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "png", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
 def _at(mm: float) -> float:
