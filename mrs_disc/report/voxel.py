@@ -107,11 +107,31 @@ def displacement(level: Level) -> float | None:
     return LIPID_TO_WATER_PPM * protocol.spectrometer_mhz / bandwidth if bandwidth else None
 
 
+def tissue_words(level: Level) -> str:
+    """Return what the voxel holds, with its method and how sure it is; nothing without an image."""
+    tissue = level.tissue
+    if tissue is None:
+        return ""
+    parts = (
+        ("disc", tissue.disc_percent),
+        ("bone marrow", tissue.bone_percent),
+        ("fat or fluid", tissue.fat_percent),
+    )
+    said = [f"{name} {share:.0f} %" for name, share in parts if share is not None]
+    if not said:
+        return f" What share of it is disc, bone or fat is not stated: {tissue.reason}."
+    more = f"; {tissue.reason}" if tissue.reason else ""
+    return (
+        f" It holds {', '.join(said)} by the image's grey values (thresholds halfway between "
+        f"tissues, tested on simulated images alone{more})."
+    )
+
+
 def voxel_words(level: Level) -> str:
     """Return what the picture shows, for its caption and for who cannot see it."""
     size = level.protocol.voxel_size_mm if level.protocol is not None else None
     of = f" of {' × '.join(number(side, 2) for side in size)} mm" if size else ""
-    text = f"The voxel{of} on the image, in three planes through its centre."
+    text = f"The voxel{of} on the image, in three planes through its centre.{tissue_words(level)}"
     share = displacement(level)
     if share is None:
         return f"{text} Where lipid comes from is not drawn: the bandwidth is not known."
