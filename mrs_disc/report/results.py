@@ -58,7 +58,7 @@ def results_from(report: StudyReport, signals_sha256: str | None = None) -> Resu
         completeness=report.completeness,
         impression=report.impression,
         notices=(*report.notices, *_anatomy_notices(report)),
-        clinical=report.clinical,
+        clinical={n: v for n, v in report.clinical.items() if n != "from_dicom_reference"},
         levels=tuple(
             replace(level.record, tissue=tissue_in(report.anatomy, affines.get(level.record.key)))
             for level in report.levels
