@@ -46,12 +46,13 @@ def command(
     """
     from mrs_disc.analysis import analyze
     from mrs_disc.io import read_study
-    from mrs_disc.report import check_output, write_report
+    from mrs_disc.report import asks_reference, check_output, write_report
 
-    shared.refuse_idle_dicom_options(formats, dicom_reference)
     _spare_the_input(study, output)
     wanted = formats or DEFAULT_FORMATS
     read = read_study(study)
+    if not asks_reference(read):
+        shared.refuse_idle_dicom_options(formats, dicom_reference)
     check_output(output, wanted, dicom_reference, overwrite=overwrite, study=read, levels=levels)
     _tell_pair(study, read.study_id, pairing, output)
     report = analyze(read, shared.accepting(recipe, accept_levels), levels=levels)

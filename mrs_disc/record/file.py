@@ -106,7 +106,7 @@ def _packed(level: Level) -> dict[str, Any]:
     }
     if measured is None:
         names = ("protocol", "quality", "fit", "quantities", "score", "morphology", "provocation")
-        more = ("concordance", "history", "water_protocol", "quantification", "notes")
+        more = ("concordance", "tissue", "history", "water_protocol", "quantification", "notes")
         noticed = (*level.findings, *level.failure.findings)
         return head | dict.fromkeys((*names, *more)) | {"findings": noticed or None}
     score = None if measured.score is NOT_SCORED else _score(measured.score)
@@ -119,6 +119,7 @@ def _packed(level: Level) -> dict[str, Any]:
         "morphology": level.morphology,
         "provocation": level.provocation,
         "concordance": level.concordance,
+        "tissue": level.tissue,
         "history": measured.history,
         "water_protocol": _protocol(measured.water_protocol),
         "quantification": quantification_json(measured.quantities),

@@ -59,6 +59,25 @@ class Measured:
     """What reader and steps noticed, mended or only suspect."""
 
 
+TISSUE_METHOD = "grey values of the image: halfway from disc to marrow, and to fat or fluid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tissue:
+    """What the voxel holds, by the grey values of the image; null where that is not certain."""
+
+    disc_percent: float | None = None
+    """Disc, its dark annulus and endplates among it."""
+    bone_percent: float | None = None
+    """Bone marrow."""
+    fat_percent: float | None = None
+    """Fat or fluid, which one T2-weighted image does not tell apart."""
+    reason: str = ""
+    """Why something is not stated."""
+    method: str = TISSUE_METHOD
+    """How it was estimated; tested on simulated images alone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
     """One level and run, measured or failed."""
@@ -76,6 +95,8 @@ class Level:
     """As given."""
     concordance: str = ""
     """How score and images (and provocation) agree."""
+    tissue: Tissue | None = None
+    """What the voxel holds by the image; null where no image shows it."""
     findings: tuple[Finding, ...] = ()
     """What was noticed, as codes."""
     review: LevelReview | None = None

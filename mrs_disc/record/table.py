@@ -90,6 +90,11 @@ COLUMNS: dict[str, Column] = {
     "hiz": Column("High-intensity zone.", levels={"true": "seen", "false": "not seen"}),
     "herniation": Column("Herniation: none, bulge, protrusion, extrusion or sequestration."),
     "disc_height_loss": Column("Loss of disc height: none, mild, moderate or severe."),
+    "voxel_disc_percent": Column(
+        "Share of disc in the voxel by the grey values of the image; empty where not certain.", "%"
+    ),
+    "voxel_bone_percent": Column("Share of bone marrow in the voxel, estimated alike.", "%"),
+    "voxel_fat_percent": Column("Share of fat or fluid in the voxel, estimated alike.", "%"),
     "residual_water": Column("Residual water / height of the quality peak.", "1"),
     "review": Column("What the reviewer decided on this level: accepted, rejected, unsure."),
     "review_reason": Column("Reason that the reviewer gave."),
@@ -101,6 +106,7 @@ COLUMNS: dict[str, Column] = {
 }
 
 MORPHOLOGY = ("pfirrmann", "modic", "hiz", "herniation", "disc_height_loss")
+TISSUE = ("voxel_disc_percent", "voxel_bone_percent", "voxel_fat_percent")
 AMPLITUDE_PARTS: dict[str, str] = {
     "_amplitude": "amplitude at the start of the FID, proton- and T2-weighted; may be negative",
     "_amplitude_sd": "amplitude: one standard deviation",
@@ -127,6 +133,7 @@ LEVELS_MEASURED = (
     *("snr", "linewidth_hz", "echo_time_s", "repetition_time_s"),
     *("drift_hz", "n_transients", "n_rejected"),
     *MORPHOLOGY,
+    *TISSUE,
 )
 """``levels.tsv``: what stands before the quantities, their columns, and what stands behind."""
 
@@ -163,6 +170,9 @@ _CELLS: dict[str, Callable[[Level], object]] = {
     "echo_time_s": _measured(lambda m: m.protocol.echo_time_s),
     "repetition_time_s": _measured(lambda m: m.protocol.repetition_time_s),
     **{name: _seen(name) for name in MORPHOLOGY},
+    "voxel_disc_percent": lambda level: level.tissue and level.tissue.disc_percent,
+    "voxel_bone_percent": lambda level: level.tissue and level.tissue.bone_percent,
+    "voxel_fat_percent": lambda level: level.tissue and level.tissue.fat_percent,
     "review": lambda level: level.review and level.review.words,
 }
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from importlib import import_module
 from os import environ
@@ -90,10 +90,15 @@ def check_output(
         of another patient.
     """
     _check(out, formats, overwrite)
-    if "dicom" in formats:
+    if "dicom" in formats or (dicom_reference is not None and asks_reference(study)):
         from mrs_disc.report.patient import check_patient
 
         check_patient(study, levels, dicom_reference)
+
+
+def asks_reference(study: Study | None) -> bool:
+    """Say whether a study wants its day or accession number from ``--dicom-reference``."""
+    return study is not None and bool(study.clinical.get("from_dicom_reference"))
 
 
 def _check(out: str | Path, formats: Sequence[str], overwrite: bool) -> None:
@@ -176,13 +181,15 @@ def write_report(
     noise = {r.record.key: r.record.fit.noise_sd for r in report if r.record.fit is not None}
     arrays = arrays_of(signals_from(report), noise)
     packed = npz_bytes(arrays)
-    content = canonical_json(results_from(report, sha256(packed)))
+    record, patient = results_from(report, sha256(packed)), None
+    if report.clinical.get("from_dicom_reference"):
+        record, patient = _as_referred(record, report, dicom_reference, say)
+    content = canonical_json(record)
     files = {RESULTS_NAME: content, SIGNALS_NAME: packed}
     if any(name != "json" for name in formats):
         results = results_of(parsed(content), Path(out) / RESULTS_NAME)
         signals = signals_of(arrays, Path(out) / SIGNALS_NAME)
-        patient = None
-        if "dicom" in formats:
+        if "dicom" in formats and patient is None:
             from mrs_disc.report.patient import patient_of
 
             patient = patient_of(results, signals, dicom_reference, report, say)
@@ -192,6 +199,28 @@ def write_report(
     if overwrite and (kept := keep_signed(Path(out))):
         say(f"the result that was signed, and its final files, stay in {kept}")
     return write_files(Path(out), files, overwrite=overwrite)
+
+
+def _as_referred(
+    record: Results,
+    report: StudyReport,
+    reference: str | Path | None,
+    say: Callable[[str], None],
+) -> tuple[Results, Path | None]:
+    """Return the record with what ``[clinical]`` asks of the reference, and the file it is from."""
+    from mrs_disc.report.patient import asked_of_reference, patient_of, taken_from
+    from mrs_disc.report.results import signals_from
+
+    asked = asked_of_reference(report.clinical)
+    if reference is None:
+        say(
+            f"[clinical] asks for {' and '.join(asked)} of --dicom-reference, which is not given: "
+            "left out"
+        )
+        return record, None
+    patient = patient_of(record, signals_from(report), reference, report, say)
+    taken = taken_from(patient, asked, say)
+    return replace(record, clinical={**record.clinical, **taken}), patient
 
 
 def render_results(

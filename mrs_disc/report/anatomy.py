@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mrs_disc.data import Anatomy
+from mrs_disc.record.level import Tissue
 from mrs_disc.record.signals import AnatomySlice
+from mrs_disc.signal.tissue import tissue_shares
 from mrs_disc.typing import FloatArray
 
 MAX_PIXELS = 320
@@ -120,6 +122,22 @@ def planes_through(anatomy: Anatomy, voxel_affine: FloatArray) -> NDArray[np.uin
     grey = near.astype(np.float32) * np.float32(anatomy.slope) + np.float32(anatomy.intercept)
     inside = map_coordinates(grey, index - low[:, None, None, None], order=1, cval=0.0)
     return _grey(inside)
+
+
+def tissue_in(anatomy: Anatomy | None, voxel_affine: FloatArray | None) -> Tissue | None:
+    """Return what a voxel holds by the image; `None` without an image that shows it."""
+    if anatomy is None or voxel_affine is None or not _holds(anatomy, voxel_affine):
+        return None
+    affine = np.asarray(anatomy.affine, dtype=np.float64)
+    if not np.all(np.isfinite(affine)) or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        return None
+    if anatomy.slope == 0:
+        return None
+    size = (*anatomy.image.shape, 1, 1)[:3]
+    volume = np.asarray(anatomy.image).reshape(*size, -1)[..., 0]
+    shares = tissue_shares(volume, affine, voxel_affine, anatomy.slope, anatomy.intercept)
+    disc, bone, fat = (None if part is None else 100 * part for part in shares[:3])
+    return Tissue(disc_percent=disc, bone_percent=bone, fat_percent=fat, reason=shares.reason)
 
 
 def section(voxel_affine: FloatArray, plane: str, grown: float = 0.0) -> FloatArray:

@@ -1,91 +1,42 @@
-"""The figures of a report, as SVG: one code for the page, the PDF and the PNG.
+"""The spectrum of a level as a figure, with what it says in words: for the page, PDF and PNG.
 
-matplotlib's `Figure` alone, never pyplot: no global state. Text stays text. Every figure comes
-with an alternative text that says the result in words.
-
-Colours are told apart by people with any colour vision (Okabe and Ito), and nothing is said by
-colour alone: lines differ in width and dash, labels in shape.
+How figures look and become files stands in `look`.
 """
 
 from __future__ import annotations
 
-import base64
-import io
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from math import ceil, floor
-from textwrap import wrap
-from threading import RLock
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from PIL import Image
 
 from mrs_disc.record.level import Level
+from mrs_disc.report.acids import draw_acids
 from mrs_disc.report.curves import (
     REGION_PPM,
     Place,
     Spectra,
     other_peaks,
 )
+from mrs_disc.report.look import (
+    COMPONENT_COLOUR,
+    FIT_COLOUR,
+    GREY,
+    INK,
+    LIPID,
+    PALE,
+    component_colour,
+    component_dash,
+    framed,
+    styled,
+)
+from mrs_disc.report.look import png as png
+from mrs_disc.report.look import svg as svg
 from mrs_disc.report.marks import nice
 from mrs_disc.report.words import component_word, number
-
-INK = "#1c1c1c"
-GREY = "#595959"
-PALE = "#d9d9d9"
-FIT_COLOUR = "#b3261e"
-LABEL_COLOUR = {
-    "likely painful": "#9a1b1b",
-    "indeterminate": "#4d4d4d",
-    "unlikely painful": "#1b4f8f",
-}
-LABEL_MARKER = {"likely painful": "D", "indeterminate": "o", "unlikely painful": "s"}
-COMPONENT_COLOUR = {
-    "PG": "#0072b2",
-    "LAC": "#b3261e",
-    "ALA": "#a35200",
-    "PA": "#8a5a83",
-    "CHO": "#006b4f",
-    "CARB": "#5a6b00",
-    "COL": "#5b3fa0",
-    "LIP": "#6e6e6e",
-}
-LIPID = "LIP"
-_BESIDE_PPM = 0.1
-"""How far beside the lines that it hides lipid is hatched."""
-
-STYLE = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "mrs_disc",
-    "font.family": "DejaVu Sans",
-    "font.size": 8.5,
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.linewidth": 0.7,
-    "lines.solid_joinstyle": "round",
-    "path.simplify": True,
-    "path.simplify_threshold": 0.2,
-    "figure.dpi": 100,
-}
-
-
-_LOCK = RLock()
-
-
-@contextmanager
-def styled() -> Iterator[None]:
-    """Draw in the style of the report; one thread at a time, as the settings are global."""
-    with _LOCK, mpl.rc_context(STYLE):
-        yield
-
 
 FACTORS = (
     50.0, 40.0, 30.0, 20.0, 15.0, 10.0, 8.0, 6.0, 5.0, 4.0, 3.0, 2.0,
@@ -136,8 +87,8 @@ _COMPONENTS_ROOM = 62.0
 _COMPONENTS_LEAST = 12.0
 """Height of the components' room, and of their zero line in it where none is negative."""
 _BOTTOM, _TOP = -90.0, 157.0
-_BODY, _HEAD, _FOOT = 4.7, 0.32, 0.14
-"""Inches of height; of the foot, a line."""
+_BODY = 4.7
+"""Inches of height, without the lines above and below."""
 
 
 def spectrum_figure(
@@ -162,7 +113,7 @@ def spectrum_figure(
         axes = figure.add_axes(place(0.112, 0.095, 0.618, 0.75))
         unit = draw_spectrum(axes, curves, level.fit.first_lines, top)
         names = list(level.fit.metabolites)
-        _draw_acids(figure.add_axes(place(0.785, 0.36, 0.205, 0.36)), curves, unit, names)
+        draw_acids(figure, place(0.785, 0.36, 0.205, 0.36), curves, unit, names)
     return figure
 
 
@@ -259,39 +210,6 @@ def half_ppm(low: float, high: float) -> list[float]:
     return [0.5 * n for n in range(floor(2 * high + 1e-9), ceil(2 * low - 1e-9) - 1, -1)]
 
 
-Rectangle4 = tuple[float, float, float, float]
-Placing = Callable[[float, float, float, float], Rectangle4]
-
-
-def framed(
-    width: float, body: float, head: str, foot: str, new: Callable[..., Figure] = Figure
-) -> tuple[Figure, Placing]:
-    """Return a figure with room for lines above and below, and what places axes in its body.
-
-    Parameters
-    ----------
-    width, body : float
-        Inches, without the lines.
-    head, foot : str
-        The lines; an empty one takes no room.
-    new : callable
-        Makes the figure; that of pyplot shows it.
-    """
-    foot = "\n".join(wrap(foot, int(19.5 * width)))
-    below = 0.08 + _FOOT * len(foot.splitlines()) if foot else 0.0
-    height = body + (_HEAD if head else 0.0) + below
-    figure = new(figsize=(width, height))
-    if head:
-        figure.text(0.012, 1 - 0.09 / height, head, fontsize=10, fontweight="bold", va="top")
-    if foot:
-        figure.text(0.012, 0.07 / height, foot, fontsize=7, color=GREY, va="bottom")
-
-    def place(left: float, bottom: float, wide: float, tall: float) -> Rectangle4:
-        return left, (below + bottom * body) / height, wide, tall * body / height
-
-    return figure, place
-
-
 def _axis_words(factor: float, top_is: str) -> str:
     if factor not in FACTORS:
         return "signal, scale of its own"
@@ -353,15 +271,13 @@ def _draw_components(
     ppm = curves.ppm[curves.inside]
     for k in range(len(names)):
         curve = zero + curves.components[k][curves.inside][::2] * unit
-        axes.plot(ppm[::2], curve, color=_colour(names[k], k), lw=1.1, ls=_dash(k))
+        axes.plot(
+            ppm[::2], curve, color=component_colour(names[k], k), lw=1.1, ls=component_dash(k)
+        )
 
 
-def _colour(name: str, index: int) -> str:
-    return COMPONENT_COLOUR.get(name) or list(COMPONENT_COLOUR.values())[index % 8]
-
-
-def _dash(index: int) -> str | tuple[int, tuple[int, ...]]:
-    return ("-", (0, (5, 1)), (0, (2, 1)), (0, (4, 1, 1, 1)))[index % 4]
+_BESIDE_PPM = 0.1
+"""How far beside the lines that it hides lipid is hatched."""
 
 
 def _hatch_lipid(
@@ -384,48 +300,6 @@ def _hatch_lipid(
     area.set_clip_path(_main_room(axes, curves))
 
 
-ACIDS_RANGE = (0.6, 1.8)
-ACIDS = ("LIP", "LAC", "ALA", "PA")
-"""What is laid one on another between these ends, over the baseline."""
-
-
-def _draw_acids(axes: Axes, curves: Spectra, unit: float, names: Sequence[str]) -> None:
-    """Draw lipid and the acids enlarged: each as the area that it adds to the fit."""
-    shown = (curves.ppm >= ACIDS_RANGE[0]) & (curves.ppm <= ACIDS_RANGE[1])
-    ppm, data, fit, below = (
-        row[shown] for row in (curves.ppm, curves.data, curves.fit, curves.baseline)
-    )
-    axes.plot(ppm, data * unit, color=INK, lw=0.6)
-    axes.plot(ppm[::3], below[::3] * unit, color=GREY, lw=0.9, ls=(0, (4, 2)))
-    for name in (name for name in ACIDS if name in names):
-        k = list(names).index(name)
-        above = below + curves.components[k][shown]
-        colour = _colour(name, k)
-        look = (
-            {"facecolor": "none", "edgecolor": colour, "hatch": "////"}
-            if name == LIPID
-            else {"facecolor": colour, "alpha": 0.45}
-        )
-        axes.fill_between(
-            ppm[::3], below[::3] * unit, above[::3] * unit, lw=0, label=component_word(name), **look
-        )
-        below = above
-    axes.plot(ppm[::2], fit[::2] * unit, color=FIT_COLOUR, lw=1.1)
-    axes.set_xlim(ACIDS_RANGE[1], ACIDS_RANGE[0])
-    ends = np.concatenate([data, fit]) * unit
-    axes.set_ylim(min(float(ends.min()), 0.0) * 1.05, max(float(ends.max()), 1e-9) * 1.08)
-    axes.set_xticks([1.8, 1.4, 1.0, 0.6])
-    axes.set_yticks([])
-    axes.tick_params(length=3, labelsize=7.5)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.set_title("acids and lipid, enlarged", fontsize=8, pad=4)
-    axes.set_xlabel("ppm", fontsize=8, labelpad=1)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.26), ncols=2, frameon=False,
-                    fontsize=7.5, handlelength=1.3, columnspacing=0.8, borderpad=0)  # fmt: skip
-
-
 def _name_places(axes: Axes, named: Sequence[Place], names: Sequence[str]) -> None:
     """Write above the curves what lies where: each name at its component's strongest line.
 
@@ -434,7 +308,7 @@ def _name_places(axes: Axes, named: Sequence[Place], names: Sequence[str]) -> No
     across = axes.get_xaxis_transform()
     wanted: list[tuple[float, str, str]] = []
     for at in named:
-        colour = _colour(at.name, list(names).index(at.name))
+        colour = component_colour(at.name, list(names).index(at.name))
         word = component_word(at.name)
         if at.under:
             word = f"({word})"
@@ -470,61 +344,6 @@ def _spread(
                 places[k] += push
                 places[k + 1] -= push
     return list(zip(places.tolist(), wanted, strict=True))
-
-
-# --------------------------------------------------------------------------- files
-
-
-def svg(figure: Figure) -> str:
-    """Return a figure as compact SVG: no clock, coordinates of two decimals."""
-    buffer = io.StringIO()
-    with styled():
-        FigureCanvasSVG(figure).print_svg(
-            buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
-        )
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"(\d+\.\d\d)\d+", r"\1", text)
-    text = _PICTURE.sub(_grey_picture, text)
-    text = re.sub(r"\s*\n\s*", " ", text)
-    for pattern, shorter in _SHORTER:
-        text = pattern.sub(shorter, text)
-    return text
-
-
-_SHORTER = (
-    (re.compile(r' id="(?:figure|axes|patch|text|line2d|[xy]tick|matplotlib\.axis)_\d+"'), ""),
-    (re.compile(r' transform="rotate\(-0 [^"]*\)"'), ""),
-    (re.compile(r" ?/> <"), "/><"),
-    (re.compile(r"(?<=[a-z]: )'DejaVu Sans'"), "DejaVu Sans"),
-)
-"""What matplotlib writes at length, and a page of many figures carries: names of groups that
-nothing refers to, turns by nothing, blanks."""
-
-
-_PICTURE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
-
-
-def _grey_picture(found: re.Match[str]) -> str:
-    """Return an embedded grey picture with one channel: matplotlib writes four."""
-    with Image.open(io.BytesIO(base64.b64decode(found[1]))) as picture:
-        red, green, blue, alpha = picture.convert("RGBA").split()
-        if red.tobytes() != green.tobytes() or red.tobytes() != blue.tobytes():
-            return found[0]
-        if alpha.getextrema() != (255, 255):
-            return found[0]
-        buffer = io.BytesIO()
-        red.save(buffer, "png", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def png(figure: Figure, dpi: int = 200, words: str = "") -> bytes:
-    """Return a figure as PNG, without a clock; `words` tell it to who cannot see it."""
-    buffer = io.BytesIO()
-    metadata = {"Software": None} | ({"Description": words} if words else {})
-    with styled():
-        figure.savefig(buffer, format="png", dpi=dpi, metadata=metadata)
-    return buffer.getvalue()
 
 
 # --------------------------------------------------------------------------- in words

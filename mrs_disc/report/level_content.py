@@ -210,7 +210,7 @@ def _pictures(
         "scale": figures.scale_words(factor),
         "voxel_svg": voxel.voxel_svg(level, of) if has_planes(of) else "",
         "voxel_alt": voxel.voxel_words(level),
-        "quality_svg": figures.svg(quality_strip.quality_figure(level, of)),
+        "quality_svg": quality_strip.quality_svg(level, of),
         "quality_alt": quality_strip.quality_alt(level, of),
     }
 

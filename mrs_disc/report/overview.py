@@ -20,7 +20,7 @@ from mrs_disc.record.level import Level, Results
 from mrs_disc.record.parts import DiscScore, Quantity
 from mrs_disc.record.signals import AnatomySlice, Signals
 from mrs_disc.report.bands import BAND_COLOUR, BAND_COLOURS, Band, acidity_bands, structure_bands
-from mrs_disc.report.figures import GREY, INK, LABEL_COLOUR, LABEL_MARKER, PALE, framed, styled
+from mrs_disc.report.look import GREY, INK, LABEL_COLOUR, LABEL_MARKER, PALE, framed, styled
 from mrs_disc.report.marks import few
 from mrs_disc.report.words import VERDICT_SHAPE, probability
 from mrs_disc.typing import FloatArray

@@ -12,6 +12,7 @@ cannot be compared, and that is said.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from mrs_disc.record.level import Results
 from mrs_disc.record.review import level_key
 from mrs_disc.record.signals import Signals
 from mrs_disc.typing import FloatArray
+from mrs_disc.words import harmless
 
 TYPE_2 = (
     "PatientName",
@@ -52,6 +54,9 @@ _IDENTITY = ("PatientID", "IssuerOfPatientID", "StudyInstanceUID")
 _DAYS = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
 _TOLD = {"examination_date": "StudyDate", "accession_number": "AccessionNumber"}
 """What ``[clinical]`` may say of the examination, and the attribute that says it too."""
+ASKED = "from_dicom_reference"
+"""The option of ``[clinical]`` that names what is taken from the reference."""
+_DAY = re.compile(r"\d{8}")
 _PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns")
 _GIVEN_APART = 1e-2
 """Relative difference that only another field has, of a frequency that the user gave by heart."""
@@ -156,6 +161,36 @@ def patient_of(
         source="input" if report is not None else "results.json",
     )
     return patient_file(data, _path(reference), say)
+
+
+def asked_of_reference(clinical: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what the user asks to be taken from the reference, by its names in ``[clinical]``."""
+    return tuple(name for name in _TOLD if name in (clinical.get(ASKED) or ()))
+
+
+def taken_from(reference: Path, asked: Sequence[str], say: Say) -> dict[str, str]:
+    """Return day and accession number of a reference that was held against the data.
+
+    Parameters
+    ----------
+    reference : Path
+        From `patient_of`.
+    asked : sequence of str
+        From `asked_of_reference`; nothing else is read.
+    say : callable
+        Takes a line on what the file does not hold.
+    """
+    header = _read(reference, [_TOLD[name] for name in asked])
+    found = {}
+    for name in asked:
+        value = harmless(str(header.get(_TOLD[name]) or "").strip(), 64)
+        if name == "examination_date":
+            value = f"{value[:4]}-{value[4:6]}-{value[6:]}" if _DAY.fullmatch(value) else ""
+        if value:
+            found[name] = value
+        else:
+            say(f"the DICOM reference has no {_tagged(_TOLD[name])}: {name} is left out")
+    return found
 
 
 def _told(clinical: Mapping[str, Any]) -> dict[str, str]:

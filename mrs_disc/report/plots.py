@@ -64,7 +64,8 @@ def plot_fit(
 
     from mrs_disc.data.spectra import filled_and_weighted
     from mrs_disc.report.curves import spectra_of
-    from mrs_disc.report.figures import draw_spectrum, styled
+    from mrs_disc.report.figures import draw_spectrum
+    from mrs_disc.report.look import styled
 
     curves, dwell_s = fit.curves, fit.curves.sampling.dwell_time_s
     weight = filled_and_weighted(curves.data.size, dwell_s, apodize_hz, 1)
@@ -128,7 +129,7 @@ def plot_levels(report: StudyReport, ax: Axes | None = None, levels: Sequence[st
     """
     from mrs_disc.record.level import best_runs
     from mrs_disc.report.curves import common_top, spectra
-    from mrs_disc.report.figures import styled
+    from mrs_disc.report.look import styled
     from mrs_disc.report.stack import draw_stack
 
     chosen = [report[level] for level in levels] or report.levels

@@ -14,18 +14,9 @@ from matplotlib.figure import Figure
 
 from mrs_disc.record.level import Level, Results
 from mrs_disc.report.curves import PPM_RANGE, Spectra
-from mrs_disc.report.figures import (
-    FACTORS,
-    FIT_COLOUR,
-    GREY,
-    INK,
-    PALE,
-    framed,
-    half_ppm,
-    magnification,
-    styled,
-)
+from mrs_disc.report.figures import FACTORS, half_ppm, magnification
 from mrs_disc.report.level_content import score_words
+from mrs_disc.report.look import FIT_COLOUR, GREY, INK, PALE, framed, styled
 from mrs_disc.report.words import VERDICT_SHAPE, harmless
 
 WIDTH = 8.6

@@ -25,6 +25,7 @@ HEAD = (
     *("provocation", "reasons", "concordance", "snr", "linewidth_hz", "drift_hz"),
     *("n_transients", "n_rejected", "residual_water", "echo_time_s", "repetition_time_s"),
     *table.MORPHOLOGY,
+    *table.TISSUE,
 )
 REVIEW = ("review", "review_status", "reviewed_by", "reviewed_at")
 """Columns that a table has where its result has a review log."""

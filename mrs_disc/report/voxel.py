@@ -10,19 +10,14 @@ Written as SVG without matplotlib, which takes a second for the axes of five lev
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterator
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from mrs_disc.constants import LIPID_TO_WATER_PPM
 from mrs_disc.record.level import Level
 from mrs_disc.record.signals import LevelSignals
 from mrs_disc.report.anatomy import FIELD_MM, PLANES, section
 from mrs_disc.report.marks import points
+from mrs_disc.report.panels import grey_png
 from mrs_disc.report.words import number
 from mrs_disc.typing import FloatArray
 
@@ -44,7 +39,7 @@ def voxel_svg(level: Level, signals: LevelSignals) -> str:
     for n, (name, image) in enumerate(zip(PLANES, signals.planes, strict=True)):
         left = _GAP + n * (_SIDE + _GAP)
         inside = [
-            f'<image xlink:href="{_png(image)}" width="{_SIDE}" height="{_SIDE}" '
+            f'<image xlink:href="{grey_png(image)}" width="{_SIDE}" height="{_SIDE}" '
             'style="image-rendering:pixelated"/>'
         ]
         if share:
@@ -62,12 +57,6 @@ def voxel_svg(level: Level, signals: LevelSignals) -> str:
         f'width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'font-family="DejaVu Sans" font-size="11.5" fill="#1c1c1c">{"".join(parts)}</svg>'
     )
-
-
-def _png(image: NDArray[np.uint8]) -> str:
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "png", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
 def _at(mm: float) -> float:
@@ -118,11 +107,31 @@ def displacement(level: Level) -> float | None:
     return LIPID_TO_WATER_PPM * protocol.spectrometer_mhz / bandwidth if bandwidth else None
 
 
+def tissue_words(level: Level) -> str:
+    """Return what the voxel holds, with its method and how sure it is; nothing without an image."""
+    tissue = level.tissue
+    if tissue is None:
+        return ""
+    parts = (
+        ("disc", tissue.disc_percent),
+        ("bone marrow", tissue.bone_percent),
+        ("fat or fluid", tissue.fat_percent),
+    )
+    said = [f"{name} {share:.0f} %" for name, share in parts if share is not None]
+    if not said:
+        return f" What share of it is disc, bone or fat is not stated: {tissue.reason}."
+    more = f"; {tissue.reason}" if tissue.reason else ""
+    return (
+        f" It holds {', '.join(said)} by the image's grey values (thresholds halfway between "
+        f"tissues, tested on simulated images alone{more})."
+    )
+
+
 def voxel_words(level: Level) -> str:
     """Return what the picture shows, for its caption and for who cannot see it."""
     size = level.protocol.voxel_size_mm if level.protocol is not None else None
     of = f" of {' × '.join(number(side, 2) for side in size)} mm" if size else ""
-    text = f"The voxel{of} on the image, in three planes through its centre."
+    text = f"The voxel{of} on the image, in three planes through its centre.{tissue_words(level)}"
     share = displacement(level)
     if share is None:
         return f"{text} Where lipid comes from is not drawn: the bandwidth is not known."

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+import typst
 
 from mrs_disc.record.file import as_json, results_of
 from mrs_disc.report import curves, figures, quality_strip
 from mrs_disc.report.content import View
 from mrs_disc.report.overview import overview_figure
+from mrs_disc.report.pdf import _fonts
 from mrs_disc.report.results import results_from, signals_from
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -40,15 +42,22 @@ def view(report):
 
 def drawn(view, name):
     if name == "overview":
-        return overview_figure(view.results, view.signals)
+        return figures.png(overview_figure(view.results, view.signals), dpi=72)
     key, _, kind = name.partition("_")
     level = next(v for v in view.results.levels if v.key == key)
     signals = view.signals.levels[key]
     if kind == "quality":
-        return quality_strip.quality_figure(level, signals)
+        return seen_svg(quality_strip.quality_svg(level, signals))
     shown = curves.spectra(level, signals)
     top = curves.spectra(view.results.levels[0], view.signals.levels["L1-L2"]).top
-    return figures.spectrum_figure(level, shown, top)
+    return figures.png(figures.spectrum_figure(level, shown, top), dpi=72)
+
+
+def seen_svg(svg):
+    """Return a picture of an SVG, as the PDF shows it."""
+    page = '#set page(width: auto, height: auto, margin: 0pt)\n#image("a.svg")'
+    files = {"main.typ": page.encode(), "a.svg": svg.encode()}
+    return typst.Compiler(files, font_paths=_fonts()).compile(format="png", ppi=72.0)
 
 
 @pytest.mark.parametrize("name", ["overview", "L1-L2_spectrum", "L3-L4_spectrum", "L1-L2_quality"])
@@ -56,7 +65,7 @@ def test_figure_looks_as_it_was_seen(view, name, tmp_path):
     from matplotlib.testing.compare import compare_images
 
     golden = GOLDEN / f"{name}.png"
-    content = figures.png(drawn(view, name), dpi=72)
+    content = drawn(view, name)
     if os.environ.get("MRS_DISC_GOLDEN") == "write":
         GOLDEN.mkdir(exist_ok=True)
         golden.write_bytes(content)

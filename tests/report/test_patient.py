@@ -6,6 +6,7 @@ are read back with pydicom.
 
 from __future__ import annotations
 
+import json
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
@@ -369,3 +370,48 @@ def test_a_batch_files_each_dicom_study_under_its_own_patient(tmp_path, capsys):
     assert "c failed" in capsys.readouterr().err
     assert "names no patient" in (out / "c" / "failure.json").read_text()
     assert not told(out)
+
+
+ASKED = '[clinical]\nfrom_dicom_reference = ["examination_date", "accession_number"]\n'
+
+
+def test_day_and_accession_number_come_from_the_reference_where_the_user_asks(
+    dicom_study, write_reference, tmp_path, capsys
+):
+    """Nothing else of the reference does, and nothing where it is not asked for or not given."""
+    sign(dicom_study, AccessionNumber="ACC-77", StudyDate="20000101")
+    reference = write_reference(
+        tmp_path / "ref.dcm", **OURS, AccessionNumber="ACC-77", StudyDate="20000101"
+    )
+    toml = dicom_study / "study.toml"
+    before = toml.read_text()
+
+    def clinical(name, *options):
+        assert analyzed(dicom_study, tmp_path / name, *options) == 0
+        return json.loads((tmp_path / name / "results.json").read_text())["clinical"]
+
+    named = ("--dicom-reference", reference)
+    assert not clinical("unasked", "--format", "dicom", *named)
+    toml.write_text(f"{before}\n{ASKED}")
+    assert not clinical("without")
+    assert "asks for examination_date and accession_number" in capsys.readouterr().err
+    told = {"examination_date": "2000-01-01", "accession_number": "ACC-77"}
+    assert clinical("asked", "--format", "text", *named) == told
+    said = (tmp_path / "asked" / "report.txt").read_text()
+    assert all(value in said for value in told.values())
+    assert not [word for word in SECRETS if word in said]
+    toml.write_text(f"{before}\n{ASKED}examination_date = 2000-01-01\n")
+    assert analyzed(dicom_study, tmp_path / "twice", *named) == 2
+    assert "asked for in from_dicom_reference" in capsys.readouterr().err
+
+
+def test_nothing_is_taken_from_a_reference_of_another_patient(
+    dicom_study, write_reference, tmp_path, capsys
+):
+    sign(dicom_study, AccessionNumber="ACC-77", StudyDate="20000101")
+    toml = dicom_study / "study.toml"
+    toml.write_text(f"{toml.read_text()}\n{ASKED}")
+    other = write_reference(tmp_path / "ref.dcm", **OURS | {"PatientID": "ANOTHER"})
+    assert analyzed(dicom_study, tmp_path / "out", "--dicom-reference", other) == 2
+    assert "PatientID" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

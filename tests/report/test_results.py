@@ -142,6 +142,7 @@ def _as_agreed(record):
     for part in (record, *record["levels"]):
         assert not part.pop("findings")
     for level in record["levels"]:
+        level.pop("tissue")
         if level["quality"] is not None:
             assert level["quality"].pop("water_before_removal") is None
             assert level["quality"].pop("shift_ppm") is None

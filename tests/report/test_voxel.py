@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mrs_disc.data import Anatomy
+from mrs_disc.data import Anatomy, Morphology
+from mrs_disc.record import table
+from mrs_disc.record.file import as_json, results_of
+from mrs_disc.record.level import Tissue
 from mrs_disc.record.signals import Signals, arrays_of, signals_of
 from mrs_disc.report import voxel
 from mrs_disc.report.anatomy import (
@@ -19,9 +23,11 @@ from mrs_disc.report.anatomy import (
     section,
     slice_through,
     slices_of,
+    tissue_in,
 )
 from mrs_disc.report.results import results_from, signals_from
 from mrs_disc.signal.transients.picture import COLUMNS, MOST_ROWS, before_and_after
+from mrs_disc.simulate.anatomy import draw_anatomy, places
 
 PIXEL = FIELD_MM / PLANE_PIXELS
 
@@ -164,3 +170,41 @@ def test_neighbouring_slices_are_kept_and_tell_which_voxels_they_meet(tmp_path):
     kept = signals_of(arrays_of(Signals(levels={}, anatomy=cut), {}), tmp_path).anatomy
     assert np.array_equal(kept.slices, cut.slices)
     assert slices_of(kept, block((2, 0, 0), (18, 16, 5))) == (meets[0], meets[-1])
+
+
+def test_what_the_voxel_holds_is_said_with_its_method(report):
+    """The caption, the table and the record say the same; what is not certain is said to be so."""
+    results = results_from(report)
+    level = replace(
+        results.levels[1], tissue=Tissue(disc_percent=81.6, bone_percent=18.4, reason="no fat")
+    )
+    words = voxel.voxel_words(level)
+    assert "disc 82 %, bone marrow 18 % by the image's grey values" in words
+    assert "simulated images alone; no fat" in words
+    assert "fat or fluid" not in words
+    cells = table.cells_of(level, table.TISSUE)
+    assert list(cells.values()) == [81.6, 18.4, None]
+    again = results_of(as_json(replace(results, levels=(level,))), Path("results.json"))
+    assert again.levels[0].tissue == level.tissue
+    alike = replace(level, tissue=Tissue(reason="disc and marrow are of like brightness"))
+    assert "not stated: disc and marrow are of like brightness." in voxel.voxel_words(alike)
+    assert "grey values" not in voxel.voxel_words(replace(level, tissue=None))
+
+
+@pytest.mark.parametrize("pfirrmann", [2, 3, 4])
+def test_a_voxel_that_was_planned_too_high_is_told_from_the_image(pfirrmann):
+    """In a drawn spine: the part beyond the endplate, 6 mm from the disc's middle, is bone."""
+    levels = ("L3-L4", "L4-L5")
+    found = {"L4-L5": Morphology(pfirrmann=pfirrmann)}
+    anatomy = draw_anatomy(np.random.default_rng(1), levels, found)
+    place = places(levels)["L4-L5"]
+    for high, beyond in ((0.0, 0.0), (3.0, 3 / 12), (5.0, 5 / 12)):
+        affine = place.voxel_affine((18.0, 16.0, 12.0))
+        affine[:3, 3] += place.axes()[:, 2] * high
+        tissue = tissue_in(anatomy, affine)
+        if tissue.bone_percent is None:
+            assert pfirrmann == 2  # bright: half of the middle third is marrow
+        else:
+            assert tissue.bone_percent == pytest.approx(100 * beyond, abs=10)
+    affine[:3, 3] += place.axes()[:, 2] * 4
+    assert tissue_in(anatomy, affine).bone_percent is None  # its middle lies in bone

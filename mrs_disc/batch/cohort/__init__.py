@@ -21,7 +21,7 @@ from mrs_disc.batch.cohort.retest import agreement
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.errors import InputError
 from mrs_disc.record.table import cell
-from mrs_disc.report.figures import png, styled, svg
+from mrs_disc.report.look import png, styled, svg
 from mrs_disc.words import harmless
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from mrs_disc.batch.cohort.discs import group_codes
 from mrs_disc.constants import RESEARCH_USE
-from mrs_disc.report.figures import FIT_COLOUR, GREY, INK, PALE, styled
+from mrs_disc.report.look import FIT_COLOUR, GREY, INK, PALE, styled
 from mrs_disc.words import harmless
 
 if TYPE_CHECKING:

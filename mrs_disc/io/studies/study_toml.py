@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from mrs_disc.data import (
     HeightLoss,
@@ -121,7 +121,8 @@ def _is_day(value: str) -> str:
 class ClinicalValues(StrictModel):
     """Free of names and dates of birth; shown, never scored.
 
-    Day and accession number are shown where they stand here, and are taken from no other file.
+    Day and accession number are shown where they stand here, or where `from_dicom_reference` names
+    them; they are taken from no file unasked.
     """
 
     examination_date: Annotated[str, BeforeValidator(_day), AfterValidator(_is_day)] | None = None
@@ -146,6 +147,15 @@ class ClinicalValues(StrictModel):
     """Whether it is documented."""
     preauthorization: Annotated[str, Field(max_length=200)] | None = None
     """Of the payer."""
+    from_dicom_reference: tuple[Literal["examination_date", "accession_number"], ...] | None = None
+    """Which of the two to take from the file of ``--dicom-reference``."""
+
+    @model_validator(mode="after")
+    def _said_once(self) -> ClinicalValues:
+        for name in self.from_dicom_reference or ():
+            if getattr(self, name) is not None:
+                raise ValueError(f"{name} is given, and asked for in from_dicom_reference")
+        return self
 
 
 class StudyFile(StrictModel):
