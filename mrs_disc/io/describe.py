@@ -13,7 +13,7 @@ from mrs_disc.io import gate
 from mrs_disc.io.formats.readers import is_spectroscopy, not_read, read_scan
 from mrs_disc.io.formats.scan import Scan
 from mrs_disc.io.names import COMPANIONS, names_water
-from mrs_disc.io.series import dicom_series
+from mrs_disc.io.series import dicom_series, files_below
 from mrs_disc.record.findings import Finding, finding, finding_of, of_role, once, plain, sentences
 
 if TYPE_CHECKING:
@@ -226,22 +226,23 @@ def _describe_dataset(path: Path) -> dict[str, Any]:
 
 
 def _describe_folder(path: Path) -> dict[str, Any]:
-    """Return the spectroscopy files of a folder that is no study."""
+    """Return the spectroscopy files of a folder that is no study, and of the folders in it."""
     files: list[dict[str, Any]] = []
     images: list[str] = []
-    inside = sorted(p for p in path.iterdir() if p.is_file())
+    inside = files_below(path)
     found = [p for p in inside if is_spectroscopy(p)]
-    stems = {p.stem for p in found if p.suffix.lower() not in COMPANIONS}
+    stems = {p.with_suffix("") for p in found if p.suffix.lower() not in COMPANIONS}
     for file in found:
-        if file.suffix.lower() in COMPANIONS and file.stem in stems:
+        if file.suffix.lower() in COMPANIONS and file.with_suffix("") in stems:
             continue  # told with the samples that it belongs to
+        name = file.relative_to(path).as_posix()
         try:
-            files.append(describe_file(file))
+            files.append(describe_file(file) | {"path": name})
         except ReadError as error:
             if finding_of(error).kind == "image":
-                images.append(file.name)
+                images.append(name)
                 continue
-            files.append({"path": file.name, **dict.fromkeys(KEYS), **_refused(error)})
+            files.append({"path": name, **dict.fromkeys(KEYS), **_refused(error)})
     if not files:
         of_images = f"; {images[0]} is an image" if images else ""
         raise ReadError(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from mrs_disc.errors import ReadError
+from mrs_disc.errors import InputError, ReadError
 from mrs_disc.io.formats.dicom import sop_class
 from mrs_disc.io.images import dicom_header
 from mrs_disc.words import harmless
@@ -22,6 +23,28 @@ _TAGS = (
 )
 _DIRECTORY = "1.2.840.10008.1.3.10"
 """Class of DICOMDIR, which belongs to no series."""
+
+
+MAX_FILES = 50_000
+"""Files that a folder may hold, with all folders in it."""
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return the files of a folder and of the folders in it, in order; none that is hidden.
+
+    Raises
+    ------
+    InputError
+        If there are more than `MAX_FILES`.
+    """
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        paths = (Path(place) / n for n in sorted(names) if not n.startswith("."))
+        found += [path for path in paths if path.name.isprintable() and path.is_file()]
+        if len(found) > MAX_FILES:
+            raise InputError(f"{folder.name}: more than {MAX_FILES} files; name a smaller folder")
+    return found
 
 
 def dicom_series(paths: Iterable[Path], spectra: Collection[Path]) -> list[dict[str, Any]]:

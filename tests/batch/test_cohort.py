@@ -16,7 +16,7 @@ from mrs_disc.cli import run
 from mrs_disc.errors import InputError
 
 
-def made(n=24, seed=1, repeats=12):
+def made(n=24, seed=1, repeats=12, runs=2):
     """Discs as `read_cohort` has them: four of each patient, some measured twice, some limits."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -25,7 +25,7 @@ def made(n=24, seed=1, repeats=12):
         for k, level in enumerate(("L2-L3", "L3-L4", "L4-L5", "L5-S1")):
             painful = rng.random() < 0.4
             disc = -1.5 + own + 0.9 * painful + rng.normal(0, 0.5)
-            for run_ in range(1, 3 if k == 0 and patient < repeats else 2):
+            for run_ in range(1, runs + 1 if k == 0 and patient < repeats else 2):
                 value = float(np.exp(disc + rng.normal(0, 0.2)))
                 below = value < 0.12
                 rows.append(
@@ -165,3 +165,25 @@ def test_the_command_writes_all_or_nothing(tmp_path, capsys):
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     assert run([*words[:-1], str(tmp_path / "new"), "--group", "age"]) == 2
     assert not (tmp_path / "new").exists()
+
+
+def test_every_later_run_stands_in_the_picture_of_differences_and_its_table():
+    """Three runs of each repeated disc: two differences from the first, as the table has them."""
+    table = made(runs=3)
+    files, _ = cohort_files(table)
+    pairs = read(files, "retest_pairs.tsv")
+    mine = pairs[pairs.quantity == "LAC/PG"]
+    assert (mine.groupby("participant_id").size() == 2).all()
+    runs = set(zip(mine.run_1, mine.run_2, mine.later, strict=True))
+    assert runs == {(1, 2, 1), (1, 3, 2)}
+    disc = table[(table.participant_id == "sub-03") & (table.level == "L2-L3")].set_index("run")
+    row = mine[(mine.participant_id == "sub-03") & (mine.run_2 == 3)].iloc[0]
+    column = "LAC/PG_high" if row.limit_2 == "upper" else "LAC/PG"
+    assert row.value_2 == pytest.approx(np.log(disc.loc[3, column]), rel=1e-5)  # six digits
+    words = Image.open(io.BytesIO(files["retest.png"])).text
+    assert any("Repeated runs" in text for text in words.values())
+    assert read(files, "retest.tsv").n_runs.max() == 36
+    image = np.asarray(Image.open(io.BytesIO(files["retest.png"])).convert("L"))
+    two = np.asarray(Image.open(io.BytesIO(cohort_files(made())[0]["retest.png"])).convert("L"))
+    assert image.shape == two.shape
+    assert (image != two).any()

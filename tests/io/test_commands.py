@@ -188,6 +188,16 @@ def test_info_of_a_folder_of_an_archive_groups_its_files_by_series(
     assert "  series 3, t2_tse_sag: 1 image\n  series 7: 2 spectroscopy files\n" in words
     assert "Doe" not in words
     assert run_mrs_disc(["info", str(tmp_path)]) == 0
+    # An archive gives its files out in folders of folders, of which one series may take several.
+    for path in sorted(tmp_path.glob("*.dcm")):
+        target = tmp_path / "STUDY0" / f"SERIES{path.name[:2]}" / f"PART{path.stem[-1]}" / "IM0"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+    nested = describe(tmp_path)
+    assert nested["series"] == found["series"]
+    paths = [f"STUDY0/SERIES{s}/PART{n}/IM0" for s in ("12", "7-") for n in (1, 2)]
+    assert [f["path"] for f in nested["files"]] == paths
+    assert "  series 7: 2 spectroscopy files\n" in run(info_module.command, tmp_path).output
 
 
 def test_info_tells_samples_and_their_parameters_once(tmp_path, build, spectrum, protocol):

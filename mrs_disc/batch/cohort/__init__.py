@@ -269,7 +269,7 @@ def _points(quantity: str, value: np.ndarray, positive: np.ndarray) -> list[Row]
 
 
 def _repeats(discs: Discs) -> tuple[_Found, list[Row]]:
-    """Return how well runs agree, and the first two runs of each disc."""
+    """Return how well runs agree, and each later run of a disc beside its first."""
     found = _Found()
     pairs: list[Row] = []
     repeated = 0
@@ -318,23 +318,22 @@ def _repeats(discs: Discs) -> tuple[_Found, list[Row]]:
 def _pairs(
     discs: Discs, quantity: str, values: Values, rows: Any, disc: Any, order: Any
 ) -> list[Row]:
-    told = []
+    def told(row: int, n: int) -> Row:
+        return {
+            f"run_{n}": int(discs.table["run"].iloc[row]),
+            f"value_{n}": float(values.value[row]),
+            f"limit_{n}": "upper" if values.upper[row] else None,
+        }
+
+    found = []
     for one in np.unique(disc):
-        first, second = (rows[(disc == one) & (order == k)][0] for k in (0, 1))
-        told.append(
-            discs.head(int(first))
-            | {"quantity": quantity, "scale": values.scale}
-            | {
-                f"{name}_{n}": value
-                for n, row in enumerate((first, second), start=1)
-                for name, value in (
-                    ("run", int(discs.table["run"].iloc[row])),
-                    ("value", float(values.value[row])),
-                    ("limit", "upper" if values.upper[row] else None),
-                )
-            }
-        )
-    return told
+        first, *later = rows[disc == one][np.argsort(order[disc == one])]
+        head = discs.head(int(first)) | {"quantity": quantity, "scale": values.scale}
+        found += [
+            head | {"later": k} | told(int(first), 1) | told(int(row), 2)
+            for k, row in enumerate(later, start=1)
+        ]
+    return found
 
 
 def _draw(files: dict[str, bytes], name: str, figure: Any, words: str) -> None:

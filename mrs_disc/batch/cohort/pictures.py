@@ -110,9 +110,18 @@ _BY_PATIENT = ("auc_low_by_patient", "auc_high_by_patient")
 
 
 def retest(pairs: Rows, rows: Rows) -> tuple[Figure, str]:
-    """Draw the second run minus the first over their mean, with limits of agreement."""
+    """Draw each later run minus the first over their mean, with the second's limits of agreement.
+
+    The second run of a disc is a full circle, the third an open one, those after it smaller.
+    """
     with styled():
-        head = "Second run minus first, over their mean; triangles: at least, or at most"
+        more_runs = any(pair["later"] > 1 for pair in pairs)
+        head = (
+            "Later runs minus first, over their mean (open: third and later; lines: of the second)"
+            if more_runs
+            else "Second run minus first, over their mean"
+        )
+        head += "; triangles: at least, or at most"
         figure, panels = _panels(len(rows), head)
         for axes, row in zip(panels, rows, strict=True):
             mine = [pair for pair in pairs if pair["quantity"] == row["quantity"]]
@@ -141,8 +150,9 @@ def _differences(axes: Axes, pairs: Rows) -> None:
         if pair["limit_1"] and pair["limit_2"]:
             continue
         marker = "^" if pair["limit_1"] else "v" if pair["limit_2"] else "o"
-        face = GREY if marker == "o" else "none"
-        axes.plot(x, y, marker, ms=3.4, mfc=face, mec=GREY, mew=0.6)
+        face = GREY if marker == "o" and pair["later"] == 1 else "none"
+        size = 3.4 if pair["later"] <= 2 else 2.2
+        axes.plot(x, y, marker, ms=size, mfc=face, mec=GREY, mew=0.6)
 
 
 def _panels(count: int, head: str) -> tuple[Figure, list[Axes]]:

@@ -8,10 +8,9 @@ marked GUESS in the draft; nothing is decided in silence, nothing is overwritten
 from __future__ import annotations
 
 import math
-import os
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +34,7 @@ from mrs_disc.io.formats.readers import is_spectroscopy, read_scan, read_series
 from mrs_disc.io.formats.scan import Scan
 from mrs_disc.io.images import dicom_header
 from mrs_disc.io.names import COMPANIONS, level_in, names_water, run_in
+from mrs_disc.io.series import files_below
 from mrs_disc.io.studies.disc_files import sha256
 from mrs_disc.io.studies.draft_images import Proposed, propose_anatomy
 from mrs_disc.io.studies.study_toml import DRAFT_ID, FILE_NAME, StudyFile
@@ -42,7 +42,6 @@ from mrs_disc.record.findings import Finding, finding, finding_of, sentences, wo
 from mrs_disc.schema import validate
 from mrs_disc.toml_text import toml_value
 
-MAX_FILES = 50_000
 _REGIONS = (
     (UPPER_CHEST_STEP_MM, "cervical", "C6-C7"),
     (LOWER_CHEST_STEP_MM, "thoracic", "T11-T12"),
@@ -202,9 +201,7 @@ def _search(folder: Path) -> tuple[list[Found], list[Path], list[str]]:
     series: dict[tuple[Path, str], list[Path]] = defaultdict(list)
     images: list[Path] = []
     broken: list[str] = []
-    for number, path in enumerate(_walk(folder)):
-        if number >= MAX_FILES:
-            raise InputError(f"{folder.name}: more than {MAX_FILES} files; name a smaller folder")
+    for path in files_below(folder):
         try:
             if path.suffix.lower() in (*COMPANIONS, ".json", ".toml"):
                 continue
@@ -228,15 +225,6 @@ def _search(folder: Path) -> tuple[list[Found], list[Path], list[str]]:
             continue
         found.append(made)
     return found, images, broken
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for name in sorted(files):
-            path = Path(place) / name
-            if not name.startswith(".") and name.isprintable() and path.is_file():
-                yield path
 
 
 def _series_key(path: Path) -> str:
