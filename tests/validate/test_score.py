@@ -9,7 +9,15 @@ from mrs_disc.errors import InputError
 from mrs_disc.simulate import LUMBAR
 from mrs_disc.statistics import area_under_curve, design_effect, reliability_bins
 from mrs_disc.validate import ScoreTable, score_text, validate_score
-from mrs_disc.validate.discrimination import Counts, _ideal, _patient, _Row, _summary, kinds_of
+from mrs_disc.validate.discrimination import (
+    REDRAWS,
+    Counts,
+    _ideal,
+    _patient,
+    _Row,
+    _summary,
+    kinds_of,
+)
 
 
 def test_table_counts_every_disc():
@@ -23,7 +31,13 @@ def test_table_counts_every_disc():
         assert one.measured.scored + one.counts.failed <= one.counts.discs
         assert sum(b.n for b in one.measured.bins) == one.measured.scored
         assert one.measured.wrong <= one.measured.labelled <= one.measured.scored
-    assert "AUC" in score_text(table)
+        assert sum(sum(part.measured) for part in one.labels) == one.measured.scored
+        assert sum(sum(part.allowed) for part in one.labels) == one.allowed.scored
+        assert one.allowed.scored <= REDRAWS * one.counts.discs
+    text = score_text(table)
+    assert "AUC" in text
+    assert "error of r" in text
+    assert "nan" not in text
 
 
 def test_cohorts_fix_the_kinds_that_their_words_say():
