@@ -95,8 +95,7 @@ def examine_storage(signal: ComplexArray, dwell_time_s: float) -> Stored:
     """
     n_points = n_filled(signal)
     stored = Stored(n_points=n_points, n_zeros=signal.shape[-1] - n_points)
-    fids = signal.reshape(-1, signal.shape[-1])
-    fids = fids[:: max(1, len(fids) // _ENOUGH)]
+    fids = evenly_taken(signal, _ENOUGH)
     sound = np.isfinite(fids).all(axis=1) & fids.any(axis=1)  # spoilt ones say nothing of noise
     if n_points < 6 * _BLOCK or not sound.any():
         return stored
@@ -115,11 +114,27 @@ def examine_storage(signal: ComplexArray, dwell_time_s: float) -> Stored:
 
 def n_filled(signal: ComplexArray) -> int:
     """Return the number of points before the zeros at the end of every FID, (..., point)."""
-    fids = signal.reshape(-1, signal.shape[-1])
-    if fids[:, -1].any():  # most end so, and need no look at all points
-        return int(fids.shape[1])
-    filled = np.flatnonzero(np.any(fids != 0, axis=0))
+    if signal[..., -1].any():  # most end so, and need no look at all points
+        return int(signal.shape[-1])
+    filled = np.flatnonzero(np.any(signal != 0, axis=tuple(range(signal.ndim - 1))))
     return int(filled[-1]) + 1 if filled.size else 0
+
+
+def evenly_taken(signal: ComplexArray, enough: int) -> ComplexArray:
+    """Return some FIDs of many, evenly taken, shape (fid, point).
+
+    Parameters
+    ----------
+    signal : complex array, shape (..., point)
+        FIDs in any order of memory: those that are not taken are not read.
+    enough : int
+        As many, or up to twice as many.
+    """
+    count = int(np.prod(signal.shape[:-1], dtype=int))
+    step = max(1, count // enough)
+    if step == 1:
+        return signal.reshape(-1, signal.shape[-1])
+    return np.asarray(signal[np.unravel_index(np.arange(0, count, step), signal.shape[:-1])])
 
 
 # --------------------------------------------------------------------------- shapes

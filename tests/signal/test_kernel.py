@@ -9,7 +9,8 @@ import mrs_disc as md
 from mrs_disc.errors import InputError
 from mrs_disc.report.results import results_from
 from mrs_disc.signal.fit import kernel, priors
-from mrs_disc.signal.fit.chains import Chains, LinearProblem, Noise, Scales, _Sweeper
+from mrs_disc.signal.fit.chains import Chains, LinearProblem, Scales, _Sweeper
+from mrs_disc.signal.fit.random_numbers import Noise
 from mrs_disc.validate.regimes import REGIMES
 
 N_CHAINS, N_HUMPS = 24, 60

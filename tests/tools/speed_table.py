@@ -158,11 +158,12 @@ def cold(folder: Path) -> dict[str, float]:
 def memory(folder: Path) -> float:
     """Return the peak memory in MB of a process that does what a batch's worker does."""
     program = (
-        "import sys, tempfile, resource, mrs_disc.batch.work, mrs_disc as md;"
+        "import sys, mrs_disc.batch.work, mrs_disc as md;"
         "from mrs_disc.report import write_report;"
         "[write_report(md.analyze(md.read_study(study)),"
         " f'{sys.argv[-1]}/{n}', formats=('json',)) for n, study in enumerate(sys.argv[1:-1])];"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        "print([int(line.split()[1]) / 1024 for line in open('/proc/self/status')"
+        " if line.startswith('VmHWM')][0])"  # getrusage would count what came before the program
     )
     with tempfile.TemporaryDirectory() as out:
         studies = [os.fspath(path) for path in sorted(folder.glob("study*"))[:3]]

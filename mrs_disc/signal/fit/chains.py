@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from math import exp, log, pi, sqrt
 
 import numpy as np
@@ -26,11 +26,10 @@ from scipy.special import log_ndtr, ndtri_exp
 
 from mrs_disc.constants import TINY
 from mrs_disc.signal.fit import kernel, priors
+from mrs_disc.signal.fit.random_numbers import Noise
 from mrs_disc.signal.fit.slots import SlotPrior, Slots, among_slots, at_slots
 from mrs_disc.typing import BoolArray, FloatArray, IntArray
 
-_SEED = 20240601
-_POOL = 1 << 19
 _LEAST_PRECISION = 1e-9  # of the curvature of a coordinate whose areas are known: rounding
 
 
@@ -208,57 +207,6 @@ def draw_chains(
     return sweeper.chains(), Draws.joined(kept)
 
 
-@dataclass(frozen=True, slots=True)
-class Noise:
-    """The random numbers of one sweep, of all chains.
-
-    Parameters
-    ----------
-    humps : float array, shape (slot, chain, hump)
-        Twice Gumbel noise, single precision, of each hump in each slot.
-    empty : float array, shape (slot, chain)
-        The same of the empty slot.
-    lines : float array, shape (chain, 4)
-        Logistic and uniform of the Gaussian width, logistic and normal of the delay.
-    areas : float array, shape (chain, slot)
-        Standard normal.
-    strengths : float array, shape (2, chain, strength)
-        Gumbel noise of the two draws of a strength.
-    """
-
-    humps: FloatArray
-    empty: FloatArray
-    lines: FloatArray
-    areas: FloatArray
-    strengths: FloatArray
-
-    @classmethod
-    def drawn(
-        cls, n_slots: int, n_chains: int, n_humps: int, *, has_delay: bool, rng: np.random.Generator
-    ) -> Noise:
-        """Return the numbers of the next sweep."""
-        size = n_chains * n_humps
-        humps, empty = np.zeros((n_slots, n_chains, n_humps)), np.zeros((n_slots, n_chains))
-        if n_slots:
-            # Gumbel noise for the whole grid would cost more than the algebra. It is cut out of a
-            # pool at a random point instead; the empty slots, each compared with all humps, get
-            # their own.
-            pool = _gumbel_pool(max(_POOL, 16 * n_slots * size))
-            start = int(rng.integers(pool.size - n_slots * size))
-            humps = pool[start : start + n_slots * size].reshape(n_slots, n_chains, n_humps)
-            empty = 2 * rng.gumbel(size=(n_slots, n_chains))
-        lines = np.zeros((n_chains, 4))
-        lines[:, 0], lines[:, 1] = rng.logistic(size=n_chains), rng.random(n_chains)
-        if has_delay:
-            lines[:, 2], lines[:, 3] = rng.logistic(size=n_chains), rng.standard_normal(n_chains)
-        areas = np.zeros((n_chains, n_slots))
-        strengths = np.zeros((2, n_chains, priors.STRENGTHS))
-        if n_slots:
-            areas = rng.standard_normal((n_chains, n_slots))
-            strengths = rng.gumbel(size=(2, n_chains, priors.STRENGTHS))
-        return cls(humps, empty, lines, areas, strengths)
-
-
 class _Sweeper:
     """The state of all chains, one per row, and the draws that change it."""
 
@@ -272,8 +220,7 @@ class _Sweeper:
         self.gauss2 = chains.gauss2.copy()
         self.delay = chains.delay.copy()
         self.scales = scales
-        low, high = priors.STRENGTH_RANGE
-        self.strengths = np.exp(np.linspace(log(low), log(high), priors.STRENGTHS))
+        self.strengths = _strengths()
         # Areas about a strength: the normal law of the log-normal's mean and variance.
         spread = exp(priors.AREA_LOG_SD**2)
         self.mean = self.strengths * scales.reference_area * spread**0.5
@@ -483,21 +430,13 @@ def _draw_delay(
     return np.asarray(late * drawn)
 
 
-@lru_cache(maxsize=2)
-def _gumbel_pool(size: int) -> FloatArray:
-    """Return twice Gumbel noise that all fits share, since all draw the same numbers anyway."""
-    pool = seeded().standard_exponential(size, dtype=np.float32)
-    np.maximum(pool, 1e-30, out=pool)  # in place: it is the largest array of a small study
-    np.log(pool, out=pool)
-    pool *= -2
-    return np.asarray(pool)
+@cache
+def _strengths() -> FloatArray:
+    """Return the typical areas that are told apart, in units of the metabolites'."""
+    low, high = priors.STRENGTH_RANGE
+    return np.exp(np.linspace(log(low), log(high), priors.STRENGTHS))
 
 
 def _choose(log_odds: FloatArray, gumbel: FloatArray) -> IntArray:
     """Return one column per row, drawn with the odds."""
     return np.asarray((log_odds + gumbel).argmax(axis=1))
-
-
-def seeded() -> np.random.Generator:
-    """Return the generator of every fit: the same numbers each time."""
-    return np.random.default_rng(_SEED)

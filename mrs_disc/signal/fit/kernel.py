@@ -64,8 +64,9 @@ def _library() -> ctypes.CDLL | None:
         # An editable installation may hold a library of an older source.
         if compiled_from != hashlib.sha256(_SOURCE.read_bytes()).hexdigest():
             return None
-        for name in ("mrs_disc_draw_slots", "mrs_disc_draw_rest"):
-            getattr(found, name).restype = ctypes.c_int
+        integer, address = ctypes.c_int64, ctypes.c_void_p
+        found.mrs_disc_draw_slots.argtypes = [*3 * [integer], address, integer, *11 * [address]]
+        found.mrs_disc_draw_rest.argtypes = [*4 * [integer], *19 * [address]]
     except (OSError, AttributeError):
         return None
     return found
@@ -118,10 +119,12 @@ def draw_slots(
     )
     of_humps, empty = (np.ascontiguousarray(values) for values in noise)
     fault = compiled.mrs_disc_draw_slots(
-        *_integers(n_chains, n_slots, n_humps),
-        ctypes.c_void_p(curvature.ctypes.data + 8 * (2 * size + 2)),
-        *_integers(size),
-        *_pointers(
+        n_chains,
+        n_slots,
+        n_humps,
+        curvature.ctypes.data + 8 * (2 * size + 2),
+        size,
+        *_addresses(
             force, prior_mean, prior_precision, log_odds, of_humps, empty,
             new_hump, filled, mean, covariance, work,
         ),
@@ -178,8 +181,11 @@ def draw_rest(
     coordinates = np.empty((n_chains, force.size))
     work = np.empty(2 * strengths[0].size)
     compiled.mrs_disc_draw_rest(
-        *_integers(n_chains, n_slots, force.size - 2, strengths[0].size),
-        *_pointers(
+        n_chains,
+        n_slots,
+        force.size - 2,
+        strengths[0].size,
+        *_addresses(
             curvature, force, np.array(scales), *strengths, *noise, hump, occupied, mean,
             covariance, new_strength, gauss2, delay, area, coordinates, work,
         ),
@@ -187,9 +193,5 @@ def draw_rest(
     return new_strength, area, coordinates
 
 
-def _integers(*values: int) -> list[ctypes.c_int64]:
-    return [ctypes.c_int64(value) for value in values]
-
-
-def _pointers(*arrays: FloatArray | IntArray | BoolArray) -> list[ctypes.c_void_p]:
-    return [ctypes.c_void_p(array.ctypes.data) for array in arrays]
+def _addresses(*arrays: FloatArray | IntArray | BoolArray) -> list[int]:
+    return [array.ctypes.data for array in arrays]

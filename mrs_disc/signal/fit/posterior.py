@@ -24,8 +24,9 @@ from scipy.linalg.lapack import dpotrf
 
 from mrs_disc.constants import TINY, Z95
 from mrs_disc.signal.fit import priors
-from mrs_disc.signal.fit.chains import Chains, Draws, LinearProblem, Scales, draw_chains, seeded
+from mrs_disc.signal.fit.chains import Chains, Draws, LinearProblem, Scales, draw_chains
 from mrs_disc.signal.fit.model import DELAY, GAUSS2, LORENTZ, PHASE, SHIFT, Spectrum
+from mrs_disc.signal.fit.random_numbers import seeded
 from mrs_disc.signal.fit.repetition import repetition_covariance, with_priors_that_follow
 from mrs_disc.signal.fit.solver import (
     Problem,
