@@ -448,6 +448,12 @@ KINDS: dict[str, Kind] = {
         "reason",
         "acceptable",
     ),
+    "delay_measured": Kind(
+        "the first {n} points ({ms:.1f} ms) hold next to nothing and were left out: a receiver's "
+        "filter delayed the signal, though the file does not say so",
+        "reason",
+        "acceptable",
+    ),
     # ---- the sequence
     "sequence_assumed": Kind(
         "no sequence in the file: {assumed} is assumed for the evolution of coupled spins; give "
