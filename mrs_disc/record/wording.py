@@ -364,6 +364,9 @@ KINDS: dict[str, Kind] = {
         "{file} is left out: nucleus {nucleus}, only 1H spectra are analysed", "problem"
     ),
     "voi_no_level": Kind("{file} is left out: voi-{voi} is not a disc level", "problem"),
+    "run_no_number": Kind(
+        "{file} is left out: run-{run} is no number from 1, as in run-02", "problem"
+    ),
     "outside_region": Kind(
         'region = "{region}", where {where} {levels:verb does do} not lie', "problem"
     ),

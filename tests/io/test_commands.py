@@ -387,7 +387,7 @@ def test_init_takes_levels_from_names(tmp_path, spectrum, sampling):
 def test_init_takes_the_weaker_of_two_waters_for_the_metabolites(
     tmp_path, spectrum, sampling, protocol
 ):
-    """Metabolites that noise hides beside a tenth of the water, and the reference, without names."""
+    """Metabolites that noise hides beside a tenth of the water, and the reference."""
     rng = np.random.default_rng(1)
     for name, water in (("se1", 3000.0), ("se2", 30000.0)):
         rows = spectrum(2, water=water)
