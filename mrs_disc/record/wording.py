@@ -364,6 +364,9 @@ KINDS: dict[str, Kind] = {
         "{file} is left out: nucleus {nucleus}, only 1H spectra are analysed", "problem"
     ),
     "voi_no_level": Kind("{file} is left out: voi-{voi} is not a disc level", "problem"),
+    "run_no_number": Kind(
+        "{file} is left out: run-{run} is no number from 1, as in run-02", "problem"
+    ),
     "outside_region": Kind(
         'region = "{region}", where {where} {levels:verb does do} not lie', "problem"
     ),
@@ -445,6 +448,12 @@ KINDS: dict[str, Kind] = {
     "start_measured": Kind(
         "the first {n} points ({ms:.1f} ms) were taken to lie before the echo and left out: the "
         "file does not say so, but the fit is sound only without them",
+        "reason",
+        "acceptable",
+    ),
+    "delay_measured": Kind(
+        "the first {n} points ({ms:.1f} ms) hold next to nothing and were left out: a receiver's "
+        "filter delayed the signal, though the file does not say so",
         "reason",
         "acceptable",
     ),

@@ -42,7 +42,7 @@ from mrs_disc.record.findings import finding
 from mrs_disc.record.parts import RatioHeld
 from mrs_disc.signal.axes import phasors, window_hz
 from mrs_disc.signal.fit.basis import component_fid, resample_basis
-from mrs_disc.signal.fit.fit import Doubt, FitArrays, fit_fid, points_before_echo
+from mrs_disc.signal.fit.fit import Doubt, FitArrays, fit_fid, points_before_echo, unexplained_from
 from mrs_disc.signal.fit.inputs import FitBasis
 from mrs_disc.signal.fit.model import Scan
 from mrs_disc.signal.fit.priors import MAX_DELAY_S
@@ -74,12 +74,23 @@ _SAME_PLACE_HZ = 8.0
 """Shift between two fits of one spectrum within which they see the same lines [proposed]: half of
 the narrowest line of a disc."""
 
-MOST_BEFORE_ECHO = 32
-"""Points before the echo that are looked for where the fit is bad [proposed]."""
+MOST_BEFORE_ECHO = 128
+"""Points before the echo that are looked for where the fit is bad: digital filters delay by 60 to
+80 points, and sequences store up to a hundred from before the echo."""
 
-LONGEST_BEFORE_ECHO_S = 4e-3
-"""Time before the echo that is taken for one [proposed]. From 5 ms on lactate has turned over
-beside the acetyl peak: a wrong echo time looks like an early start."""
+SURELY_BEFORE_ECHO_S = 4e-3
+"""Time before the echo up to which all components tell it. From 5 ms on lactate has turned over
+beside the acetyl peak, as it does at another echo time: then the others have to say the same."""
+
+_SAME_WITHOUT_MULTIPLETS = 0.95
+"""What the components leave unexplained at an early start over what they leave at the stated one,
+with the multiplets free in their state: 1.2 to 2.5 at a wrong echo time, .04 to .9 where the start
+is early [of 200 simulated discs]."""
+
+
+_KNOWN_SD = 5.0
+"""Amplitude of the quality peak over its sd from which a fit knows its lines [proposed]: 20 and
+more where the right start was found, 1 to 3 at wrong ones that pass for sound."""
 
 
 @one_blas_thread
@@ -261,22 +272,64 @@ def fit_or_find_start(
     preprocessed = replace(preprocessed, findings=noticed)
     fitted = _fitted(preprocessed, recipe, picked)
     signal = preprocessed.fid
-    enough = signal.n_points > 8 * MOST_BEFORE_ECHO
-    if _is_sound(fitted, recipe) or signal.sampling.start_time_s or not enough:
+    if signal.sampling.start_time_s or not _may_begin_early(fitted, recipe):
         return preprocessed, fitted
-    scan = _scan(signal.sampling, recipe)
-    # Parts that move on their own would make good for a wrong start.
-    firm = basis_of(_without_parts(model), known.evolution, signal.sampling, signal.n_points)
-    early = points_before_echo(signal.signal, firm, scan, most=MOST_BEFORE_ECHO)
-    if 0 < early * signal.sampling.dwell_time_s <= LONGEST_BEFORE_ECHO_S:
+    surely_s = 0.0 if _is_sound(fitted, recipe) else SURELY_BEFORE_ECHO_S
+    early = _points_before_echo(preprocessed, recipe, model, known.evolution, surely_s)
+    for _ in range(2 if early else 0):
         shorter = _without_first(preprocessed, early)
         again = _fitted(shorter, recipe, picked)
         # One that describes the data with components far below zero is no match to be beaten.
         better = again.noise.residual_ratio < max(fitted.noise.residual_ratio, _DESCRIBED)
-        on_a_point = abs(again.phase.delay_s) < 0.5 * signal.sampling.dwell_time_s
-        if better and on_a_point and _is_sound(again, recipe):
+        off = again.phase.delay_s / signal.sampling.dwell_time_s
+        lines_known = _is_sound(again, recipe) and _knows_its_peak(again)
+        if abs(off) < 0.5 and better and lines_known:
             return shorter, again
+        if abs(off) < 0.5 or not 0 < early - round(off) <= MOST_BEFORE_ECHO:
+            break
+        early -= round(off)  # the grid of the search missed by a point
     return preprocessed, fitted
+
+
+def _may_begin_early(fitted: FitResult, recipe: Recipe) -> bool:
+    """Say whether a fit leaves room for points before the echo: it would bend to describe them."""
+    dwell_s = fitted.curves.sampling.dwell_time_s
+    return bool(
+        not _is_sound(fitted, recipe)
+        or fitted.noise.residual_ratio > _DESCRIBED
+        or abs(fitted.phase.delay_s) > 0.2 * dwell_s
+        or np.any(fitted.amplitude < -1.5 * fitted.sd)
+    )
+
+
+def _points_before_echo(
+    preprocessed: Preprocessed,
+    recipe: Recipe,
+    model: MetaboliteModel,
+    evolution: Evolution,
+    surely_s: float,
+) -> int:
+    """Return how many first points lie before the echo as it seems; 0 where nothing says so.
+
+    A multiplet that evolved for another time than the stated echo time can look like an early
+    start. Beyond the time `surely_s` the other components have to say the same.
+    """
+    signal = preprocessed.fid
+    sampling, most = signal.sampling, min(MOST_BEFORE_ECHO, signal.n_points // 8)
+    scan = _scan(sampling, recipe)
+    # Parts that move on their own would make good for a wrong start.
+    whole = _without_parts(model)
+    firm = basis_of(whole, evolution, sampling, signal.n_points)
+    early = points_before_echo(signal.signal, firm, scan, most=most)
+    if early * sampling.dwell_time_s <= surely_s:
+        return early
+    later = _beside_later_states(whole, firm, evolution, sampling, scan.window_hz)
+    if later is None:
+        return 0
+    free = [row for rows in later.states.rows for row in rows]
+    left = unexplained_from(signal.signal, later.states.basis, scan, most=most, free=free)
+    there = float(left[early - 1 : early + 2].min())  # the grid may miss by a point
+    return early if there < _SAME_WITHOUT_MULTIPLETS * left[0] else 0
 
 
 def _played(preprocessed: Preprocessed, recipe: Recipe, model: MetaboliteModel) -> Played:
@@ -300,6 +353,15 @@ def _is_sound(fitted: FitResult, recipe: Recipe) -> bool:
         and fitted.noise.residual_ratio <= gates.max_residual_ratio
         and np.all(fitted.amplitude >= -gates.max_negative_sd * fitted.sd)
     )
+
+
+def _knows_its_peak(fitted: FitResult) -> bool:
+    """Say whether the quality peak is measured: at a wrong start all lines may be anything."""
+    peak = fitted.peak.name
+    if not fitted.has(peak):
+        return False
+    index = fitted.index(peak)
+    return bool(fitted.amplitude[index] > _KNOWN_SD * fitted.sd[index])
 
 
 def _without_first(preprocessed: Preprocessed, n: int) -> Preprocessed:

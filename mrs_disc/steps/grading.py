@@ -51,7 +51,11 @@ SWAPPED = 0.5
 
 HARDLY_SUPPRESSED = 100.0
 """Height of the water before its removal over that of the quality peak, from which water was not
-suppressed [proposed]: up to 30 where it was, 300 and more where it was not."""
+suppressed where the fit does not describe the spectrum [proposed]: up to 30 where it was."""
+
+NOT_SUPPRESSED = 300.0
+"""The same where the fit does describe it: of weakly suppressed discs 200, of those that were not
+suppressed 300 to 900 (as `io.gate` has it from real files)."""
 
 ONE_LINE = 0.8
 """Share of the energy in one line, from which a spectrum that cannot be fitted is that of water or
@@ -310,7 +314,7 @@ def _without_reference(
     beside_water = seen and 1.0 < ratio <= HARDLY_SUPPRESSED  # that is what the one line is
     if not described and share > ONE_LINE and not beside_water:
         return [finding("one_line", share=share)]
-    if not HARDLY_SUPPRESSED < ratio < np.inf:
+    if not (NOT_SUPPRESSED if described else HARDLY_SUPPRESSED) < ratio < np.inf:
         return []
     kind = "unsuppressed_peak_known" if known else "unsuppressed_peak"
     return [finding(kind, fit.peak.name, ratio=ratio)]

@@ -34,7 +34,7 @@ from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.eddy import correct_eddy_currents
 from mrs_disc.signal.noise import noise_covariance
 from mrs_disc.signal.phase import dominant_frequency_hz, find_phase, linewidth_hz
-from mrs_disc.signal.stored import Stored, examine_storage, n_filled
+from mrs_disc.signal.stored import Stored, delay_of, examine_storage, n_filled
 from mrs_disc.signal.transients.align import Alignment, align
 from mrs_disc.signal.transients.picture import before_and_after
 from mrs_disc.signal.transients.reject import clipped_transients, find_outliers
@@ -49,6 +49,9 @@ _WATER_SEARCH_PPM = 1.0
 _DWELL_TOLERANCE = 1e-3
 """Relative difference of two dwell times that headers round alike."""
 
+
+_ONE_DELAY = 1.0
+"""Points within which metabolites and water were delayed alike: one receiver measured both."""
 
 _PICTURE_SEARCH_PPM = (0.8, 5.2)
 """Where the line that shows the alignment is looked for: from lipid to water."""
@@ -140,11 +143,11 @@ def _check(acquisition: DiscAcquisition) -> None:
 
 
 def _as_measured(acquisition: DiscAcquisition, noticed: list[Finding]) -> DiscAcquisition:
-    """Cut the zeros that were appended, and divide out the filter that was multiplied on.
+    """Cut what a filter delayed and the zeros that were appended, and divide out a filter.
 
     Of the water its zeros alone: its line outshines the noise by which a filter is known.
     """
-    metabolite, water = acquisition.metabolite, acquisition.water
+    metabolite, water = _from_the_signal_on(acquisition, noticed)
     stored = examine_storage(metabolite.signal, metabolite.sampling.dwell_time_s)
     if stored.n_zeros:
         noticed.append(finding("zeros_cut", n=stored.n_zeros))
@@ -156,6 +159,40 @@ def _as_measured(acquisition: DiscAcquisition, noticed: list[Finding]) -> DiscAc
         n_points = n_filled(water.signal)
         water = _cut(water, Stored(n_points=n_points, n_zeros=water.n_points - n_points))
     return replace(acquisition, metabolite=metabolite, water=water)
+
+
+def _from_the_signal_on(
+    acquisition: DiscAcquisition, noticed: list[Finding]
+) -> tuple[AnySignal, AnySignal | None]:
+    """Leave out the points by which the receiver delayed the signal, where no file told of them."""
+    metabolite, water = acquisition.metabolite, acquisition.water
+    if metabolite.sampling.start_time_s:
+        return metabolite, water
+    delay = delay_of(metabolite.signal)
+    if water is not None and not water.sampling.start_time_s:
+        of_water = delay_of(water.signal)
+        if delay is not None and of_water is not None and abs(of_water - delay) < _ONE_DELAY:
+            delay = of_water  # measured on the stronger of the two
+        water = _without_delay(water, of_water)
+    if delay is not None:
+        ms = 1e3 * delay * metabolite.sampling.dwell_time_s
+        noticed.append(finding("delay_measured", n=_first_whole(delay), ms=ms))
+    return _without_delay(metabolite, delay), water
+
+
+def _first_whole(delay: float) -> int:
+    """Return the first point that a delayed FID has risen to: that at the step holds a half."""
+    return int(np.ceil(delay)) + 1
+
+
+def _without_delay(signal: AnySignal, delay: float | None) -> AnySignal:
+    if delay is None:
+        return signal
+    n, dwell_time_s = _first_whole(delay), signal.sampling.dwell_time_s
+    late = replace(signal.sampling, start_time_s=(n - delay) * dwell_time_s)
+    samples, measured = signal.signal[..., n:].copy(), {"n_points": n, "delay": delay}
+    cut = signal.become(type(signal), samples, "start", method="rise", measured=measured)
+    return replace(cut, sampling=late)
 
 
 def _cut(signal: AnySignal, stored: Stored) -> AnySignal:

@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from mrs_disc.cli import run
+from mrs_disc.io import read_study
+from mrs_disc.record.findings import words
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/dev, /proc, mkfifo")
 SAMPLES = Path(__file__).parents[2] / "sample_data"
@@ -240,9 +242,14 @@ def test_what_no_dataset_can_say_is_no_bug(name, content, tmp_path, capsys):
     assert len(said) < 1_000
 
 
-def test_a_run_that_is_no_number_is_said(tmp_path, capsys):
+@pytest.mark.parametrize("label", ["abc", "0", "12345678", "1e3"])
+def test_a_run_that_is_no_number_costs_that_file_alone(label, tmp_path):
     shutil.copytree(DATASET / "sub-01", tmp_path / "sub-01")
     shutil.copy(DATASET / "dataset_description.json", tmp_path)
     for path in (tmp_path / "sub-01/mrs").glob("sub-01_voi-L4L5_svs.*"):
-        path.rename(path.with_name(path.name.replace("_svs", "_run-abc_svs")))
-    assert "run-abc" in answer("info STUDY", {"STUDY": tmp_path / "sub-01"}, capsys)
+        path.rename(path.with_name(path.name.replace("_svs", f"_run-{label}_svs")))
+    study = read_study(tmp_path / "sub-01")
+    assert [disc.level for disc in study] == ["L3-L4", "L5-S1"]
+    (said,) = [one for one in study.findings if one.kind == "run_no_number"]
+    assert said.subject == "L4-L5"
+    assert "is left out: run-" in words(said)

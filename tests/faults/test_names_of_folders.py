@@ -31,6 +31,18 @@ PERSON = f"{NAME}_{BIRTH}"
     "name",
     [
         *("Zwiebelfisch", "Zwiebelfisch_Anton", "zwiebelfisch-a", "ZWIEBELFISCH^ANTON", "AntonZ"),
+        *(
+            "Kim01",
+            "kim_01",
+            "KIM-1",
+            "Wu3",
+            "Ng_12",
+            "Lee.07",
+            "sub-Ito2",
+            "金01",
+            "金_明",
+            "Park_2b",
+        ),
         *("Li_Wu", "Kim", "Müller_01", "19610713", "1961-07-13", "13.07.1961", "p_19610713"),
         *("QX77341223", "MRN-7734100", "Anton's spine", "=formula", "a/b", "", ".hidden", "x" * 80),
     ],
@@ -54,11 +66,31 @@ def test_what_may_name_a_person_is_no_code(name):
             "a",
             "k10b",
         ),
+        *("Spine01", "LBP07", "Disc12", "Control03", "Ctrl_4", "IVD-2", "MRI01", "DDD_9", "Lbp07"),
         *("patient-003", "control_12", "Visit-2", "L4-L5_press", "case.7"),
     ],
 )
 def test_codes_keep_their_names(name):
     assert is_code(name)
+    assert not resembles_a_person(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Kim01", "sub-Kim01", "Kim_01", "sub-Mueller7", "patient-Garcia", "LiWu2", "Ng_Wu_01"),
+        *("sub-金01", "sub-김민지", "Müller01", "case_Ito_3", "hans_mueller", "sub-HansM01"),
+    ],
+)
+def test_an_id_like_a_name_is_told(name):
+    assert resembles_a_person(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["GE01", "sub-NDARINV12", "cohort-Basel-07", "site-Zurich_3", "QX12", "sub-abc", "sub-A1"],
+)
+def test_an_id_like_a_code_is_not_told(name):
     assert not resembles_a_person(name)
 
 

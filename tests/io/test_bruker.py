@@ -7,6 +7,7 @@ from mrs_disc.errors import InputError, ReadError
 from mrs_disc.io.acquire import Given, Source, to_acquisition
 from mrs_disc.io.describe import describe
 from mrs_disc.io.formats.readers import read_scan, read_series
+from mrs_disc.signal.stored import delay_of
 
 from .conftest import DWELL, MHZ, bruker
 
@@ -184,3 +185,15 @@ def test_folders_of_other_spectrometers_are_named_for_what_they_are(marker, says
             read_scan(path)
         with pytest.raises(InputError, match=says):
             describe(path)
+
+
+def test_the_delay_that_scanners_state_is_measured_on_their_samples(real_data):
+    """Only where the water of a scan outshines its noise; the filters are not quite symmetric."""
+    stated = []
+    for path in sorted(real_data.glob("found/*/**/fid")):
+        scan = read_scan(path)
+        if (measured := delay_of(scan.signal)) is not None:
+            stated.append(-scan.start_time_s / scan.dwell_time_s)
+            assert measured == pytest.approx(stated[-1], abs=0.7)
+            assert delay_of(scan.from_echo().signal) is None
+    assert len(stated) >= 2

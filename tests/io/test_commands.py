@@ -394,6 +394,22 @@ def test_init_takes_levels_from_names(tmp_path, spectrum, sampling):
     ]
 
 
+def test_init_takes_the_weaker_of_two_waters_for_the_metabolites(
+    tmp_path, spectrum, sampling, protocol
+):
+    """Metabolites that noise hides beside a tenth of the water, and the reference."""
+    rng = np.random.default_rng(1)
+    for name, water in (("se1", 3000.0), ("se2", 30000.0)):
+        rows = spectrum(2, water=water)
+        rows = rows + 4e4 * (rng.normal(size=rows.shape) + 1j * rng.normal(size=rows.shape))
+        signal = Transients(signal=rows.astype(np.complex64), sampling=sampling)
+        write_nifti_mrs(tmp_path / f"{name}.nii.gz", signal, protocol)
+    run(init_module.command, tmp_path)
+    draft = (tmp_path / "study.toml").read_text()
+    assert 'metabolite = "se1.nii.gz"' in draft
+    assert 'water = "se2.nii.gz"' in draft
+
+
 def test_init_claims_no_place_for_a_spectrum_without_neighbours(tmp_path, spectrum, sampling):
     write_nifti_mrs(tmp_path / "press.nii.gz", Transients(signal=spectrum(2), sampling=sampling))
     run(init_module.command, tmp_path)

@@ -155,6 +155,48 @@ def test_water_is_told_from_metabolites(scan, spectrum):
     assert examine(water).mirrored is False
 
 
+@pytest.mark.parametrize("water", [300.0, 600.0, 750.0])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_metabolites_beside_much_water_are_weakly_suppressed(water, seed, scan, spectrum):
+    """Water 100 to 250 times the highest metabolite, whose tail lies on both sides alike."""
+    found = replace(scan, signal=read_only(spectrum(4, seed=seed, water=water)[None]))
+    assert water_ratio(found)[0] > 80
+    assert examine(found).is_water is False
+    assert not examine(found).mirrored
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2])
+def test_water_alone_of_the_same_height_is_not(share, scan, spectrum):
+    """The same lines a twentieth to a fifth as high: noise and the tail of water outshine them."""
+    rng = np.random.default_rng(3)
+    rows = share * spectrum(4, water=600.0 / share)
+    rows = rows + 300 * (rng.normal(size=rows.shape) + 1j * rng.normal(size=rows.shape))
+    assert examine(replace(scan, signal=read_only(rows[None]))).is_water is True
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("found/tarquin/siemens_*_WS.*a", False),
+        ("tarquin/example.rda", False),
+        ("suspect/SVS_30.*", False),
+        ("dcm_qa_spec/3000*.dcm", False),
+        ("found/reduced/pv360_fid/fid", False),
+        ("nifti_mrs_tools/wref_raw.nii.gz", True),
+        ("nifti_mrs_tools/ecc.nii.gz", True),
+        ("fitting_challenge/jmrui/dataset1*_nWS.txt", True),
+        ("found/nws/Data_for_fitting__*unsup.nii.gz", True),
+    ],
+)
+def test_weakly_suppressed_phantoms_and_unsuppressed_water_of_scanners(
+    real_data, pattern, expected
+):
+    paths = sorted(real_data.glob(pattern))
+    assert paths
+    for path in paths:
+        assert examine(read_scan(path)).is_water is expected, path.name
+
+
 def test_a_conjugated_spectrum_is_noticed(scan):
     assert examine(replace(scan, signal=read_only(np.conj(scan.signal)))).mirrored
 

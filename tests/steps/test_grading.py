@@ -183,7 +183,8 @@ def test_residual_water_is_the_highest_point_over_the_height_of_pg():
         (5.0, "good", "all_passed"),
         (48.0, "good", "all_passed"),
         (60.0, "acceptable", "water_left_high"),
-        (150.0, "poor", "unsuppressed_peak"),
+        (200.0, "acceptable", "water_left_high"),
+        (400.0, "poor", "unsuppressed_peak"),
     ],
 )
 def test_water_before_its_removal_is_given_and_has_a_gate(times, expected, kind):
@@ -204,6 +205,18 @@ def test_water_beside_a_strong_spectrum_that_the_model_does_not_describe_is_not_
     assert "one_line" not in {one.kind for one in quality.findings}
     weak = fit_result(residual_ratio=3.0, quality_peak_height=4.0 * NOISE)
     assert "one_line" in {one.kind for one in verdict(weak, pre).findings}
+
+
+@pytest.mark.parametrize(
+    ("left", "times", "expected"), [(0.2, 200.0, "acceptable"), (0.5, 400.0, "poor")]
+)
+def test_the_reference_says_how_much_water_is_left(left, times, expected):
+    pre = preprocessed(
+        unsuppressed_residue=fid(PG, line(4.65, 20.0 * times, 14.0)),
+        water=fid(line(4.65, 20.0 * times / left, 14.0)),
+        fid=fid(PG, line(4.65, 2.0, 14.0)),
+    )
+    assert verdict(pre=pre).verdict == expected
 
 
 def test_relative_crlb_alone_lowers_nothing():

@@ -160,6 +160,10 @@ def _discs(
         if nucleus not in (None, "1H"):
             left_out.append(finding("nucleus_left_out", file=file, nucleus=nucleus))
             continue
+        if _run(name) is None:
+            label = (name.get("run") or "")[:20]
+            left_out.append(finding("run_no_number", level, file=file, run=label))
+            continue
         of_level[level].append(name)
     found = []
     for level, named in of_level.items():
@@ -224,7 +228,7 @@ def _runs(names: Sequence[Name]) -> list[tuple[int, list[Name], tuple[Finding, .
     groups: dict[tuple[int, tuple[tuple[str, str], ...]], list[Name]] = defaultdict(list)
     for name in names:
         others = tuple(sorted((k, v) for k, v in name.entities if k != "run"))
-        groups[_run(name), others].append(name)
+        groups[_run(name) or 1, others].append(name)
     if len({run for run, _ in groups}) == len(groups):
         return [(run, alike, ()) for (run, _), alike in groups.items()]
     ordered = sorted(groups, key=lambda key: (key[0], [(k, _counted(v)) for k, v in key[1]]))
@@ -242,11 +246,12 @@ def _counted(label: str) -> tuple[bool, int, str]:
     return not number, int(label) if number else 0, label
 
 
-def _run(name: Name) -> int:
-    run = name.get("run") or "1"
-    if not (run.isdecimal() and len(run) <= 6 and int(run) >= 1):
-        raise ReadError(name.path, f"run-{run[:20]}: a number from 1 is expected, as in run-02")
-    return int(run)
+def _run(name: Name) -> int | None:
+    """Return the run; 1 where the name states none, `None` where it states no number from 1."""
+    run = name.get("run")
+    if run is None:
+        return 1
+    return int(run) if run.isascii() and run.isdecimal() and len(run) <= 6 and int(run) else None
 
 
 def _told(path: Path) -> dict[str, Any]:

@@ -42,6 +42,8 @@ from mrs_disc.record.findings import Finding, finding, finding_of, sentences, wo
 from mrs_disc.schema import validate
 from mrs_disc.toml_text import toml_value
 
+STRONGER = 3.0
+"""Water of a reference over what is left of it in a metabolite measurement, at the least."""
 _REGIONS = (
     (UPPER_CHEST_STEP_MM, "cervical", "C6-C7"),
     (LOWER_CHEST_STEP_MM, "thoracic", "T11-T12"),
@@ -174,12 +176,26 @@ def _site(found: Found) -> Site:
 
 
 def _metabolites_and_waters(spectra: list[Found]) -> tuple[list[Found], list[Found]]:
-    """Return the usable spectra of metabolites and of water."""
+    """Return the usable spectra of metabolites and of water.
+
+    Of two at one place that both look like water, the far weaker one was suppressed, if weakly.
+    """
     usable = [f for f in spectra if f.refused is None]
     metabolites = [f for f in usable if not f.is_water]
+    for one in usable:
+        others = [f for f in usable if f is not one and (_near(f, one) or _same_level(f, one))]
+        least = STRONGER * gate.water_height(one.scan)
+        weaker = any(f.is_water and gate.water_height(f.scan) > least for f in others)
+        if one.is_water and weaker and not any(f in metabolites for f in others):
+            one.is_water, one.unsure = False, True
+            metabolites.append(one)
     if not metabolites:  # every file looks like water: let the names decide
         metabolites = [f for f in usable if not names_water(f.name)] or usable
     return metabolites, [f for f in usable if f not in metabolites]
+
+
+def _same_level(a: Found, b: Found) -> bool:
+    return a.centre is None and b.centre is None and a.level is not None and a.level == b.level
 
 
 def _no_spectrum(folder: Path, spectra: list[Found], broken: list[str]) -> ReadError:

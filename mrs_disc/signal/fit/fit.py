@@ -26,6 +26,7 @@ Decisions:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import pi, sqrt
@@ -303,14 +304,42 @@ def points_before_echo(
     most : int
         Largest number that is looked for.
     """
+    unexplained = unexplained_from(fid, basis, scan, most=most, shift_range_hz=shift_range_hz)
+    decisive = unexplained.min() < _DECISIVE * unexplained[0]
+    return int(np.argmin(unexplained)) if decisive else 0
+
+
+def unexplained_from(
+    fid: ComplexArray,
+    basis: FitBasis,
+    scan: Scan,
+    *,
+    most: int,
+    free: Sequence[int] = (),
+    shift_range_hz: float = priors.SHIFT_RANGE_HZ,
+) -> FloatArray:
+    """Return the share that the components leave unexplained where the first points are left out.
+
+    Parameters
+    ----------
+    fid, basis, scan, shift_range_hz
+        As in `fit_fid`.
+    most : int
+        Largest number of points that are left out.
+    free : sequence of int
+        Components that may have any sign, as those of a multiplet of unknown echo time have.
+
+    Returns
+    -------
+    float array, shape (most + 1,)
+        Shares of the energy, from none left out on.
+    """
     data = checked_data(fid, basis, scan)
     n_points = data.size - most
     slow = data * (_model(basis, scan, data.size).carrier / float(np.abs(data).max()))
     grid = _start_grid(basis, scan, n_points)
     parts = (slow[n : n + n_points] for n in range(most + 1))
-    shares = [grid.upright_share(part, shift_range_hz) for part in parts]
-    decisive = 1 - max(shares) < _DECISIVE * (1 - shares[0])
-    return int(np.argmax(shares)) if decisive else 0
+    return 1 - np.array([grid.upright_share(part, shift_range_hz, free) for part in parts])
 
 
 @lru_cache(maxsize=16)  # three bases, each on all points and on as many as hold signal
@@ -331,7 +360,7 @@ def _model(basis: FitBasis, scan: Scan, n_points: int) -> MetaboliteModel:
     return model
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _start_grid(basis: FitBasis, scan: Scan, n_points: int) -> StartGrid:
     """Return the grid of starts about the centre of the window."""
     carrier = _model(basis, scan, n_points).carrier

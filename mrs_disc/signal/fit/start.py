@@ -140,7 +140,9 @@ class StartGrid:
                 chosen.append(start)
         return chosen[:count]
 
-    def upright_share(self, data: ComplexArray, shift_range_hz: float) -> float:
+    def upright_share(
+        self, data: ComplexArray, shift_range_hz: float, free: Sequence[int] = ()
+    ) -> float:
         """Return the share of the data's energy that the best upright point without delay explains.
 
         The share counts less the more of the signal is negative: with signs of their own, a few
@@ -150,11 +152,16 @@ class StartGrid:
         ----------
         data, shift_range_hz
             As in `search`.
+        free : sequence of int
+            Components that may have any sign.
         """
+        bound = np.ones(len(self._fids))
+        bound[list(free)] = 0.0
         shifts = np.flatnonzero(np.abs(self._frequency) <= shift_range_hz)
         products = self._fids * data[self._used]
         best = 0.0
-        for decay, whitening, size in zip(self._decays, self._whitening, self._size, strict=True):
+        sizes = self._size * bound
+        for decay, whitening, size in zip(self._decays, self._whitening, sizes, strict=True):
             whitened = whitening @ self._spectra(products * decay, shifts)
             gain, phase = _best_phase(whitened[None])
             amplitude = whitening.T @ (whitened * np.exp(-1j * phase[0])).real
