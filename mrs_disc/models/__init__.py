@@ -92,6 +92,22 @@ class Part(StrictModel):
     """V read in the source, R recalled, D derived, P proposed."""
 
 
+class Presence(StrictModel):
+    """How likely a disc holds any of a component: the fit lets it in by evidence, and above zero.
+
+    Its parts are let in one by one.
+    """
+
+    probability: Annotated[float, Field(gt=0, lt=1)]
+    """That it is there."""
+    ratio: Annotated[float, Field(gt=0), within(1e-4, 1e4)]
+    """Typical size where it is there: standard deviation of its ratio to the quality peak."""
+    source: str = "not stated"
+    """Of the numbers."""
+    status: Status = "P"
+    """V read in the source, R recalled, D derived, P proposed."""
+
+
 class Component(StrictModel):
     """One metabolite of the model: resonances, or a simulated basis FID.
 
@@ -117,6 +133,8 @@ class Component(StrictModel):
     """Its lines, each with `[[component.resonance]]`."""
     part: tuple[Part, ...] = ()
     """Shares that move and widen on their own."""
+    presence: Presence | None = None
+    """Of what not every disc holds: how likely it is there, and how much of it."""
     basis: str | None = None
     """A simulated FID instead of lines: LCModel RAW or NIfTI-MRS, from the folder of the model."""
     _simulated: BasisFid | None = PrivateAttr(default=None)
@@ -176,6 +194,32 @@ class RatioPrior(StrictModel):
     """V read in the source, R recalled, D derived, P proposed."""
 
 
+class Unresolved(StrictModel):
+    """A range in which the baseline may hold lines narrower than elsewhere.
+
+    Of a compound whose lines are too many or too variable for a fixed shape: they count to the
+    baseline, and what of it lies in its component is the part of usual shape.
+    """
+
+    ppm: tuple[Annotated[float, Field(ge=-5, le=15)], Annotated[float, Field(ge=-5, le=15)]]
+    """From and to."""
+    widths_hz: tuple[Annotated[float, Field(gt=2, le=100)], ...] = Field(min_length=1, max_length=6)
+    """Gaussian widths that a line may have."""
+    odds: Annotated[float, Field(gt=0), within(1e-3, 1e3)] = 1.0
+    """Prior odds of each width against one width of the other humps."""
+    source: str = "not stated"
+    """Of the numbers."""
+    status: Status = "P"
+    """V read in the source, R recalled, D derived, P proposed."""
+
+    @field_validator("ppm")
+    @classmethod
+    def _rising(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not value[0] < value[1]:
+            raise ValueError("the lower end comes first")
+        return value
+
+
 class MetaboliteModel(StrictModel):
     """The components that the fit looks for."""
 
@@ -195,6 +239,11 @@ class MetaboliteModel(StrictModel):
     """Dwell time of the basis files that do not say it."""
     component: tuple[Component, ...] = Field(min_length=1)
     """What is fitted, each with `[[component]]`."""
+    foreign: tuple[Component, ...] = ()
+    """Compounds that few discs hold, each with `[[foreign]]`: fitted by evidence, counted to the
+    baseline, and named where they are found."""
+    unresolved: tuple[Unresolved, ...] = ()
+    """Ranges in which the baseline may hold narrow lines, each with `[[unresolved]]`."""
     prior: tuple[RatioPrior, ...] = ()
     """Ratios of components that are partly known."""
 

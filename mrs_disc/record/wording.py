@@ -634,6 +634,11 @@ KINDS: dict[str, Kind] = {
     "unsuppressed_peak": Kind(
         "water was not suppressed: {ratio:.0f} times {subject}", "reason", "poor"
     ),
+    "foreign_found": Kind(
+        "{subject} is in the spectrum, by {ratio:.1f} sd: it counts to the baseline, not to what "
+        "the disc holds",
+        "remark",
+    ),
     "lipid_on_lactate": Kind(
         "lactate contaminated by lipid: its CH2 is {ratio:beside {most} 1} times LAC + ALA, above "
         "{most:g}",

@@ -28,6 +28,9 @@ SEEN = 0.1
 counts as seen [proposed]."""
 _WIDTH_HZ = 12.0
 """Width of a line whose foot is asked for: that of a narrow line of a disc."""
+FOUND_SD = 3.0
+"""Amount of a compound that few discs hold, in its standard deviations, from which it is named
+[proposed]."""
 FOOT = 0.02
 """Share of a component's energy in the fitted range, from which its foot is fitted [proposed]; the
 kernel refuses what has half of that."""
@@ -35,10 +38,14 @@ kernel refuses what has half of that."""
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The model that is fitted, those of its components that are not told, and what to say."""
+    """The model that is fitted, those of its components that are not told, and what to say.
+
+    Not told are the feet of lines outside the range, and compounds that few discs hold.
+    """
 
     model: MetaboliteModel
     feet: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 
@@ -116,9 +123,10 @@ def chosen(
     feet = tuple(name for name in outside if reach[name][1] >= FOOT)
     reported = without(wanted, outside)
     kept = {component.name for component in reported.component} | set(feet)
+    foreign = tuple(c for c in model.foreign if _reach(c, model, sampling, window_ppm)[0])
     fitted = reported.model_copy(
         update={
-            "component": tuple(c for c in model.component if c.name in kept),
+            "component": (*(c for c in model.component if c.name in kept), *foreign),
             "prior": reported.prior if options.ratio_priors else (),
         }
     )
@@ -130,12 +138,24 @@ def chosen(
     if reported.quality_component != model.quality_component:
         peaks = {"was": model.quality_component, "now": reported.quality_component}
         noticed.append(finding("quality_peak_replaced", **peaks))
-    same = not noticed and fitted.prior == model.prior
-    return Chosen(model if same else fitted, feet, tuple(noticed))
+    same = not noticed and not foreign and fitted.prior == model.prior
+    names = tuple(component.name for component in foreign)
+    return Chosen(model if same else fitted, feet, names, tuple(noticed))
+
+
+def found(fit: FitResult, foreign: Sequence[str]) -> list[Finding]:
+    """Find compounds that few discs hold and this one does."""
+    noticed = []
+    for name in foreign:
+        index = fit.index(name)
+        ratio = float(fit.amplitude[index] / max(fit.sd[index], 1e-300))
+        if ratio >= FOUND_SD:
+            noticed.append(finding("foreign_found", name, ratio=ratio))
+    return noticed
 
 
 def told(fit: FitResult, feet: Sequence[str]) -> FitResult:
-    """Return a fit in which components of which only the foot was seen count as baseline."""
+    """Return a fit in which components that are not told count as baseline."""
     if not feet:
         return fit
     kept = [k for k, name in enumerate(fit.names) if name not in feet]

@@ -117,6 +117,8 @@ def with_later_states(
             for prior in basis.ratio_priors
             if not {prior.numerator, prior.denominator} & set(later_s)
         ),
+        presence=basis.presence,
+        narrow=basis.narrow,
     )
     return States(wider, tuple(later_s), tuple(rows), tuple(times_s))
 

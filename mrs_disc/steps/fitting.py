@@ -16,6 +16,7 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 import scipy.fft
 
+from mrs_disc import models
 from mrs_disc.data import (
     Curves,
     Fid,
@@ -32,6 +33,7 @@ from mrs_disc.models import (
     MetaboliteModel,
     RatioPrior,
     Resonance,
+    Unresolved,
     load_metabolite_model,
     model_reference,
 )
@@ -43,12 +45,13 @@ from mrs_disc.record.parts import RatioHeld
 from mrs_disc.signal.axes import phasors, window_hz
 from mrs_disc.signal.fit.basis import component_fid, resample_basis
 from mrs_disc.signal.fit.fit import Doubt, FitArrays, fit_fid, points_before_echo, unexplained_from
-from mrs_disc.signal.fit.inputs import FitBasis
+from mrs_disc.signal.fit.humps import Narrow
+from mrs_disc.signal.fit.inputs import FitBasis, Presence
 from mrs_disc.signal.fit.model import Scan
 from mrs_disc.signal.fit.priors import MAX_DELAY_S
 from mrs_disc.signal.fit.spins import Evolution
 from mrs_disc.signal.phase import full_width
-from mrs_disc.steps.chosen import Chosen, chosen, told
+from mrs_disc.steps.chosen import Chosen, chosen, found, told
 from mrs_disc.steps.echo_time import (
     States,
     echo_time_told,
@@ -154,7 +157,8 @@ def _chosen(preprocessed: Preprocessed, recipe: Recipe, model: MetaboliteModel) 
 def _fitted(preprocessed: Preprocessed, recipe: Recipe, picked: Chosen) -> FitResult:
     """Return the fit of what was chosen of a model."""
     whole = _fitted_whole(preprocessed, recipe, picked.model)
-    return replace(told(whole, picked.feet), findings=picked.findings)
+    findings = (*picked.findings, *found(whole, picked.foreign))
+    return replace(told(whole, (*picked.feet, *picked.foreign)), findings=findings)
 
 
 def _fitted_whole(preprocessed: Preprocessed, recipe: Recipe, model: MetaboliteModel) -> FitResult:
@@ -338,8 +342,11 @@ def _played(preprocessed: Preprocessed, recipe: Recipe, model: MetaboliteModel) 
 
 
 def _without_parts(model: MetaboliteModel) -> MetaboliteModel:
-    """Return the model with every component of fixed shape."""
-    components = tuple(c.model_copy(update={"part": ()}) for c in model.component)
+    """Return the model with a quality peak of fixed shape."""
+    components = tuple(
+        c.model_copy(update={"part": ()}) if c.name == model.quality_component else c
+        for c in model.component
+    )
     return model.model_copy(update={"component": components})
 
 
@@ -426,7 +433,9 @@ def basis_of(
     components = tuple(
         shape for component in model.component for shape in _Shape.parts_of(component, model)
     )
-    return _basis(components, ratios_of(model), sampling, n_points, evolution)
+    quality = [shape.whole for shape in components].index(model.quality_component)
+    basis = (components, ratios_of(model), sampling, n_points, evolution)
+    return _basis(*basis, model.unresolved, quality)
 
 
 def ratios_of(model: MetaboliteModel) -> tuple[RatioPrior, ...]:
@@ -446,6 +455,7 @@ def ratios_of(model: MetaboliteModel) -> tuple[RatioPrior, ...]:
         if not parts[prior.numerator]:
             ratios.append(prior.model_copy(update={"denominator": below}))
     held = {prior.numerator for prior in model.prior}
+    held |= {component.name for component in model.component if component.presence is not None}
     for name, of in parts.items():
         if name not in held:
             ratios += [
@@ -479,6 +489,7 @@ class _Shape(NamedTuple):
     extra_width_hz: float
     shift_sd_ppm: float
     extra_width_sd_hz: float
+    presence: models.Presence | None = None
 
     @classmethod
     def parts_of(cls, component: Component, model: MetaboliteModel) -> list[_Shape]:
@@ -496,6 +507,7 @@ class _Shape(NamedTuple):
                 part.extra_width_hz,
                 part.shift_sd_ppm,
                 part.extra_width_sd_hz,
+                component.presence,
             )
             for k, part in enumerate(component.part)
         ]
@@ -519,6 +531,7 @@ class _Shape(NamedTuple):
             component.extra_width_hz,
             component.shift_sd_ppm,
             component.extra_width_sd_hz,
+            component.presence,
         )
 
     def in_amplitude(self) -> _Shape:
@@ -533,6 +546,8 @@ def _basis(
     sampling: Sampling,
     n_points: int,
     evolution: Evolution,
+    unresolved: tuple[Unresolved, ...] = (),
+    quality: int = 0,
 ) -> FitBasis:
     """Return the components' unit FIDs with their priors: one object for discs of one protocol.
 
@@ -559,6 +574,15 @@ def _basis(
         ratio_priors=ratio_priors,
         wholes=tuple(component.whole for component in components),
         shares=tuple(component.share for component in components),
+        presence=tuple(
+            Presence(index, c.presence.probability, c.presence.ratio, quality)
+            for index, c in enumerate(components)
+            if c.presence is not None and index != quality
+        ),
+        narrow=tuple(
+            Narrow((sampling.hz(one.ppm[0]), sampling.hz(one.ppm[1])), one.widths_hz, one.odds)
+            for one in unresolved
+        ),
     )
 
 

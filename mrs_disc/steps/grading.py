@@ -125,6 +125,7 @@ def grade(
         *_shift(fit, preprocessed, gates),
         *of_role(preprocessed.findings, "reason", "remark"),
         *of_lipid,
+        *(one for one in fit.findings if one.kind == "foreign_found"),
         *_displacement(preprocessed),
     ]
     verdict, findings = _verdict(noticed)

@@ -40,6 +40,7 @@ from mrs_disc.signal.fit.basis import voigt_width
 from mrs_disc.signal.fit.chains import Scales
 from mrs_disc.signal.fit.humps import HumpGrid, hump_grid, no_humps
 from mrs_disc.signal.fit.inputs import FitBasis, checked_data, refuse_collinear
+from mrs_disc.signal.fit.limits import Limit
 from mrs_disc.signal.fit.model import (
     DELAY,
     GAUSS2,
@@ -234,7 +235,7 @@ def fit_fid(
 
     # 2. Solve from each start, with weak humps for the baseline.
     smooth = spline_of(baseline_hz, model) if spline and baseline_hz else None
-    humps = _humps(None if smooth else baseline_hz, model)
+    humps = _humps(None if smooth else baseline_hz, model, basis)
     reference_area = _reference_area(starts[0].amplitude @ basis.gather * basis.usual, basis)
     problem = _problem(model, slow[: model.time.size], basis, delay_sd_s, humps, reference_area)
     solver = replace(problem, humps=humps.of_width(priors.SOLVER_HUMP_WIDTH_HZ))
@@ -370,19 +371,27 @@ def _start_grid(basis: FitBasis, scan: Scan, n_points: int) -> StartGrid:
     return StartGrid(fids, dwell_time_s=dwell, start_time_s=start)
 
 
-def _humps(baseline_hz: tuple[float, float] | None, model: MetaboliteModel) -> HumpGrid:
+def _humps(
+    baseline_hz: tuple[float, float] | None, model: MetaboliteModel, basis: FitBasis
+) -> HumpGrid:
     """Return the humps that the baseline may consist of."""
     if baseline_hz is None:
         return no_humps(model.bins.size)
     low, high = baseline_hz
     if not low < high:
         raise InputError(f"baseline_hz {low} to {high} Hz: the lower end comes first")
+    narrow = []
+    for one in basis.narrow:  # as much of the range as lies in that of the baseline
+        ends = [min(max(hz, low), high) - model.centre_hz for hz in one.range_hz]
+        if ends[1] - ends[0] > min(one.widths_hz):
+            narrow.append(replace(one, range_hz=(ends[0], ends[1])))
     return hump_grid(
         (low - model.centre_hz, high - model.centre_hz),
         n_points=model.time.size,
         dwell_time_s=model.dwell_time_s,
         start_time_s=float(model.time[0]),
         half_width_hz=model.half_width_hz,
+        narrow=tuple(narrow),
     )
 
 
@@ -439,6 +448,16 @@ def _problem(
         humps=humps,
         hump_precision=(priors.SOLVER_AREA * reference_area) ** -2.0,
         tolerance=_TOLERANCE,
+        limits=_limits(basis),
+    )
+
+
+def _limits(basis: FitBasis) -> tuple[Limit, ...]:
+    """Return the limits: of the Lorentzian width, and of the components that may not be there."""
+    lorentz = len(basis.names) + LORENTZ  # shift and width lead what is integrated out of the lines
+    return (
+        Limit(lorentz),
+        *(Limit(p.index, p.probability, p.scale, p.of) for p in basis.presence),
     )
 
 

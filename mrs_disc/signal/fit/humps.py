@@ -50,7 +50,26 @@ from mrs_disc.signal.fit.basis import GAUSS_RATE
 from mrs_disc.signal.fit.model import window_bins
 from mrs_disc.typing import ComplexArray, FloatArray
 
-_HUMP_S = 0.07  # after this a hump of 45 Hz has fallen to 3e-16
+_HUMP_S, _HUMP_HZ = 0.07, 45.0  # after this time a hump of that width has fallen to 3e-16
+
+
+@dataclass(frozen=True, slots=True)
+class Narrow:
+    """A range in which humps may be narrower than elsewhere.
+
+    Parameters
+    ----------
+    range_hz : tuple of float
+        From and to, from the centre of the window.
+    widths_hz : tuple of float
+        Gaussian FWHM.
+    odds : float
+        Of each width against one of the others.
+    """
+
+    range_hz: tuple[float, float]
+    widths_hz: tuple[float, ...]
+    odds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +153,7 @@ def hump_grid(
     dwell_time_s: float,
     start_time_s: float,
     half_width_hz: float,
+    narrow: tuple[Narrow, ...] = (),
 ) -> HumpGrid:
     """Return humps on a grid of positions and widths, the broader the further apart.
 
@@ -147,24 +167,39 @@ def hump_grid(
         Dwell time, and the time of the first point after the echo.
     half_width_hz : float
         Half the width of the window, whose bins are those of `window_bins`.
+    narrow : tuple of Narrow
+        Ranges in which they may be narrower.
     """
     time_s = start_time_s + dwell_time_s * np.arange(n_points)
     bins = window_bins(n_points, dwell_time_s, half_width_hz)
-    low, high = range_hz
-    widths_hz = priors.HUMP_WIDTHS_HZ
-    counts = [max(2, round((high - low) / (priors.HUMP_SPACING * width))) for width in widths_hz]
-    centres = [low + (high - low) * (np.arange(n) + 0.5) / n for n in counts]
-    frequency_hz = np.concatenate(centres)
-    width_hz = np.repeat(widths_hz, counts)
-    # After _HUMP_S nothing is left of any hump: the rest of the points need no exponentials.
-    live = time_s[: max(1, int(np.searchsorted(time_s, _HUMP_S)))]
-    decay = np.exp(-GAUSS_RATE * np.multiply.outer(widths_hz, live) ** 2)
-    fids = np.exp(2j * pi * frequency_hz[:, None] * live) * np.repeat(decay, counts, axis=0)
+    rows = [
+        (range_hz, width, odds)
+        for width, odds in zip(priors.HUMP_WIDTHS_HZ, priors.HUMP_WIDTH_ODDS, strict=True)
+    ]
+    rows += [(one.range_hz, width, one.odds) for one in narrow for width in one.widths_hz]
+    frequency_hz, width_hz, odds = _placed(rows)
+    # When the narrowest has fallen to nothing, the rest of the points need no exponentials.
+    last_s = _HUMP_S * _HUMP_HZ / float(width_hz.min())
+    live = time_s[: max(1, int(np.searchsorted(time_s, last_s)))]
+    turns = 2j * pi * frequency_hz[:, None] * live
+    fids = np.exp(turns - GAUSS_RATE * np.multiply.outer(width_hz, live) ** 2)
     # The transform at few bins of points that are mostly zero: a small matrix beats the FFT.
     fourier = np.exp(-2j * pi / time_s.size * np.arange(time_s.size)) / np.sqrt(time_s.size)
     spectra = fids @ fourier[np.multiply.outer(np.arange(live.size), bins) % time_s.size]
-    odds = np.repeat(np.divide(priors.HUMP_WIDTH_ODDS, counts), counts)
     arrays = (frequency_hz, width_hz, odds, fids, spectra, spectra @ spectra.conj().T)
     for array in arrays:
         array.flags.writeable = False  # discs of one protocol share them
     return HumpGrid(*arrays)
+
+
+def _placed(
+    rows: list[tuple[tuple[float, float], float, float]],
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return positions, widths and odds of humps: rows of a range, a width and its odds."""
+    positions, widths, odds = [], [], []
+    for (low, high), width, of_width in rows:
+        count = max(2, round((high - low) / (priors.HUMP_SPACING * width)))
+        positions.append(low + (high - low) * (np.arange(count) + 0.5) / count)
+        widths.append(np.full(count, width))
+        odds.append(np.full(count, of_width / count))
+    return np.concatenate(positions), np.concatenate(widths), np.concatenate(odds)

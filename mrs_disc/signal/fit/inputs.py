@@ -10,6 +10,7 @@ import numpy as np
 
 from mrs_disc.constants import TINY
 from mrs_disc.errors import InputError
+from mrs_disc.signal.fit.humps import Narrow
 from mrs_disc.signal.fit.model import Scan, Spectrum
 from mrs_disc.signal.fit.solver import NormalRatio
 from mrs_disc.signal.fit.start import MIN_POINTS
@@ -39,6 +40,28 @@ class RatioPrior(Protocol):
         """Standard deviation of its logarithm."""
 
 
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """A component that may not be there: if it is, it is not negative.
+
+    Parameters
+    ----------
+    index : int
+        Which component.
+    probability : float
+        That it is there.
+    scale : float
+        Standard deviation of its amplitude, as a ratio to another's.
+    of : int
+        Which other.
+    """
+
+    index: int
+    probability: float
+    scale: float
+    of: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FitBasis:
     """The components to fit; what depends on them alone is prepared once for all fits.
@@ -60,6 +83,10 @@ class FitBasis:
         none: each is a whole of its own.
     shares : sequence of float
         For each component its usual share of that whole; none: all of it.
+    presence : sequence of Presence
+        What not every disc holds.
+    narrow : sequence of Narrow
+        Ranges, from the reference frequency, in which the baseline may hold narrow humps.
     """
 
     names: tuple[str, ...]
@@ -69,6 +96,8 @@ class FitBasis:
     ratio_priors: Sequence[RatioPrior] = ()
     wholes: Sequence[str] = ()
     shares: Sequence[float] = ()
+    presence: Sequence[Presence] = ()
+    narrow: Sequence[Narrow] = ()
 
     @property
     def usual(self) -> FloatArray:
@@ -132,15 +161,19 @@ class FitBasis:
         has no tails: a broad part would take the baseline.
         """
         of = list(self.wholes or self.names)
-        return tuple(
-            NormalRatio.of(
-                self.names.index(prior.numerator),
-                self.names.index(prior.denominator),
-                median=prior.median,
-                log_sd=prior.log_sd,
-                has_tails=of.count(of[self.names.index(prior.numerator)]) == 1,
-            )
-            for prior in self.ratio_priors
+        about_zero = (NormalRatio(p.index, p.of, 0.0, p.scale) for p in self.presence)
+        return (
+            *about_zero,
+            *(
+                NormalRatio.of(
+                    self.names.index(prior.numerator),
+                    self.names.index(prior.denominator),
+                    median=prior.median,
+                    log_sd=prior.log_sd,
+                    has_tails=of.count(of[self.names.index(prior.numerator)]) == 1,
+                )
+                for prior in self.ratio_priors
+            ),
         )
 
 

@@ -12,11 +12,11 @@ for them, they do not cost accuracy, and where they might, the average says how 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import repeat
-from math import inf, pi, sqrt
+from math import pi, sqrt
 from typing import TypeAlias
 
 import numpy as np
@@ -25,6 +25,7 @@ from scipy.linalg.lapack import dpotrf
 from mrs_disc.constants import TINY, Z95
 from mrs_disc.signal.fit import priors
 from mrs_disc.signal.fit.chains import Chains, Draws, LinearProblem, Scales, draw_chains
+from mrs_disc.signal.fit.limits import Limit, Site, sites_of
 from mrs_disc.signal.fit.model import DELAY, GAUSS2, LORENTZ, PHASE, SHIFT, Spectrum
 from mrs_disc.signal.fit.random_numbers import seeded
 from mrs_disc.signal.fit.repetition import repetition_covariance, with_priors_that_follow
@@ -71,16 +72,25 @@ class Point:
         Amplitudes of the components.
     areas : float array, shape (hump,)
         Areas of the humps.
-    no_lorentz : bool
-        Whether the Lorentzian width is held at zero. Linear problems know no limits. Where the data
-        ask for a negative width, all is drawn again with none, lest amplitudes belong to one width
-        and the curve to another.
+    sites : tuple of Site
+        What stands for the limits of the problem; none: not known yet.
     """
 
     parameters: FloatArray
     amplitude: FloatArray
     areas: FloatArray
-    no_lorentz: bool = False
+    sites: tuple[Site, ...] = ()
+
+    def within_limits(self, limits: Sequence[Limit]) -> Point:
+        """Return the point where the limits have its parameters."""
+        amplitude, parameters = self.amplitude.copy(), self.parameters.copy()
+        indices = _integrated(parameters.size)
+        for limit, site in zip(limits, self.sites, strict=True):
+            if limit.row < amplitude.size:
+                amplitude[limit.row] = site.mean
+            else:
+                parameters[indices[limit.row - amplitude.size]] = site.mean
+        return replace(self, amplitude=amplitude, parameters=parameters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,12 +161,7 @@ class _Expansion:
     mean: Point
 
     def moved_sd(self) -> float:
-        """Return by how many standard deviations the farthest non-linear parameter moved.
-
-        Infinite where the mean has lost its Lorentzian width: the next expansion holds it at zero.
-        """
-        if self.mean.no_lorentz != self.point.no_lorentz:
-            return inf
+        """Return by how many standard deviations the farthest non-linear parameter moved."""
         n_components = self.point.amplitude.size
         means, within = self.draws.of(self.linear.response[n_components:])
         covariance = self.linear.covariance[n_components:, n_components:]
@@ -165,6 +170,13 @@ class _Expansion:
         drawn_sd = np.sqrt(self.draws.mean[:, :2].var(axis=0)) + _RESOLVED
         integrated = move[_integrated(move.size)] / np.sqrt(np.maximum(variance, TINY))
         return float(max(integrated.max(), np.max(move[_DRAWN] / drawn_sd)))
+
+    def beyond_limits_sd(self, limits: Sequence[Limit]) -> float:
+        """Return by how many standard deviations the farthest parameter is off its limit's mean."""
+        parameters = self.mean.parameters[_integrated(self.mean.parameters.size)]
+        values = np.append(self.mean.amplitude, parameters)[[limit.row for limit in limits]]
+        pairs = zip(values, self.mean.sites, strict=True)
+        return max((abs(value - site.mean) / site.sd for value, site in pairs), default=0.0)
 
 
 _Sample: TypeAlias = Callable[[LinearProblem, Chains], tuple[Chains, Draws]]
@@ -233,14 +245,11 @@ def _over_humps(problem: Problem, point: Point, scales: Scales) -> _Expansion:
     # One sweep finds the next point well enough; only about the last one many are worth their time.
     for sample in (warm, *repeat(once, _EXPANSIONS - 1)):
         expansion = _expand(problem, point, chains, sample)
-        if expansion.moved_sd() < _NEAR:
-            expansion = _sampled(
+        if _settled(problem, expansion):
+            return _sampled(
                 problem, point, expansion.rows, expansion.linear, expansion.chains, enough
             )
-            if expansion.mean.no_lorentz == point.no_lorentz:
-                return expansion
-            # More draws ask for a negative Lorentzian width: expand again, with the width at zero.
-        point, chains = expansion.mean, expansion.chains
+        point, chains = expansion.mean.within_limits(problem.limits), expansion.chains
     return _expand(problem, point, chains, enough)
 
 
@@ -252,9 +261,18 @@ def _without_humps(problem: Problem, point: Point, scales: Scales) -> _Expansion
         return draw_chains(linear, chains, scales, burn_in=burn_in, keep=keep, rng=seeded())
 
     expansion = _expand(problem, point, _empty_chains(point, _CHAINS_PLAIN, 0), sample)
-    if expansion.mean.no_lorentz:
-        expansion = _expand(problem, expansion.mean, expansion.chains, sample)
+    for _ in range(1, _EXPANSIONS):
+        if expansion.beyond_limits_sd(problem.limits) < _NEAR:
+            break
+        point = expansion.mean.within_limits(problem.limits)
+        expansion = _expand(problem, point, expansion.chains, sample)
     return expansion
+
+
+def _settled(problem: Problem, expansion: _Expansion) -> bool:
+    """Say whether the next expansion would be the same."""
+    moved = max(expansion.moved_sd(), expansion.beyond_limits_sd(problem.limits))
+    return moved < _NEAR
 
 
 def _expand(problem: Problem, point: Point, chains: Chains, sample: _Sample) -> _Expansion:
@@ -326,9 +344,10 @@ def _mean(problem: Problem, linear: LinearProblem, draws: Draws, before: Point) 
     parameters = np.empty(problem.model.n_nonlinear)
     parameters[_integrated(parameters.size)] = integrated[n_components:]
     parameters[_DRAWN] = coordinates[:2]
-    no_lorentz = before.no_lorentz or parameters[LORENTZ] < 0
+    amplitude = integrated[:n_components]
+    sites = sites_of(problem.limits, linear, draws, before.amplitude, before.sites)
     within_bounds = np.clip(parameters, *bounds(problem))
-    return Point(within_bounds, integrated[:n_components], coordinates[2:], bool(no_lorentz))
+    return Point(within_bounds, amplitude, coordinates[2:], sites)
 
 
 def _integrated(size: int) -> list[int]:
@@ -355,14 +374,10 @@ def _linearized(
     ``|y - X^T x - Z^T z|^2 + (x - p_0)^T P (x - p_0)`` and integrate it out. The priors of z are
     not in it; the chains know them.
     """
-    n_components = point.amplitude.size
     parameters = point.parameters
-    indices = _integrated(parameters.size)
     data, precision, prior_force = _about(problem, point, integrated)  # y, P, P p_0
     data += parameters[_DRAWN] @ drawn[:2]
     covariance = inverse_positive(integrated @ integrated.T + precision)
-    if point.no_lorentz:
-        covariance = _given_zero(covariance, n_components + indices.index(LORENTZ))
     cross = integrated @ drawn.T  # X Z^T
     response = covariance @ cross
     right = integrated @ data + prior_force
@@ -403,6 +418,8 @@ def _about(
     precision = _prior_precision(problem, point, integrated[:n_components])
     weak = np.array([_weak_precision(index) for index in indices])
     force = np.append(np.zeros(n_components), weak * point.parameters[indices])
+    for limit, site in zip(problem.limits, point.sites, strict=False):
+        force[limit.row] += site.force
     return data, precision, force
 
 
@@ -416,6 +433,8 @@ def _prior_precision(problem: Problem, point: Point, design: FloatArray) -> Floa
     )
     for row, index in enumerate(indices, start=n_components):
         precision[row, row] = problem.precision[index] + _weak_precision(index)
+    for limit, site in zip(problem.limits, point.sites, strict=False):
+        precision[limit.row, limit.row] += site.precision
     return precision
 
 
@@ -458,15 +477,6 @@ def _weak_precision(index: int) -> float:
         PHASE: priors.WEAK_PHASE_RAD,
     }
     return weak[index] ** -2 if index in weak else 0.0
-
-
-def _given_zero(covariance: FloatArray, index: int) -> FloatArray:
-    """Return the covariance given that one parameter is zero."""
-    # A rank-one downdate: conditioning on a value takes out what the parameter explains.
-    along = covariance[:, index]
-    given = covariance - np.outer(along, along / along[index])
-    given[index] = given[:, index] = 0.0
-    return np.asarray(given)
 
 
 def _positive(curvature: FloatArray, diagonal: FloatArray) -> FloatArray:
