@@ -32,7 +32,7 @@ from mrs_disc.record.table import (
     quantity_dictionary,
     review_columns,
 )
-from mrs_disc.report.files import OF_FORMAT
+from mrs_disc.report.files import OF_FORMAT, links_in
 from mrs_disc.scoring.again import as_reviewed
 
 BIDS_VERSION = "1.10.0"
@@ -102,7 +102,7 @@ def _write_tables(out: Path, spool: Path, found: Collected) -> None:
     put(LEVELS_TABLE, _level_lines(spool, found))
     put(DICTIONARY, json_bytes(dictionary(found.units, found.components)))
     put(DESCRIPTION, json_bytes(_description(out)))
-    put(INDEX, index_page(_spooled(spool), _failures(out), found))
+    put(INDEX, index_page(_spooled(spool), _spooled(spool), _failures(out), found))
 
 
 def study_folders(out: Path) -> Iterator[tuple[str, str | None, Path]]:
@@ -150,8 +150,10 @@ def _spool(out: Path, rows: TextIO, found: Collected) -> Iterator[str]:
         found.recipes.add(results.recipe_sha256)
         found.versions.add(results.software.version)
         page = REPORT if (folder / REPORT).exists() else RESULTS
-        for level in results.levels:
+        for n, level in enumerate(results.levels):
             row = level_row(participant, session, level) | {"page": page}
+            if n == 0:  # once a study
+                row["files"] = _written(folder)
             row |= review_columns(review, level)
             fitted = level.fit.metabolites if level.fit is not None else ()
             found.add(row, {name: q.unit for name, q in level.quantities.items()}, fitted)
@@ -159,6 +161,12 @@ def _spool(out: Path, rows: TextIO, found: Collected) -> Iterator[str]:
             if level.measured is None:
                 place = (key, level.level, level.run)
                 yield _line(*place, level.failure.stage, level.failure.message)
+
+
+def _written(folder: Path) -> list[str]:
+    """Return what the page leads to of a study, the final reports of its review among it."""
+    final = [f"{FINAL_FOLDER}/"] if (folder / FINAL_FOLDER).is_dir() else []
+    return [*links_in(folder), *final]
 
 
 def _record(folder: Path) -> tuple[Results | None, Review]:

@@ -31,7 +31,10 @@ _BAR, _HEIGHT, _BIN = 120, 28, 10
 
 
 def index_page(
-    rows: Iterator[dict[str, Any]], failures: Iterator[list[str]], found: Collected
+    rows: Iterator[dict[str, Any]],
+    firsts: Iterator[dict[str, Any]],
+    failures: Iterator[list[str]],
+    found: Collected,
 ) -> Iterator[str]:
     """Return the pieces of the page.
 
@@ -39,6 +42,8 @@ def index_page(
     ----------
     rows : iterator of dict
         The table of levels.
+    firsts : iterator of dict
+        The same again; the first row of a study names its files.
     failures : iterator of list of str
         Study, level, run, stage and message of what failed.
     found : Collected
@@ -58,6 +63,7 @@ def index_page(
             research_use=RESEARCH_USE,
             distributions=[_distribution(level, found.by_level[level]) for level in levels],
             rows=(_shown(row) for row in islice(rows, MAX_ROWS)),
+            studies=islice((_files(row) for row in firsts if row.get("files")), MAX_ROWS),
             max_rows=MAX_ROWS,
             leads_to=_leads_to(found),
             failures=islice(failures, MAX_FAILURES),
@@ -77,15 +83,30 @@ def _leads_to(found: Collected) -> str:
     return record if found.n_without_page == found.n_levels else f"its report, or else {record}"
 
 
+def _parts(row: Mapping[str, Any]) -> list[str]:
+    return [row["participant_id"], *([row["session_id"]] if row["session_id"] else [])]
+
+
+def _place(row: Mapping[str, Any]) -> str:
+    """Return the address of a study's folder."""
+    return "/".join(quote(os.fsencode(part)) for part in _parts(row)) + "/"
+
+
+def _files(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a study with the files that were written of it."""
+    links = [(name, _place(row) + quote(name)) for name in row["files"]]
+    return {"study": _legible("/".join(_parts(row))), "links": links}
+
+
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row as the page shows it, with the values it is sorted by."""
-    parts = [row["participant_id"], *([row["session_id"]] if row["session_id"] else [])]
+    parts = _parts(row)
     status = row["verdict"] or "failed"
     score = row["score"]
     interval = (row["score_low"], row["score_high"])
     return {
         "study": _legible("/".join(parts)),
-        "link": "/".join(quote(os.fsencode(part)) for part in parts) + f"/{row['page']}",
+        "link": f"{_place(row)}{row['page']}",
         "level": row["level"] + (f" run {row['run']}" if row["run"] > 1 else ""),
         "level_order": 100 * LEVELS.index(row["level"]) + row["run"],
         "label": row["label"] or "none",

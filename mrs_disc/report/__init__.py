@@ -24,7 +24,7 @@ from mrs_disc.errors import InputError, ReadError, did_you_mean
 from mrs_disc.files import read_bytes
 from mrs_disc.record.file import RESULTS_NAME, canonical_json, parsed, read_results, results_of
 from mrs_disc.record.signals import SIGNALS_NAME
-from mrs_disc.report.files import check_folder, write_files
+from mrs_disc.report.files import check_folder, links_of, write_files
 from mrs_disc.report.transmission import transmission_of, transmission_rows
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def write_report(
 
             patient = patient_of(results, signals, dicom_reference, report, say)
         told = transmission_rows(transmission)
-        pages = _Pages(patient, paper, secondary_capture, transmission=told)
+        pages = _Pages(patient, paper, secondary_capture, transmission=told, with_record=True)
         files |= pages.files(formats, results, signals, sha256(content))
     if overwrite and (kept := keep_signed(Path(out))):
         say(f"the result that was signed, and its final files, stay in {kept}")
@@ -294,6 +294,8 @@ class _Pages:
     secondary_capture: bool
     predecessor: Path | None = None
     transmission: tuple[tuple[str, str], ...] = ()
+    with_record: bool = False
+    """Whether the record is written although no format names it."""
 
     def files(
         self, formats: Sequence[str], results: Results, signals: Signals | None, digest: str
@@ -301,6 +303,7 @@ class _Pages:
         """Return the files of all formats but the record itself, by their names."""
         from mrs_disc.report.content import View
 
+        with_it = (*(("json",) if self.with_record else ()), *formats)
         view = View(
             results=results,
             signals=signals,
@@ -311,6 +314,7 @@ class _Pages:
             secondary_capture=self.secondary_capture,
             predecessor=self.predecessor,
             transmission=self.transmission,
+            beside=tuple(name for name in links_of(with_it) if name != "report.html"),
         )
         files: dict[str, bytes] = {}
         for name in dict.fromkeys(formats):

@@ -64,6 +64,8 @@ class View:
         The SR that this one amends.
     transmission : tuple of (str, str)
         How the data came and where reports went, for the provenance.
+    beside : tuple of str
+        Files and folders (which end in ``/``) that are written with this one.
     """
 
     results: Results
@@ -75,6 +77,7 @@ class View:
     secondary_capture: bool = False
     predecessor: Path | None = None
     transmission: tuple[tuple[str, str], ...] = ()
+    beside: tuple[str, ...] = ()
 
     @cached_property
     def content(self) -> dict[str, Any]:
@@ -151,6 +154,7 @@ def report_content(view: View) -> dict[str, Any]:
         "card": model_card(results),
         "glossary": _glossary(results),
         "provenance": [*_provenance(results), *view.transmission],
+        "beside": list(view.beside),
         "inputs": [_input(i.path, i.sha256, i.reader) for i in results.files.inputs],
         "recipe": _flat(results.recipe),
     }

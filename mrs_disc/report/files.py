@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from mrs_disc.errors import InputError, OutputError
@@ -24,6 +24,22 @@ OF_FORMAT: dict[str, tuple[str, ...]] = {
     "citation": ("CITATION.md", "references.bib"),
 }
 """What each format may leave in a folder."""
+
+
+def links_of(formats: Iterable[str]) -> list[str]:
+    """Return what a page leads to of these formats: files, and folders that end in ``/``.
+
+    >>> links_of(["json", "png", "png"])
+    ['results.json', 'signals.npz', 'figures/']
+    """
+    wanted = set(formats)
+    patterns = [p for name, found in OF_FORMAT.items() if name in wanted for p in found]
+    return list(dict.fromkeys(p.partition("/")[0] + "/" if "/" in p else p for p in patterns))
+
+
+def links_in(folder: Path) -> list[str]:
+    """Return what a page in or above a report's folder leads to, as far as it is there."""
+    return [name for name in links_of(OF_FORMAT) if (folder / name).exists()]
 
 
 def check_folder(out: Path, formats: Sequence[str], overwrite: bool) -> None:

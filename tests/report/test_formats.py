@@ -147,6 +147,9 @@ def test_the_page_needs_nothing_from_outside_and_no_script(folder):
     assert len(html) < 700_000
     assert "<script" not in html.lower()
     links = re.findall(r'(?:src|href)\s*=\s*"([^"]*)"', html)
+    beside = [link for link in links if len(link) < 40 and (folder / link).exists()]
+    assert {"results.json", "report.pdf", "figures/", "levels.csv"} <= set(beside)
+    links = [link for link in links if link not in beside]
     assert all(link.startswith(("#", "data:", "https://doi.org/")) for link in links)
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)[1]
     assert "default-src &#39;none&#39;" in policy
