@@ -8,9 +8,9 @@
 #   of 1 mm for a voxel of 30 x 20 x 8 mm. mode="nearest" fills the whole image. Nothing warns.
 # Matters: NIfTI-MRS keeps the place of a disc voxel in just this form; its mask decides how much
 #   disc, bone and muscle were measured. Any mask of larger voxels loses half a voxel a side.
-# Right: the docstring of vox2out_vox, which makes the output grid (it "encloses all the voxel data");
-#   NIfTI-1: the affine gives voxel centres, the voxel reaches half its pixdim to each side. So
-#   SimpleITK 2.5.5 does it: 4800 mm3.
+# Right: the docstring of vox2out_vox, which makes the output grid (it "encloses all the voxel
+#   data"); NIfTI-1: the affine gives voxel centres, a voxel reaches half its pixdim to each side.
+#   So SimpleITK 2.5.5 does it: 4800 mm3.
 # Versions: nibabel 5.4.2 with scipy 1.17.1, numpy 2.4.6; SimpleITK 2.5.5.
 set -euo pipefail
 work=$(mktemp -d)

@@ -2,7 +2,7 @@
 # spec2nii 0.8.15: inserting a header into a plain NIfTI file mirrors the spectrum.
 # Guess: "spec2nii insert FILE JSON" puts the header extension into the file; the samples stay as
 #   they are, whether FILE is NIfTI-MRS already or a complex NIfTI that lost its extension.
-# Found: into a NIfTI-MRS file it does. Of a plain NIfTI ("not compliant ..., attempting to convert")
+# Found: into a NIfTI-MRS file it does. Of a plain NIfTI ("not compliant", "attempting to convert")
 #   every sample is written as its conjugate: the line at 2.0 ppm is at 7.3. Extract followed by
 #   insert is therefore no way back for a file that lost its header.
 # Matters: the extension is lost in any tool that makes a new image of data and affine. Mending such
