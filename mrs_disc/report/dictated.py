@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mrs_disc.record.concordance import agreements, concordance
 from mrs_disc.record.level import Level, Results
 from mrs_disc.report.bands import acidity_word, structure_word
 from mrs_disc.report.words import (
@@ -37,8 +38,21 @@ def finding_sentence(level: Level, results: Results) -> str:
     width = number(quality.linewidth_hz, 2, "Hz")
     spectrum = f"spectrum {quality.verdict} (SNR {number(quality.snr, 2)}, linewidth {width})"
     said = [*_acids(level, results), *_structure(level, results), spectrum]
-    agreed = f" Score and images: {level.concordance}." if level.concordance else ""
-    return f"{level.title}: {'; '.join(said)}. {_judged(level)}.{agreed}"
+    return f"{level.title}: {'; '.join(said)}. {_judged(level)}.{_agreed(level)}"
+
+
+def _agreed(level: Level) -> str:
+    """Return what the images show and how that agrees with the score."""
+    if concordance(level) != level.concordance:  # as an earlier version judged
+        return f" Score and images: {level.concordance}." if level.concordance else ""
+    said = []
+    for one in agreements(level):
+        of = "Images" if one.of == "images" else "Provocation"
+        word = f"{one.word} with the score"
+        if one.word == "not assessable":
+            word = "not compared, as the score gives no label"
+        said.append(f" {of}: {one.shown}: {word}.")
+    return "".join(said)
 
 
 def _acids(level: Level, results: Results) -> list[str]:

@@ -258,7 +258,9 @@ def test_the_limit_in_the_reason_is_that_of_the_quantities():
     quantities = Quantities(values={"log(acidity/structure)": limit})
     disc = replace(make(0.0, 1.0, 0.1, 0.05), quantities=quantities)
     reason = score_discs([disc], MODEL, OPTIONS)[0].reasons[1]
-    assert reason.startswith("acid is below 2 sd: log(acidity/structure) below -1.23 ")
+    assert reason.startswith(
+        "acid is less than twice its error: log(acidity/structure) below -1.23 "
+    )
 
 
 def test_the_number_in_the_reason_is_that_of_the_quantities():
@@ -290,7 +292,7 @@ def test_no_reason_claims_certainty():
 def test_what_would_change_the_label_is_true():
     """The limit that the reason names is where the label changes."""
     score = score_discs([make(0.2, 1.0, 0.02, 0.02)], MODEL, OPTIONS)[0]
-    sentence = next(r for r in score.reasons if r.startswith("at the same errors"))
+    sentence = next(r for r in score.reasons if r.startswith("another value with the same error"))
     limit = float(sentence.split("likely painful from ")[1].split(" on")[0])
     below, above = (
         score_discs([make(exp(limit + d), 1.0, 0.02, 0.02)], MODEL, OPTIONS)[0].label

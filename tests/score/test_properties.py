@@ -179,7 +179,7 @@ def test_what_would_change_the_label_is_true_above_the_cap_of_r():
     """Where acid nearly reaches structure, the score takes structure for larger."""
     weak = make(0.6, 1.0, 0.3, 0.2)
     score = scored([weak])
-    sentence = next(r for r in score.reasons if r.startswith("at the same errors"))
+    sentence = next(r for r in score.reasons if r.startswith("another value with the same error"))
     limit = float(sentence.split("likely painful from ")[1].split(" on")[0])
     assert limit > MODEL.r_cap
     below, above = (
