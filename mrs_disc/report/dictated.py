@@ -37,7 +37,7 @@ def finding_sentence(level: Level, results: Results) -> str:
         return f"{level.title}: not assessable, as the spectrum is poor ({why})."
     width = number(quality.linewidth_hz, 2, "Hz")
     spectrum = f"spectrum {quality.verdict} (SNR {number(quality.snr, 2)}, linewidth {width})"
-    said = [*_acids(level, results), *_structure(level, results), spectrum]
+    said = [*_acids(level, results), *_structure(level, results), spectrum, *_voxel(level)]
     return f"{level.title}: {'; '.join(said)}. {_judged(level)}.{_agreed(level)}"
 
 
@@ -70,6 +70,22 @@ def _structure(level: Level, results: Results) -> list[str]:
     if word:
         amount = amount.replace("structure/water", f"structure {word},", 1)
     return [amount] if amount else []
+
+
+TELLING_PERCENT = 10.0
+"""Share of bone, or of fat or fluid, in a voxel that is told with its findings [P]."""
+
+
+def _voxel(level: Level) -> list[str]:
+    """Return what a voxel holds beside disc, where that is much."""
+    if level.tissue is None:
+        return []
+    parts = (
+        ("bone marrow", level.tissue.bone_percent),
+        ("fat or fluid", level.tissue.fat_percent),
+    )
+    much = [f"{share:.0f} % {n}" for n, share in parts if share and share >= TELLING_PERCENT]
+    return [f"the voxel holds some {' and '.join(much)} by the image"] if much else []
 
 
 def _judged(level: Level) -> str:
