@@ -397,7 +397,7 @@ KINDS: dict[str, Kind] = {
         "the noise of the spectrum or the height of {subject} is not known", "reason", "poor"
     ),
     "not_measurable": Kind(
-        "{subject} is {ratio:beside {least} 1} sd, below {least:g}", "reason", "poor"
+        "{subject} is {ratio:beside {least} 1} times its error, below {least:g}", "reason", "poor"
     ),
     "snr_low": Kind(
         "SNR of {subject} is {snr:beside {least} 1}, below {least:g}", "reason", "poor"
@@ -680,7 +680,7 @@ KINDS: dict[str, Kind] = {
         "reason",
         "acceptable",
     ),
-    "all_passed": Kind("all gates passed: {gates:list}", "reason"),
+    "all_passed": Kind("within all limits of quality: {gates:list}", "reason"),
     # ---- score: why there is none
     "poor_spectrum": Kind("poor spectrum: {why}", "reason"),
     "not_fitted": Kind("model {model} needs {names:list}, which was not fitted", "reason"),
@@ -708,16 +708,20 @@ KINDS: dict[str, Kind] = {
     "no_error": Kind("{subject} is an upper limit and has no error to average over", "reason"),
     "only_a_limit": Kind("{subject} is only an upper limit", "reason"),
     # ---- score: what it follows from
-    "ratio": Kind("{subject} = {value:.2f} ± {sd:.2f} (means: {means:each %s %.2f})", "reason"),
+    "ratio": Kind(
+        "{subject} = {value:.2f} ± {sd:.2f} (the model's discs: {means:each %s %.2f})", "reason"
+    ),
     "ratio_below": Kind(
-        "acid is below 2 sd: {subject} below {upper:.2f} (means: {means:each %s %.2f})", "reason"
+        "acid is less than twice its error: {subject} below {upper:.2f} (the model's discs: "
+        "{means:each %s %.2f})",
+        "reason",
     ),
     "judged_alone": Kind(
         "probability {probability:probability}; no other disc of the patient was usable", "reason"
     ),
     "judged_beside": Kind(
         "likelihood ratio {alone:ratio} for this disc alone, {ratio:ratio} beside "
-        "{where} (patient's offset {offset:+.2f} ± {offset_sd:.2f})",
+        "{where} (common offset of this patient's discs {offset:+.2f} ± {offset_sd:.2f})",
         "reason",
     ),
     "evidence_for": Kind(
@@ -741,7 +745,9 @@ KINDS: dict[str, Kind] = {
         "well, where the probability is {value:probability}",
         "reason",
     ),
-    "label_would_change": Kind("at the same errors: {where:clauses}", "reason"),
+    "label_would_change": Kind(
+        "another value with the same error would be: {where:clauses}", "reason"
+    ),
     "likely_from": Kind("likely painful from {at:.2f} on", "because"),
     "likely_until": Kind("likely painful no longer below {at:.2f}", "because"),
     "never_likely": Kind("no acidity would make it likely painful at this noise", "because"),
@@ -749,12 +755,13 @@ KINDS: dict[str, Kind] = {
     "unlikely_until": Kind("unlikely painful no longer above {at:.2f}", "because"),
     "never_unlikely": Kind("no acidity would make it unlikely painful at this noise", "because"),
     "more_transients": Kind(
-        "were the amounts as measured, {times:.2g} times as many transients ({n:.0f|an unknown "
-        "number}, {minutes:.1f min|time not known}) would make it {label}",
+        "{times:.2g} times as many transients ({n:.0f|an unknown number}, {minutes:.1f min|time "
+        "not known}) would make it {label}, were the amounts as measured",
         "reason",
     ),
     "transients_do_not_help": Kind(
-        "were the amounts as measured, {most:.0f} times as many transients would not label it",
+        "{most:.0f} times as many transients would not label it either, were the amounts as "
+        "measured",
         "reason",
     ),
     "prevalence_assumed": Kind(
@@ -809,17 +816,17 @@ KINDS: dict[str, Kind] = {
         "remark",
     ),
     "propionate_found": Kind(
-        "propionate detected: {subject} {value:.2g} ± {sd:.1g}, likelihood ratio of present "
+        "propionate detected: {subject} {value:.2f} ± {sd:.2f}, likelihood ratio of present "
         "against absent {ratio:ratio}",
         "remark",
     ),
     "propionate_open": Kind(
-        "propionate neither detected nor excluded: {subject} {value:.2g} ± {sd:.1g}, likelihood "
+        "propionate neither detected nor excluded: {subject} {value:.2f} ± {sd:.2f}, likelihood "
         "ratio of present against absent {ratio:ratio}",
         "remark",
     ),
     "propionate_absent": Kind(
-        "no propionate found: {subject} {value:.2g} ± {sd:.1g}, likelihood ratio of present "
+        "no propionate found: {subject} {value:.2f} ± {sd:.2f}, likelihood ratio of present "
         "against absent {ratio:ratio}",
         "remark",
     ),

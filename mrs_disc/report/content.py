@@ -18,7 +18,14 @@ from mrs_disc.record.signals import Signals
 from mrs_disc.report.bands import bands_note, bands_order
 from mrs_disc.report.citations import bibtex, references
 from mrs_disc.report.dictated import finding_sentence
-from mrs_disc.report.methods import LIMITS, methods_table, model_card, paragraph, technique
+from mrs_disc.report.methods import (
+    LIMITS,
+    methods_table,
+    model_card,
+    paragraph,
+    prevalence,
+    technique,
+)
 from mrs_disc.report.said import addenda, automatic_lines, edited_words, impression_lines
 from mrs_disc.report.words import CODES, COMPONENTS, clean, harmless
 
@@ -106,7 +113,7 @@ def first_screen(results: Results, signals: Signals | None) -> dict[str, Any]:
         "status": status_words(results),
         "signed": results.signed,
         "notice": RESEARCH_USE,
-        "notices": [n for n in results.notices if n != RESEARCH_USE],
+        "notices": [sentence(n) for n in results.notices if n != RESEARCH_USE],
         "impression": impression_lines(results),
         "edited": edited_words(results),
         "automatic": automatic_lines(results),
@@ -115,6 +122,7 @@ def first_screen(results: Results, signals: Signals | None) -> dict[str, Any]:
         "summary": [summary_row(level, results) for level in results.best.values()],
         "overview_alt": overview_alt(results),
         "overview_note": _overview_note(signals),
+        "errors_note": _errors_note(results),
         "structure_unit": structure_unit(results),
     }
     cleaned: dict[str, Any] = clean(content, 4000)
@@ -186,6 +194,27 @@ def _overview_note(signals: Signals | None) -> str:
     if signals is None or all(level.outline is None for level in signals.levels.values()):
         return "The spine is drawn, not imaged."
     return "Left: the sagittal image with the voxels."
+
+
+def sentence(text: str) -> str:
+    """Return a notice as a sentence.
+
+    >>> sentence("the voxel of L4-L5 is larger than a disc")
+    'The voxel of L4-L5 is larger than a disc.'
+    """
+    return text[:1].upper() + text[1:].rstrip(". ") + "."
+
+
+def _errors_note(results: Results) -> str:
+    """Return what the columns of the score are, what they assume, and what is in their errors."""
+    assumed = prevalence(results)
+    share = "" if assumed is None else f" of {100 * assumed:.0f} % before the measurement"
+    return (
+        "Likelihood ratio: how many times as likely the measurement is of a painful disc as of a "
+        "painless one; its interval is what the other discs of this person leave open. "
+        f"Probability: the ratio at a share of painful discs{share}; its interval is the error of "
+        "measurement alone, not what is uncertain of the model."
+    )
 
 
 def _completeness(results: Results) -> str:

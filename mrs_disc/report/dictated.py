@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mrs_disc.record.concordance import agreements, concordance
 from mrs_disc.record.level import Level, Results
 from mrs_disc.report.bands import acidity_word, structure_word
 from mrs_disc.report.words import (
@@ -36,9 +37,22 @@ def finding_sentence(level: Level, results: Results) -> str:
         return f"{level.title}: not assessable, as the spectrum is poor ({why})."
     width = number(quality.linewidth_hz, 2, "Hz")
     spectrum = f"spectrum {quality.verdict} (SNR {number(quality.snr, 2)}, linewidth {width})"
-    said = [*_acids(level, results), *_structure(level, results), spectrum]
-    agreed = f" Score and images: {level.concordance}." if level.concordance else ""
-    return f"{level.title}: {'; '.join(said)}. {_judged(level)}.{agreed}"
+    said = [*_acids(level, results), *_structure(level, results), spectrum, *_voxel(level)]
+    return f"{level.title}: {'; '.join(said)}. {_judged(level)}.{_agreed(level)}"
+
+
+def _agreed(level: Level) -> str:
+    """Return what the images show and how that agrees with the score."""
+    if concordance(level) != level.concordance:  # as an earlier version judged
+        return f" Score and images: {level.concordance}." if level.concordance else ""
+    said = []
+    for one in agreements(level):
+        of = "Images" if one.of == "images" else "Provocation"
+        word = f"{one.word} with the score"
+        if one.word == "not assessable":
+            word = "not compared, as the score gives no label"
+        said.append(f" {of}: {one.shown}: {word}.")
+    return "".join(said)
 
 
 def _acids(level: Level, results: Results) -> list[str]:
@@ -56,6 +70,22 @@ def _structure(level: Level, results: Results) -> list[str]:
     if word:
         amount = amount.replace("structure/water", f"structure {word},", 1)
     return [amount] if amount else []
+
+
+TELLING_PERCENT = 10.0
+"""Share of bone, or of fat or fluid, in a voxel that is told with its findings [P]."""
+
+
+def _voxel(level: Level) -> list[str]:
+    """Return what a voxel holds beside disc, where that is much."""
+    if level.tissue is None:
+        return []
+    parts = (
+        ("bone marrow", level.tissue.bone_percent),
+        ("fat or fluid", level.tissue.fat_percent),
+    )
+    much = [f"{share:.0f} % {n}" for n, share in parts if share and share >= TELLING_PERCENT]
+    return [f"the voxel holds some {' and '.join(much)} by the image"] if much else []
 
 
 def _judged(level: Level) -> str:

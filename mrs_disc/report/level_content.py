@@ -89,15 +89,28 @@ def agreement(level: Level) -> list[tuple[str, str]]:
     """
     if concordance(level) != level.concordance:
         return [("", level.concordance)] if level.concordance else []
-    return [(a.word, f"provocation {a.shown}" if a.of == "provocation" else a.shown)
-            for a in agreements(level)]  # fmt: skip
+    return [
+        (compared(a.word), f"provocation {a.shown}" if a.of == "provocation" else a.shown)
+        for a in agreements(level)
+    ]
 
 
 def agreement_words(level: Level) -> list[str]:
     """Return how images and provocation agree with the score, in a word each."""
     if concordance(level) != level.concordance:
         return [level.concordance] if level.concordance else []
-    return [f"provocation {a.word}" if a.of == "provocation" else a.word for a in agreements(level)]
+    return [
+        f"provocation {compared(a.word)}" if a.of == "provocation" else compared(a.word)
+        for a in agreements(level)
+    ]
+
+
+def compared(word: str) -> str:
+    """Return how score and images agree; what was not compared is not called "not assessable".
+
+    Beside a Pfirrmann grade that word would be read as one on the images.
+    """
+    return "not compared" if word == "not assessable" else word
 
 
 def _why(level: Level) -> list[str]:

@@ -111,7 +111,7 @@ def _field(levels: list[Level]) -> str:
     def of(level: Level) -> str | None:
         assert level.protocol is not None
         if level.protocol.field_strength_t is not None:
-            return exact(level.protocol.field_strength_t, "T")
+            return exact(round(level.protocol.field_strength_t, 1), "T")
         if level.protocol.spectrometer_mhz is not None:
             tesla = level.protocol.spectrometer_mhz / GAMMA_1H_MHZ_PER_T
             return number(tesla, 2, "T (from the frequency)")
@@ -445,9 +445,9 @@ def model_card(results: Results) -> list[Row]:
                 ),
             )
         )
-    prevalence = _prevalence(results)
-    if prevalence is not None:
-        rows.append(("Share of painful discs assumed", number(prevalence, 2)))
+    share = prevalence(results)
+    if share is not None:
+        rows.append(("Share of painful discs assumed", number(share, 2)))
     limits = card.get("limits")
     if isinstance(limits, list | tuple):
         limits = "; ".join(str(x) for x in limits)
@@ -459,7 +459,7 @@ def model_card(results: Results) -> list[Row]:
 SCOPE = {"components": "components", "echo_time_s": "echo time (s)", "field_t": "field (T)"}
 
 
-def _prevalence(results: Results) -> float | None:
+def prevalence(results: Results) -> float | None:
     """Return the share of painful discs before measuring: the recipe's, or the model's own."""
     card = results.score_model_card
     stated = results.options("score").get("prevalence") or card.get("prevalence")

@@ -22,8 +22,10 @@ def sentences(text: str) -> list[str]:
     ['Likely painful: L4-L5.', 'Reviewed by Dr. A. Reader.']
     >>> sentences("L1-L2 indeterminate (SNR 2.5, below 5). Structure: not compared.")
     ['L1-L2 indeterminate (SNR 2.5, below 5).', 'Structure: not compared.']
+    >>> sentences("L4-L5 is the most acidic with probability > 0.99. L3-L4 indeterminate.")
+    ['L4-L5 is the most acidic with probability > 0.99.', 'L3-L4 indeterminate.']
     """
-    ends = r"(?:(?<=[\w%-]{3}\.)|(?<=\)\.))(?<!Prof\.)\s+(?=[A-Z])"
+    ends = r"(?:(?<=[\w%-]{3}\.)|(?<=[\d)]\.))(?<!Prof\.)\s+(?=[A-Z])"
     return [s for s in re.split(ends, text.strip()) if s]
 
 

@@ -117,7 +117,7 @@ FAULTS = [
     file_fault("a sidecar of 100 MB", beside(SIDECAR, b" " * 100_000_000), "too large"),
     # ---- what was measured
     borne("constant", s.samples(lambda x: np.full_like(x, 1 + 1j)),
-          "PG is 0.0 sd|SNR of PG|holds no"),
+          "PG is 0.0 times its error|SNR of PG|holds no"),
     file_fault("no imaginary part", s.samples(lambda x: x.real.astype(x.dtype)),
                "the imaginary part of every sample is zero"),
     borne("clipped by the receiver", s.samples(s.clipped), "(?i)clipped|overdriven"),

@@ -68,7 +68,7 @@ def test_each_row_has_a_role_and_only_a_reason_leaves_a_verdict(kind):
         (finding("outside_region", region="lumbar", levels=["C5-C6", "C6-C7"], where="the neck"),
          'region = "lumbar", where the neck do not lie'),
         (finding("all_passed", gates=[finding("snr_good", snr=9), finding("drift_good", hz=1)]),
-         "all gates passed: SNR 9.0, drift 1.0 Hz"),
+         "within all limits of quality: SNR 9.0, drift 1.0 Hz"),
         (finding("water_not_used", file="b.rda", why=finding("other_day")),
          "water reference b.rda is not used: it was measured on another day"),
     ],

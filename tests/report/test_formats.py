@@ -8,19 +8,26 @@ import itertools
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mrs_disc.cli import run
 from mrs_disc.data import Morphology, Provocation
 from mrs_disc.errors import InputError, OutputError
-from mrs_disc.report import FORMATS, check_output, render_results, write_report
+from mrs_disc.record.file import as_json, results_of
+from mrs_disc.report import FORMATS, check_output, pdf, render_results, write_report
+from mrs_disc.report.content import View
 from mrs_disc.report.files import OF_FORMAT, write_files
+from mrs_disc.report.results import results_from, signals_from
 
 NASTY = '<img src=x onerror=alert(1)> =HYPERLINK("http://evil.example") \u202eevil 😀 ' + "x" * 300
 
@@ -115,8 +122,8 @@ def test_the_word_of_agreement_leads_and_says_with_what(build, tmp_path):
 
 
 @pytest.mark.parametrize("paper", ["a4", "letter"])
-def test_a_level_with_much_to_say_keeps_to_its_page(build, tmp_path, paper):
-    """Nine reasons take the room that the figure leaves; the next level begins on its own page."""
+def test_a_level_with_much_to_say_keeps_to_its_pages(build, tmp_path, paper):
+    """With nine reasons too, its numbers stand on the second; the next level begins on a third."""
     pypdf = pytest.importorskip("pypdf")
     reasons = tuple(f"reason {n}: " + "why this disc is as it is " * 3 for n in range(9))
     levels = [build.level(name, build.painful) for name in ("L3-L4", "L4-L5")]
@@ -126,7 +133,8 @@ def test_a_level_with_much_to_say_keeps_to_its_page(build, tmp_path, paper):
     first = next(n for n, page in enumerate(pages) if "Disc by disc" in page)
     assert "L3-L4: " in pages[first]
     assert "reason 8" in pages[first]
-    assert "L4-L5: " in pages[first + 1]
+    assert "L3-L4, amounts" in pages[first + 1]
+    assert "L4-L5: " in pages[first + 2]
 
 
 def test_the_pdf_is_tagged_and_has_alternative_texts(folder):
@@ -392,3 +400,27 @@ def test_the_command_says_what_is_missing(arguments, capsys):
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "Traceback" not in error
+
+
+def test_no_row_of_text_is_cut_in_the_image_of_the_first_page(report, tmp_path):
+    """Each word has as much ink as another program gives it, but for its own anti-aliasing."""
+    if not (shutil.which("pdftoppm") and shutil.which("pdftotext")):
+        pytest.skip("poppler-utils is not installed")
+    made = results_of(as_json(results_from(report)), Path("results.json"))
+    view = View(results=made, signals=signals_from(report), written=date(2026, 1, 1))
+    (tmp_path / "a.pdf").write_bytes(pdf.pdf_bytes(view, dict(view.content)))
+    tool = partial(subprocess.run, check=True, capture_output=True, text=True, cwd=tmp_path)
+    tool(["pdftoppm", "-r", "120", "-l", "1", "-png", "-singlefile", "a.pdf", "b"])
+    told = tool(["pdftotext", "-l", "1", "-bbox", "a.pdf", "-"]).stdout
+    word = r'<word xMin="(.*)" yMin="(.*)" xMax="(.*)" yMax="(.*)">(\w{3,})</word>'
+    own, other = (
+        255 - np.asarray(Image.open(picture).convert("L"), dtype=float)
+        for picture in (io.BytesIO(pdf.page_png(view, dict(view.content))), tmp_path / "b.png")
+    )
+    found = re.findall(word, told)
+    assert len(found) > 100
+    for *ends, name in found:
+        left, top, right, foot = (float(end) * 120 / 72 for end in ends)
+        box = slice(int(top) - 1, int(foot) + 2), slice(int(left) - 1, int(right) + 2)
+        ink = [np.abs(part - np.median(part)).sum() for part in (own[box], other[box])]
+        assert ink[0] > 0.85 * ink[1], name  # a row of ten is a tenth

@@ -25,6 +25,7 @@ from mrs_disc.report.anatomy import (
     slices_of,
     tissue_in,
 )
+from mrs_disc.report.dictated import finding_sentence
 from mrs_disc.report.results import results_from, signals_from
 from mrs_disc.signal.transients.picture import COLUMNS, MOST_ROWS, before_and_after
 from mrs_disc.simulate.anatomy import draw_anatomy, places
@@ -186,6 +187,7 @@ def test_what_the_voxel_holds_is_said_with_its_method(report):
     assert list(cells.values()) == [81.6, 18.4, None]
     again = results_of(as_json(replace(results, levels=(level,))), Path("results.json"))
     assert again.levels[0].tissue == level.tissue
+    assert "the voxel holds some 18 % bone marrow by the image" in finding_sentence(level, results)
     alike = replace(level, tissue=Tissue(reason="disc and marrow are of like brightness"))
     assert "not stated: disc and marrow are of like brightness." in voxel.voxel_words(alike)
     assert "grey values" not in voxel.voxel_words(replace(level, tissue=None))

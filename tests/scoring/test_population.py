@@ -244,7 +244,9 @@ def test_the_limit_in_the_reason_is_that_of_the_quantities():
     quantities = Quantities(values={"log(acidity/structure)": limit})
     disc = replace(make(0.0, 1.0, 0.1, 0.05), quantities=quantities)
     reason = score_discs([disc], MODEL, OPTIONS)[0].reasons[1]
-    assert reason.startswith("acid is below 2 sd: log(acidity/structure) below -1.23 ")
+    assert reason.startswith(
+        "acid is less than twice its error: log(acidity/structure) below -1.23 "
+    )
 
 
 def test_the_number_in_the_reason_is_that_of_the_quantities():

@@ -96,7 +96,7 @@ def test_the_statement_is_no_part_of_the_score(disc):
     stated = Quantities(values={"PA/PG": found})
     told = score_discs([replace(disc(0.3, 1.0), quantities=stated)], MODEL, ScoreOptions())[0]
     assert told.value == plain.value
-    assert told.reasons[-1].startswith("propionate detected: PA/PG 0.2 ± 0.02")
+    assert told.reasons[-1].startswith("propionate detected: PA/PG 0.20 ± 0.02")
 
 
 def test_propionate_is_stated_of_a_disc_that_has_no_score(disc):

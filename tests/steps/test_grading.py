@@ -111,7 +111,7 @@ def verdict(fit: FitResult | None = None, pre: Preprocessed | None = None):
 def test_a_sound_spectrum_is_good_and_says_what_it_passed():
     quality = verdict()
     assert quality.verdict == "good"
-    assert quality.reasons[0].startswith("all gates passed: SNR 12.0")
+    assert quality.reasons[0].startswith("within all limits of quality: SNR 12.0")
     assert quality.snr == pytest.approx(12.0)
     assert quality.linewidth_hz == 14.0
 
@@ -140,7 +140,7 @@ MHZ = SAMPLING.spectrometer_mhz
         ({"residual_whiteness_p": 1e-6}, "acceptable", "has structure"),
         ({"converged": False, "reason": "no end in sight"}, "poor", "no end in sight"),
         ({"spectrum_noise_sd": 0.0}, "poor", "noise"),
-        ({"covariance": 64 * np.eye(4)}, "poor", "PG is 2.5 sd"),
+        ({"covariance": 64 * np.eye(4)}, "poor", "PG is 2.5 times its error"),
     ],
 )
 def test_gates_of_the_fit(changes, expected, words):
