@@ -306,6 +306,12 @@ def _repetition(results: Results) -> str:
     return f"{how}; no other planning of the voxel, shim or physiology is in it"
 
 
+def _n_discs(levels: list[Level]) -> str:
+    """Return how many discs the levels are, runs counted once."""
+    count = len({level.level for level in levels})
+    return f"{count} intervertebral {'disc' if count == 1 else 'discs'}"
+
+
 def paragraph(results: Results) -> str:
     """Return a methods paragraph that can be cited."""
     levels = [level for level in results.levels if level.measured]
@@ -331,7 +337,7 @@ def paragraph(results: Results) -> str:
     water += "".join(f"{one}. " for one in measured_t2(levels) if water)
     window = levels[0].fit.window_ppm if levels[0].fit else (0.5, 4.2)
     return harmless(
-        f"Single-voxel 1H spectra of {len({v.level for v in levels})} intervertebral discs "
+        f"Single-voxel 1H spectra of {_n_discs(levels)} "
         f"(sequence {said['sequence']}; echo time {said['echo_time_s']}; "
         f"repetition time {said['repetition_time_s']}; "
         f"voxel {voxel}; field {_field(levels)}) were analysed with {results.software.name} "
@@ -387,7 +393,7 @@ def technique(results: Results) -> str:
     said = {name: _item(levels, name)[1] for name in _TECHNIQUE}
     voxel = _item(levels, "voxel_size_mm", _sides)[1]
     return harmless(
-        f"Single-voxel 1H spectroscopy of {len({v.level for v in levels})} intervertebral discs: "
+        f"Single-voxel 1H spectroscopy of {_n_discs(levels)}: "
         f"{said['sequence']}, field {_field(levels)}, echo time {said['echo_time_s']}, repetition "
         f"time {said['repetition_time_s']}, voxel {voxel}. Transients in the file: "
         f"{said['n_transients']}; receive channels: {said['n_coils'].partition(',')[0]}.",

@@ -152,7 +152,7 @@ def noise_covariance(raw: ComplexArray) -> ComplexArray:
     if not finite.all():
         tail = tail[:, finite]
     scale = float(np.abs(tail[:, 0]).max())
-    tail /= scale if scale > 0 else 1.0  # squares of single precision overflow early
+    tail /= scale if scale > 0 else 1.0  # squares overflow early
     power = tail.real**2 + tail.imag**2
     level = np.median(power[:, :, 1 :: max(1, power.shape[2] // 128)], axis=2)
     coil_level = np.median(level, axis=1)
@@ -171,7 +171,7 @@ def noise_covariance(raw: ComplexArray) -> ComplexArray:
     tail *= quiet
     samples = tail.reshape(n_coils, -1)
     n_samples = int(quiet.sum()) * tail.shape[1]
-    covariance = (samples @ samples.conj().T).astype(np.complex128) / n_samples
+    covariance = samples @ samples.conj().T / n_samples
     hermitian: ComplexArray = scale**2 * (covariance + covariance.conj().T) / 2
     return hermitian
 
@@ -244,13 +244,13 @@ def _n_filled(signal: ComplexArray) -> int:
 
 
 def _tail(late: ComplexArray, *, many: bool) -> ComplexArray:
-    """Tapered transforms of late signal, noise power per bin kept.
+    """Tapered transforms of late signal in double precision, noise power per bin kept.
 
     The axis before the last counts transients, or transients times tapers.
     """
     n_tail = late.shape[-1]
     tapers = _tapers(n_tail, many=many)
-    tapered = late[..., None, :] * tapers.astype(late.real.dtype)
+    tapered = late[..., None, :] * tapers
     tapered = tapered.reshape(*late.shape[:-2], -1, n_tail)
     transformed: ComplexArray = scipy.fft.fft(tapered, axis=-1, overwrite_x=True)
     return transformed

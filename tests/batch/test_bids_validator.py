@@ -86,3 +86,6 @@ def test_pybids_and_bids2table_list_every_subject_session_and_voi(tmp_path):
         ["sub-03", "ses-02", "L4-L5"],
     ]
     assert set(levels.get_metadata()) >= {"score", "LAC/PG"}
+    # bids2table lists the files of a subject whose names begin with sub-. Those of a study here are
+    # called results.json, signals.npz, report.html: `levels.tsv` is where discs are listed.
+    assert bids2table_rows(tmp_path / "out") == []

