@@ -20,6 +20,7 @@ from mrs_disc.typing import ComplexArray, FloatArray
 
 MOST_ROWS, COLUMNS = 64, 72
 _BROADENING_HZ = 3.0
+_AT_ONCE = 1 << 20
 _DEEPEST = -0.4
 """Of the highest point: what lies below is black."""
 
@@ -71,5 +72,8 @@ def before_and_after(
 
 def _strongest_hz(fid: ComplexArray, time_s: FloatArray, search_hz: tuple[float, float]) -> float:
     frequency = np.arange(search_hz[0], search_hz[1], _BROADENING_HZ / 2)
-    height = np.abs(np.exp(-2j * np.pi * np.outer(frequency, time_s)) @ fid)
+    # in parts: all frequencies of a long FID at once would take more than the series itself
+    parts = np.array_split(frequency, max(1, frequency.size * time_s.size // _AT_ONCE))
+    turned = [np.exp(-2j * np.pi * np.outer(part, time_s)) @ fid for part in parts]
+    height = np.abs(np.concatenate(turned))
     return float(frequency[int(np.argmax(height))])
