@@ -52,7 +52,8 @@ _SHORTEST_DELAY, _LONGEST_DELAY = 4, 192
 """Points of a delay. Filters of receivers: 55 to 80 points (Bruker's tables of DSPFVS 10 to 13)."""
 _SILENT = 0.1
 """Share of the highest magnitude below which the points of a delay lie [proposed]."""
-_MANY = 256
+_MANY, _TAIL = 256, 512
+"""FIDs that are looked at, and points of their end that tell the noise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,13 +164,13 @@ def delay_of(signal: ComplexArray) -> float | None:
     """
     n_points = signal.shape[-1]
     fids = evenly_taken(signal, _MANY)
-    fids = fids[np.isfinite(fids).all(axis=1)]
+    fids = fids[np.isfinite(fids.sum(axis=1))]
     if not len(fids) or n_points < 4 * _SHORTEST_DELAY:
         return None
-    power = np.mean(fids.real.astype(np.float64) ** 2 + fids.imag.astype(np.float64) ** 2, axis=0)
-    noise = float(np.median(power[n_points // 2 :]))
+    power = _mean_power(fids[:, : min(n_points // 4, _LONGEST_DELAY)])
+    noise = float(np.median(_mean_power(fids[:, max(n_points // 2, n_points - _TAIL) :])))
     spread = noise / np.sqrt(len(fids))
-    height = np.sqrt(np.maximum(power[: min(n_points // 4, _LONGEST_DELAY)] - noise, 0.0))
+    height = np.sqrt(np.maximum(power - noise, 0.0))
     top = float(height.max())
     risen = int(np.argmax(height >= 0.5 * top))
     if not top**2 > 30 * spread or risen < _SHORTEST_DELAY:
@@ -179,6 +180,11 @@ def delay_of(signal: ComplexArray) -> float | None:
         return None
     below, above = float(height[risen - 1]), float(height[risen])
     return risen - (above - 0.5 * top) / (above - below)
+
+
+def _mean_power(fids: ComplexArray) -> FloatArray:
+    power = fids.real.astype(np.float64) ** 2 + fids.imag.astype(np.float64) ** 2
+    return np.asarray(power.mean(axis=0))
 
 
 # --------------------------------------------------------------------------- shapes

@@ -1,5 +1,7 @@
 """Rejection against transients that were spoilt on purpose; transients of water among them."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -175,6 +177,21 @@ def test_the_order_of_transients_does_not_matter():
     data, _ = spoilt_series(np.random.default_rng(7), 32, 0.1, 0.1, ("drop", "lipid", "spike"))
     order = np.random.default_rng(8).permutation(32)
     assert (judge(data).keep[order] == judge(data[order]).keep).mean() > 0.96
+
+
+def test_long_series_take_few_times_their_size():
+    """In blocks: in double precision with its temporaries it was seven times the series."""
+    rng = np.random.default_rng(1)
+    rows = 10 * disc() + rng.normal(size=(512, N_POINTS)) + 1j * rng.normal(size=(512, N_POINTS))
+    rows = rows.astype(np.complex64)
+    aligned = align(Series.of(rows, DWELL_S), window_hz=WINDOW, water_hz=WATER)
+    tracemalloc.start()
+    try:
+        find_outliers(aligned, window_hz=WINDOW, water_hz=WATER)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 5 * rows.nbytes
 
 
 def test_clipping_is_seen_in_the_raw_signal():

@@ -30,7 +30,7 @@ from mrs_disc.signal.transients.align import Alignment
 from mrs_disc.signal.transients.motion import Motion, judge_motion
 from mrs_disc.signal.transients.motion_bands import part
 from mrs_disc.signal.transients.robust import TINY, deviation, robust_mean
-from mrs_disc.signal.transients.series import Spectra
+from mrs_disc.signal.transients.series import Spectra, blocks, projected_out
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
 
 MIN_TRANSIENTS = 4
@@ -114,7 +114,8 @@ def find_outliers(
     if len(index) < MIN_TRANSIENTS:
         return Rejection(keep=usable.copy(), reasons=tuple(reasons), score=score)
     series = alignment.series.in_noise()
-    spectra = series.spectra.scaled(0.5**0.5)  # a complex point of noise has variance 1
+    # a complex point of noise has variance 1
+    spectra = series.spectra.scaled(0.5**0.5, in_place=True)
     inside, water = series.window(window_hz), series.water_band(window_hz, water_hz)
     motion = by_motion(judge_motion(*part(spectra, inside, water), alignment))
     sides = _outside(series.frequency_hz, window_hz, water_hz)
@@ -215,9 +216,7 @@ def by_distribution(
     tests = [_energies(residual, "residual in the window {:.1f} times the others'")]
     beside: list[_Size] = []
     for side in sides:
-        signal_beside = spectra.without_tails(side, water)
-        own = None if water is None else signal_beside  # else a view of the spectra
-        beside += _sizes(np.subtract(signal_beside, signal_beside.mean(axis=0), out=own), 4)
+        beside += _sizes_beside(spectra, side, water, 4)
     if beside:
         tests.append(_energies(beside, "signal outside the window {:.1f} times the others'"))
     tests.append(_spikes(signal))
@@ -273,6 +272,27 @@ def _sizes(residual: ComplexArray, n_parts: int) -> list[_Size]:
     return found
 
 
+def _sizes_beside(spectra: Spectra, side: slice, water: slice | None, n_parts: int) -> list[_Size]:
+    """Measure what each transient has beyond the mean of all in some bins, without water's tails.
+
+    Some transients at a time: with double precision and temporaries they would take ten times the
+    room of the series.
+    """
+    lines = spectra.bins[:, side]
+    tails = None if water is None else spectra.water_tails(side, water)
+    mean = lines.mean(axis=0)
+    if tails is not None:
+        mean = projected_out(mean[None], tails)[0]
+    found: list[list[_Size]] = []
+    for rows in blocks(lines.shape):
+        block = lines[rows] if tails is None else projected_out(lines[rows], tails)
+        found.append(_sizes(block - mean, n_parts))
+    return [
+        _Size(np.concatenate([one.cube_root for one in part]), part[0].n_bins)
+        for part in zip(*found, strict=True)
+    ]
+
+
 def _outside(
     frequencies: FloatArray, window_hz: tuple[float, float], water_hz: tuple[float, float] | None
 ) -> list[slice]:
@@ -306,15 +326,23 @@ def _energies(parts: list[_Size], wording: str) -> _Test:
     return _Test(log_chance, wording, ratio)
 
 
+def _bend(signal: ComplexArray) -> ComplexArray:
+    """Return points less the mean of their neighbours, (transient, point)."""
+    bent: ComplexArray = signal[:, 2:] + signal[:, :-2]
+    bent *= 0.5
+    return np.subtract(signal[:, 1:-1], bent, out=bent)
+
+
 def _spikes(signal: ComplexArray) -> _Test:
     """Points that stand alone in time: second difference against noise and against the series."""
     n_transients, n_points = signal.shape
     # lines are smooth from point to point, so they hardly have a second difference
-    bent = signal[:, 2:] + signal[:, :-2]
-    bent *= 0.5
-    np.subtract(signal[:, 1:-1], bent, out=bent)
-    bent -= bent.mean(axis=0)
-    highest = (bent.real**2 + bent.imag**2).max(axis=1).astype(float)
+    usual_bend = _bend(signal.mean(axis=0)[None])[0]
+    highest = np.empty(n_transients)
+    for rows in blocks(signal.shape):
+        bent = _bend(signal[rows])
+        bent -= usual_bend
+        highest[rows] = (bent.real**2 + bent.imag**2).max(axis=1)
     # the highest of n exponential variables of mean 1.5 * 2
     by_noise = np.log(n_points) - highest / 3
     size = np.sqrt(highest)

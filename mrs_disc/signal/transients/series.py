@@ -7,6 +7,7 @@ are sums of the first powers of ``1 / (1 - exp(-2j*pi*(f - f_water)*dwell))``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, Self
@@ -21,6 +22,7 @@ from mrs_disc.signal.noise import noise_sd as measure_noise
 from mrs_disc.signal.transients.robust import TINY
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
 
+_AT_ONCE = 1 << 17
 N_TAILS = 3
 """Powers of the water's tail in the metabolite window; the third is below noise up to a water of
 100 times the noise of a transient."""
@@ -42,9 +44,10 @@ class Spectra(NamedTuple):
     frequency_hz: FloatArray
     duration_s: float
 
-    def scaled(self, factor: float) -> Spectra:
-        """Return the spectra times a factor."""
-        return self._replace(bins=self.bins * factor)
+    def scaled(self, factor: float, *, in_place: bool = False) -> Spectra:
+        """Return the spectra times a factor; in place where nobody else needs them."""
+        out = self.bins if in_place else None
+        return self._replace(bins=np.multiply(self.bins, factor, out=out))
 
     def water_tails(self, inside: slice, water: slice) -> ComplexArray:
         """Return orthonormal tails of the water in a window.
@@ -140,7 +143,12 @@ class Series:
     @cached_property
     def spectra(self) -> Spectra:
         """Spectra of the usable transients, in the units of the signal."""
-        bins = scipy.fft.fftshift(scipy.fft.fft(self.chosen, axis=-1, norm="ortho"), axes=-1)
+        chosen = self.chosen
+        bins = np.empty(chosen.shape, np.result_type(chosen, np.complex64))
+        low = (chosen.shape[1] + 1) // 2  # bins from zero up; the others lie below
+        for rows in blocks(chosen.shape):  # a copy in another order needs no room for both
+            block = scipy.fft.fft(chosen[rows], axis=-1, norm="ortho")
+            bins[rows, -low:], bins[rows, :-low] = block[:, :low], block[:, low:]
         return Spectra(bins, self.frequency_hz, self.signal.shape[1] * self.dwell_s)
 
     def window(self, limits_hz: tuple[float, float]) -> slice:
@@ -161,6 +169,16 @@ class Series:
         signal = signal / sd
         usable = np.ones(len(signal), dtype=bool)
         return Series(signal=signal, dwell_s=self.dwell_s, usable=usable, noise_sd=1.0)
+
+
+def blocks(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Return slices of rows that hold some megabytes each, of all rows where they are few.
+
+    >>> list(blocks((3, 10))), len(list(blocks((512, 16384))))
+    ([slice(0, 3, None)], 64)
+    """
+    step = max(_AT_ONCE // max(shape[1], 1), 1)
+    return (slice(first, min(first + step, shape[0])) for first in range(0, shape[0], step))
 
 
 def usable_transients(transients: ComplexArray) -> BoolArray:
