@@ -205,8 +205,13 @@ KINDS: dict[str, Kind] = {
         "its AcquisitionStartTime is {value:g|no number}: seconds from the echo; 0 is taken"
     ),
     "no_carrier": Kind(
-        "its SpecFreqChemShift is {value:g|no number}: ppm expected, between {low:g} and {high:g}; "
-        "{taken:g} ppm is taken"
+        "its {key} is {value:g|no number}: ppm expected, between {low:g} and {high:g}; {taken:g} "
+        "ppm is taken"
+    ),
+    "carrier_off_water": Kind(
+        "its Chemical Shift Reference (0018,9053) puts {ppm:g} ppm on the carrier, not water, and "
+        "its lines are placed by it: where the carrier stood on water, correct it to {water:g}",
+        "problem",
     ),
     "bruker_averages": Kind("dimension {dimension}, DIM_USER_0 of Bruker, is taken as transients"),
     "sides_by_dcm2niix": Kind(

@@ -98,7 +98,8 @@ def planes_through(anatomy: Anatomy, voxel_affine: FloatArray) -> NDArray[np.uin
     -------
     uint8 array, shape (plane, row, column), or None
         In the order of `PLANES`, `FIELD_MM` wide and tall, linearly interpolated; black where the
-        volume ends. `None` where the centre lies outside of it.
+        volume ends, half a spacing beyond its outermost points. `None` where the centre lies
+        outside of it, or where there is nothing to see: all is of one grey.
     """
     from scipy.ndimage import map_coordinates  # here, as a report without an image needs none
 
@@ -120,8 +121,12 @@ def planes_through(anatomy: Anatomy, voxel_affine: FloatArray) -> NDArray[np.uin
     volume = np.asarray(anatomy.image).reshape(*size, -1)[..., 0]
     near = volume[tuple(slice(*ends) for ends in zip(low, high, strict=True))]
     grey = near.astype(np.float32) * np.float32(anatomy.slope) + np.float32(anatomy.intercept)
-    inside = map_coordinates(grey, index - low[:, None, None, None], order=1, cval=0.0)
-    return _grey(inside)
+    # Not scipy's "constant", which ends at the centres of the outermost slices, nor
+    # "grid-constant", which lets their outer half fade: a slice has its thickness on both sides.
+    found = map_coordinates(grey, index - low[:, None, None, None], order=1, mode="nearest")
+    last = (size - 0.5)[:, None, None, None]
+    shown = _grey(np.where(np.all((index >= -0.5) & (index <= last), axis=0), found, 0.0))
+    return shown if shown.any() else None
 
 
 def tissue_in(anatomy: Anatomy | None, voxel_affine: FloatArray | None) -> Tissue | None:

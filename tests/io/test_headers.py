@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mrs_disc.errors import InputError, ReadError
+from mrs_disc.io import gate
 from mrs_disc.io.acquire import Given, Source, to_acquisition
 from mrs_disc.io.convert import convert
 from mrs_disc.io.formats.nifti_mrs import read_with_sidecar
@@ -388,3 +389,62 @@ def test_a_mixing_time_of_the_file_goes_into_the_protocol(nifti):
 def test_a_pulse_of_no_known_shape_is_refused_with_those_that_are(pulse):
     with pytest.raises(ValueError, match="ideal, hamming_sinc, goia_wurst"):
         Given(refocusing_pulse=pulse)
+
+
+@pytest.fixture
+def dicom(build, tmp_path, spectrum, protocol):
+    """Write the standard's DICOM object with these elements changed."""
+    import pydicom
+
+    def write(samples=None, **elements):
+        path = build("dicom-mrs")(tmp_path, spectrum(1), protocol)
+        dataset = pydicom.dcmread(path)
+        for name, value in elements.items():
+            setattr(dataset, name, value)
+        if samples is not None:
+            dataset.SpectroscopyData = samples.astype("<c8").tobytes()
+        dataset.save_as(path)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("stated", "carrier", "said"),
+    [
+        (4.7, 4.65, []),
+        (4.68, 4.65, []),
+        (None, 4.65, []),
+        (2.3, 2.3, ["carrier_off_water"]),
+        (0.0, 4.65, ["no_carrier"]),
+        (-127.0, 4.65, ["no_carrier"]),
+    ],
+)
+def test_a_dicom_carrier_off_water_counts_and_is_said(stated, carrier, said, dicom):
+    """PS3.3 C.8.14.1: the chemical shift at the transmitter frequency, in ppm."""
+    path = dicom(ChemicalShiftReference=stated)
+    scan = read_scan(path)
+    assert scan.reference_ppm == carrier
+    assert [f.kind for f in scan.findings] == said
+
+
+def test_a_line_of_a_dicom_object_lies_where_its_carrier_puts_it(dicom):
+    time = DWELL * np.arange(512)
+    fid = 1e3 * np.exp(2j * np.pi * (2.0 - 2.3) * MHZ * time - 12 * time)
+    scan = read_scan(dicom(fid, ChemicalShiftReference=2.3))
+    hz = np.fft.fftfreq(512, DWELL)[np.argmax(np.abs(np.fft.fft(scan.signal[0, 0])))]
+    assert scan.reference_ppm + hz / MHZ == pytest.approx(2.0, abs=0.02)
+    assert gate.examine(scan).is_water is not True
+
+
+def test_a_big_endian_dicom_object_holds_the_same_samples(dicom, spectrum):
+    import pydicom
+
+    path = dicom()
+    dataset = pydicom.dcmread(path)
+    dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRBigEndian
+    dataset.SpectroscopyData = spectrum(1)[0].astype(">c8").tobytes()
+    swapped = pydicom.Dataset(dataset)
+    swapped.file_meta = dataset.file_meta
+    swapped.save_as(path, enforce_file_format=True)
+    np.testing.assert_array_equal(read_scan(path).signal[0, 0], spectrum(1)[0])

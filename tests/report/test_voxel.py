@@ -104,6 +104,29 @@ def test_no_plane_is_cut_beside_the_image():
     assert planes_through(image, block((-5, 20, 20), (5, 5, 5))) is None
 
 
+@pytest.mark.parametrize("off_mm", [-1.5, 0.0, 0.5, 1.9])
+@pytest.mark.parametrize("n_slices", [1, 3])
+def test_the_planes_show_each_slice_over_its_whole_thickness(n_slices, off_mm):
+    """A checked slice of 4 mm: in the planes across it a band as wide as the slices together."""
+    rows = np.indices((80, 80)).sum(axis=0) % 2
+    affine = np.diag([4.0, 1, 1, 1])
+    affine[:3, 3] = [-2.0 * (n_slices - 1), -40, -40]
+    image = Anatomy(image=np.repeat(100 + 100 * rows[None], n_slices, axis=0), affine=affine)
+    shown = planes_through(image, block((off_mm, 0, 0), (20, 20, 8)))
+    sagittal, coronal, axial = shown > 0
+    assert sagittal.all()
+    for plane in (coronal, axial):
+        filled = plane.any(axis=0)
+        assert filled.sum() * PIXEL == pytest.approx(4 * n_slices, abs=1.01 * PIXEL)
+        middle = (np.flatnonzero(filled).mean() + 0.5 - PLANE_PIXELS / 2) * PIXEL
+        assert middle == pytest.approx(off_mm, abs=PIXEL)  # the patient's right is on the left
+
+
+def test_no_plane_is_cut_where_all_is_of_one_grey():
+    image = Anatomy(image=np.zeros((40, 40, 40)), affine=np.eye(4))
+    assert planes_through(image, block((20, 20, 20), (5, 5, 5))) is None
+
+
 def test_the_pictures_are_kept_with_the_record(build, tmp_path):
     report = build.report([build.level("L4-L5", build.painful)])
     signals = signals_from(report)

@@ -15,8 +15,9 @@ list for the echo time. Philips' private class of older releases goes through sp
 the voxel in the text of the protocol only.
 
 Sign, checked on real files: Siemens XA, Philips: as here. CSA, UIH: as NIfTI-MRS, conjugated.
-`ChemicalShiftReference` (4.7) is the makers' name for the water line, not a measured shift, and
-is not taken: the carrier stands on water, 4.65 ppm at body temperature.
+Chemical Shift Reference (0018,9053) is the shift at the transmitter frequency (PS3.3 C.8.14.1).
+Siemens XA60 writes 4.7 and Philips 4.68, their names for water, which is 4.65 ppm here; another
+shift is a carrier set off water, and is taken.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mrs_disc.constants import WATER_PPM
 from mrs_disc.errors import ReadError
 from mrs_disc.files import read_bytes
 from mrs_disc.io.formats import vendor
@@ -43,6 +45,7 @@ from mrs_disc.io.formats.scan import (
     head,
     known_manufacturer,
     known_model,
+    known_nucleus,
     known_sequence,
     known_software,
     lps_affine,
@@ -55,6 +58,7 @@ from mrs_disc.io.formats.scan import (
     sum_of_parts,
 )
 from mrs_disc.io.names import level_in
+from mrs_disc.record.findings import Finding, finding
 from mrs_disc.typing import ComplexArray, FloatArray
 
 FORMAT = "dicom-mrs"
@@ -69,6 +73,11 @@ IMAGE_CLASSES = {
     "1.2.840.10008.1.3.10": "directory of a disc",
 }
 _KIND = "DICOM spectrum"
+_WATER_PPM = (4.5, 4.9)
+"""What a maker can call water, by its temperature: that of 51 and of 13 degrees C."""
+_CARRIER_PPM = (0.5, 9.0)
+"""Carriers of 1H spectroscopy; 0 stands where a program knows none."""
+_CARRIER_KEY = "Chemical Shift Reference (0018,9053)"
 _UIH_WATER = (0x0065, 0xFF07)
 
 
@@ -83,7 +92,8 @@ def sniff(path: Path) -> bool:
 def _has_samples(path: Path) -> bool:
     """Say whether a DICOM file of an unknown class holds spectroscopy samples all the same."""
     try:
-        return b"\x00\x56\x20\x00O" in read_bytes(path, _KIND)
+        content = read_bytes(path, _KIND)
+        return b"\x00\x56\x20\x00O" in content or b"\x56\x00\x00\x20O" in content
     except ReadError:  # too large
         return False
 
@@ -144,6 +154,7 @@ def _standard(path: Path, dataset: Any) -> Scan:
             raise ReadError(path, f"has no valid {what}, which is required")
     assert points and width  # noqa: PT018 - checked above
     maker = known_manufacturer(dataset.get("Manufacturer"))
+    carrier_ppm, said = _carrier(dataset.get("ChemicalShiftReference"), str(nucleus))
     voxels = _n_voxels(dataset)
     fids, water = _split(dataset, maker, _frames(path, dataset, samples, points, voxels), voxels)
     sign = np.conj if maker == "UIH" else np.asarray
@@ -154,6 +165,7 @@ def _standard(path: Path, dataset: Any) -> Scan:
         nucleus=str(nucleus),
         spectrometer_mhz=mhz,
         dwell_time_s=1.0 / width,
+        reference_ppm=carrier_ppm,
         echo_time_s=seconds(_group(dataset, "MREchoSequence", "EffectiveEchoTime"), 1e-3, 1.0)
         or seconds(dataset.get("EchoTime"), 1e-3, 1.0),
         repetition_time_s=seconds(
@@ -166,7 +178,7 @@ def _standard(path: Path, dataset: Any) -> Scan:
         or None,
         voxel_affine=_affine(dataset),
         n_voxels=voxels,
-        findings=notes,
+        findings=(*notes, *said),
         **_common(dataset),
     )
     if water is None:
@@ -183,7 +195,23 @@ def _time_samples(path: Path, dataset: Any) -> ComplexArray:
         raise ReadError(path, "holds a spectrum, not a time signal; export the unprocessed data")
     if "SpectroscopyData" not in dataset:
         raise ReadError(path, "holds no SpectroscopyData: cut off?")
-    return np.frombuffer(_bytes(path, dataset.SpectroscopyData), "<c8")
+    # pydicom hands on the bytes as they are stored, by the order of the transfer syntax
+    order = "<" if dataset.original_encoding[1] is not False else ">"
+    return np.frombuffer(_bytes(path, dataset.SpectroscopyData), order + "c8")
+
+
+def _carrier(value: Any, nucleus: str) -> tuple[float, tuple[Finding, ...]]:
+    """Return the shift at the transmitter frequency, ppm, and what is to be said of it."""
+    stated = number(value)
+    if value in (None, "") or known_nucleus(nucleus) != "1H":
+        return WATER_PPM, ()
+    if stated is not None and _WATER_PPM[0] <= stated <= _WATER_PPM[1]:
+        return WATER_PPM, ()
+    low, high = _CARRIER_PPM
+    if stated is None or not low <= stated <= high:
+        limits = {"low": low, "high": high, "taken": WATER_PPM}
+        return WATER_PPM, (finding("no_carrier", key=_CARRIER_KEY, value=stated, **limits),)
+    return stated, (finding("carrier_off_water", ppm=stated, water=WATER_PPM),)
 
 
 def _n_voxels(dataset: Any) -> int:

@@ -380,9 +380,8 @@ def _no_numbers(facts: Mapping[str, Any]) -> list[Finding]:
         found.append(finding("no_start", value=number(start)))
     if shift is not None and _ppm(shift) is None:
         low, high = _CARRIER_PPM
-        found.append(
-            finding("no_carrier", value=number(shift), low=low, high=high, taken=WATER_PPM)
-        )
+        limits = {"low": low, "high": high, "taken": WATER_PPM}
+        found.append(finding("no_carrier", key="SpecFreqChemShift", value=number(shift), **limits))
     return found
 
 
