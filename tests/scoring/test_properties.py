@@ -181,7 +181,8 @@ def test_a_patient_of_two_discs_tells_nothing_of_the_prevalence():
 )
 def test_what_would_change_the_label_is_true(disc, capped):
     """Also where acid nearly reaches structure, which the score then takes for larger."""
-    sentence = next(r for r in scored([disc]).reasons if r.startswith("another value with the same error"))
+    begin = "another value with the same error"
+    sentence = next(r for r in scored([disc]).reasons if r.startswith(begin))
     limit = float(sentence.split("likely painful from ")[1].split(" on")[0])
     assert (limit > MODEL.r_cap) is capped
     below, above = (scored([replace(disc, acidity=exp(limit + d))]).label for d in (-0.02, 0.02))
