@@ -2,12 +2,12 @@
 
 ::
 
-    python tests/tools/plan_table.py [--discs 200] [--seed 6161] [--print]
+    python tests/tools/plan_table.py [--discs 200] [--seed 5150 6161] [--print]
 
 Painful discs of the simulator's population at three SNRs of PG, without marrow lipid, go through
 the whole analysis. The error of each is taken over what `mrs_disc.planning.expected` expects of
 that disc; shown is one over half of the central 68 % of these: 1.1 is an expectation 10 % too
-large.
+large. Each seed has a column; "outside" is said of the geometric mean over the seeds.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from mrs_disc.recipe import Recipe
 from mrs_disc.simulate import LUMBAR, Scan, simulate_study
 from mrs_disc.simulate.study import plan_study
 
-SEED = 6161
+SEEDS = (5150, 6161)
 SNRS = (24, 40, 64)
 QUANTITIES = ("PG", "LAC", "ALA", "PA", "CHO", "LAC/PG", "acidity", "structure", R)
 SCAN = Scan(n_points=1024, spectral_width_hz=2000.0, n_transients=32, n_water=2)
@@ -71,34 +72,44 @@ def _half_68(values: list[float]) -> float:
     return float(high - low) / 2
 
 
-def table(seed: int, discs: int) -> list[str]:
-    """Return the lines of the table."""
-    columns = {snr: expected_over_scatter(seed, snr, discs) for snr in SNRS}
-    lines = [f"{'SNR of PG':12s}" + "".join(f"{snr:>8d}" for snr in SNRS)]
+def table(found: Mapping[tuple[float, int], Mapping[str, float]]) -> list[str]:
+    """Return the lines of the table from the ratios of each SNR and seed."""
+    lines = [f"{'SNR of PG':12s}" + "".join(f"{snr:>8g}" for snr, _ in found)]
+    lines.append(f"{'seed':12s}" + "".join(f"{seed:>8d}" for _, seed in found))
     for name in QUANTITIES:
-        ratios = [columns[snr][name] for snr in SNRS]
-        mark = "   outside" if max(abs(r - 1) for r in ratios) > WITHIN else ""
-        lines.append(f"{name:12s}" + "".join(f"{r:8.2f}" for r in ratios) + mark)
+        mean = {
+            snr: np.exp(np.mean([np.log(r[name]) for (at, _), r in found.items() if at == snr]))
+            for snr, _ in found
+        }
+        mark = "   outside" if any(abs(r - 1) > WITHIN for r in mean.values()) else ""
+        cells = "".join(f"{ratios[name]:8.2f}" for ratios in found.values())
+        lines.append(f"{name:12s}{cells}{mark}")
     return lines
+
+
+def write(text: str, discs: int, seeds: Sequence[int]) -> None:
+    """Put the table into the page."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    from readme_tables import FULL, fill, processor
+
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    command = f"python tests/tools/plan_table.py --discs {discs} --seed {' '.join(map(str, seeds))}"
+    fill(FULL, "plan", f"`{command}`, {today}, {processor()}.\n\n```text\n{text}\n```")
 
 
 def main() -> None:
     """Print the table, or write it into the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--discs", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--seed", type=int, nargs="+", default=list(SEEDS))
     parser.add_argument("--print", action="store_true", help="to the terminal alone")
     asked = parser.parse_args()
-    text = "\n".join(table(asked.seed, asked.discs))
+    keys: list[tuple[float, int]] = [(snr, seed) for snr in SNRS for seed in asked.seed]
+    found = {(snr, seed): expected_over_scatter(seed, snr, asked.discs) for snr, seed in keys}
+    text = "\n".join(table(found))
     sys.stdout.write(text + "\n")
-    if asked.print:
-        return
-    sys.path.insert(0, str(Path(__file__).parent))
-    from readme_tables import FULL, fill, processor
-
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    command = f"python tests/tools/plan_table.py --discs {asked.discs} --seed {asked.seed}"
-    fill(FULL, "plan", f"`{command}`, {today}, {processor()}.\n\n```text\n{text}\n```")
+    if not asked.print:
+        write(text, asked.discs, asked.seed)
 
 
 if __name__ == "__main__":
