@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrs_disc import files
+from mrs_disc import files, tables
 from mrs_disc.errors import InputError, OutputError, ReadError
 
 
@@ -69,7 +69,7 @@ def test_size_is_bounded_by_kind_before_reading(tmp_path):
     with pytest.raises(
         ReadError, match=r"levels\.tsv: is too large: 200 MB, larger than the 200 MB"
     ):
-        files.read_table(path)
+        tables.read_table(path)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_tables_that_do_not_fit_their_header_name_the_line(tmp_path, suffix, tex
     path = tmp_path / f"morphology{suffix}"
     path.write_text(text)
     with pytest.raises(ReadError, match=problem):
-        files.read_table(path, needed=("a",))
+        tables.read_table(path, needed=("a",))
 
 
 CELL = st.text(
@@ -121,7 +121,7 @@ def test_tables_are_read_as_they_were_written(tmp_path_factory, rows, mark):
     kept = [row for row in rows if any(row)]
     lines = [f"first{mark}second", *(mark.join(row) for row in rows)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    found = files.read_table(path)
+    found = tables.read_table(path)
     assert [tuple(row.cells.values()) for row in found] == kept
     assert [lines[row.line - 1] for row in found] == [mark.join(row) for row in kept]
 
@@ -129,13 +129,13 @@ def test_tables_are_read_as_they_were_written(tmp_path_factory, rows, mark):
 def test_a_mark_that_is_no_line_feed_stays_in_its_cell(tmp_path):
     path = tmp_path / "t.tsv"
     path.write_text("a\tb\r\n1\tx\u2028y\x0bz\r\n", encoding="utf-8", newline="")
-    assert files.read_table(path)[0].cells == {"a": "1", "b": "x\u2028y\x0bz"}
+    assert tables.read_table(path)[0].cells == {"a": "1", "b": "x\u2028y\x0bz"}
 
 
 def test_a_stray_quotation_mark_costs_no_row(tmp_path):
     path = tmp_path / "t.tsv"
     path.write_text('participant_id\tgrade\n"01"\t4\n"02\t3\n03\t5"\n')
-    rows = [tuple(row.cells.values()) for row in files.read_table(path)]
+    rows = [tuple(row.cells.values()) for row in tables.read_table(path)]
     assert rows == [("01", "4"), ('"02', "3"), ("03", '5"')]
 
 
@@ -144,13 +144,13 @@ def test_a_table_that_changed_is_read_again(tmp_path):
     for grade in "45":
         path.write_text(f"level\tgrade\nL4-L5\t{grade}\n")
         os.utime(path, ns=(0, int(grade)))
-        assert files.read_table(path)[0].cells["grade"] == grade
+        assert tables.read_table(path)[0].cells["grade"] == grade
 
 
 def test_a_quoted_cell_may_hold_the_separator(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text('level,note\nL4-L5,"bulge, broad"\n')
-    assert files.read_table(path)[0].cells == {"level": "L4-L5", "note": "bulge, broad"}
+    assert tables.read_table(path)[0].cells == {"level": "L4-L5", "note": "bulge, broad"}
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):

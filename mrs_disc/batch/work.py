@@ -27,7 +27,6 @@ from mrs_disc.errors import InputError, OutputError, ReadError
 from mrs_disc.files import (
     json_bytes,
     read_json,
-    read_table,
     sha256_of,
     write_whole,
     writing,
@@ -37,6 +36,7 @@ from mrs_disc.recipe import Recipe
 from mrs_disc.record.journal import keep_signed, locked
 from mrs_disc.record.review import HEAD_NAME, LOG_NAME
 from mrs_disc.report.files import of_a_report
+from mrs_disc.tables import read_table
 
 RESULTS, PROVENANCE, FAILURE = "results.json", "provenance.json", "failure.json"
 TRANSMISSION = ".transmission.json"

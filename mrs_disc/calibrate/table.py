@@ -20,7 +20,7 @@ import numpy as np
 
 from mrs_disc.data import parse_level
 from mrs_disc.errors import InputError, ReadError, did_you_mean
-from mrs_disc.files import read_table
+from mrs_disc.tables import read_table
 from mrs_disc.typing import BoolArray, FloatArray
 
 MIN_DISCS, MIN_OF_EACH, MIN_PATIENTS = 20, 8, 6

@@ -50,8 +50,9 @@ def command(
     """
     from mrs_disc.batch.cohort import WRITTEN, cohort_files
     from mrs_disc.batch.whole import read_cohort
-    from mrs_disc.files import is_regular, read_table
+    from mrs_disc.files import is_regular
     from mrs_disc.report.files import write_files
+    from mrs_disc.tables import read_table
     from mrs_disc.words import harmless
 
     table = read_cohort(derivatives)

@@ -7,17 +7,16 @@ Sign: a resonance at larger ppm has larger frequency, ``exp(+2j*pi*f*t)`` with
 ``f = (ppm - reference_ppm) * spectrometer_mhz``.
 """
 
+from mrs_disc.data.report import LevelReport, StudyReport
 from mrs_disc.data.results import (
     Curves,
     EchoTime,
     FitResult,
     LevelMeasurement,
-    LevelReport,
     Noise,
     Phase,
     Preprocessed,
     QualityPeak,
-    StudyReport,
 )
 from mrs_disc.data.signals import AnySignal, Fid, Protocol, RawSignal, Signal, Transients
 from mrs_disc.data.study import Anatomy, DiscAcquisition, DiscEntry, Origin, Study

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mrs_disc.data import LevelReport, StudyReport
-from mrs_disc.data.results import Recorded
+from mrs_disc.data.report import Recorded
 from mrs_disc.errors import RecipeError
 from mrs_disc.files import read_bytes
 from mrs_disc.recipe import Recipe

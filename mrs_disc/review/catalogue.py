@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 from mrs_disc.errors import InputError, ReadError
-from mrs_disc.files import table_lines
 from mrs_disc.record.file import RESULTS_NAME, read_results
 from mrs_disc.record.level import Results
 from mrs_disc.record.node import STATUS_FILE
 from mrs_disc.record.review import level_key
 from mrs_disc.record.table import MISSING
+from mrs_disc.tables import table_lines
 
 TABLE_NAME = "levels.tsv"
 FAILURES_NAME = "failures.tsv"

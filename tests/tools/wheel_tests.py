@@ -2,11 +2,13 @@
 
 ::
 
-    python tests/tools/wheel_tests.py [--versions newest|lowest] [--work FOLDER] [-- PYTEST...]
+    python tests/tools/wheel_tests.py [--versions newest|lowest] [--python INTERPRETER]
+                                      [--work FOLDER] [-- PYTEST...]
 
 The tests run in a folder with everything of the project but the package, so that only the installed
 one can be imported. `lowest` takes the lowest version of every library that pyproject.toml allows:
-bounds that are too low show up here. It prints sizes, import times and the versions.
+bounds that are too low show up here. Another Python on the machine is given by its path
+(``--python ~/.pyenv/versions/3.13.0/bin/python``). It prints sizes, import times and the versions.
 """
 
 from __future__ import annotations
@@ -76,7 +78,7 @@ def build(work: Path) -> Path:
     return wheel
 
 
-def install(work: Path, wheel: Path, versions: str) -> Path:
+def install(work: Path, wheel: Path, versions: str, interpreter: str) -> Path:
     """Install the wheel with its test extra into a new environment; return its Python."""
     python = work / versions / "bin" / "python"
     uv = work / "build" / "bin" / "uv"
@@ -87,7 +89,7 @@ def install(work: Path, wheel: Path, versions: str) -> Path:
     wanted = [*project["dependencies"], *(line for name in names for line in extras[name])]
     direct = work / "direct.txt"  # a bound counts as lowest only where it is asked for directly
     direct.write_text("\n".join(line for line in wanted if not line.startswith("mrs-disc")))
-    call(uv, "venv", "-q", "--python", sys.executable, work / versions)
+    call(uv, "venv", "-q", "--no-python-downloads", "--python", interpreter, work / versions)
     pip = (uv, "pip", "install", "-q", "--python", python)
     call(*pip, "--resolution", resolution, "-r", direct)
     call(*pip, "--no-deps", wheel)
@@ -126,12 +128,15 @@ def main() -> int:
     """Build, install, measure, test."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--versions", choices=["newest", "lowest"], default="newest")
+    parser.add_argument(
+        "--python", default=sys.executable, help="path of a Python; default: this one"
+    )
     parser.add_argument("--work", type=Path, help="an empty folder; default: a new one")
     parser.add_argument("pytest", nargs="*", help="after --: what pytest is given; default: tests")
     given = parser.parse_args()
     work = given.work or Path(tempfile.mkdtemp(prefix="mrs-disc-wheel-"))
     work.mkdir(parents=True, exist_ok=True)
-    python = install(work, build(work), given.versions)
+    python = install(work, build(work), given.versions, given.python)
     import_times(python, work)
     return test(python, work, given.versions, given.pytest)
 

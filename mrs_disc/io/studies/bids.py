@@ -17,7 +17,7 @@ from typing import Any
 
 from mrs_disc.data import Anatomy, Morphology, Provocation, Study, parse_level
 from mrs_disc.errors import InputError, ReadError
-from mrs_disc.files import Row, is_regular, read_table
+from mrs_disc.files import is_regular
 from mrs_disc.io.formats.sidecar import read_sidecar
 from mrs_disc.io.images import image_files, labelled_image
 from mrs_disc.io.studies.bids_filter import Filters, fits
@@ -25,6 +25,7 @@ from mrs_disc.io.studies.disc_files import DiscFiles
 from mrs_disc.io.studies.study_toml import MorphologyValues, ProvocationValues, personal
 from mrs_disc.record.findings import Finding, finding, sentences
 from mrs_disc.schema import validate
+from mrs_disc.tables import Row, read_table
 
 _SUBJECT = re.compile(r"^sub-[A-Za-z0-9]+\Z")
 _SESSION = re.compile(r"^ses-[A-Za-z0-9]+\Z")
