@@ -112,7 +112,8 @@ def examine(scan: Scan) -> Examined:
         forbids.append(finding("more_dimensions", sizes=sizes))
     if scan.varying:
         forbids.append(finding("varies", keys=list(scan.varying)))
-    if not scan.signal.imag.any():
+    is_water = _verdict(scan)
+    if not scan.signal.imag.any() or (is_water is False and _is_real(scan)):
         forbids.append(finding("not_complex"))
     if (ratio := alternation(scan)) is not None:
         forbids.append(finding("alternates", ratio=ratio))
@@ -126,7 +127,6 @@ def examine(scan: Scan) -> Examined:
     low, high = SPECTROMETER_MHZ
     if mhz is not None and not low < mhz < high:
         forbids.append(finding("frequency_implausible", spectrometer_mhz=mhz, low=low, high=high))
-    is_water = _verdict(scan)
     return Examined(
         forbids=tuple(forbids),
         mirrored=not is_water and _is_mirrored(scan),
@@ -168,24 +168,75 @@ def is_clipped(signal: ComplexArray) -> bool:
     return False
 
 
-def alternation(scan: Scan) -> float | None:
-    """Return how much stronger every second transient is; `None` where they do not alternate.
+def _is_real(scan: Scan) -> bool:
+    """Say whether every FID lies on one line through zero, as a real signal times a phase does.
 
-    Every transient of one half is stronger than every one of the other, by as much as counts and
-    by more than those of one half differ: neither drift nor spoilt transients pass for a scheme.
+    Noise fills the plane. Only metabolites are asked: water alone lies so where it is on resonance
+    and without noise, as in simulated references.
+    """
+    fids = scan.signal.reshape(-1, scan.n_points)
+    fids = fids[:: max(1, len(fids) // 16)].astype(np.complex128)
+    fids /= max(float(np.abs(fids).max()), 1e-300)
+    energy = float(np.sum(np.abs(fids) ** 2))
+    return bool(np.abs(np.sum(fids**2, axis=1)).sum() > (1 - 1e-4) * energy)
+
+
+def alternation(scan: Scan) -> float | None:
+    """Return how much stronger transients are by turns; `None` where they are not.
+
+    The turns have a period of 2 (as + -), 4 (+ + - -), 8 or 16. Every transient of one kind is
+    stronger than every one of the other, but for a tenth that may be spoilt, by as much as counts
+    and by more than those of one kind differ: drift and spoilt transients pass for no scheme.
     """
     if scan.n_transients < 4:
         return None
     from mrs_disc.signal.water_scan import early_amplitude
 
-    size = early_amplitude(scan.signal)
-    even, odd = size[::2], size[1::2]
-    weak, strong = (even, odd) if even.mean() < odd.mean() else (odd, even)
-    if not weak.min() > 0:
+    for size in (early_amplitude(scan.signal), _common_amplitude(scan)):
+        for period in (2, 4, 8, 16):
+            if 2 * period <= scan.n_transients and (ratio := _by_turns(size, period)) is not None:
+                return ratio
+    return None
+
+
+def _by_turns(size: FloatArray, period: int) -> float | None:
+    """Return how much stronger half of the places of a period are than the other half."""
+    if not size.min() > 0:
         return None
-    apart = strong.min() / weak.max()
-    spread = max(half.max() / half.min() for half in (weak, strong))
+    place = np.arange(size.size) % period
+    means = np.array([size[place == one].mean() for one in range(period)])
+    is_strong = np.isin(place, np.argsort(means)[period // 2 :])
+    weak, strong = size[~is_strong], size[is_strong]
+    (weakest, weak_most), (strong_least, strongest) = _range(weak), _range(strong)
+    apart = strong_least / weak_most
+    spread = max(weak_most / weakest, strongest / strong_least)
     return float(strong.mean() / weak.mean()) if apart > max(ALTERNATES, spread) else None
+
+
+def _range(size: FloatArray) -> tuple[float, float]:
+    """Return the least and the largest, of many without the tenth that may be spoilt."""
+    ranked, spoilt = np.sort(size), size.size // 10
+    return float(ranked[spoilt]), float(ranked[ranked.size - 1 - spoilt])
+
+
+def _common_amplitude(scan: Scan) -> FloatArray:
+    """Return the share of each transient's start in what all of them have in common.
+
+    Of weak transients the start alone is noise; what they have in common stands out of it.
+    """
+    n_points = min(scan.n_points, 256)
+    start = np.moveaxis(scan.signal[..., :n_points], 0, 1).reshape(scan.n_transients, -1)
+    start = start.astype(np.complex128)
+    finite = np.isfinite(start).all(axis=1)
+    start[~finite] = 0
+    start /= max(float(np.abs(start).max()), 1e-300)
+    common = start[int(np.argmax(np.sum(np.abs(start) ** 2, axis=1)))]
+    for _ in range(4):
+        weights = start @ np.conj(common)
+        weights /= max(float(np.linalg.norm(weights)), 1e-300)
+        common = np.conj(weights) @ start
+    amplitude: FloatArray = np.abs(start @ np.conj(common)) / max(np.linalg.norm(common), 1e-300)
+    return amplitude
 
 
 def missing(scan: Scan) -> list[Finding]:

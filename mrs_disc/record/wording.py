@@ -260,13 +260,13 @@ KINDS: dict[str, Kind] = {
         "forbids",
     ),
     "not_complex": Kind(
-        "the imaginary part of every sample is zero: half of the signal was lost when the file was "
-        "written; export the complex FID",
+        "the imaginary part of every sample is zero, or a multiple of the real one: half of the "
+        "signal was lost when the file was written; export the complex FID",
         "forbids",
     ),
     "alternates": Kind(
-        "every second transient is {ratio:.3g} times as strong as the others: parts of a scheme "
-        "that adds and subtracts (SPECIAL, ISIS); combine the pairs first, as the sequence says",
+        "by turns transients are {ratio:.3g} times as strong as the others: parts of a scheme that "
+        "adds and subtracts (SPECIAL, ISIS); combine them first, as the sequence says",
         "forbids",
     ),
     "too_few_points": Kind("{n} points: at least {least} are needed", "forbids"),
@@ -342,7 +342,7 @@ KINDS: dict[str, Kind] = {
         "water reference not used: it has {came} coils, the metabolite data {wanted}", "problem"
     ),
     # ---- preprocessing
-    "zeros_cut": Kind("{n} zeros at the end of each FID were cut off"),
+    "zeros_cut": Kind("{n} zeros, or one value repeated, at the end of each FID were cut off"),
     "filter_undone": Kind(
         "a filter had been multiplied onto the FID ({filter}, {width_hz:.2g} Hz): divided out "
         "again, up to point {n}"
@@ -449,6 +449,12 @@ KINDS: dict[str, Kind] = {
         "protocol",
         "reason",
         "poor",
+    ),
+    "echo_time_doubtful": Kind(
+        "{names:and} would have evolved for some {fitting_ms:.0f} ms rather than for the stated "
+        "echo time of {stated_ms:g} ms ({ratio:.2g} sd, not beyond {most:g}): they are too weak to "
+        "say; compare it with the protocol",
+        "remark",
     ),
     "start_measured": Kind(
         "the first {n} points ({ms:.1f} ms) were taken to lie before the echo and left out: the "

@@ -52,6 +52,8 @@ _SHORTEST_DELAY, _LONGEST_DELAY = 4, 192
 """Points of a delay. Filters of receivers: 55 to 80 points (Bruker's tables of DSPFVS 10 to 13)."""
 _SILENT = 0.1
 """Share of the highest magnitude below which the points of a delay lie [proposed]."""
+_APPENDED = 16
+"""Equal points at the end from which they were appended: clipped noise has a few."""
 _MANY, _TAIL = 256, 512
 """FIDs that are looked at, and points of their end that tell the noise."""
 
@@ -124,11 +126,18 @@ def examine_storage(signal: ComplexArray, dwell_time_s: float) -> Stored:
 
 
 def n_filled(signal: ComplexArray) -> int:
-    """Return the number of points before the zeros at the end of every FID, (..., point)."""
-    if signal[..., -1].any():  # most end so, and need no look at all points
+    """Return the number of points before what was appended to every FID, (..., point).
+
+    Zeros, or one value of each FID many times over: its last point, a mean, an offset.
+    """
+    last = signal[..., -1:]
+    if last.any() and np.any(signal[..., -2:-1] != last):  # most end so: no look at all points
         return int(signal.shape[-1])
-    filled = np.flatnonzero(np.any(signal != 0, axis=tuple(range(signal.ndim - 1))))
-    return int(filled[-1]) + 1 if filled.size else 0
+    filled = np.flatnonzero(np.any(signal != last, axis=tuple(range(signal.ndim - 1))))
+    n_points = int(filled[-1]) + 1 if filled.size else 0
+    if last.any() and (n_points == 0 or signal.shape[-1] - n_points < _APPENDED):
+        return int(signal.shape[-1])
+    return n_points
 
 
 def evenly_taken(signal: ComplexArray, enough: int) -> ComplexArray:

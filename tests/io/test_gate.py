@@ -90,6 +90,37 @@ def test_transients_that_add_and_subtract_are_a_scheme(weak, first, water, scan,
     assert split_water(found)[1] is None
 
 
+@pytest.mark.parametrize("turns", ["+-", "++--", "+--+", "+-+--+-+", "++++----"])
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_schemes_of_every_period_are_seen_with_a_spoilt_transient_among_them(
+    turns, spoilt, scan, spectrum
+):
+    rows = spectrum(32)
+    rng = np.random.default_rng(1)
+    rows = rows * np.exp(rng.normal(0, 0.05, (32, 1)))
+    rows[np.resize([one == "-" for one in turns], 32)] *= 0.2
+    if spoilt:
+        rows[5] *= 0.01
+    found = replace(scan, signal=read_only(rows[None].astype(np.complex64)))
+    (noticed,) = examine(found).forbids
+    assert noticed.kind == "alternates"
+    assert noticed.values["ratio"] == pytest.approx(5, rel=0.1)
+
+
+@pytest.mark.parametrize("part", [1j, 1.0, 1 + 1j, 1 + 1e-6j])
+def test_a_real_signal_of_any_phase_is_refused(part, scan, spectrum):
+    rows = (spectrum(4).real * part).astype(np.complex64)
+    found = examine(replace(scan, signal=read_only(rows[None])))
+    assert [one.kind for one in found.forbids] == ["not_complex"]
+
+
+def test_simulated_water_on_resonance_is_no_half_of_a_signal(scan):
+    line = 100 * np.exp(-np.pi * 5 * np.arange(1024) / 2000) * np.exp(0.3j)
+    for mhz in (127.75, None):
+        water = replace(scan, signal=read_only(line[None, None]), spectrometer_mhz=mhz)
+        assert examine(water).forbids == ()
+
+
 @pytest.mark.parametrize("n", [4, 5, 8, 64])
 def test_spread_drift_and_spoilt_transients_are_no_scheme(n, scan, spectrum):
     for seed in range(100):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mrs_disc.signal.stored import examine_storage
+from mrs_disc.signal.stored import examine_storage, n_filled
 
 DWELL_S = 4e-4
 N = 2048
@@ -123,3 +123,20 @@ def test_spoilt_transients_say_nothing_and_hide_nothing():
     assert stored.filter is not None
     assert stored.filter.width_hz == pytest.approx(3.0, rel=0.2)
     assert examine_storage(spoilt[1:3].astype(np.complex64), DWELL_S).filter is None
+
+
+@pytest.mark.parametrize("value", ["zero", "the last point", "a mean", "an offset"])
+def test_what_is_appended_many_times_over_is_cut(value):
+    rng = np.random.default_rng(1)
+    fids = rng.normal(size=(3, 512)) + 1j * rng.normal(size=(3, 512))
+    appended = {
+        "zero": np.zeros((3, 1)),
+        "the last point": fids[:, -1:],
+        "a mean": fids.mean(axis=1, keepdims=True),
+        "an offset": np.full((3, 1), 1e-3),
+    }[value]
+    longer = np.concatenate([fids, np.repeat(appended, 100, axis=1)], axis=1)
+    assert n_filled(longer) == (511 if value == "the last point" else 512)
+    assert n_filled(fids) == 512
+    few = np.concatenate([fids, np.repeat(fids[:, -1:], 4, axis=1)], axis=1)
+    assert n_filled(few) == 516  # so much repeats where noise is clipped

@@ -393,6 +393,14 @@ def test_multiplets_that_evolved_for_another_time_are_said(deviation_sd, poor):
     assert ("some 70 ms fit better" in quality.reasons[0]) == poor
 
 
+@pytest.mark.parametrize(("deviation_sd", "said"), [(2.4, False), (2.9, True), (3.1, False)])
+def test_multiplets_too_weak_to_tell_the_echo_time_are_a_remark(deviation_sd, said):
+    echo = EchoTime(multiplets=("LAC",), stated_s=0.03, fitting_s=0.07, deviation_sd=deviation_sd)
+    quality = verdict(replace(fit_result(), echo=echo))
+    remarks = [one.kind for one in quality.findings if one.about.role == "remark"]
+    assert ("echo_time_doubtful" in remarks) == said
+
+
 @pytest.mark.parametrize(("stated_s", "fits_ms"), [(0.030, None), (0.080, 30)])
 def test_the_lactate_of_a_painful_disc_tells_its_echo_time(stated_s, fits_ms):
     from mrs_disc.analysis import load_models

@@ -72,6 +72,7 @@ _OF_THE_PROTOCOL = (
     "InversionTime",
     "MixingTime",
     "ExcitationFlipAngle",
+    "FlipAngle",
     "TxOffset",
     "AcquisitionStartTime",
     "EditCondition",
@@ -181,8 +182,8 @@ def _plain(path: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
         value = found.get(key)
         if isinstance(value, dict):  # as user-defined entries are written, with a description
             value = value.get("Value", value)
-        while isinstance(value, list) and len(value) == 1:
-            value = value[0]
+        while isinstance(value, list) and value and all(_same(v, value[0]) for v in value):
+            value = value[0]  # one number, or the same for each transient
         if isinstance(value, list):
             shown = json.dumps(value) if all(_is_number(v) for v in value) else "no numbers"
             raise ReadError(
@@ -193,6 +194,10 @@ def _plain(path: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
         if value is not None:
             found[key] = value
     return found
+
+
+def _same(one: object, other: object) -> bool:
+    return type(one) is type(other) and one == other
 
 
 def _is_number(value: object) -> bool:
@@ -435,9 +440,13 @@ def _placed(affine: FloatArray) -> FloatArray | None:
     return affine if np.all(np.isfinite(affine)) and 0 < sizes.min() <= sizes.max() < 1000 else None
 
 
+_LONGEST_START_S = 0.1
+"""As the user may give it; 0.8 is a start in milliseconds."""
+
+
 def _start_time(value: Any) -> float | None:
     found = number(value)
-    return found if found is not None and abs(found) < _LONGEST_S["EchoTime"] else None
+    return found if found is not None and abs(found) <= _LONGEST_START_S else None
 
 
 def _carrier_ppm(facts: Mapping[str, Any]) -> float:
