@@ -1,34 +1,9 @@
 """Every prior of the fit, in one table: what is taken for known before the data.
 
 Each number has its unit and where it is from; decisions stand with the number. What half and double
-of it do, on the same simulated discs (seed 11, `tests/tools/prior_halves.py`): change of the RMS
-error, which counts in Cramér-Rao bounds, per cent, and of the coverage of the 95 % intervals,
-points; `validate` says what the regimes are. Now: 1.54 bounds and 94 % in the regime "ensemble",
-3.00 and 96 % for PG in vivo (n = 120); 1.58, 94 %, 3.37, 94 % (n = 50).
-
-    prior                        n    ensemble       ensemble       in vivo PG     in vivo PG
-                                      half           double         half           double
-    DELAY_SD_S                   120   0 %, 0         0 %, 0        - 4 %, +2       0 %, +1
-    LORENTZ_SD_HZ                120   0 %, 0         0 %, 0        -31 %, +2     +19 %, -3
-    GAUSS2_MEAN_HZ2              120   0 %, 0         0 %, 0        +11 %, -2     - 4 %, +1
-    PRESENT_ODDS                 120   0 %, 0         0 %, 0        + 6 %, -2     - 7 %, +3
-    WEAK_SHIFT_HZ                120   0 %, 0        not measured     0 %, 0      not measured
-    OWN_SD                       120   0 %, 0         0 %, 0          0 %, 0        0 %, 0
-    NARROWER_SD                  120   0 %, 0         0 %, 0          0 %, +1       0 %, 0
-    SLOTS, EXPECTED_HUMPS         50  +1 %, -1       +1 %, -2       +12 %, -2     - 9 %, -2
-    HUMP_WIDTHS_HZ, all           50  +9 %, 0       +65 %, -7       +59 %, -16    - 4 %, -6
-    HUMP_WIDTH_ODDS of 200 Hz     50   0 %, 0        +2 %, -1       + 8 %, 0      - 5 %, +2
-    HUMP_SPACING                  50  +1 %, 0        -3 %, +1       - 6 %, +4     + 1 %, -4
-    STRENGTH_RANGE, lower end     50  -1 %, 0        +2 %, 0        + 2 %, -2     - 2 %, 0
-    STRENGTHS                     50  -1 %, -2        0 %, -1       + 4 %, -2     + 1 %, +2
-    AREA_LOG_SD                   50  +1 %, -2       -1 %, +1       - 3 %, +4     +14 %, -2
-    SOLVER_AREA                   50   0 %, 0        +2 %, 0        - 1 %, +2     - 2 %, +2
-
-A disc more or less inside is 0.8 points of PG in vivo at n = 120 and 2 at n = 50; a few discs carry
-its RMS. Only the widths of the humps decide in the ensemble. In vivo the Lorentzian width's prior
-does, and half of it looks better there: the generative model of those discs and the weak regime,
-which pays for it, have to be asked together before it is moved. WEAK_LORENTZ_HZ, WEAK_PHASE_RAD and
-the limits of the lines (SHIFT_RANGE_HZ, MAX_DELAY_S, MAX_WIDTH_HZ) have not been measured.
+of each do to errors and coverage, on the same simulated discs, is measured by
+`tests/tools/prior_halves.py`; of the model before `disc_1h` version 3 only the widths of the humps
+decided, and in vivo that of the Lorentzian prior.
 """
 
 from __future__ import annotations
