@@ -114,6 +114,8 @@ def examine(scan: Scan) -> Examined:
         forbids.append(finding("varies", keys=list(scan.varying)))
     if not scan.signal.imag.any():
         forbids.append(finding("not_complex"))
+    if (top := _top_of_spectrum(scan)) is not None:
+        forbids.append(finding("holds_spectrum", at=top + 1, of=scan.n_points))
     if (ratio := alternation(scan)) is not None:
         forbids.append(finding("alternates", ratio=ratio))
     if scan.n_points < MIN_POINTS:
@@ -126,10 +128,10 @@ def examine(scan: Scan) -> Examined:
     low, high = SPECTROMETER_MHZ
     if mhz is not None and not low < mhz < high:
         forbids.append(finding("frequency_implausible", spectrometer_mhz=mhz, low=low, high=high))
-    is_water = _verdict(scan)
+    is_water = _verdict(scan) if top is None else None
     return Examined(
         forbids=tuple(forbids),
-        mirrored=not is_water and _is_mirrored(scan),
+        mirrored=top is None and not is_water and _is_mirrored(scan),
         is_water=is_water,
     )
 
@@ -186,6 +188,13 @@ def alternation(scan: Scan) -> float | None:
     apart = strong.min() / weak.max()
     spread = max(half.max() / half.min() for half in (weak, strong))
     return float(strong.mean() / weak.mean()) if apart > max(ALTERNATES, spread) else None
+
+
+def _top_of_spectrum(scan: Scan) -> int | None:
+    """Return where the samples are largest, if they are a spectrum and no FID."""
+    from mrs_disc.signal.stored import spectrum_top
+
+    return spectrum_top(scan.signal)
 
 
 def missing(scan: Scan) -> list[Finding]:

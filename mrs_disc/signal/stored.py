@@ -53,6 +53,10 @@ _SHORTEST_DELAY, _LONGEST_DELAY = 4, 192
 _SILENT = 0.1
 """Share of the highest magnitude below which the points of a delay lie [proposed]."""
 _MANY = 256
+_QUIET_START, _ONE_SIDED, _FADES = 0.01, 30.0, 12.0
+"""Power of a spectrum's start over that of its top; of the first 128th of its transform over its
+last, and at most over its second [proposed]. Simulated echoes and delayed FIDs that pass the other
+two: 16 and more over the second; most FIDs 1 to 6."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +183,46 @@ def delay_of(signal: ComplexArray) -> float | None:
         return None
     below, above = float(height[risen - 1]), float(height[risen])
     return risen - (above - 0.5 * top) / (above - below)
+
+
+def spectrum_top(signal: ComplexArray) -> int | None:
+    """Return where samples are largest that are a spectrum and no FID; `None` for any FID.
+
+    Parameters
+    ----------
+    signal : complex array, shape (..., point)
+        As stored, in either order of frequencies.
+
+    Notes
+    -----
+    A spectrum is quiet at its ends; its transform is loud at once, quiet before, and fades slowly.
+    An echo that was sampled from before its top, or a delayed FID, is quiet at its start as well.
+    Their transform is a spectrum: a line at its start lies on both sides of it, or is gone behind.
+    """
+    n_points = signal.shape[-1]
+    fids = evenly_taken(signal, _ENOUGH)
+    fids = fids[np.isfinite(fids).all(axis=1)]
+    if not len(fids) or n_points < 4 * _BLOCK:
+        return None
+    power = np.mean(fids.real.astype(np.float64) ** 2 + fids.imag.astype(np.float64) ** 2, axis=0)
+    top = int(np.argmax(power))
+    start = float(np.mean(power[: n_points // 16]))
+    if top < n_points // 8 or start > _QUIET_START * power[top]:
+        return None
+    turned = scipy.fft.fft(fids, axis=-1)
+    power = np.mean(
+        turned.real.astype(np.float64) ** 2 + turned.imag.astype(np.float64) ** 2, axis=0
+    )
+    block = max(n_points // 128, 4)
+    for decay in (power, np.roll(power[::-1], 1)):  # by the order of frequencies
+        first, second, before = (
+            float(np.mean(part))
+            for part in (decay[:block], decay[block : 2 * block], decay[-block:])
+        )
+        at_once = int(np.argmax(decay)) <= block // 4
+        if at_once and first > _ONE_SIDED * before and first < _FADES * second:
+            return top
+    return None
 
 
 # --------------------------------------------------------------------------- shapes
