@@ -115,6 +115,9 @@ def examine(scan: Scan) -> Examined:
     is_water = _verdict(scan)
     if not scan.signal.imag.any() or (is_water is False and _is_real(scan)):
         forbids.append(finding("not_complex"))
+    if (top := _top_of_spectrum(scan)) is not None:
+        forbids.append(finding("holds_spectrum", at=top + 1, of=scan.n_points))
+        is_water = None
     if (ratio := alternation(scan)) is not None:
         forbids.append(finding("alternates", ratio=ratio))
     if scan.n_points < MIN_POINTS:
@@ -129,7 +132,7 @@ def examine(scan: Scan) -> Examined:
         forbids.append(finding("frequency_implausible", spectrometer_mhz=mhz, low=low, high=high))
     return Examined(
         forbids=tuple(forbids),
-        mirrored=not is_water and _is_mirrored(scan),
+        mirrored=top is None and not is_water and _is_mirrored(scan),
         is_water=is_water,
     )
 
@@ -237,6 +240,13 @@ def _common_amplitude(scan: Scan) -> FloatArray:
         common = np.conj(weights) @ start
     amplitude: FloatArray = np.abs(start @ np.conj(common)) / max(np.linalg.norm(common), 1e-300)
     return amplitude
+
+
+def _top_of_spectrum(scan: Scan) -> int | None:
+    """Return where the samples are largest, if they are a spectrum and no FID."""
+    from mrs_disc.signal.stored import spectrum_top
+
+    return spectrum_top(scan.signal)
 
 
 def missing(scan: Scan) -> list[Finding]:

@@ -264,6 +264,11 @@ KINDS: dict[str, Kind] = {
         "signal was lost when the file was written; export the complex FID",
         "forbids",
     ),
+    "holds_spectrum": Kind(
+        "its samples are a spectrum and no FID: they are largest at point {at} of {of}, and their "
+        "Fourier transform decays as an FID does; export the time signal, or transform it back",
+        "forbids",
+    ),
     "alternates": Kind(
         "by turns transients are {ratio:.3g} times as strong as the others: parts of a scheme that "
         "adds and subtracts (SPECIAL, ISIS); combine them first, as the sequence says",

@@ -278,3 +278,12 @@ def test_a_broad_and_noisy_water_line_is_still_water(scan):
     rows = rows + 0.2 * (rng.normal(size=rows.shape) + 1j * rng.normal(size=rows.shape))
     water = replace(scan, signal=read_only(rows))
     assert examine(water).is_water is not False
+
+
+def test_a_spectrum_is_refused_and_called_neither_water_nor_metabolites(scan):
+    spectrum = np.fft.fftshift(np.fft.fft(scan.signal, axis=-1), axes=-1)
+    found = examine(replace(scan, signal=read_only(spectrum)))
+    assert [one.kind for one in found.forbids] == ["holds_spectrum"]
+    assert "export the time signal" in words(found.forbids[0])
+    assert found.is_water is None
+    assert not found.mirrored

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mrs_disc.signal.stored import examine_storage, n_filled
+from mrs_disc.signal.stored import examine_storage, n_filled, spectrum_top
 
 DWELL_S = 4e-4
 N = 2048
@@ -140,3 +140,40 @@ def test_what_is_appended_many_times_over_is_cut(value):
     assert n_filled(fids) == 512
     few = np.concatenate([fids, np.repeat(fids[:, -1:], 4, axis=1)], axis=1)
     assert n_filled(few) == 516  # so much repeats where noise is clipped
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("water", [0.3, 30.0, 1000.0])
+def test_a_spectrum_is_no_fid(water, reverse):
+    """As a scanner's processed data are: low to high frequency, or high to low."""
+    for seed in range(10):
+        fid = _fid(seed, water=water)
+        spectrum = np.fft.fftshift(np.fft.fft(fid, axis=-1), axes=-1)
+        stored = (spectrum[:, ::-1] if reverse else spectrum).astype(np.complex64)
+        assert spectrum_top(stored) == np.argmax(np.mean(np.abs(stored) ** 2, axis=0))
+        assert spectrum_top(fid.astype(np.complex64)) is None
+
+
+@pytest.mark.parametrize("water", [0.0, 0.3, 30.0, 1000.0])
+def test_echoes_delays_and_noise_are_no_spectrum(water):
+    for seed in range(20):
+        for before in (4, 75, 190, N // 4, N // 2):
+            for cut in (False, True):  # delayed, or an echo that rises
+                found = spectrum_top(_fid(seed, water, before, cut=cut).astype(np.complex64))
+                assert found is None, (seed, before, cut)
+        assert spectrum_top(_fid(seed, 0.0, cut=True, area=0.0).astype(np.complex64)) is None
+
+
+def _fid(seed, water=0.3, before=0, *, cut=False, area=1.0):
+    """Lines of a disc with a residual of water, from so many points before their top."""
+    rng = np.random.default_rng(seed)
+    time = DWELL_S * (np.arange(N) - before)
+    areas = zip(
+        (1.3, 2.01, 3.02, 3.21, 4.65), (*(area * rng.exponential(1, 4)), water), strict=True
+    )
+    off = rng.normal(0, 10)
+    one = sum(a * np.exp(2j * np.pi * ((p - 4.65) * 127.7 + off) * time) for p, a in areas)
+    one = one * np.exp(-np.pi * rng.uniform(3, 25) * np.abs(time))
+    one = np.where(time < 0, 0, one) if cut else one
+    noise = rng.normal(0, rng.uniform(0.001, 0.05), (2, 4, N))
+    return one + noise[0] + 1j * noise[1]
