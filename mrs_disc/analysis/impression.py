@@ -111,10 +111,7 @@ def _exploratory(discs: Iterable[Level]) -> list[str]:
         outside = [f for f in (*disc.score.findings, *disc.findings) if f.kind in EXPLORATORY]
         for why in dict.fromkeys(words(one) for one in outside):
             told.setdefault(why, []).append(disc.level)
-    return [
-        f"EXPLORATORY: {spans(levels)}: {why.removesuffix(': exploratory')}."
-        for why, levels in told.items()
-    ]
+    return [f"EXPLORATORY: {spans(levels)}: {why}." for why, levels in told.items()]
 
 
 def _headline(

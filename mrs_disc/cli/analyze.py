@@ -48,10 +48,12 @@ def command(
     from mrs_disc.io import read_study
     from mrs_disc.report import asks_reference, check_output, write_report
 
+    if not study.exists():  # what is wrong with the line itself is said first
+        shared.refuse_idle_dicom_options(formats, dicom_reference)
     _spare_the_input(study, output)
     wanted = formats or DEFAULT_FORMATS
     read = read_study(study)
-    if not asks_reference(read):
+    if not asks_reference(read):  # [clinical] may want the day from it
         shared.refuse_idle_dicom_options(formats, dicom_reference)
     check_output(output, wanted, dicom_reference, overwrite=overwrite, study=read, levels=levels)
     _tell_pair(study, read.study_id, pairing, output)

@@ -818,7 +818,7 @@ KINDS: dict[str, Kind] = {
         "exploratory at {field_t:.1f} T: no published validation was found", "remark"
     ),
     "exploratory_region": Kind(
-        "the score was made for {regions:and} discs, not for {region} ones: exploratory", "remark"
+        "the score was made for {regions:and} discs, not for {region} ones", "remark"
     ),
     "runs_combined": Kind("{n} runs of this disc were taken together", "remark"),
     "runs_of_other_protocols": Kind(
