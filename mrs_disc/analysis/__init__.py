@@ -159,7 +159,7 @@ def analyze(
     beside = [read_site(entry) for entry in study if entry not in chosen]
     naming = check_names([*beside, *(site for _, site in outcomes)], anatomy, recipe)
     reports = [
-        recorded(entry, naming.allowed(site, outcome))
+        recorded(entry, naming.allowed(site, outcome), anatomy)
         for entry, (outcome, site) in zip(chosen, outcomes, strict=True)
     ]
     records = scored([report.record for report in reports], models.score, recipe)

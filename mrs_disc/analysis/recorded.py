@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from mrs_disc.data import (
+    Anatomy,
     DiscEntry,
     FitResult,
     LevelFailure,
@@ -21,10 +22,13 @@ from mrs_disc.data import (
 from mrs_disc.record.level import Level, Measured
 from mrs_disc.record.parts import Correlation, Fit
 from mrs_disc.record.signals import LevelSignals
+from mrs_disc.steps.tissue import tissue_in
 from mrs_disc.typing import FloatArray
 
 
-def recorded(entry: DiscEntry, outcome: LevelMeasurement | LevelFailure) -> LevelReport:
+def recorded(
+    entry: DiscEntry, outcome: LevelMeasurement | LevelFailure, anatomy: Anatomy | None
+) -> LevelReport:
     """Return a level as it is recorded, measured or failed; its score is still to come.
 
     Parameters
@@ -33,6 +37,8 @@ def recorded(entry: DiscEntry, outcome: LevelMeasurement | LevelFailure) -> Leve
         Which disc it is, and what was given with it.
     outcome : LevelMeasurement or LevelFailure
         What the steps found, or where they stopped.
+    anatomy : Anatomy or None
+        Image that tells what the voxel holds.
     """
     level = Level(
         level=entry.level,
@@ -43,10 +49,16 @@ def recorded(entry: DiscEntry, outcome: LevelMeasurement | LevelFailure) -> Leve
     inputs = entry.inputs()
     if isinstance(outcome, LevelFailure):
         return LevelReport(record=replace(level, error=outcome), inputs=inputs, origin=entry.origin)
+    signals = signals_of(outcome.preprocessed, outcome.fit)
     return LevelReport(
-        record=replace(level, measured=measured(outcome), findings=outcome.preprocessed.findings),
+        record=replace(
+            level,
+            measured=measured(outcome),
+            findings=outcome.preprocessed.findings,
+            tissue=tissue_in(anatomy, signals.voxel_affine),
+        ),
         measurement=outcome,
-        signals=signals_of(outcome.preprocessed, outcome.fit),
+        signals=signals,
         inputs=inputs,
         origin=entry.origin,
     )

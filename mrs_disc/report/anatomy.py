@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mrs_disc.data import Anatomy
-from mrs_disc.record.level import Tissue
 from mrs_disc.record.signals import AnatomySlice
-from mrs_disc.signal.tissue import tissue_shares
+from mrs_disc.steps.tissue import holds
 from mrs_disc.typing import FloatArray
 
 MAX_PIXELS = 320
@@ -103,7 +102,7 @@ def planes_through(anatomy: Anatomy, voxel_affine: FloatArray) -> NDArray[np.uin
     """
     from scipy.ndimage import map_coordinates  # here, as a report without an image needs none
 
-    if not _holds(anatomy, voxel_affine) or abs(np.linalg.det(anatomy.affine[:3, :3])) < 1e-9:
+    if not holds(anatomy, voxel_affine) or abs(np.linalg.det(anatomy.affine[:3, :3])) < 1e-9:
         return None
     inverse = np.linalg.inv(np.asarray(anatomy.affine, dtype=np.float64))
     offset = FIELD_MM * (0.5 - (np.arange(PLANE_PIXELS) + 0.5) / PLANE_PIXELS)
@@ -127,22 +126,6 @@ def planes_through(anatomy: Anatomy, voxel_affine: FloatArray) -> NDArray[np.uin
     last = (size - 0.5)[:, None, None, None]
     shown = _grey(np.where(np.all((index >= -0.5) & (index <= last), axis=0), found, 0.0))
     return shown if shown.any() else None
-
-
-def tissue_in(anatomy: Anatomy | None, voxel_affine: FloatArray | None) -> Tissue | None:
-    """Return what a voxel holds by the image; `None` without an image that shows it."""
-    if anatomy is None or voxel_affine is None or not _holds(anatomy, voxel_affine):
-        return None
-    affine = np.asarray(anatomy.affine, dtype=np.float64)
-    if not np.all(np.isfinite(affine)) or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        return None
-    if anatomy.slope == 0:
-        return None
-    size = (*anatomy.image.shape, 1, 1)[:3]
-    volume = np.asarray(anatomy.image).reshape(*size, -1)[..., 0]
-    shares = tissue_shares(volume, affine, voxel_affine, anatomy.slope, anatomy.intercept)
-    disc, bone, fat = (None if part is None else 100 * part for part in shares[:3])
-    return Tissue(disc_percent=disc, bone_percent=bone, fat_percent=fat, reason=shares.reason)
 
 
 def section(voxel_affine: FloatArray, plane: str, grown: float = 0.0) -> FloatArray:
@@ -194,7 +177,7 @@ def drawn(
     if not voxel_affines:  # the review page shows the middle slice all the same
         middle = slice_through(anatomy, [])
         return middle, {}, f"{NOT_SHOWN}: the spectra do not say where their voxels lie."
-    inside = {key: affine for key, affine in voxel_affines.items() if _holds(anatomy, affine)}
+    inside = {key: affine for key, affine in voxel_affines.items() if holds(anatomy, affine)}
     if not inside:
         return None, {}, f"{NOT_SHOWN}: none of the measured voxels lies in it."
     image = slice_through(anatomy, list(inside.values()))
@@ -204,16 +187,6 @@ def drawn(
     left_out = f"The anatomy image does not hold the voxel of {', '.join(outside)}."
     outlines = {key: voxel_outline(image, affine) for key, affine in inside.items()}
     return image, outlines, left_out if outside else ""
-
-
-def _holds(anatomy: Anatomy, voxel_affine: FloatArray) -> bool:
-    """Say whether a voxel's centre lies in the volume."""
-    shape = (*anatomy.image.shape, 1, 1)[:3]
-    try:
-        index = np.linalg.solve(anatomy.affine, voxel_affine[:, 3])[:3]
-    except np.linalg.LinAlgError:
-        return True  # what `slice_through` refuses for its own reason
-    return bool(np.all((index > -1) & (index < np.array(shape))))
 
 
 def _flipped(row: FloatArray, n: int) -> FloatArray:

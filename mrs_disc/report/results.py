@@ -13,7 +13,7 @@ from mrs_disc.recipe import resolved
 from mrs_disc.record.level import Results
 from mrs_disc.record.parts import Files, SignalsFile, Software
 from mrs_disc.record.signals import LevelSignals, Signals
-from mrs_disc.report.anatomy import drawn, planes_through, tissue_in
+from mrs_disc.report.anatomy import drawn, planes_through
 from mrs_disc.typing import FloatArray
 
 DEPENDENCIES = ("numpy", "scipy", "nibabel", "spec2nii", "pydantic", "threadpoolctl")
@@ -47,7 +47,6 @@ def results_from(report: StudyReport, signals_sha256: str | None = None) -> Resu
     from mrs_disc.signal.fit import kernel  # what an analysis has loaded, and a page has not
 
     files = {(f.path, f.sha256): f for level in report.levels for f in level.inputs}
-    affines = voxel_affines(report)
     return Results(
         study_id=report.study_id,
         software=Software(
@@ -64,10 +63,7 @@ def results_from(report: StudyReport, signals_sha256: str | None = None) -> Resu
         impression=report.impression,
         notices=(*report.notices, *_anatomy_notices(report)),
         clinical={n: v for n, v in report.clinical.items() if n != "from_dicom_reference"},
-        levels=tuple(
-            replace(level.record, tissue=tissue_in(report.anatomy, affines.get(level.record.key)))
-            for level in report.levels
-        ),
+        levels=tuple(level.record for level in report.levels),
         comparison=report.comparison,
         score_model_card=report.score_model_card,
         findings=report.findings,

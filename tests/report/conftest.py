@@ -301,6 +301,7 @@ def make_level(
             ),
             quantities=make_quantities(fit, water),
         ),
+        None,
     )
     return rescored(report, score=score)
 

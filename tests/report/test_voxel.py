@@ -23,12 +23,12 @@ from mrs_disc.report.anatomy import (
     section,
     slice_through,
     slices_of,
-    tissue_in,
 )
 from mrs_disc.report.dictated import finding_sentence
 from mrs_disc.report.results import results_from, signals_from
 from mrs_disc.signal.transients.picture import COLUMNS, MOST_ROWS, before_and_after
 from mrs_disc.simulate.anatomy import draw_anatomy, places
+from mrs_disc.steps.tissue import tissue_in
 
 PIXEL = FIELD_MM / PLANE_PIXELS
 
