@@ -26,6 +26,16 @@ _DROPPED = {"Cc", "Cf", "Cs", "Co", "Cn"}
 _JOINERS = "\u200d\ufe0f"  # inside emoji
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "study"), counted(0, "study"), counted(2, "level")
+    ('1 study', '0 studies', '2 levels')
+    """
+    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number} {noun if number == 1 else many}"
+
+
 def harmless(text: object, limit: int = 2000) -> str:
     r"""Return text on one line, without control, direction or private characters.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TextIO
 
+from mrs_disc.words import counted
+
 LINE_EVERY_S = 10.0
 
 
@@ -83,8 +85,8 @@ class Progress:
         left = duration((self._total - self._done) / self._rate)
         remaining = f", {left} left" if self._done < self._total else ""
         self.say(
-            f"{self._done} of {self._total} studies, {self._rate * 60:.1f} a minute{remaining}, "
-            f"{_failed(self._failed)}"
+            f"{self._done} of {counted(self._total, 'study')}, {self._rate * 60:.1f} a minute"
+            f"{remaining}, {_failed(self._failed)}"
         )
 
 

@@ -38,6 +38,7 @@ from mrs_disc.files import json_bytes, reading, write_whole
 from mrs_disc.io.studies.bids_filter import Filters
 from mrs_disc.recipe import Recipe, digest, load_recipe
 from mrs_disc.report import FORMATS
+from mrs_disc.words import counted
 
 DEFAULT_FORMATS = ("json", "html")
 _TOLD_FAILURES = 20
@@ -128,10 +129,12 @@ class Summary:
 
     def __str__(self) -> str:
         reasons = ", ".join(f"{n} {why}" for why, n in sorted(self.redone.items()))
+        new = self.done - self.n_kept - self.n_redone
         return (
-            f"{self.done} of {self.n_studies} studies: {self.done - self.n_kept - self.n_redone} "
-            f"new, {self.n_redone} redone{f' ({reasons})' if reasons else ''}, {self.n_kept} kept; "
-            f"{self.n_failed} failed; {self.n_levels} levels, {self.n_levels_failed} of them failed"
+            f"{self.done} of {counted(self.n_studies, 'study')}: {new} new, "
+            f"{self.n_redone} redone{f' ({reasons})' if reasons else ''}, {self.n_kept} kept; "
+            f"{self.n_failed} failed; {counted(self.n_levels, 'level')}, "
+            f"{self.n_levels_failed} of them failed"
         )
 
 
@@ -332,7 +335,7 @@ def _refuse_results(tasks: list[Task], settings: Settings) -> None:
     there += [t.key for t in tasks if os.path.lexists(settings.target(t) / FAILURE)]
     if there:
         raise InputError(
-            f"{settings.out}: {len(there)} of {len(tasks)} studies have results already "
+            f"{settings.out}: {len(there)} of {counted(len(tasks), 'study')} have results already "
             f"({', '.join(there[:3])}{', …' if len(there) > 3 else ''}). Use --resume to keep "
             "what still holds and redo the rest, or choose another folder."
         )

@@ -22,12 +22,12 @@ def command(output: Path) -> int:
 def collect(output: Path) -> int:
     """Rebuild, say what there is, return the exit status."""
     from mrs_disc.batch.collect import collect_results
+    from mrs_disc.words import counted
 
     found = collect_results(output)
-    noun = "study" if found.n_studies == 1 else "studies"
     click.echo(
-        f"mrs-disc: {found.n_studies} {noun}, {found.n_studies_failed} of them failed; "
-        f"{found.n_levels} levels, {found.n_levels_failed} of them failed",
+        f"mrs-disc: {counted(found.n_studies, 'study')}, {found.n_studies_failed} of them failed; "
+        f"{counted(found.n_levels, 'level')}, {found.n_levels_failed} of them failed",
         err=True,
     )
     for note in found.notes:

@@ -43,6 +43,7 @@ def command(
     from mrs_disc.node.config import parse_destination
     from mrs_disc.node.fetch import fetch_study
     from mrs_disc.node.remote import find
+    from mrs_disc.words import counted
 
     if not (study or patient):
         raise click.UsageError("--study UID is missing, or --patient ID with --date")
@@ -64,7 +65,7 @@ def command(
             click.echo(f"{one.study_uid}\t{one.date}", err=True)
         raise InputError(f"{len(found)} studies fit; name one of these with --study, or a --date")
     n = fetch_study(archive, found[0].study_uid, output, calling, listen)
-    click.echo(f"mrs-disc: {n} objects; then: mrs-disc init {output}", err=True)
+    click.echo(f"mrs-disc: {counted(n, 'object')}; then: mrs-disc init {output}", err=True)
     click.echo(output)
     return 0
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from mrs_disc.words import counted
+
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
@@ -51,7 +53,7 @@ def lines(found: dict[str, Any]) -> list[str]:
 def _dataset(found: dict[str, Any]) -> list[str]:
     unread = sum(not study["analysable"] for study in found["studies"])
     rest = f"; {unread} of them cannot be read" if unread else ""
-    result = [f"{found['dataset']}: dataset of {_count(found['n_studies'], 'study')}{rest}"]
+    result = [f"{found['dataset']}: dataset of {counted(found['n_studies'], 'study')}{rest}"]
     for study in found["studies"]:
         result.append(f"  {study['path']}: {', '.join(study['levels']) or 'nothing to read'}")
         result += [f"    problem: {problem}" for problem in study["problems"]]
@@ -60,8 +62,8 @@ def _dataset(found: dict[str, Any]) -> list[str]:
 
 def _folder(found: dict[str, Any]) -> list[str]:
     files, images = found["files"], found["images"]
-    of_images = f", {_count(len(images), 'image')} ({_few(images)})" if images else ", no image"
-    result = [f"{found['folder']}: {_count(len(files), 'spectroscopy file')}{of_images}"]
+    of_images = f", {counted(len(images), 'image')} ({_few(images)})" if images else ", no image"
+    result = [f"{found['folder']}: {counted(len(files), 'spectroscopy file')}{of_images}"]
     result += [f"  {_series(one)}" for one in found["series"]]
     shared, own = _without_repeats([_entry(entry) for entry in files])
     result += [f"  in each: {line}" for line in shared]
@@ -77,7 +79,7 @@ def _series(one: dict[str, Any]) -> str:
     number = "without a number" if one["number"] is None else one["number"]
     named = f", {one['description']}" if one["description"] else ""
     kind = {"spectroscopy": "spectroscopy file", "image": "image", "other": "other object"}
-    return f"series {number}{named}: {_count(one['n_files'], kind[one['holds']])}"
+    return f"series {number}{named}: {counted(one['n_files'], kind[one['holds']])}"
 
 
 def _study(found: dict[str, Any]) -> list[str]:
@@ -90,7 +92,7 @@ def _study(found: dict[str, Any]) -> list[str]:
     )
     enough = "enough for CPT 0609T" if found["enough_levels"] else "CPT 0609T asks for three"
     result = [
-        f"{found['study_id']}: study of {_count(len(levels), 'disc')}, {water}, "
+        f"{found['study_id']}: study of {counted(len(levels), 'disc')}, {water}, "
         f"{'with an image' if found['anatomy'] else 'no image'}",
         f"  can be analysed: {of} ({enough})",
     ]
@@ -139,8 +141,8 @@ def _entry(entry: dict[str, Any]) -> list[str]:
         f"{entry['nucleus'] or 'nucleus not stated'}, "
         f"{_value(entry['spectrometer_mhz'], 'MHz', 'frequency ')}, "
         f"dwell time {_value(entry['dwell_time_s'], 's')}",
-        f"{entry['n_points']} points x {_count(entry['n_coils'], 'coil')} x "
-        f"{_count(entry['n_transients'], 'transient')}"
+        f"{entry['n_points']} points x {counted(entry['n_coils'], 'coil')} x "
+        f"{counted(entry['n_transients'], 'transient')}"
         + (f", with its own water reference of {n_water}" if n_water else ""),
         f"{entry['sequence'] or 'sequence not stated'}, TE {_value(entry['echo_time_s'], 's')}, "
         f"TR {_value(entry['repetition_time_s'], 's')}, {voxel}, "
@@ -148,11 +150,6 @@ def _entry(entry: dict[str, Any]) -> list[str]:
         *(f"note: {note}" for note in entry.get("notes", [])),
         *(f"problem: {problem}" for problem in entry["problems"]),
     ]
-
-
-def _count(number: int, noun: str) -> str:
-    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number} {noun if number == 1 else many}"
 
 
 def _value(value: float | None, unit: str, name: str = "") -> str:
