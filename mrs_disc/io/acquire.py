@@ -297,7 +297,8 @@ def pair(
     if why is None and not {*metabolite.given, *by_user} & {"spectrometer_mhz"}:
         reference = in_frame_of(scan, reference)
     stronger = gate.water_height(reference) > _STRONGER * gate.water_height(scan)
-    if why is None and examined.is_water is False and not stronger:
+    suppressed = examined.is_water is False or gate.is_suppressed(reference)
+    if why is None and suppressed and not stronger:
         why = finding("holds_no_water")
     if why is not None:
         return None, (finding("water_not_used", "water", file=water.name, why=why),)

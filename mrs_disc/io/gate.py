@@ -115,6 +115,8 @@ def examine(scan: Scan) -> Examined:
     is_water = _verdict(scan)
     if not scan.signal.imag.any() or (is_water is False and _is_real(scan)):
         forbids.append(finding("not_complex"))
+    if (length := _in_a_row(scan)) is not None:
+        forbids.append(finding("fids_in_a_row", n=scan.n_points // length, points=length))
     if (top := _top_of_spectrum(scan)) is not None:
         forbids.append(finding("holds_spectrum", at=top + 1, of=scan.n_points))
         is_water = None
@@ -149,6 +151,16 @@ def _verdict(scan: Scan) -> bool | None:
         if ratio < most and _beside_water(scan) > stands_out:
             return False if most == WEAKLY_SUPPRESSED else None
     return True
+
+
+def is_suppressed(scan: Scan) -> bool:
+    """Say whether lines beside the water are too high for unsuppressed water.
+
+    That counts for a reference that is no stronger than its metabolites: dcm2niix calls every
+    second frame one. By the file alone such a spectrum may be of either kind.
+    """
+    found = water_ratio(scan)
+    return found is not None and found[0] < WATER_RATIO and not found[1]
 
 
 def is_clipped(signal: ComplexArray) -> bool:
@@ -247,6 +259,13 @@ def _top_of_spectrum(scan: Scan) -> int | None:
     from mrs_disc.signal.stored import spectrum_top
 
     return spectrum_top(scan.signal)
+
+
+def _in_a_row(scan: Scan) -> int | None:
+    """Return the length of the FIDs, if several were laid end to end in time."""
+    from mrs_disc.signal.stored import length_in_a_row
+
+    return length_in_a_row(scan.signal)
 
 
 def missing(scan: Scan) -> list[Finding]:

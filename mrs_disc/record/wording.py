@@ -161,6 +161,11 @@ KINDS: dict[str, Kind] = {
         "the JSON sidecar says {key} {sidecar:g}, the file's own header {file:g}: the header "
         "counts; correct one of them"
     ),
+    "other_width": Kind(
+        "its SpectralWidth of {hz:g} Hz contradicts its dwell time of {dwell_time_s:g} s, which "
+        "makes {dwell_hz:g} Hz: the dwell time counts; correct one of them",
+        "problem",
+    ),
     "no_mrs_extension": Kind("no MRS header extension: frequency and dimensions are the sidecar's"),
     "no_time": Kind(
         "its {key} is {value:g|no number}: seconds expected, above 0 and below {below:g}"
@@ -267,6 +272,11 @@ KINDS: dict[str, Kind] = {
     "holds_spectrum": Kind(
         "its samples are a spectrum and no FID: they are largest at point {at} of {of}, and their "
         "Fourier transform decays as an FID does; export the time signal, or transform it back",
+        "forbids",
+    ),
+    "fids_in_a_row": Kind(
+        "each row holds {n} FIDs of {points} points end to end, as converters lay down the frames "
+        "of one object; export one FID a file, or give them a dimension of their own",
         "forbids",
     ),
     "alternates": Kind(

@@ -10,6 +10,8 @@ Source: HL7 FHIR R4 (4.0.1), resources DiagnosticReport and Observation, https:/
 from __future__ import annotations
 
 import json
+import re
+from decimal import Decimal
 from html import escape
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
@@ -55,7 +57,18 @@ def render(view: View) -> dict[str, bytes]:
         "type": "collection",
         "entry": [{"fullUrl": url, "resource": resource} for url, resource in entries.items()],
     }
-    return {"report.fhir.json": (json.dumps(bundle, indent=1, ensure_ascii=False) + "\n").encode()}
+    text = json.dumps(bundle, indent=1, ensure_ascii=False, default=_marked)
+    return {"report.fhir.json": (_MARKED.sub(r"\1", text) + "\n").encode()}
+
+
+_MARK = "\u2063"
+"""Invisible, and never in a text that is written here: `harmless` takes it out of the user's."""
+_MARKED = re.compile(f'"{_MARK}([^"{_MARK}]*){_MARK}"')
+
+
+def _marked(value: Decimal) -> str:
+    """Return a decimal as `render` finds it again: json writes floats only, and drops zeros."""
+    return f"{_MARK}{value}{_MARK}"
 
 
 def _examination(view: View) -> dict[str, Any]:
@@ -206,9 +219,12 @@ def _between(
 
 
 def _amount(value: float, unit: codes.Concept) -> dict[str, Any]:
-    """Return a number of four digits, which is more than any spectrum tells, with its unit."""
+    """Return a number of four digits, which is more than any spectrum tells, with its unit.
+
+    FHIR gives digits a meaning, zeros at the end among them (data type decimal).
+    """
     return {
-        "value": float(f"{value:.4g}"),
+        "value": Decimal(f"{value:.3e}"),
         "unit": unit.meaning,
         "system": SYSTEMS["UCUM"],
         "code": unit.value,

@@ -56,6 +56,9 @@ _APPENDED = 16
 """Equal points at the end from which they were appended: clipped noise has a few."""
 _MANY, _TAIL = 256, 512
 """FIDs that are looked at, and points of their end that tell the noise."""
+_SHORTEST_ROW = 256
+_BEGINS_ANEW = 10.0
+"""Power of each FID in a row at its start over that at the end of any [proposed]."""
 _QUIET_START, _ONE_SIDED, _FADES = 0.01, 30.0, 12.0
 """Power of a spectrum's start over that of its top; of the first 128th of its transform over its
 last, and at most over its second [proposed]. Simulated echoes and delayed FIDs that pass the other
@@ -235,6 +238,31 @@ def spectrum_top(signal: ComplexArray) -> int | None:
         at_once = int(np.argmax(decay)) <= block // 4
         if at_once and first > _ONE_SIDED * before and first < _FADES * second:
             return top
+    return None
+
+
+def length_in_a_row(signal: ComplexArray) -> int | None:
+    """Return the length of the FIDs that lie end to end in each row; `None` where it holds one.
+
+    Parameters
+    ----------
+    signal : complex array, shape (..., point)
+        As stored. A row of several begins anew: as loud as at its start, after it had faded.
+    """
+    n_points = signal.shape[-1]
+    fids = evenly_taken(signal, _ENOUGH)
+    fids = fids[np.isfinite(fids).all(axis=1)]
+    if not len(fids):
+        return None
+    power = np.mean(fids.real.astype(np.float64) ** 2 + fids.imag.astype(np.float64) ** 2, axis=0)
+    for count in range(n_points // _SHORTEST_ROW, 1, -1):  # two of eight begin alike too
+        if n_points % count:
+            continue
+        parts = power.reshape(count, -1)
+        starts, ends = (np.mean(part, axis=1) for part in (parts[:, :8], parts[:, -_BLOCK:]))
+        alike = starts.min() > starts.max() / 4
+        if alike and starts.min() > _BEGINS_ANEW * ends.max() and parts.argmax(axis=1).max() < 8:
+            return int(n_points // count)
     return None
 
 

@@ -174,7 +174,9 @@ def test_identity_and_free_text_are_digests(tmp_path, rows, protocol):
     assert scan.spectrometer_mhz == MHZ
 
 
-@pytest.mark.parametrize(("marker", "says"), [("procpar", "spec2nii varian"), ("acqus", "TopSpin")])
+@pytest.mark.parametrize(
+    ("marker", "says"), [("procpar", "spec2nii varian.*echo_time_s"), ("acqus", "TopSpin")]
+)
 def test_folders_of_other_spectrometers_are_named_for_what_they_are(marker, says, tmp_path):
     folder = tmp_path / "scan.fid"
     folder.mkdir()

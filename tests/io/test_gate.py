@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrs_disc.errors import ReadError
-from mrs_disc.io.acquire import split_water
+from mrs_disc.io.acquire import Given, Source, split_water, to_acquisition
 from mrs_disc.io.formats.readers import read_scan
 from mrs_disc.io.formats.scan import Scan, read_only
 from mrs_disc.io.gate import Examined, alternation, check_samples, examine, missing, water_ratio
@@ -287,3 +287,19 @@ def test_a_spectrum_is_refused_and_called_neither_water_nor_metabolites(scan):
     assert "export the time signal" in words(found.forbids[0])
     assert found.is_water is None
     assert not found.mirrored
+
+
+def test_fids_end_to_end_are_refused(scan):
+    row = scan.signal.reshape(1, 2, -1)
+    assert [one.kind for one in examine(replace(scan, signal=row)).forbids] == ["fids_in_a_row"]
+
+
+@pytest.mark.parametrize(("water", "used"), [(0.5, False), (90.0, False), (5000.0, True)])
+def test_a_second_transient_is_no_water_reference(scan, spectrum, water, used):
+    """What dcm2niix writes of two frames of one scan: the second as ``_mrsref``."""
+    metabolites = replace(scan, signal=read_only(spectrum(1, water=water)[None]))
+    second = replace(scan, signal=read_only(spectrum(1, water=water, seed=2)[None]))
+    named = Source(scan=metabolites, name="m"), Source(scan=second, name="w")
+    found = to_acquisition("L4-L5", *named, Given())
+    assert (found.water is not None) is used
+    assert [f.values["why"].kind for f in found.findings] == ["holds_no_water"] or used

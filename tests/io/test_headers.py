@@ -448,3 +448,19 @@ def test_a_big_endian_dicom_object_holds_the_same_samples(dicom, spectrum):
     swapped.file_meta = dataset.file_meta
     swapped.save_as(path, enforce_file_format=True)
     np.testing.assert_array_equal(read_scan(path).signal[0, 0], spectrum(1)[0])
+
+
+@pytest.mark.parametrize(
+    ("width", "said"), [(1 / DWELL, []), (2.0005e3, []), (4000.0, ["other_width"])]
+)
+def test_a_spectral_width_beside_another_dwell_time_is_said(nifti, width, said):
+    scan = read_scan(nifti(SpectralWidth=width))
+    assert [f.kind for f in scan.findings] == said
+    assert scan.dwell_time_s == pytest.approx(DWELL, rel=1e-3)
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_what_dcm2niix_says_of_suppression_is_not_believed(nifti, value):
+    assert read_scan(nifti(WaterSuppressed=value)).water_suppressed is value
+    path = nifti(name="y.nii", WaterSuppressed=value, ConversionMethod="dcm2niix v1.0.20260724")
+    assert read_scan(path).water_suppressed is None

@@ -94,6 +94,19 @@ def test_the_bundle_is_valid_fhir(studies):
         assert {found.reference for found in bundle.entry[0].resource.result} < urls
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.5, "0.5000"), (12, "12.00"), (0.0123456, "0.01235"), (-1.0, "-1.000"), (0.0, "0.000")],
+)
+def test_an_amount_keeps_its_four_digits(value, text, studies, monkeypatch):
+    """FHIR's decimal has the precision that its text shows: 0.50 is another value than 0.5."""
+    amount = fhir._amount
+    monkeypatch.setattr(fhir, "_amount", lambda _, unit: amount(value, unit))
+    content = fhir.render(view_of(studies["usual"]))["report.fhir.json"].decode()
+    numbers = re.findall(r'"value": ([^"\s,]+)', content)
+    assert set(numbers) == {text}
+
+
 def test_the_bundle_says_what_the_record_says(studies):
     view = view_of(studies["usual"])
     entries = json.loads(fhir.render(view)["report.fhir.json"])["entry"]

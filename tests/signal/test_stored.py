@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mrs_disc.signal.stored import examine_storage, n_filled, spectrum_top
+from mrs_disc.signal.stored import examine_storage, length_in_a_row, n_filled, spectrum_top
 
 DWELL_S = 4e-4
 N = 2048
@@ -162,6 +162,16 @@ def test_echoes_delays_and_noise_are_no_spectrum(water):
                 found = spectrum_top(_fid(seed, water, before, cut=cut).astype(np.complex64))
                 assert found is None, (seed, before, cut)
         assert spectrum_top(_fid(seed, 0.0, cut=True, area=0.0).astype(np.complex64)) is None
+
+
+@pytest.mark.parametrize("count", [2, 3, 8])
+def test_fids_end_to_end_are_counted(count):
+    for seed in range(10):
+        one = _fid(seed)
+        assert length_in_a_row(one) is None
+        assert length_in_a_row(np.roll(one, 300, axis=-1)) is None  # delayed
+        row = np.concatenate([_fid(seed), *[_fid(seed) for _ in range(count - 1)]], axis=-1)
+        assert length_in_a_row(row) == N
 
 
 def _fid(seed, water=0.3, before=0, *, cut=False, area=1.0):

@@ -160,13 +160,17 @@ def _sides(
     distance of the rows). Neither header nor sidecar tells the kind of object or the release that
     mends it: the voxel stays as the file has it, and its centre is right either way.
     """
-    converter = extension.get("ConversionMethod") or sidecar.get("ConversionSoftware")
     size = scan.voxel_size_mm
-    if "dcm2niix" not in str(converter)[:200].lower() or size is None:
+    if not _by_dcm2niix({**sidecar, **extension}) or size is None:
         return ()
     if math.isclose(size[0], size[1], rel_tol=1e-3):
         return ()
     return (finding("sides_by_dcm2niix", one_mm=size[0], other_mm=size[1]),)
+
+
+def _by_dcm2niix(facts: Mapping[str, Any]) -> bool:
+    converter = facts.get("ConversionMethod") or facts.get("ConversionSoftware")
+    return "dcm2niix" in str(converter)[:200].lower()
 
 
 def _plain(path: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -207,7 +211,7 @@ def _is_number(value: object) -> bool:
 def _contradictions(extension: Mapping[str, Any], sidecar: Mapping[str, Any]) -> list[Finding]:
     """Return what a sidecar says otherwise than the file itself, whose word counts."""
     notes = []
-    for key in ("EchoTime", "RepetitionTime", "SpectrometerFrequency"):
+    for key in ("EchoTime", "RepetitionTime", "SpectrometerFrequency", "SpectralWidth"):
         file, beside = (number(_first(facts.get(key))) for facts in (extension, sidecar))
         if file is not None and beside is not None and not math.isclose(file, beside, rel_tol=1e-3):
             notes.append(finding("sidecar_contradicts", key=key, sidecar=beside, file=file))
@@ -229,7 +233,7 @@ def _scan(
         dwell_time_s=_dwell_time(header, facts),
         affine=header.affine,
     )
-    scan = _with_asked_echo(scan, facts)
+    scan = _with_asked_echo(scan, facts).noted(*_other_width(header, facts))
     if not standard:
         return scan.noted(finding("no_mrs_extension"))
     if scan.spectrometer_mhz is None or scan.nucleus is None:
@@ -303,7 +307,7 @@ def scan_from_parts(
         software=known_software(_first(facts.get("SoftwareVersions"))),
         field_strength_t=seconds(facts.get("MagneticFieldStrength"), 1.0, HIGHEST_FIELD_T),
         voxel_affine=_placed(affine),
-        water_suppressed=_flag(facts.get("WaterSuppressed", facts.get("WaterSuppression"))),
+        water_suppressed=_suppressed(facts),
         extra_axes=extra,
         varying=varying,
         processed=_processed(facts),
@@ -434,6 +438,14 @@ def _dwell_time(header: Header, facts: Mapping[str, Any]) -> float | None:
     return seconds(facts.get("DwellTime"), 1.0, 1.0)
 
 
+def _other_width(header: Header, facts: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """Return where the spectral width is another than that of the dwell time, which counts."""
+    width, stored = number(facts.get("SpectralWidth")), header.dwell_time_s
+    if not width or not 0 < stored < 1 or math.isclose(width * stored, 1, rel_tol=1e-3):
+        return ()
+    return (finding("other_width", hz=width, dwell_time_s=stored, dwell_hz=1 / stored),)
+
+
 def _placed(affine: FloatArray) -> FloatArray | None:
     """Return the affine, or `None` for the placeholder of unlocalised data (10 m voxels)."""
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
@@ -460,5 +472,7 @@ def _ppm(value: Any) -> float | None:
     return found if found is not None and _CARRIER_PPM[0] <= found <= _CARRIER_PPM[1] else None
 
 
-def _flag(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
+def _suppressed(facts: Mapping[str, Any]) -> bool | None:
+    """Return what the header says; nothing of dcm2niix, which counts frames (1.0.20260724)."""
+    value = facts.get("WaterSuppressed", facts.get("WaterSuppression"))
+    return value if isinstance(value, bool) and not _by_dcm2niix(facts) else None

@@ -83,7 +83,9 @@ def find_reader(path: Path) -> Reader:
 
 
 _NOT_READ = {
-    "procpar": "Varian/Agilent (VnmrJ): 'spec2nii varian' converts it to NIfTI-MRS, which is read",
+    "procpar": "Varian/Agilent (VnmrJ): 'spec2nii varian' converts it to NIfTI-MRS, which is read; "
+    "give te of procpar as acquisition.echo_time_s in study.toml, as spec2nii 0.8.15 writes the "
+    "length of a pulse as EchoTime",
     "acqus": "Bruker TopSpin, not of ParaVision: export jMRUI text or NIfTI-MRS from it, which are "
     "read",
 }
