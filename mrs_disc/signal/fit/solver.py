@@ -35,7 +35,7 @@ from mrs_disc.signal.fit.model import (
 )
 from mrs_disc.typing import BoolArray, FloatArray, IntArray
 
-_ITERATIONS, _FOLLOWED = 40, 20
+_ITERATIONS = 40
 _FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-3, 1e-7, 1e8
 _STRIDE = (4.0, 15.0, 400.0, 0.7, 1.1e-4)
 """Longest steps of shift, widths, phase and delay: the model is linear no further.
@@ -192,7 +192,7 @@ def solve(problem: Problem, parameters: FloatArray) -> Solution:
     unknown_ratios = np.zeros((n_components, n_components))
     current = _with_ratios(problem, _at(problem, np.clip(parameters, *limits), unknown_ratios))
     damping = _FIRST_DAMPING
-    for iteration in range(_ITERATIONS):
+    for _ in range(_ITERATIONS):
         equations = _normal_equations(problem, current, limits)
         trial = _step(problem, current, equations, damping, limits)
         # A step that does not lead down is tried again, shorter and more along the gradient.
@@ -205,8 +205,7 @@ def solve(problem: Problem, parameters: FloatArray) -> Solution:
             return _upright(problem, current, converged=True)
         # One that does is trusted more: the next is nearer to Gauss and Newton's own.
         damping = 0.1 * damping if damping > _LEAST_DAMPING else 0.0
-        # Priors of ratios follow the amplitudes; where that goes round in circles, they stay.
-        current = _with_ratios(problem, trial) if iteration < _FOLLOWED else trial
+        current = _with_ratios(problem, trial)
     return _upright(problem, current, converged=False)
 
 
