@@ -75,13 +75,18 @@ def write_person(folder: Path, seed: int, levels: tuple[str, ...]) -> None:
     made = signals()
     folder.mkdir()
     for site in spine(seed, levels):
+        gain = 1 + 0.1 * rng.standard_normal()  # no two measurements have the same samples
         for role, fid, protocol in (
             ("act", made.metabolite, made.protocol),
             ("ref", made.water, made.water_protocol),
         ):
             write_nifti_mrs(
                 folder / f"{site.level}_{role}.nii",
-                replace(fid, sampling=replace(fid.sampling, spectrometer_mhz=mhz)),
+                replace(
+                    fid,
+                    signal=gain * fid.signal,
+                    sampling=replace(fid.sampling, spectrometer_mhz=mhz),
+                ),
                 replace(protocol, voxel_affine=site.affine, spectrometer_mhz=mhz),
                 extra=person,
             )
