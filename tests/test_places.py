@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrs_disc.data import LEVELS
-from mrs_disc.data.places import Site, contradictions, doubts
+from mrs_disc.data.places import Site, contradictions, doubts, samples_digest
 from mrs_disc.record.findings import words
 
 CERVICAL = ("C3-C4", "C4-C5", "C5-C6", "C6-C7")
@@ -173,3 +173,10 @@ def test_verdicts_do_not_depend_on_the_order_of_the_files(seed, turn, shift):
 @given(level=st.sampled_from(LEVELS))
 def test_a_single_level_has_nothing_to_contradict(level):
     assert not contradictions([Site(level=level, affine=np.diag([18.0, 17.0, 5.0, 1.0]))])
+
+
+def test_samples_say_that_a_copy_is_one_whatever_its_file():
+    rng = np.random.default_rng(1)
+    fid = (rng.normal(size=64) + 1j * rng.normal(size=64)).astype(np.complex64)
+    assert samples_digest(fid) == samples_digest(fid[None, None].astype(complex))
+    assert samples_digest(fid) != samples_digest(fid + np.float32(1e-3))

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from numpy.linalg import LinAlgError
 
 from mrs_disc.data import Anatomy, DiscAcquisition, DiscEntry, LevelFailure, LevelMeasurement
-from mrs_disc.data.places import Site, contradictions, doubts, is_repeat, signal_digests
+from mrs_disc.data.places import (
+    Site,
+    contradictions,
+    doubts,
+    is_repeat,
+    samples_digest,
+    signal_digests,
+)
 from mrs_disc.errors import InputError
 from mrs_disc.recipe import Recipe
 from mrs_disc.record.findings import Finding, words
@@ -51,7 +58,7 @@ def site_of(entry: DiscEntry, acquisition: DiscAcquisition | None) -> Site:
         level=entry.level,
         run=entry.run,
         affine=acquisition.protocol.voxel_affine,
-        file_sha256=digests,
+        file_sha256=(*digests, samples_digest(acquisition.metabolite.signal)),
         subject=acquisition.subject,
         frequency_mhz=acquisition.metabolite.sampling.spectrometer_mhz,
     )

@@ -12,6 +12,7 @@ Patient coordinates, mm, RAS: x to the right, y to the front, z to the head.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
@@ -23,7 +24,7 @@ import numpy as np
 from mrs_disc.record.findings import Finding, finding
 from mrs_disc.record.levels import LEVELS, level_order
 from mrs_disc.record.parts import InputFile
-from mrs_disc.typing import FloatArray
+from mrs_disc.typing import ComplexArray, FloatArray
 
 SAME_PLACE_MM = 6.0
 """Centres nearer than this are one place [P]: two discs of a small neck lie some 14 mm apart, a
@@ -74,7 +75,7 @@ class Site:
     affine : float array, shape (4, 4), or None
         Voxel to patient coordinates, its centre in the last column; `None`: the file is silent.
     file_sha256 : tuple of str
-        Of the files that hold the metabolite signal.
+        Of the files that hold the metabolite signal, and of its samples.
     subject, frequency_mhz
         Digest of the subject that the header names; spectrometer frequency. `None` where unknown.
     """
@@ -110,6 +111,18 @@ class Site:
 
 _PARAMETERS = (".spar", ".list", ".json")
 """Endings of files that hold no samples: those of two discs may well be the same."""
+
+
+def samples_digest(signal: ComplexArray) -> str:
+    """Return a digest of one FID: a copy under another name, packed or converted, has the same.
+
+    Parameters
+    ----------
+    signal : complex array, shape (..., point)
+        As read.
+    """
+    first = signal.reshape(-1, signal.shape[-1])[0]
+    return hashlib.sha256(first.astype(np.complex64).tobytes()).hexdigest()
 
 
 def signal_digests(inputs: Iterable[InputFile]) -> tuple[str, ...]:

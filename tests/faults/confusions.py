@@ -28,7 +28,7 @@ from mrs_disc.simulate import simulate_study
 from tests.test_places import CERVICAL, LUMBAR, SIX, THORACIC, spine
 
 N_STUDIES = 200
-SEED = 2718281
+SEED = 16180339
 """Of the table; another one for every time that the rules change."""
 EXAMINED = (LUMBAR, LUMBAR[1:], LUMBAR[2:], CERVICAL, THORACIC, SIX)
 SCANNERS_MHZ = (63.87, 123.25, 127.74)
@@ -75,13 +75,18 @@ def write_person(folder: Path, seed: int, levels: tuple[str, ...]) -> None:
     made = signals()
     folder.mkdir()
     for site in spine(seed, levels):
+        gain = 1 + 0.1 * rng.standard_normal()  # no two measurements have the same samples
         for role, fid, protocol in (
             ("act", made.metabolite, made.protocol),
             ("ref", made.water, made.water_protocol),
         ):
             write_nifti_mrs(
                 folder / f"{site.level}_{role}.nii",
-                replace(fid, sampling=replace(fid.sampling, spectrometer_mhz=mhz)),
+                replace(
+                    fid,
+                    signal=gain * fid.signal,
+                    sampling=replace(fid.sampling, spectrometer_mhz=mhz),
+                ),
                 replace(protocol, voxel_affine=site.affine, spectrometer_mhz=mhz),
                 extra=person,
             )

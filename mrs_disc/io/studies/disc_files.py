@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mrs_disc.data import DiscAcquisition, DiscEntry, InputFile, Morphology, Origin, Provocation
-from mrs_disc.data.places import Site, signal_digests
+from mrs_disc.data.places import Site, samples_digest, signal_digests
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.files import sha256_of
 from mrs_disc.io.acquire import Given, Source, to_acquisition
@@ -200,7 +200,7 @@ class DiscFiles:
             level=self.level,
             run=self.run,
             affine=metabolite.voxel_affine,
-            file_sha256=digests,
+            file_sha256=(*digests, samples_digest(metabolite.signal)),
             subject=metabolite.identity.subject,
             frequency_mhz=metabolite.spectrometer_mhz,
         )
