@@ -65,7 +65,7 @@ from mrs_disc.typing import ComplexArray, FloatArray
 
 _ZERO_FILL = 4
 
-_SUSPICIOUS_SD = 2.6  # of the solver's own test; weak humps take from it, a whole fit decides
+_SUSPICIOUS_SD = 2.4  # of the solver's own test; weak humps take from it, a whole fit decides
 
 _SUSPICIOUS_RATIO = 1.15
 """Residual over noise from which a whole fit is asked too: then the solver's test says little."""

@@ -279,9 +279,7 @@ def fit_fid(
         posed = _problem(other, slow[:n_points], rival, delay_sd_s, solver.humps, reference_area)
         if smooth is not None:
             posed = smooth.posed(posed, first_stiffness(reference_area))
-        near = np.zeros(other.n_nonlinear)  # all but what components have of their own is known
-        near[:N_COMMON] = best.parameters[:N_COMMON]
-        costs.append(solve(posed, near).cost)
+        costs.append(solve(posed, _first_guess(other, start, delay_sd_s)).cost)
     return replace(result, rivals_apart_sd=sqrt(max(costs[0] - costs[1], 0.0)) / misfit)
 
 

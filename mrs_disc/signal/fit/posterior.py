@@ -52,6 +52,8 @@ _EXPANSIONS = 5
 _NEAR = 0.5
 """Standard deviations by which a parameter may move from one expansion point to the next where both
 see the same: the solver, which knows weak humps of free sign alone, may be three off."""
+_ASTRAY = 1.5
+"""From so many at the last point, the expansions did not settle."""
 _SAMPLING_SHARE = 0.01
 """Share of an amplitude's variance that may come from the number of draws: then they are enough."""
 _NEWTON, _SETTLED = 6, 1e-3
@@ -237,6 +239,15 @@ def average(problem: Problem, start: Point, scales: Scales, gather: FloatArray) 
 
 def _over_humps(problem: Problem, point: Point, scales: Scales) -> _Expansion:
     """Expand until the point moves no more, and draw enough about the last one."""
+    expansion = _followed(problem, point, scales)
+    if expansion.moved_sd() < _ASTRAY or not problem.limits:
+        return expansion
+    # Mostly the model misses much of the data; with a width that is held it does not turn over.
+    held = tuple(replace(one, held=one.present == 1) for one in problem.limits)
+    return _followed(replace(problem, limits=held), point, scales)
+
+
+def _followed(problem: Problem, point: Point, scales: Scales) -> _Expansion:
     rng = seeded()
     warm = partial(_sample_warming, scales=scales, rng=rng)
     once = partial(draw_chains, scales=scales, burn_in=0, keep=1, rng=rng)
