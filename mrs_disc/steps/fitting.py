@@ -342,10 +342,11 @@ def _played(preprocessed: Preprocessed, recipe: Recipe, model: MetaboliteModel) 
 
 
 def _without_parts(model: MetaboliteModel) -> MetaboliteModel:
-    """Return the model with a quality peak of fixed shape."""
+    """Return the model with a quality peak of fixed shape, and of what every disc holds."""
     components = tuple(
         c.model_copy(update={"part": ()}) if c.name == model.quality_component else c
         for c in model.component
+        if c.presence is None
     )
     return model.model_copy(update={"component": components})
 
