@@ -125,7 +125,7 @@ FAULTS = [
           "coil 0 left out: silent"),
     borne("two identical coils", s.both(s.samples(s.twin_coils), s.samples(s.twin_coils, s.WATER)),
           "coil 1 left out: doubles coil 0"),
-    borne("water in place of metabolites", s.swapped, "the two are swapped|water or fat alone"),
+    borne("water in place of metabolites", s.swapped, "the two are swapped|measured without water suppression"),
     borne("water of another length", s.samples(lambda x: x[:, :, :, :1024], s.WATER)),
     file_fault("water of another dwell time", s.dwell_time(1 / 1000, s.WATER),
                "dwell time of L4-L5/water.nii is 0.001 s"),
