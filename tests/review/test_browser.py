@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mrs_disc.record.node import NodeStatus, StudyState, write_status
 from mrs_disc.record.overlay import read_review
 from mrs_disc.record.review import read_log
 
@@ -344,6 +345,13 @@ def test_axe_finds_no_violation(serve, dataset, browser, scheme):
     if not axe.is_file():
         pytest.skip("MRS_DISC_AXE does not name axe.min.js (npm pack axe-core)")
     browser.scheme(scheme)
+    states = (StudyState(key="sub-01", state="sent"), StudyState(key="study-x", state="failed"))
+    write_status(
+        dataset,
+        NodeStatus(
+            time="2026-01-31T09:30:00Z", pid=1, ae_title="NODE", address="x:1", studies=states
+        ),
+    )
     address = serve(dataset).address
 
     def violations():
@@ -359,6 +367,10 @@ def test_axe_finds_no_violation(serve, dataset, browser, scheme):
     assert violations() == []
     browser.open(address)
     assert violations() == []
+    browser.driver.get(address.partition("?")[0] + "node")
+    assert "1 failed" in browser.one("main").text
+    assert violations() == []
+    browser.driver.back()
     browser.driver.get(address.partition("?")[0] + "study/nobody")
     assert "no such study" in browser.one("main").text
     assert violations() == []
