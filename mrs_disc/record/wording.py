@@ -166,6 +166,17 @@ KINDS: dict[str, Kind] = {
         "makes {dwell_hz:g} Hz: the dwell time counts; correct one of them",
         "problem",
     ),
+    "inverted": Kind(
+        "an inversion {seconds:g} s before the excitation: what T1 leaves of each component then "
+        "is in its amount, and nothing is corrected for it",
+        "problem",
+    ),
+    "inversion_too_long": Kind(
+        "InversionTime is {seconds:g}: seconds are expected, so that is no inversion at all; "
+        "spec2nii 0.8.15 writes milliseconds of SDAT files there. Nothing is corrected for an "
+        "inversion",
+        "problem",
+    ),
     "no_mrs_extension": Kind("no MRS header extension: frequency and dimensions are the sidecar's"),
     "no_time": Kind(
         "its {key} is {value:g|no number}: seconds expected, above 0 and below {below:g}"

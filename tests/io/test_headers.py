@@ -459,6 +459,14 @@ def test_a_spectral_width_beside_another_dwell_time_is_said(nifti, width, said):
     assert scan.dwell_time_s == pytest.approx(DWELL, rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("inversion", "said"),
+    [(0, []), (0.9, ["inverted"]), ([0.9], ["inverted"]), (900.0, ["inversion_too_long"])],
+)
+def test_an_inversion_is_said_since_nothing_is_corrected_for_it(nifti, inversion, said):
+    assert [f.kind for f in read_scan(nifti(InversionTime=inversion)).findings] == said
+
+
 @pytest.mark.parametrize("value", [True, False])
 def test_what_dcm2niix_says_of_suppression_is_not_believed(nifti, value):
     assert read_scan(nifti(WaterSuppressed=value)).water_suppressed is value

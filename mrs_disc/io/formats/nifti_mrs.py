@@ -44,6 +44,7 @@ from mrs_disc.io.formats.scan import (
     megahertz,
     named_sequence,
     number,
+    positive,
     read_only,
     seconds,
 )
@@ -54,6 +55,7 @@ from mrs_disc.typing import ComplexArray, FloatArray
 
 FORMAT = "nifti-mrs"
 _LONGEST_S = {"EchoTime": 1.0, "RepetitionTime": 60.0}
+_LONGEST_INVERSION_S = 20.0
 _FIELD_OF = {"EchoTime": "echo_time_s", "RepetitionTime": "repetition_time_s"}
 _ONE_NUMBER = (
     *_LONGEST_S,
@@ -318,8 +320,18 @@ def scan_from_parts(
             device=digest(facts.get("DeviceSerialNumber")),
         ),
         level_hint=level_in(facts.get("ProtocolName")),
-        findings=(*notes, *more, *_no_numbers(facts)),
+        findings=(*notes, *more, *_no_numbers(facts), *_inversion(facts)),
     )
+
+
+def _inversion(facts: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """Return that an inversion came before the signal; 0 s is how some write that none did."""
+    time_s = positive(_first(facts.get("InversionTime")))
+    if time_s is None:
+        return ()
+    if time_s >= _LONGEST_INVERSION_S:
+        return (finding("inversion_too_long", seconds=time_s),)
+    return (finding("inverted", seconds=time_s),)
 
 
 def _sequence(facts: Mapping[str, Any]) -> str | None:
