@@ -218,6 +218,7 @@ def _write_export(folder: Path, study: Study, form: Form) -> None:
     if study.load_anatomy and (picture := study.load_anatomy()) is not None:
         write_whole(folder / "t2_sagittal.nii.gz", image_bytes(picture))
         content["anatomy"] = "t2_sagittal.nii.gz"
+    pulses = []
     content["disc"] = []
     patient = ""
     for series, entry in enumerate(study, start=1):
@@ -230,16 +231,26 @@ def _write_export(folder: Path, study: Study, form: Form) -> None:
             row["run"] = entry.run
         stem = entry.level if entry.run == 1 else f"{entry.level}_run-{entry.run}"
         row |= _WRITERS[form](folder, stem, acquisition, series, patient)
-        if (pulse := acquisition.protocol.refocusing_pulse) is not None:
-            row["acquisition"] = {"refocusing_pulse": pulse}  # no file format has a place for it
+        pulses.append(acquisition.protocol.refocusing_pulse)
         if acquisition.morphology is not None:
             found = asdict(acquisition.morphology)
             row["morphology"] = {k: v for k, v in found.items() if v is not None}
         if acquisition.provocation is not None:
             row["provocation"] = {"result": acquisition.provocation.result}
         content["disc"].append(row)
-    text = toml_text(content) + (toml_text({"clinical": study.clinical}) if study.clinical else "")
+    # Behind the discs, so that a line added before the first of them is one of the study.
+    last = _told(content, pulses) | ({"clinical": study.clinical} if study.clinical else {})
+    text = toml_text(content) + (toml_text(last) if last else "")
     write_whole(folder / "study.toml", text.encode())
+
+
+def _told(content: dict[str, Any], pulses: Sequence[str | None]) -> dict[str, Any]:
+    """Return the refocusing pulses, which no file format has a place for, where all discs agree."""
+    if set(pulses) != {pulses[0]}:
+        for row, pulse in zip(content["disc"], pulses, strict=True):
+            row |= {} if pulse is None else {"acquisition": {"refocusing_pulse": pulse}}
+        return {}
+    return {} if pulses[0] is None else {"acquisition": {"refocusing_pulse": pulses[0]}}
 
 
 Names: TypeAlias = dict[str, str]

@@ -30,8 +30,8 @@ def disc(line: str) -> Callable[[Path], None]:
 
 def given(line: str) -> Callable[[Path], None]:
     """Return a fault that adds a line to what the user gives of the acquisition."""
-    table = f'water = "{s.WATER}"\n[disc.acquisition]\n'
-    return s.text(table, f"{table}{line}\n")
+    table = f'water = "{s.WATER}"\n'
+    return s.text(table, f"{table}[disc.acquisition]\n{line}\n")
 
 
 def study(line: str) -> Callable[[Path], None]:

@@ -128,6 +128,27 @@ def test_what_the_file_is_silent_on_may_be_given_and_is_marked(tmp_path, put):
     assert disc.metabolite.sampling.spectrometer_mhz == 127.75
 
 
+@pytest.mark.parametrize(
+    ("of_all", "of_disc", "pulse", "hz"),
+    [
+        ('refocusing_pulse = "ideal"', "", "ideal", None),
+        ('refocusing_pulse = "ideal"', "refocusing_bandwidth_hz = 1200", None, 1200.0),
+        ("refocusing_bandwidth_hz = 1200", "mixing_time_s = 0.01", None, 1200.0),
+        ("refocusing_bandwidth_hz = 1200", 'refocusing_pulse = "ideal"', "ideal", None),
+    ],
+)
+def test_what_no_file_says_is_given_once_and_a_disc_may_differ(
+    of_all, of_disc, pulse, hz, tmp_path, put
+):
+    put("siemens-rda", "l45.rda")
+    path = study_toml(tmp_path, rest=f"[disc.acquisition]\n{of_disc}")
+    where = tmp_path / "study.toml"
+    where.write_text(where.read_text().replace("[[disc]]", f"[acquisition]\n{of_all}\n[[disc]]", 1))
+    protocol = read_study(path)["L4-L5"].protocol
+    assert (protocol.refocusing_pulse, protocol.refocusing_bandwidth_hz) == (pulse, hz)
+    assert "refocusing_pulse" in protocol.given_by_user or pulse is None
+
+
 def test_a_contradiction_names_both_values(tmp_path, put):
     put("siemens-rda", "l45.rda")
     study = read_study(study_toml(tmp_path, rest="[disc.acquisition]\necho_time_s = 0.136"))

@@ -169,6 +169,8 @@ class StudyFile(StrictModel):
     """Region of the spine, against which the levels are held."""
     anatomy: str | None = None
     """An image to draw the voxels on: a NIfTI file, or a DICOM file or folder."""
+    acquisition: Given = Given()
+    """What the files of no disc say; where a disc says it, that counts for this disc."""
     disc: Annotated[tuple[DiscValues, ...], Field(min_length=1)]
     """The discs, each with `[[disc]]`."""
     clinical: ClinicalValues | None = None
@@ -266,12 +268,24 @@ def _discs(content: StudyFile, folder: Path) -> list[DiscFiles]:
             folder=folder,
             metabolite=_names(disc.metabolite),
             water=_names(disc.water),
-            given=disc.acquisition,
+            given=_given(content.acquisition, disc.acquisition),
             morphology=disc.morphology.record() if disc.morphology else None,
             provocation=Provocation(result=disc.provocation.result) if disc.provocation else None,
         )
         for disc in content.disc
     ]
+
+
+_OF_THE_PULSE = ("refocusing_pulse", "refocusing_bandwidth_hz")
+
+
+def _given(all_discs: Given, disc: Given) -> Given:
+    """Return what is given of a disc: what it says itself, and of the rest what all have."""
+    own, common = (one.model_dump(exclude_unset=True) for one in (disc, all_discs))
+    if set(_OF_THE_PULSE) & set(own):  # a bandwidth belongs to its pulse
+        common = {key: value for key, value in common.items() if key not in _OF_THE_PULSE}
+    overrule = (*common.get("overrule", ()), *own.get("overrule", ()))
+    return Given(**(common | own | {"overrule": tuple(dict.fromkeys(overrule))}))
 
 
 def _names(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
