@@ -44,14 +44,14 @@ def table():
 @pytest.mark.slow
 @pytest.mark.parametrize("snr", [24, 40, 64])
 def test_expected_errors_are_the_scatter_of_simulated_discs(table, snr):
-    """200 painful discs of the population.
+    """Two hundred painful discs of the population, twice, which had no part in `EXCESS`.
 
-    Their scatter has a standard error of 6 %: 15 % and that. Over several seeds 15 % are held, as
-    the table of tests/README.md shows.
+    Their scatter has a standard error of 6 %, the mean of both 4 %: 15 % and that.
     """
-    found = table.expected_over_scatter(table.SEEDS[0], snr, 200)
-    for name, ratio in found.items():
-        assert abs(ratio - 1) <= 0.15 + 0.06, (name, found)
+    found = [table.expected_over_scatter(seed, snr, 200) for seed in table.SEEDS]
+    for name in found[0]:
+        ratio = np.sqrt(found[0][name] * found[1][name])
+        assert abs(ratio - 1) <= 0.15 + 0.04, (name, found)
 
 
 def test_a_recipe_without_an_acid_cannot_plan_labels():

@@ -104,16 +104,7 @@ def coverage(kind, n, seed):
     return dict(zip(of.reported, np.mean(found, axis=0), strict=True))
 
 
-MISSED = pytest.mark.xfail(
-    strict=True, reason="a line of 40 Hz goes to the baseline in part: PG's hold in 75 to 85 %"
-)
-KINDS = (
-    "usual",
-    "sugars",
-    "acetyl beside",
-    "acetyl in two",
-    pytest.param("acetyl partly broad", marks=MISSED),
-)
+KINDS = ("usual", "sugars", "acetyl beside", "acetyl in two", "acetyl partly broad")
 
 
 @pytest.mark.slow

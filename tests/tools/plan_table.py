@@ -2,7 +2,7 @@
 
 ::
 
-    python tests/tools/plan_table.py [--discs 200] [--seed 5150 6161] [--print]
+    python tests/tools/plan_table.py [--discs 200] [--seed 90210 55221] [--print]
 
 Painful discs of the simulator's population at three SNRs of PG, without marrow lipid, go through
 the whole analysis. The error of each is taken over what `mrs_disc.planning.expected` expects of
@@ -28,7 +28,7 @@ from mrs_disc.recipe import Recipe
 from mrs_disc.simulate import LUMBAR, Scan, simulate_study
 from mrs_disc.simulate.study import plan_study
 
-SEEDS = (5150, 6161)
+SEEDS = (90210, 55221)
 SNRS = (24, 40, 64)
 QUANTITIES = ("PG", "LAC", "ALA", "PA", "CHO", "LAC/PG", "acidity", "structure", R)
 SCAN = Scan(n_points=1024, spectral_width_hz=2000.0, n_transients=32, n_water=2)

@@ -65,10 +65,15 @@ def test_a_cohort_unlike_the_assumed_share_is_scored_again_when_told():
 
 @pytest.mark.slow
 def test_forty_patients_of_each_kind_hold_the_figures():
-    """AUC, wrong and missing labels, and a reliability band as wide as 200 discs make it."""
+    """AUC, wrong and missing labels, and a reliability band as wide as 200 discs make it.
+
+    Of ten bins at 95 % one and no more lies outside in 91 of 100 such tables.
+    """
     table = validate_score(1618, 200, cohorts=["mixed", "alike"])
     for one in table.cohorts:
-        assert one.misses == (), score_text(table)
+        assert set(one.misses) <= {"reliability"}, score_text(table)
+    bins = [each for one in table.cohorts for each in one.measured.bins]
+    assert sum(not each.holds for each in bins) <= 1, score_text(table)
 
 
 def test_ideal_measurements_have_the_smallest_possible_errors():
