@@ -75,7 +75,8 @@ def parse_toml(text: str, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except ValueError as error:  # also of a number of 5,000 digits
-        raise ReadError(path, f"is not valid TOML: {error}") from error
+        why = str(error).partition("; use sys.")[0]  # advice of Python to programmers
+        raise ReadError(path, f"is not valid TOML: {why}") from error
     except RecursionError as error:
         raise ReadError(path, "is nested too deeply for a TOML file") from error
 
