@@ -676,6 +676,12 @@ KINDS: dict[str, Kind] = {
         "the disc holds",
         "remark",
     ),
+    "lipid_beside": Kind(
+        "lipid comes out {sd:.1f} times its error below zero: marrow lipid lies beside the place "
+        "that the model has for it, and is taken for lactate",
+        "reason",
+        "poor",
+    ),
     "lipid_on_lactate": Kind(
         "lactate contaminated by lipid: its CH2 is {ratio:beside {most} 1} times LAC + ALA, above "
         "{most:g}",

@@ -31,6 +31,10 @@ WATER_BAND_PPM = (4.4, 4.9)
 LIPID_CH2_SHARE = 0.693
 """Share of the CH2 line near 1.30 ppm in the six-peak triglyceride (ISMRM fat-water toolbox)."""
 
+LIPID_BESIDE_SD = 1.5
+"""How far below zero lipid may be, in its errors. A line that is taken off says that a real one
+lies beside it, and lactate takes what is left."""
+_LIPID_IN_ACIDS = ("lipid_on_lactate", "lipid_beside")
 
 MARROW_LIPID = 20.0
 """Lipid over the quality peak from which the voxel lies in marrow or fat [proposed]: discs with
@@ -146,7 +150,7 @@ def grade(
         drift_hz=preprocessed.drift_hz,
         residual_water=residual_water,
         water_before_removal=before_removal,
-        lipid_contaminated=any(one.kind == "lipid_on_lactate" for one in of_lipid),
+        lipid_contaminated=any(one.kind in _LIPID_IN_ACIDS for one in of_lipid),
         shift_ppm=fit.curves.reference_shift_ppm,
     )
 
@@ -411,6 +415,8 @@ def _lipid(fit: FitResult, gates: QualityOptions) -> list[Finding]:
         return []
     index, peak = fit.index("LIP"), fit.peak.name
     lipid, lipid_sd = float(fit.amplitude[index]), float(fit.sd[index])
+    if lipid < -LIPID_BESIDE_SD * lipid_sd:
+        return [finding("lipid_beside", sd=-lipid / lipid_sd)]
     if lipid < 2 * lipid_sd or lipid <= 0:
         return []
     found = []

@@ -232,6 +232,15 @@ def test_lipid_over_lactate_is_said_and_flagged():
     assert "its CH2 is 4.0 times LAC + ALA" in quality.reasons[0]
 
 
+@pytest.mark.parametrize(("lipid", "poor"), [(-1.4, False), (-1.6, True), (-2.9, True)])
+def test_lipid_below_zero_says_that_it_lies_elsewhere(lipid, poor):
+    sd = float(fit_result().sd[3])
+    quality = verdict(fit_result(amplitude=np.array([20.0, 5.0, 2.0, lipid * sd])))
+    assert (quality.verdict == "poor") == poor
+    assert quality.lipid_contaminated == poor
+    assert any("taken for lactate" in reason for reason in quality.reasons) == poor
+
+
 def test_unsuppressed_water_that_was_meant_is_acceptable():
     protocol = Protocol(echo_time_s=0.03, water_suppressed=False)
     pre = preprocessed(unsuppressed_residue=fid(PG, REFERENCE.signal), protocol=protocol)
