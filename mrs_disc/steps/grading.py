@@ -415,7 +415,7 @@ def _lipid(fit: FitResult, gates: QualityOptions) -> list[Finding]:
         return []
     index, peak = fit.index("LIP"), fit.peak.name
     lipid, lipid_sd = float(fit.amplitude[index]), float(fit.sd[index])
-    if lipid < -LIPID_BESIDE_SD * lipid_sd:
+    if lipid < -LIPID_BESIDE_SD * lipid_sd and _stands_out(fit, "LAC"):
         return [finding("lipid_beside", sd=-lipid / lipid_sd)]
     if lipid < 2 * lipid_sd or lipid <= 0:
         return []
@@ -433,6 +433,11 @@ def _lipid(fit: FitResult, gates: QualityOptions) -> list[Finding]:
         if methylene > most * acid:
             found.append(finding("lipid_on_lactate", ratio=methylene / acid, most=most))
     return found
+
+
+def _stands_out(fit: FitResult, name: str) -> bool:
+    """Say whether a component is two of its errors above zero."""
+    return fit.has(name) and bool(fit.amplitude[fit.index(name)] > 2 * fit.sd[fit.index(name)])
 
 
 def _displacement(preprocessed: Preprocessed) -> list[Finding]:
