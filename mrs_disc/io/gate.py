@@ -22,6 +22,7 @@ from mrs_disc.constants import WATER_PPM
 from mrs_disc.data.places import OTHER_SCANNER
 from mrs_disc.io.formats.scan import Scan, other_voxel
 from mrs_disc.record.findings import Finding, finding, unread
+from mrs_disc.signal.stored import evenly_taken, length_in_a_row, spectrum_top
 from mrs_disc.typing import ComplexArray, FloatArray
 
 MIN_POINTS = 256
@@ -115,9 +116,9 @@ def examine(scan: Scan) -> Examined:
     is_water = _verdict(scan)
     if not scan.signal.imag.any() or (is_water is False and _is_real(scan)):
         forbids.append(finding("not_complex"))
-    if (length := _in_a_row(scan)) is not None:
+    if (length := length_in_a_row(scan.signal)) is not None:
         forbids.append(finding("fids_in_a_row", n=scan.n_points // length, points=length))
-    if (top := _top_of_spectrum(scan)) is not None:
+    if (top := spectrum_top(scan.signal)) is not None:
         forbids.append(finding("holds_spectrum", at=top + 1, of=scan.n_points))
         is_water = None
     if (ratio := alternation(scan)) is not None:
@@ -189,8 +190,7 @@ def _is_real(scan: Scan) -> bool:
     Noise fills the plane. Only metabolites are asked: water alone lies so where it is on resonance
     and without noise, as in simulated references.
     """
-    fids = scan.signal.reshape(-1, scan.n_points)
-    fids = fids[:: max(1, len(fids) // 16)].astype(np.complex128)
+    fids = evenly_taken(scan.signal, 16).astype(np.complex128)
     fids /= max(float(np.abs(fids).max()), 1e-300)
     energy = float(np.sum(np.abs(fids) ** 2))
     return bool(np.abs(np.sum(fids**2, axis=1)).sum() > (1 - 1e-4) * energy)
@@ -252,20 +252,6 @@ def _common_amplitude(scan: Scan) -> FloatArray:
         common = np.conj(weights) @ start
     amplitude: FloatArray = np.abs(start @ np.conj(common)) / max(np.linalg.norm(common), 1e-300)
     return amplitude
-
-
-def _top_of_spectrum(scan: Scan) -> int | None:
-    """Return where the samples are largest, if they are a spectrum and no FID."""
-    from mrs_disc.signal.stored import spectrum_top
-
-    return spectrum_top(scan.signal)
-
-
-def _in_a_row(scan: Scan) -> int | None:
-    """Return the length of the FIDs, if several were laid end to end in time."""
-    from mrs_disc.signal.stored import length_in_a_row
-
-    return length_in_a_row(scan.signal)
 
 
 def missing(scan: Scan) -> list[Finding]:

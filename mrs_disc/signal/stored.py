@@ -179,8 +179,7 @@ def delay_of(signal: ComplexArray) -> float | None:
         half of a step pass. Fewer than `_SHORTEST_DELAY` are none: those are spoilt points.
     """
     n_points = signal.shape[-1]
-    fids = evenly_taken(signal, _MANY)
-    fids = fids[np.isfinite(fids.sum(axis=1))]
+    fids = _finite(signal, _MANY)
     if not len(fids) or n_points < 4 * _SHORTEST_DELAY:
         return None
     power = _mean_power(fids[:, : min(n_points // 4, _LONGEST_DELAY)])
@@ -196,6 +195,12 @@ def delay_of(signal: ComplexArray) -> float | None:
         return None
     below, above = float(height[risen - 1]), float(height[risen])
     return risen - (above - 0.5 * top) / (above - below)
+
+
+def _finite(signal: ComplexArray, enough: int) -> ComplexArray:
+    """Return those of `evenly_taken` that hold numbers alone."""
+    fids = evenly_taken(signal, enough)
+    return np.asarray(fids[np.isfinite(fids).all(axis=1)])
 
 
 def _mean_power(fids: ComplexArray) -> FloatArray:
@@ -218,8 +223,7 @@ def spectrum_top(signal: ComplexArray) -> int | None:
     Their transform is a spectrum: a line at its start lies on both sides of it, or is gone behind.
     """
     n_points = signal.shape[-1]
-    fids = evenly_taken(signal, _ENOUGH)
-    fids = fids[np.isfinite(fids).all(axis=1)]
+    fids = _finite(signal, _ENOUGH)
     if not len(fids) or n_points < 4 * _BLOCK:
         return None
     power = _mean_power(fids)
@@ -250,11 +254,10 @@ def length_in_a_row(signal: ComplexArray) -> int | None:
         As stored. A row of several begins anew: as loud as at its start, after it had faded.
     """
     n_points = signal.shape[-1]
-    fids = evenly_taken(signal, _ENOUGH)
-    fids = fids[np.isfinite(fids).all(axis=1)]
+    fids = _finite(signal, _ENOUGH)
     if not len(fids):
         return None
-    power = np.mean(fids.real.astype(np.float64) ** 2 + fids.imag.astype(np.float64) ** 2, axis=0)
+    power = _mean_power(fids)
     for count in range(n_points // _SHORTEST_ROW, 1, -1):  # two of eight begin alike too
         if n_points % count:
             continue
