@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mrs_disc.constants import WATER_PPM, Z95_ONE_SIDED
+from mrs_disc.constants import TINY, WATER_PPM, Z95_ONE_SIDED
 from mrs_disc.data.frames import metabolite_frame
 from mrs_disc.data.signals import Fid, Protocol
 from mrs_disc.data.spectra import FittedSpectrum, filled_and_weighted, place_of, transformed
@@ -375,6 +375,11 @@ class FitResult:
     def has(self, *names: str) -> bool:
         """Say whether the model holds all these components."""
         return set(names) <= set(self.names)
+
+    def in_sd(self, name: str) -> float:
+        """Return the amplitude of a component in its standard deviations; errors as of `index`."""
+        place = self.index(name)
+        return float(self.amplitude[place] / max(self.sd[place], TINY))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

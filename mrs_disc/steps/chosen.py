@@ -147,8 +147,7 @@ def found(fit: FitResult, foreign: Sequence[str]) -> list[Finding]:
     """Find compounds that few discs hold and this one does."""
     noticed = []
     for name in foreign:
-        index = fit.index(name)
-        ratio = float(fit.amplitude[index] / max(fit.sd[index], 1e-300))
+        ratio = fit.in_sd(name)
         if ratio >= FOUND_SD:
             noticed.append(finding("foreign_found", name, ratio=ratio))
     return noticed

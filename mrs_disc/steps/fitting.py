@@ -366,10 +366,7 @@ def _is_sound(fitted: FitResult, recipe: Recipe) -> bool:
 def _knows_its_peak(fitted: FitResult) -> bool:
     """Say whether the quality peak is measured: at a wrong start all lines may be anything."""
     peak = fitted.peak.name
-    if not fitted.has(peak):
-        return False
-    index = fitted.index(peak)
-    return bool(fitted.amplitude[index] > _KNOWN_SD * fitted.sd[index])
+    return fitted.has(peak) and fitted.in_sd(peak) > _KNOWN_SD
 
 
 def _without_first(preprocessed: Preprocessed, n: int) -> Preprocessed:

@@ -413,13 +413,12 @@ def _lipid(fit: FitResult, gates: QualityOptions) -> list[Finding]:
         or fit.noise.residual_ratio > 2 * gates.max_residual_ratio
     ):
         return []
-    index, peak = fit.index("LIP"), fit.peak.name
-    lipid, lipid_sd = float(fit.amplitude[index]), float(fit.sd[index])
-    if lipid < -LIPID_BESIDE_SD * lipid_sd and _stands_out(fit, "LAC"):
-        return [finding("lipid_beside", sd=-lipid / lipid_sd)]
-    if lipid < 2 * lipid_sd or lipid <= 0:
+    in_sd = fit.in_sd("LIP")
+    if in_sd < -LIPID_BESIDE_SD and fit.has("LAC") and fit.in_sd("LAC") > 2:
+        return [finding("lipid_beside", sd=-in_sd)]
+    if in_sd < 2:
         return []
-    found = []
+    found, peak, lipid = [], fit.peak.name, float(fit.amplitude[fit.index("LIP")])
     if fit.has(peak):
         of_peak = fit.index(peak)
         ratio = lipid / max(float(fit.amplitude[of_peak]), float(fit.sd[of_peak]), 1e-300)
@@ -433,11 +432,6 @@ def _lipid(fit: FitResult, gates: QualityOptions) -> list[Finding]:
         if methylene > most * acid:
             found.append(finding("lipid_on_lactate", ratio=methylene / acid, most=most))
     return found
-
-
-def _stands_out(fit: FitResult, name: str) -> bool:
-    """Say whether a component is two of its errors above zero."""
-    return fit.has(name) and bool(fit.amplitude[fit.index(name)] > 2 * fit.sd[fit.index(name)])
 
 
 def _displacement(preprocessed: Preprocessed) -> list[Finding]:
