@@ -167,7 +167,7 @@ def slurm(tmp_path_factory, monkeypatch) -> Iterator[Path]:
             with (place / f"{Path(words[0]).name}.out").open("w") as log:
                 daemons.append(subprocess.Popen(list(map(str, words)), stdout=log, stderr=log))
             time.sleep(2)
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 120
         while "idle" not in nodes() and time.monotonic() < deadline:
             time.sleep(1)
         if "idle" not in nodes():
@@ -179,7 +179,7 @@ def slurm(tmp_path_factory, monkeypatch) -> Iterator[Path]:
         for process in reversed(daemons):
             process.terminate()
             try:
-                process.wait(timeout=10)
+                process.wait(timeout=120)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

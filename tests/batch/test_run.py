@@ -298,7 +298,7 @@ def test_a_full_disk_ends_the_run_with_the_reason(fake_work, make_dataset, tmp_p
 def test_ctrl_c_and_a_scheduler_end_a_run_in_a_whole_folder(simulated, once, tmp_path, sent):
     out = tmp_path / "out"
     process = command("batch", simulated, "-o", out, "--jobs", 1, *RECORD)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not list(out.glob("sub-*/results.json")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(sent)
@@ -318,7 +318,7 @@ def test_ctrl_c_on_a_terminal_hits_workers_that_still_import(simulated, tmp_path
         out = tmp_path / str(n)
         words = ("batch", simulated, "-o", out, "--jobs", 2, *RECORD)
         process = command(*words, start_new_session=True)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not list(out.glob(".batch/*.lock")) and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(wait_s)
@@ -333,7 +333,7 @@ def test_ctrl_c_on_a_terminal_hits_workers_that_still_import(simulated, tmp_path
 def test_two_runs_on_one_folder_the_second_is_told(fake_work, make_dataset, simulated, tmp_path):
     out = tmp_path / "out"
     first = command("batch", simulated, "-o", out, "--jobs", 1, *RECORD)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not list(out.glob(".batch/*.lock")) and time.monotonic() < deadline:
         time.sleep(0.02)
     second = command("batch", simulated, "-o", out, "--jobs", 1, "--resume", *RECORD)

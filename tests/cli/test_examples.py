@@ -76,7 +76,7 @@ def serve_and_stop(words):
         assert server.stdout is not None
         assert "http://127.0.0.1" in server.stdout.readline()
         server.send_signal(signal.SIGINT)
-        server.communicate(timeout=60)
+        server.communicate(timeout=120)
     assert server.returncode in (0, 130)
 
 

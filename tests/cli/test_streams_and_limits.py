@@ -18,7 +18,7 @@ PROGRAM = [sys.executable, "-m", "mrs_disc"]
 
 def shell(line: str) -> subprocess.CompletedProcess:
     line = line.replace("mrs-disc", " ".join(PROGRAM))
-    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=120)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_too_little_memory_is_said_before_a_library_aborts(command, mb, monkeypa
 def test_what_needs_little_memory_gets_by_with_little(capsys):
     limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_AS, (300 << 20, 300 << 20))}
     done = subprocess.run(
-        [*PROGRAM, "recipe", "show"], capture_output=True, text=True, timeout=60, **limit
+        [*PROGRAM, "recipe", "show"], capture_output=True, text=True, timeout=120, **limit
     )
     assert done.returncode == 0, done.stderr
 
@@ -143,7 +143,7 @@ def test_a_home_that_cannot_be_written_to_is_nobodys_concern(tmp_path):
         [sys.executable, "-c", "import mrs_disc.report.figures"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         env=os.environ | {"HOME": str(home), "MPLCONFIGDIR": "", "XDG_CONFIG_HOME": ""},
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -39,7 +39,7 @@ def command(*words: object, limit: tuple[int, int] | None = None) -> subprocess.
 
 
 def finish(process: subprocess.Popen) -> tuple[int, str]:
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=120)
     assert "Traceback" not in said
     return process.returncode, said
 
@@ -168,7 +168,7 @@ def test_an_output_that_vanishes_ends_a_batch_with_one_line(make_study, tmp_path
     for n in range(6):
         shutil.copytree(study, dataset / f"study-{n}")
     process = command("batch", dataset, "-o", out, "--jobs", 1)
-    deadline = time.monotonic() + 25
+    deadline = time.monotonic() + 120
     while not list(out.glob("study-*/results.json")) and time.monotonic() < deadline:
         time.sleep(0.02)
     out.rename(tmp_path / "gone")

@@ -232,7 +232,7 @@ def test_a_conjugated_spectrum_is_noticed(scan):
     assert examine(replace(scan, signal=read_only(np.conj(scan.signal)))).mirrored
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     phase=st.floats(0, 6.3),
     scale=st.floats(1e-8, 1e8),

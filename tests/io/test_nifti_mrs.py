@@ -288,7 +288,7 @@ def test_an_echo_time_in_milliseconds_is_no_echo_time(tmp_path, nifti):
     assert read_scan(path).echo_time_s is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_any_spoilt_byte_gives_a_scan_or_a_sentence(data, tmp_path_factory, spectrum, sampling):
     folder = tmp_path_factory.mktemp("spoilt")

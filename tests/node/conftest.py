@@ -180,7 +180,7 @@ class Node:
     def address(self):
         return self.engine.service.address
 
-    def turn(self, until="", within_s=5.0):
+    def turn(self, until="", within_s=60.0):
         """Turn the loop, until the only study is in a state."""
         end = time.monotonic() + within_s
         while True:

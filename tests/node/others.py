@@ -83,10 +83,10 @@ class Orthanc:
 
     def stop(self, hard=False):
         self.process.kill() if hard else self.process.terminate()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=120)
 
     def ask(self, path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/{path}", timeout=120) as answer:
             return json.load(answer)
 
     @property
@@ -129,7 +129,7 @@ class NodeProcess:
     def stop(self, hard=False):
         if self.process.poll() is None:
             self.process.kill() if hard else self.process.terminate()
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=120)
 
     def studies(self):
         """What `mrs-disc node status` says."""

@@ -145,7 +145,7 @@ def test_a_real_store_takes_them(objects, tmp_path):
         assert sent.returncode == 0, sent.stderr
     finally:
         server.terminate()
-        server.wait(timeout=10)
+        server.wait(timeout=120)
     assert len(list(tmp_path.iterdir())) == len(FILES)
 
 

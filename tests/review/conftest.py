@@ -165,7 +165,7 @@ class Running:
         return self.address.partition("token=")[2]
 
     def request(self, method, path, body=None, **headers):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
             headers = {k.replace("_", "-"): v for k, v in headers.items()}
             connection.request(method, path, body, headers)
@@ -183,7 +183,7 @@ class Running:
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=120)
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def serve():
         )
         address = process.stdout.readline().strip()
         if not address.startswith("http://127.0.0.1:"):
-            raise AssertionError(f"no address: {address!r} {process.communicate(timeout=10)[1]}")
+            raise AssertionError(f"no address: {address!r} {process.communicate(timeout=120)[1]}")
         started.append(Running(process, address))
         return started[-1]
 

@@ -397,7 +397,7 @@ def test_every_confirmed_act_survives_kill_9_in_the_middle_of_saves(serve, folde
     while len(confirmed) < 20 and writer.is_alive():
         time.sleep(0.005)
     os.kill(running.process.pid, signal.SIGKILL)
-    writer.join(timeout=20)
+    writer.join(timeout=120)
     log = read_log(folder)
     assert len(confirmed) >= 20
     assert not log.problem

@@ -79,7 +79,7 @@ def test_results_are_never_changed(folder):
     assert (folder / "results.json").read_bytes() == before
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_change_of_any_byte_of_a_confirmed_line_is_told(data):
     """The last byte of the last line apart: without its line feed the line was never confirmed."""

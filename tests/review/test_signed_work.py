@@ -77,9 +77,7 @@ def test_a_changed_end_of_the_log_is_told_and_nothing_more_is_saved(signed, kind
         save(signed, **ACCEPT)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_change_of_any_byte_of_log_or_head_leaves_no_signature(signed, data):
     name = data.draw(st.sampled_from([LOG_NAME, HEAD_NAME]))

@@ -139,7 +139,7 @@ def test_probability_is_the_share_of_painful_discs_among_such_measurements():
 sizes = st.floats(0.02, 0.32)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ratio=st.floats(0.0, 1.0), s=sizes, a=st.floats(0.02, 1.0))
 def test_the_interval_holds_the_probability_and_stays_between_0_and_1(ratio, s, a):
     score = score_discs([make(ratio, 1.0, a, s)], MODEL, OPTIONS)[0]

@@ -47,7 +47,7 @@ acids = st.floats(0.02, 2.0)
 correlations = st.floats(-0.4, 0.4)
 ratios = st.floats(-0.2, 1.4)
 limits = st.tuples(st.floats(1.2, 30), st.floats(0.03, 0.9))
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 
 
 @few

@@ -159,7 +159,7 @@ def test_aligned_is_the_input_turned_back():
     assert np.median(found.measured.hz) == pytest.approx(0)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(
     seed=st.integers(0, 2**32 - 1),
     turn=st.floats(0, 6.28),

@@ -135,7 +135,7 @@ def test_a_result_is_finite_or_an_error_for_people(kernel, name, precision):
     assert finite(found)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     kernel=st.sampled_from(sorted(KERNELS)),

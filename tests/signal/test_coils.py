@@ -26,7 +26,7 @@ def array_of(rng, n_coils, n_transients, amplitude, n_points=1024):
     return sensitivity[:, None, None] * signal + noise, sensitivity, 2 * mixing @ mixing.conj().T
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(n_coils=st.integers(1, 8), seed=st.integers(0, 2**32 - 1))
 def test_snr_is_the_optimum_of_any_array(n_coils, seed):
     """The optimum, sqrt(s^H C^-1 s), comes from a linear solve; strong signal, known noise."""
@@ -74,7 +74,7 @@ def test_the_amplitude_is_that_of_the_strongest_coil():
     np.testing.assert_allclose(np.outer(of_combined, combined), raw[:, 0], atol=30)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1), turns=st.integers(0, 2**32 - 1), scale=st.floats(1e-4, 1e4))
 def test_phase_scale_and_order_of_coils_do_not_matter(seed, turns, scale):
     rng = np.random.default_rng(seed)

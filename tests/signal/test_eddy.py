@@ -97,7 +97,7 @@ def test_reference_of_another_length(n_water):
     assert distortion(result.water, clean) < 0.02
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(scale=st.floats(1e-3, 1e3), turn=st.floats(0, 6.28), seed=st.integers(0, 2**32 - 1))
 def test_scale_and_phase_of_the_reference_do_not_matter(scale, turn, seed):
     water = line(5, 10, 100) * np.exp(1j * EDDY) + noise(seed, 0.1)

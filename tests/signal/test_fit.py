@@ -230,7 +230,7 @@ def test_the_solver_agrees_with_an_independent_implementation():
     np.testing.assert_allclose(found.parameters, parameters, rtol=1e-6, atol=5e-6)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(scale=st.floats(1e-6, 1e9), phase=st.floats(-3, 3), shift=st.floats(-15, 15))
 def test_scale_phase_and_shift_of_the_data_do_not_change_what_is_found(scale, phase, shift):
     """One noise realisation, scaled, turned and moved; a shifted window sees other noise bins."""
@@ -246,7 +246,7 @@ def test_scale_phase_and_shift_of_the_data_do_not_change_what_is_found(scale, ph
     assert result.residual.noise_sd / scale == pytest.approx(reference.residual.noise_sd, rel=0.1)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(scale=st.floats(1e-6, 1e9), phase=st.floats(-3, 3))
 def test_scale_and_phase_change_only_scale_and_phase(scale, phase):
     fid = disc() + hump(1.5, 70.0, 5.0) + noise_of(7)

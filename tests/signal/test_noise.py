@@ -40,7 +40,7 @@ def test_signal_is_not_taken_for_noise(name, n_points, n_transients):
     assert found == pytest.approx(0.3, rel=0.01 + 4 / np.sqrt(1.5 * n_points * n_transients))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(scale=st.floats(1e-6, 1e6), seed=st.integers(0, 2**32 - 1), turn=st.floats(0, 6.3))
 def test_scale_and_phase(scale, seed, turn):
     fid = line(256, -300, 20) + complex_normal(np.random.default_rng(seed), 256)

@@ -26,7 +26,7 @@ def noise(seed, sd):
     return sd * (rng.standard_normal(2048) + 1j * rng.standard_normal(2048))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(phase=st.floats(-3.1, 3.1), seed=st.integers(0, 2**32 - 1))
 def test_zero_order_phase_is_found(phase, seed):
     """By overlapping lines it is off by 2.3 degrees, by noise 1.8: five times that is allowed."""
@@ -35,7 +35,7 @@ def test_zero_order_phase_is_found(phase, seed):
     assert abs(np.angle(np.exp(1j * (found - phase)))) < np.radians(12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(hz=st.floats(-600, 600), width=st.floats(3, 40), phase=st.floats(0, 6.28))
 def test_place_of_a_line(hz, width, phase):
     fid = line(hz, width) * np.exp(1j * phase)

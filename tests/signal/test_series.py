@@ -49,7 +49,7 @@ def test_a_wave_lies_in_its_window(hz):
     assert energy.sum() == pytest.approx(N_POINTS)  # Parseval
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(width=st.floats(2, 12), off=st.floats(-8, 8), gauss=st.floats(0, 10))
 def test_water_of_any_shape_is_projected_out_of_another_window(width, off, gauss):
     """The tails are powers of the tail of one line; what is left of them is a thousandth."""

@@ -72,7 +72,7 @@ def test_fids_are_those_of_the_independent_simulator(component, name, te_s, mhz)
     assert np.abs(fid - expected).max() < 4e-3
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(te_s=st.floats(0.008, 0.3), tm_s=st.floats(0.004, 0.05), mhz=st.floats(40, 300))
 def test_stimulated_echoes_agree_at_any_mixing_time_and_field(te_s, tm_s, mhz):
     lines = group_lines(

@@ -130,7 +130,7 @@ def test_without_water_nothing_is_taken_from_the_metabolites():
     assert near < 1.15
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 2**32 - 1), scale=st.floats(1e-6, 1e6), turn=st.floats(0, 6.28))
 def test_scale_and_phase(seed, scale, turn):
     rng = np.random.default_rng(seed)
@@ -191,7 +191,7 @@ def test_an_exact_exponential_is_removed_exactly():
     assert np.abs(result.signal).max() < 1e-4
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n_points=st.integers(64, 300),

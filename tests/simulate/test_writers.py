@@ -101,7 +101,7 @@ def test_dicom_has_identifiers_of_its_own_and_the_same_bytes_each_time(rows, tmp
         ),
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_vax_floats_survive(samples):
     """Exact but for what lies below the range of the format (3e-39)."""
     again = vax_floats(vax_bytes(samples)).view(np.complex64)

@@ -16,7 +16,7 @@ from mrs_disc.recipe import FitOptions, Recipe
 from mrs_disc.steps import fit, grade, preprocess
 
 RECIPE = Recipe(fit=FitOptions(baseline="none"))
-SMALL = settings(max_examples=8, deadline=None)
+SMALL = settings(max_examples=8)
 
 
 def fitted(disc: DiscAcquisition, recipe: Recipe = RECIPE) -> FitResult:

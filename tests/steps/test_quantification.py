@@ -241,7 +241,7 @@ def test_a_model_without_pg_has_ratios_to_its_quality_peak():
     assert q["log(acidity/structure)"].value is None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(unit=st.floats(1e-8, 1e8))
 def test_ratios_do_not_depend_on_the_unit(unit):
     one, other = run(fit_result()), run(fit_result(AMPLITUDE * unit, SD * unit))

@@ -45,7 +45,7 @@ def main() -> None:
             photograph(next(line for line in server.stdout if "http://" in line).split()[-1])
         finally:
             server.terminate()
-            server.communicate(timeout=20)
+            server.communicate(timeout=120)
 
 
 def photograph(address: str) -> None:
