@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
+from math import hypot
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
@@ -108,6 +109,36 @@ class Presence(StrictModel):
     """V read in the source, R recalled, D derived, P proposed."""
 
 
+class Pool(Presence):
+    """More of a component, elsewhere in the field: its own lines moved and widened, by evidence.
+
+    What of it is found counts to the component.
+    """
+
+    shift_ppm: Annotated[float, Field(ge=-0.5, le=0.5)] = 0.0
+    """From the component's own place."""
+    gauss_width_ppm: Annotated[float, within(0, 5, "ppm", "Hz")] = 0.0
+    """Gaussian width beyond that of its lines."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> Pool:
+        if self.shift_ppm == 0 and self.gauss_width_ppm == 0:
+            raise ValueError("shift_ppm or gauss_width_ppm has to differ from zero")
+        return self
+
+    def lines_of(self, resonance: tuple[Resonance, ...]) -> tuple[Resonance, ...]:
+        """Return lines moved and widened."""
+        return tuple(
+            r.model_copy(
+                update={
+                    "ppm": r.ppm + self.shift_ppm,
+                    "gauss_width_ppm": hypot(r.gauss_width_ppm, self.gauss_width_ppm),
+                }
+            )
+            for r in resonance
+        )
+
+
 class Component(StrictModel):
     """One metabolite of the model: resonances, or a simulated basis FID.
 
@@ -133,6 +164,8 @@ class Component(StrictModel):
     """Its lines, each with `[[component.resonance]]`."""
     part: tuple[Part, ...] = ()
     """Shares that move and widen on their own."""
+    pool: tuple[Pool, ...] = ()
+    """More of it elsewhere in the field, each with `[[component.pool]]`."""
     presence: Presence | None = None
     """Of what not every disc holds: how likely it is there, and how much of it."""
     basis: str | None = None
@@ -170,6 +203,8 @@ class Component(StrictModel):
             raise ValueError("give either [[component.resonance]] or basis, not both, not neither")
         if self.part and self.basis is not None:
             raise ValueError("parts are of resonances: leave out basis, or the parts")
+        if self.pool and (self.basis is not None or self.part or self.presence is not None):
+            raise ValueError("pools are of resonances: leave out basis, part and presence, or them")
         if self.part and (len(self.part) < 2 or abs(sum(p.share for p in self.part) - 1) > 1e-3):
             raise ValueError("two parts or more are expected, whose shares add up to 1")
         if self.resonance and not any(r.in_amplitude for r in self.resonance):

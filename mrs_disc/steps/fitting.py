@@ -344,7 +344,9 @@ def _played(preprocessed: Preprocessed, recipe: Recipe, model: MetaboliteModel) 
 def _without_parts(model: MetaboliteModel) -> MetaboliteModel:
     """Return the model with a quality peak of fixed shape, and of what every disc holds."""
     components = tuple(
-        c.model_copy(update={"part": ()}) if c.name == model.quality_component else c
+        c.model_copy(
+            update={"pool": ()} | ({"part": ()} if c.name == model.quality_component else {})
+        )
         for c in model.component
         if c.presence is None
     )
@@ -493,7 +495,9 @@ class _Shape(NamedTuple):
     def parts_of(cls, component: Component, model: MetaboliteModel) -> list[_Shape]:
         """Return what is fitted of a component: its parts, or itself."""
         if not component.part:
-            return [cls.of(component, model)]
+            own = cls.of(component, model)
+            pools = (own.pool(k, pool) for k, pool in enumerate(component.pool, 1))
+            return [own, *pools]
         return [
             cls(
                 _part_name(component.name, k),
@@ -530,6 +534,17 @@ class _Shape(NamedTuple):
             component.shift_sd_ppm,
             component.extra_width_sd_hz,
             component.presence,
+        )
+
+    def pool(self, k: int, pool: models.Pool) -> _Shape:
+        """Return more of the component, of which discs usually hold none."""
+        return self._replace(
+            name=_part_name(self.name, k),
+            share=0.0,
+            resonance=pool.lines_of(self.resonance),
+            shift_sd_ppm=0.0,
+            extra_width_sd_hz=0.0,
+            presence=pool,
         )
 
     def in_amplitude(self) -> _Shape:

@@ -236,7 +236,8 @@ def fit_fid(
     # 2. Solve from each start, with weak humps for the baseline.
     smooth = spline_of(baseline_hz, model) if spline and baseline_hz else None
     humps = _humps(None if smooth else baseline_hz, model, basis)
-    reference_area = _reference_area(starts[0].amplitude @ basis.gather * basis.usual, basis)
+    first = starts[0].amplitude @ basis.gather[basis.sure]
+    reference_area = _reference_area(first * basis.usual, basis)
     problem = _problem(model, slow[: model.time.size], basis, delay_sd_s, humps, reference_area)
     solver = replace(problem, humps=humps.of_width(priors.SOLVER_HUMP_WIDTH_HZ))
     if smooth is not None:
@@ -364,8 +365,9 @@ def _start_grid(basis: FitBasis, scan: Scan, n_points: int) -> StartGrid:
     """Return the grid of starts about the centre of the window."""
     carrier = _model(basis, scan, n_points).carrier
     dwell, start = scan.dwell_time_s, scan.start_time_s
-    # Of usual shape: parts of free sign would explain what is turned over.
-    fids = basis.whole_fids[:, :n_points] * carrier
+    # Of usual shape, and of what every disc holds: parts of free sign would explain what is turned
+    # over, and acetate lies where broad PG of another shift would.
+    fids = basis.whole_fids[basis.sure, :n_points] * carrier
     return StartGrid(fids, dwell_time_s=dwell, start_time_s=start)
 
 

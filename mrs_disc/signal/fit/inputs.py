@@ -121,6 +121,12 @@ class FitBasis:
         return np.array([[float(name == whole) for name in of] for whole in self.reported])
 
     @property
+    def sure(self) -> IntArray:
+        """The wholes of which every disc holds some, shape (sure,)."""
+        perhaps = [one.index for one in self.presence]
+        return np.flatnonzero(~np.isin(self.first, perhaps))
+
+    @property
     def first(self) -> IntArray:
         """The first part of each whole, shape (whole,)."""
         return np.asarray(np.argmax(self.gather, axis=1), np.int64)
