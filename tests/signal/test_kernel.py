@@ -1,4 +1,4 @@
-"""The compiled sweep against that of NumPy, from the same random numbers."""
+"""The compiled kernels against NumPy's path: model, solver, and the sweep from the same numbers."""
 
 from pathlib import Path
 
@@ -8,9 +8,13 @@ import pytest
 import mrs_disc as md
 from mrs_disc.errors import InputError
 from mrs_disc.report.results import results_from
-from mrs_disc.signal.fit import kernel, priors
+from mrs_disc.signal.fit import fit as fit_module
+from mrs_disc.signal.fit import kernel, kernel_solver, priors, solver
 from mrs_disc.signal.fit.chains import Chains, LinearProblem, Scales, _Sweeper
+from mrs_disc.signal.fit.humps import hump_grid
+from mrs_disc.signal.fit.model import MetaboliteModel, Scan
 from mrs_disc.signal.fit.random_numbers import Noise
+from mrs_disc.signal.fit.solver import Problem
 from mrs_disc.validate.regimes import REGIMES
 
 N_CHAINS, N_HUMPS = 24, 60
@@ -89,6 +93,81 @@ def test_a_sweep_is_that_of_numpy(seed, delay_sd_s, n_slots):
         assert np.abs(own - other).max(initial=0.0) < tolerance * scale
 
 
+def posed(monkeypatch, regime="in vivo", seed=77):
+    """Every problem that the solver meets in the fit of a disc, with its start."""
+    met = []
+
+    def solve(problem, parameters):
+        met.append((problem, parameters))
+        return solver.solve(problem, parameters)
+
+    monkeypatch.setattr(fit_module, "solve", solve)
+    md.fit(md.preprocess(REGIMES[regime].make(seed, 0).acquisition))
+    return met
+
+
+def apart(own, other):
+    """By how much rows differ, each beside its largest element."""
+    return (np.abs(own - other).max(axis=-1) / np.abs(other).max(axis=-1)).max()
+
+
+@needs_library
+@pytest.mark.parametrize("n_points", [64, 160, 384, 700, 847, 961])
+@pytest.mark.parametrize("delay_s", [0.0, 1.7e-4])
+def test_a_model_and_its_derivatives_are_those_of_numpy(n_points, delay_s, monkeypatch):
+    """At lengths of factors 2, 4, 5, 7, 11 and 31; some components move and widen on their own."""
+    rng = np.random.default_rng(n_points)
+    time, hz = 4e-4 * np.arange(n_points), np.linspace(-200, 200, 9)
+    fids = np.exp((2j * np.pi * hz[:, None] - np.pi * 3) * time)
+    scan = Scan(dwell_time_s=4e-4, window_hz=(-300.0, 260.0), start_time_s=1e-3)
+    model = MetaboliteModel(fids, scan, moves=np.array([1, 3, 8]), widens=np.array([0, 8]))
+    humps = hump_grid((-200.0, 200.0), n_points=n_points, dwell_time_s=4e-4, start_time_s=1e-3,
+                      half_width_hz=280.0)  # fmt: skip
+    problem = Problem(
+        model=model,
+        data=np.zeros(2 * model.bins.size),
+        precision=np.zeros(model.n_nonlinear),
+        fixed=np.zeros(model.n_nonlinear, dtype=bool),
+        ratios=(),
+        humps=humps,
+        hump_precision=1.0,
+        tolerance=0.1,
+    )
+    parameters = np.concatenate([[3.0, 5.0, 80.0, 0.4, delay_s], rng.normal(size=5)])
+    amounts = {
+        "amplitude": rng.normal(size=9),
+        "areas": rng.normal(size=humps.frequency_hz.size),
+    }
+    fast = solver.rows_at(problem, parameters, **amounts)
+    monkeypatch.setenv(kernel.SWITCH, "numpy")
+    for own, other in zip(fast, solver.rows_at(problem, parameters, **amounts), strict=True):
+        assert apart(own, other) < 1e-11
+
+
+@needs_library
+@pytest.mark.parametrize("regime", ["ensemble", "in vivo"])
+def test_the_solver_ends_where_that_of_numpy_does(regime, monkeypatch):
+    """To 1e-9 of a standard deviation of each amplitude, and of the whole cost."""
+    for problem, parameters in posed(monkeypatch, regime):
+        limits = solver.bounds(problem)
+        fast = kernel_solver.solve(problem, limits, parameters, solver._STEPS)
+        plain, converged = solver._descended(problem, limits, parameters)
+        assert fast is not None
+        assert fast.converged == converged
+        assert apart(fast.design, plain.model.design) < 1e-9
+        sd = np.sqrt(np.diag(solver.inverse_positive(plain.gram + plain.prior)))
+        assert np.abs((fast.amplitude - plain.amplitude) / sd).max() < 1e-9
+        assert fast.cost == pytest.approx(plain.cost, rel=1e-11)
+
+
+def test_a_length_of_a_large_prime_goes_to_numpy():
+    n_points = 67
+    scan = Scan(dwell_time_s=4e-4, window_hz=(-300.0, 260.0))
+    none = np.zeros(0, dtype=int)
+    model = MetaboliteModel(np.ones((2, n_points), complex), scan, moves=none, widens=none)
+    assert kernel_solver._prepare(model) is None
+
+
 @needs_library
 @pytest.mark.parametrize("regime", ["ensemble", "weak", "in vivo"])
 def test_whole_fits_agree_and_so_do_their_intervals(regime, monkeypatch):
@@ -132,9 +211,9 @@ def test_the_switch_refuses_other_words(monkeypatch):
 
 
 def test_a_library_of_another_source_is_not_used(monkeypatch, tmp_path):
-    source = tmp_path / "kernel.c"
-    source.write_text("changed")
-    monkeypatch.setattr(kernel, "_SOURCE", source)
+    (tmp_path / "_kernel.so").symlink_to(kernel._LIBRARY)
+    (tmp_path / "kernel.c").write_text("changed")
+    monkeypatch.setattr(kernel, "_LIBRARY", tmp_path / "_kernel.so")
     monkeypatch.setenv(kernel.SWITCH, "c")
     kernel._library.cache_clear()
     try:

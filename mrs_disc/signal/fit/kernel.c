@@ -5,27 +5,16 @@
  * pays because a chain's arrays stay in the first cache over a whole sweep, where NumPy passes
  * over all chains some twenty-five times a slot.
  *
- * The same input gives the same bytes: every sum has one order, whatever the width of the
- * processor's registers (no -ffast-math, no contraction to fused operations). Random numbers come
- * from the caller, so that both paths draw with the same ones.
+ * Random numbers come from the caller, so that both paths draw with the same ones.
  */
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-#define TINY 1e-300 /* `mrs_disc.constants.TINY` */
-#define ROUNDING_PRECISION 1e-5
-#define LEAST_PRECISION 1e-9
-#define MOST_SLOTS 16
-#define LANES 32 /* how many humps are compared at a time */
+#include "kernel.h"
 
-/* Loops over humps are compiled twice, for processors with and without wide registers. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__GLIBC__)
-#define WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define WIDE
-#endif
+#define COMPARED 32 /* how many humps are compared at a time */
 
 #ifndef SOURCE
 #define SOURCE "unknown"
@@ -73,9 +62,6 @@ static void invert_factor(Small a, int n)
 }
 
 /* ---- loops over the grid of humps ---- */
-
-/* Eight numbers at a time: the compiler makes of it what the processor has, element by element. */
-typedef double Eight __attribute__((vector_size(64), aligned(8), may_alias));
 
 /* k_g = own_g - |L^-1 Q_Sg|^2 and b_g = force_g - Q_gS m, S the `n` occupied slots. */
 WIDE static void grid_given(int n, int64_t n_humps, const double *const *rows, Small inverse,
@@ -176,14 +162,14 @@ WIDE static void log_odds_of(int64_t n_humps, const double *restrict k, const do
 /* The first of the largest. */
 WIDE static int64_t largest(int64_t n, const float *values)
 {
-    float lane[LANES], most = values[0];
-    for (int i = 0; i < LANES; i++)
+    float lane[COMPARED], most = values[0];
+    for (int i = 0; i < COMPARED; i++)
         lane[i] = values[0];
-    int64_t whole = n - n % LANES, best = 0;
-    for (int64_t g = 0; g < whole; g += LANES)
-        for (int i = 0; i < LANES; i++)
+    int64_t whole = n - n % COMPARED, best = 0;
+    for (int64_t g = 0; g < whole; g += COMPARED)
+        for (int i = 0; i < COMPARED; i++)
             lane[i] = values[g + i] > lane[i] ? values[g + i] : lane[i];
-    for (int i = 0; i < LANES; i++)
+    for (int i = 0; i < COMPARED; i++)
         most = lane[i] > most ? lane[i] : most;
     for (int64_t g = whole; g < n; g++)
         most = values[g] > most ? values[g] : most;

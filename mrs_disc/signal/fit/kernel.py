@@ -1,6 +1,7 @@
-"""The compiled sweep of the chains, where a compiler was there when the package was built.
+"""The compiled library of the fit, where a compiler was there when the package was built.
 
-`kernel.c` follows `slots` and `chains` step by step; those are the algorithm for a reader, and run
+`kernel.c` follows `slots` and `chains` step by step, `kernel_lines.c` and `kernel_solver.c` `model`
+and `solver` (`kernel_solver.py` calls them); those modules are the algorithm for a reader, and run
 wherever there is no library: the same draws from the same random numbers, to rounding. The build
 hook (`.ci/kernel_hook.py`) compiles it; without a compiler the package is pure Python and whole.
 
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from scipy.linalg import cython_blas, cython_lapack
 
 from mrs_disc.errors import InputError
 from mrs_disc.typing import BoolArray, FloatArray, IntArray
@@ -25,7 +27,20 @@ from mrs_disc.typing import BoolArray, FloatArray, IntArray
 SWITCH = "MRS_DISC_KERNEL"
 """Environment variable that forces a path: ``numpy`` or ``c``."""
 MOST_SLOTS = 16  # of kernel.c
-_SOURCE = Path(__file__).with_name("kernel.c")
+_LINEAR = (
+    (cython_blas, "dgemm"),
+    (cython_blas, "dsyrk"),
+    (cython_lapack, "dposv"),
+    (cython_lapack, "dpotrf"),
+)
+"""Of `struct libraries` in kernel.h, in its order."""
+_CAPSULE_NAME, _CAPSULE_POINTER = (
+    ctypes.pythonapi.PyCapsule_GetName,
+    ctypes.pythonapi.PyCapsule_GetPointer,
+)
+_CAPSULE_NAME.restype, _CAPSULE_NAME.argtypes = ctypes.c_char_p, [ctypes.py_object]
+_CAPSULE_POINTER.restype = ctypes.c_void_p
+_CAPSULE_POINTER.argtypes = [ctypes.py_object, ctypes.c_char_p]
 _LIBRARY = Path(__file__).with_name("_kernel.so")
 
 
@@ -62,14 +77,31 @@ def _library() -> ctypes.CDLL | None:
         found.mrs_disc_source.restype = ctypes.c_char_p
         compiled_from = found.mrs_disc_source().decode()
         # An editable installation may hold a library of an older source.
-        if compiled_from != hashlib.sha256(_SOURCE.read_bytes()).hexdigest():
+        sources = sorted(_LIBRARY.parent.glob("kernel*.[ch]"))
+        digest = hashlib.sha256(b"".join(one.read_bytes() for one in sources)).hexdigest()
+        if compiled_from != digest or not _linked(found):
             return None
         integer, address = ctypes.c_int64, ctypes.c_void_p
         found.mrs_disc_draw_slots.argtypes = [*3 * [integer], address, integer, *11 * [address]]
         found.mrs_disc_draw_rest.argtypes = [*4 * [integer], *19 * [address]]
+        found.mrs_disc_rows.argtypes = 5 * [address]
+        found.mrs_disc_solve.argtypes = 5 * [address]
     except (OSError, AttributeError):
         return None
     return found
+
+
+def _linked(found: ctypes.CDLL) -> bool:
+    """Give the library SciPy's BLAS and LAPACK; return whether they are of its integers."""
+    functions = []
+    for module, name in _LINEAR:
+        capsule = module.__pyx_capi__[name]
+        signature = _CAPSULE_NAME(capsule)
+        if b"long" in signature or b"int64" in signature:
+            return False
+        functions.append(_CAPSULE_POINTER(capsule, signature))
+    found.mrs_disc_use((ctypes.c_void_p * len(functions))(*functions))
+    return True
 
 
 def draw_slots(

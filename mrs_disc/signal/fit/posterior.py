@@ -26,7 +26,7 @@ from mrs_disc.constants import TINY, Z95
 from mrs_disc.signal.fit import priors
 from mrs_disc.signal.fit.chains import Chains, Draws, LinearProblem, Scales, draw_chains
 from mrs_disc.signal.fit.limits import Limit, Site, sites_of
-from mrs_disc.signal.fit.model import DELAY, GAUSS2, LORENTZ, PHASE, SHIFT, Spectrum
+from mrs_disc.signal.fit.model import DELAY, GAUSS2, LORENTZ, PHASE, SHIFT
 from mrs_disc.signal.fit.random_numbers import seeded
 from mrs_disc.signal.fit.repetition import repetition_covariance, with_priors_that_follow
 from mrs_disc.signal.fit.solver import (
@@ -34,7 +34,7 @@ from mrs_disc.signal.fit.solver import (
     bounds,
     inverse_positive,
     ratio_precision,
-    slope_columns,
+    rows_at,
     solve_positive,
 )
 from mrs_disc.typing import FloatArray
@@ -212,8 +212,8 @@ def average(problem: Problem, start: Point, scales: Scales, gather: FloatArray) 
     # Parts of one whole are added up: of each draw, so that the mixture is that of the sums.
     summed_sd = np.sqrt(np.diagonal(gather @ within @ gather.T, axis1=1, axis2=2))
     low, high = _mixture_interval(centres @ gather.T, summed_sd)
-    model = problem.model.evaluate(mean.parameters)
-    humps = problem.humps.design(mean.parameters[PHASE], mean.parameters[DELAY])
+    none = np.zeros_like(mean.areas)
+    design, humps, slopes = rows_at(problem, mean.parameters, amplitude=mean.amplitude, areas=none)
     has_gauss = bool(np.mean(last.draws.mean[:, 0] > 0) > 0.5)
     integrated, drawn = (problem.model.of_noise(rows) for rows in last.rows)
     repetition = with_priors_that_follow(
@@ -228,11 +228,11 @@ def average(problem: Problem, start: Point, scales: Scales, gather: FloatArray) 
             mean=gather @ mean.amplitude,
             covariance=gather @ covariance @ gather.T,
             repetition=gather @ repetition @ gather.T,
-            crlb=_bound(problem, mean, model, gather, has_gauss=has_gauss),
+            crlb=_bound(problem, design, slopes, gather, has_gauss=has_gauss),
             low=low,
             high=high,
         ),
-        residual=problem.data - mean.amplitude @ model.design - mean.areas @ humps,
+        residual=problem.data - mean.amplitude @ design - mean.areas @ humps,
         determined=_determined(problem, last),
     )
 
@@ -465,18 +465,10 @@ def _determined(problem: Problem, expansion: _Expansion) -> float:
 
 def _rows(problem: Problem, point: Point) -> tuple[FloatArray, FloatArray]:
     """Return the model's derivatives by what is integrated out and by what is drawn, X and Z."""
-    parameters = point.parameters
-    model = problem.model.evaluate(parameters)
-    humps = problem.humps.design(parameters[PHASE], parameters[DELAY])
-    slopes = slope_columns(
-        problem,
-        parameters,
-        model=model,
-        amplitude=point.amplitude,
-        humps=humps,
-        areas=point.areas,
+    design, humps, slopes = rows_at(
+        problem, point.parameters, amplitude=point.amplitude, areas=point.areas
     )
-    integrated = np.vstack([model.design, slopes[_integrated(parameters.size)]])
+    integrated = np.vstack([design, slopes[_integrated(len(slopes))]])
     return integrated, np.vstack([slopes[_DRAWN], humps])
 
 
@@ -506,20 +498,25 @@ def _positive(curvature: FloatArray, diagonal: FloatArray) -> FloatArray:
 
 
 def _bound(
-    problem: Problem, point: Point, model: Spectrum, gather: FloatArray, *, has_gauss: bool
+    problem: Problem,
+    design: FloatArray,
+    slopes: FloatArray,
+    gather: FloatArray,
+    *,
+    has_gauss: bool,
 ) -> FloatArray:
     """Return the Cramer-Rao bound of the amplitudes with the baseline known, shape (whole,).
 
     It is the Bayesian one: the priors of the non-linear parameters count, those of ratios do not.
+    `slopes` are the derivatives of the components alone.
     """
-    n_components = point.amplitude.size
-    slopes = problem.model.jacobian(point.parameters, point.amplitude, model)
+    n_components = len(design)
     used = [
         index
-        for index in range(point.parameters.size)
+        for index in range(len(slopes))
         if not problem.fixed[index] and (index != GAUSS2 or has_gauss)
     ]
-    columns = np.vstack([model.design, slopes[used]])
+    columns = np.vstack([design, slopes[used]])
     information = columns @ columns.T
     diagonal = np.arange(n_components, columns.shape[0])
     weak = np.array([_weak_precision(index) for index in used])

@@ -22,7 +22,7 @@ import numpy as np
 from scipy.linalg.lapack import dposv
 
 from mrs_disc.constants import TINY
-from mrs_disc.signal.fit import priors
+from mrs_disc.signal.fit import kernel_solver, priors
 from mrs_disc.signal.fit.humps import HumpGrid
 from mrs_disc.signal.fit.limits import Limit
 from mrs_disc.signal.fit.model import (
@@ -42,6 +42,12 @@ _STRIDE = (4.0, 15.0, 400.0, 0.7, 1.1e-4)
 
 No number of them leads from a start of the grid onto a bound, where rounding would decide whether
 the parameter is free."""
+_STEPS = kernel_solver.Steps(
+    iterations=_ITERATIONS,
+    damping=(_FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING),
+    stride=_STRIDE,
+    ratio_freedom=priors.RATIO_FREEDOM,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +194,37 @@ def solve(problem: Problem, parameters: FloatArray) -> Solution:
         Where to start.
     """
     limits = bounds(problem)
+    compiled = kernel_solver.solve(problem, limits, parameters, _STEPS)
+    if compiled is not None:
+        of_all = compiled.amplitude, compiled.design
+        turned, amplitude = _upright(compiled.parameters, *of_all)
+        misfit = sqrt(compiled.square / problem.data.size)
+        return Solution(
+            parameters=turned,
+            amplitude=amplitude,
+            cost=compiled.cost,
+            misfit=misfit,
+            converged=compiled.converged,
+        )
+    current, converged = _descended(problem, limits, parameters)
+    turned, amplitude = _upright(current.parameters, current.amplitude, current.model.design)
+    misfit = sqrt(current.residual @ current.residual / current.residual.size)
+    return Solution(
+        parameters=turned,
+        amplitude=amplitude,
+        cost=current.cost,
+        misfit=misfit,
+        converged=converged,
+    )
+
+
+def _descended(
+    problem: Problem, limits: tuple[FloatArray, FloatArray], parameters: FloatArray
+) -> tuple[_Trial, bool]:
+    """Return the optimum next to a point, and whether the last step was small enough.
+
+    What `kernel_solver.c` does, for a reader.
+    """
     n_components = problem.model.n_components
     unknown_ratios = np.zeros((n_components, n_components))
     current = _with_ratios(problem, _at(problem, np.clip(parameters, *limits), unknown_ratios))
@@ -199,14 +236,14 @@ def solve(problem: Problem, parameters: FloatArray) -> Solution:
         while trial is not None and trial.cost > current.cost + problem.rounding:
             damping = max(10 * damping, _FIRST_DAMPING)
             if damping >= _MOST_DAMPING:
-                return _upright(problem, current, converged=False)
+                return current, False
             trial = _step(problem, current, equations, damping, limits)
         if trial is None:
-            return _upright(problem, current, converged=True)
+            return current, True
         # One that does is trusted more: the next is nearer to Gauss and Newton's own.
         damping = 0.1 * damping if damping > _LEAST_DAMPING else 0.0
         current = _with_ratios(problem, trial)
-    return _upright(problem, current, converged=False)
+    return current, False
 
 
 def _at(problem: Problem, parameters: FloatArray, ratios: FloatArray) -> _Trial:
@@ -323,24 +360,48 @@ def _step(
     return _at(problem, np.clip(current.parameters + move, *limits), ratios)
 
 
-def _upright(problem: Problem, current: _Trial, *, converged: bool) -> Solution:
+def _upright(
+    parameters: FloatArray, amplitude: FloatArray, design: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Return the solution whose high lines are positive, not the same fit upside down.
 
     Heights count, not areas: a broad component may be negative, or far too large, where humps of
     the other sign make up for it.
     """
-    parameters, amplitude, residual = current.parameters, current.amplitude, current.residual
-    height = np.abs(current.model.design).max(axis=1)
+    height = np.abs(design).max(axis=1)
     if height @ amplitude[: height.size] < 0:
         parameters, amplitude = parameters.copy(), -amplitude
         parameters[PHASE] += pi
-    return Solution(
-        parameters=parameters,
-        amplitude=amplitude,
-        cost=current.cost,
-        misfit=sqrt(residual @ residual / residual.size),
-        converged=converged,
+    return parameters, amplitude
+
+
+def rows_at(
+    problem: Problem, parameters: FloatArray, *, amplitude: FloatArray, areas: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the spectra of components and humps at a point, and the derivatives of the whole.
+
+    Parameters
+    ----------
+    problem : Problem
+        Model and humps.
+    parameters : float array, shape (nonlinear,)
+        Where.
+    amplitude, areas : float array, shape (component,) and (hump,)
+        Amplitudes of the components and areas of the humps.
+
+    Returns
+    -------
+    tuple of float arrays, shape (component, datum), (hump, datum), (nonlinear, datum)
+    """
+    compiled = kernel_solver.rows(problem, parameters, amplitude, areas)
+    if compiled is not None:
+        return compiled
+    model = problem.model.evaluate(parameters)
+    humps = problem.humps.design(parameters[PHASE], parameters[DELAY])
+    slopes = slope_columns(
+        problem, parameters, model=model, amplitude=amplitude, humps=humps, areas=areas
     )
+    return model.design, humps, slopes
 
 
 def slope_columns(

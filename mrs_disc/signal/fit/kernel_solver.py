@@ -1,0 +1,247 @@
+"""The compiled model and solver (`kernel_lines.c`, `kernel_solver.c`), called with NumPy's arrays.
+
+Where there is no library, or it cannot serve a model, these functions return None and `solver` goes
+its own way.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from mrs_disc.signal.fit import kernel
+from mrs_disc.signal.fit.basis import GAUSS_RATE
+from mrs_disc.signal.fit.model import N_COMMON, MetaboliteModel
+from mrs_disc.typing import ComplexArray, FloatArray
+
+if TYPE_CHECKING:
+    from mrs_disc.signal.fit.humps import HumpGrid
+    from mrs_disc.signal.fit.solver import Problem
+
+_LANES, _MOST_FACTORS, _LARGEST_FACTOR = 8, 24, 31  # of kernel.h and kernel_lines.c
+_SHARED = 3  # transforms for the derivatives by what all components share
+_INT, _DOUBLE, _ADDRESS = ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
+
+
+class _Model(ctypes.Structure):
+    """``struct model`` of kernel.h."""
+
+    _fields_ = (
+        *((name, _INT) for name in ("n_points", "n_components", "n_bins", "n_moves")),
+        *((name, _INT) for name in ("n_widens", "n_batches", "n_factors")),
+        ("factors", _INT * _MOST_FACTORS),
+        *((name, _DOUBLE) for name in ("time0", "dwell_time", "gauss_rate")),
+        *((name, _ADDRESS) for name in ("series", "twiddles", "bins", "moves", "widens")),
+    )
+
+
+class _Humps(ctypes.Structure):
+    """``struct humps`` of kernel.h."""
+
+    _fields_ = (("n", _INT), ("frequency", _ADDRESS), ("spectra", _ADDRESS))
+
+
+class _Problem(ctypes.Structure):
+    """``struct problem`` of kernel_solver.c."""
+
+    _fields_ = (
+        ("model", _Model),
+        ("humps", _Humps),
+        *((name, _ADDRESS) for name in ("data", "precision", "low", "high", "fixed", "ratios")),
+        ("n_ratios", _INT),
+        *((name, _DOUBLE) for name in ("hump_precision", "tolerance", "rounding")),
+        ("ratio_freedom", _DOUBLE),
+        *((name, _DOUBLE) for name in ("first_damping", "least_damping", "most_damping")),
+        ("stride", _DOUBLE * N_COMMON),
+        ("iterations", _INT),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """The numbers of the solver's steps.
+
+    Parameters
+    ----------
+    iterations : int
+        At most.
+    damping : tuple of float
+        The first, the least and the largest.
+    stride : tuple of float
+        Longest steps of the shared parameters.
+    ratio_freedom : float
+        Degrees of freedom of ratios with tails.
+    """
+
+    iterations: int
+    damping: tuple[float, float, float]
+    stride: tuple[float, ...]
+    ratio_freedom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """What the solver found: see `solver.Solution`.
+
+    Parameters
+    ----------
+    parameters, amplitude : float array, shape (nonlinear,) and (component + hump,)
+    design : float array, shape (component, datum)
+    cost, square : float
+        With the priors, and of the residual alone.
+    converged : bool
+    """
+
+    parameters: FloatArray
+    amplitude: FloatArray
+    design: FloatArray
+    cost: float
+    square: float
+    converged: bool
+
+
+def solve(
+    problem: Problem, limits: tuple[FloatArray, FloatArray], parameters: FloatArray, steps: Steps
+) -> Solved | None:
+    """Return the optimum next to a point, as `solver.solve`; None: NumPy is to do it."""
+    library, prepared = kernel.library(), _prepared(problem.model)
+    if library is None or prepared is None:
+        return None
+    found = np.array(parameters, dtype=np.float64)
+    ratios = np.array(
+        [(r.numerator, r.denominator, r.mean, r.sd, r.has_tails) for r in problem.ratios],
+        dtype=np.float64,
+    )
+    amplitude = np.empty(problem.model.n_components + problem.humps.frequency_hz.size)
+    design = np.empty((problem.model.n_components, problem.data.size))
+    of = np.empty(2)
+    first, least, most = steps.damping
+    posed = _Problem(
+        prepared.model,
+        _humps(problem.humps),
+        *(
+            np.ascontiguousarray(values, dtype=np.float64).ctypes.data
+            for values in (problem.data, problem.precision, *limits)
+        ),
+        problem.fixed.ctypes.data,
+        ratios.ctypes.data,
+        len(ratios),
+        problem.hump_precision,
+        problem.tolerance,
+        problem.rounding,
+        steps.ratio_freedom,
+        first,
+        least,
+        most,
+        (_DOUBLE * N_COMMON)(*steps.stride),
+        steps.iterations,
+    )
+    state = library.mrs_disc_solve(
+        ctypes.addressof(posed),
+        *(array.ctypes.data for array in (found, amplitude, design, of)),
+    )
+    if state == 2:
+        return None
+    return Solved(found, amplitude, design, float(of[0]), float(of[1]), state == 0)
+
+
+def rows(
+    problem: Problem, parameters: FloatArray, amplitude: FloatArray, areas: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray] | None:
+    """Return components, humps and derivatives at a point, as `solver.rows_at`; None: as above."""
+    library, prepared = kernel.library(), _prepared(problem.model)
+    if library is None or prepared is None:
+        return None
+    humps = _humps(problem.humps)
+    at, size = np.ascontiguousarray(parameters, dtype=np.float64), problem.data.size
+    amounts = np.concatenate([amplitude, areas])
+    found = np.empty((amounts.size + at.size, size))
+    addresses = (array.ctypes.data for array in (at, amounts, found))
+    if library.mrs_disc_rows(ctypes.addressof(prepared.model), ctypes.addressof(humps), *addresses):
+        return None
+    design, of_humps = found[: amplitude.size], found[amplitude.size : amounts.size]
+    return design, of_humps, found[amounts.size :]
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A model as the library has it, and the arrays that it points to."""
+
+    model: _Model
+    arrays: tuple[FloatArray, ...]
+
+
+_KEPT: WeakKeyDictionary[MetaboliteModel, _Prepared | None] = WeakKeyDictionary()
+
+
+def _prepared(model: MetaboliteModel) -> _Prepared | None:
+    """Return a model as the library has it, None where it cannot; kept as long as the model."""
+    if type(model) is not MetaboliteModel:  # one of other spectra
+        return None
+    if model not in _KEPT:
+        _KEPT[model] = _prepare(model)
+    return _KEPT[model]
+
+
+def _prepare(model: MetaboliteModel) -> _Prepared | None:
+    n_points = model.time.size
+    factors = _factors(n_points)
+    if not factors or len(factors) > _MOST_FACTORS or factors[-1] > _LARGEST_FACTOR:
+        return None
+    n_batches = -(-(model.n_components + _SHARED) // _LANES)
+    twiddles = np.exp(-2j * np.pi / n_points * np.arange(n_points))
+    arrays = (
+        _in_lanes(model.series, -(-model.n_components // _LANES)),
+        twiddles.view(np.float64),
+        *(np.ascontiguousarray(one, np.int64) for one in (model.bins, model.moves, model.widens)),
+    )
+    described = _Model(
+        n_points,
+        model.n_components,
+        model.bins.size,
+        model.moves.size,
+        model.widens.size,
+        n_batches,
+        len(factors),
+        (_INT * _MOST_FACTORS)(*factors),
+        float(model.time[0]),
+        model.dwell_time_s,
+        GAUSS_RATE,
+        *(array.ctypes.data for array in arrays),
+    )
+    return _Prepared(described, arrays)
+
+
+def _in_lanes(series: ComplexArray, n_batches: int) -> FloatArray:
+    """Return a series (order, component, point) eight components side by side, others zero.
+
+    Shape (batch, point, order, 2, 8): real parts, then imaginary parts.
+    """
+    n_orders, n_components, n_points = series.shape
+    lanes = np.zeros((n_batches * _LANES, n_points, n_orders, 2))
+    lanes[:n_components, :, :, 0] = series.real.transpose(1, 2, 0)
+    lanes[:n_components, :, :, 1] = series.imag.transpose(1, 2, 0)
+    by_batch = lanes.reshape(n_batches, _LANES, n_points, n_orders, 2)
+    return np.ascontiguousarray(by_batch.transpose(0, 2, 3, 4, 1))
+
+
+def _factors(number: int) -> list[int]:
+    """Return factors in ascending order, fours before twos."""
+    found = []
+    for factor in (4, 2, *range(3, number + 1, 2)):
+        while number % factor == 0:
+            found.append(factor)
+            number //= factor
+        if number == 1:
+            break
+    return found
+
+
+def _humps(grid: HumpGrid) -> _Humps:
+    """Return a grid of humps as the library has it; the grid's arrays are contiguous."""
+    frequency, spectra = grid.frequency_hz, grid.spectra
+    return _Humps(frequency.size, frequency.ctypes.data, spectra.ctypes.data)
