@@ -9,7 +9,7 @@ import mrs_disc as md
 from mrs_disc.errors import InputError
 from mrs_disc.report.results import results_from
 from mrs_disc.signal.fit import fit as fit_module
-from mrs_disc.signal.fit import kernel, kernel_solver, priors, solver
+from mrs_disc.signal.fit import kernel, kernel_solver, posterior, priors, solver
 from mrs_disc.signal.fit.chains import Chains, LinearProblem, Scales, _Sweeper
 from mrs_disc.signal.fit.humps import hump_grid
 from mrs_disc.signal.fit.model import MetaboliteModel, Scan
@@ -158,6 +158,36 @@ def test_the_solver_ends_where_that_of_numpy_does(regime, monkeypatch):
         sd = np.sqrt(np.diag(solver.inverse_positive(plain.gram + plain.prior)))
         assert np.abs((fast.amplitude - plain.amplitude) / sd).max() < 1e-9
         assert fast.cost == pytest.approx(plain.cost, rel=1e-11)
+
+
+@needs_library
+@pytest.mark.parametrize("regime", ["ensemble", "in vivo"])
+def test_the_linear_problem_is_that_of_numpy(regime, monkeypatch):
+    """To 1e-9 of standard deviations, or of what a hump has before lines are integrated out."""
+    met = []
+    expand = posterior._expand
+
+    def recorded(*arguments):
+        met.append(arguments)
+        return expand(*arguments)
+
+    monkeypatch.setattr(posterior, "_expand", recorded)
+    md.fit(md.preprocess(REGIMES[regime].make(78, 0).acquisition))
+    for problem, point, *_ in met:
+        rows, fast = posterior._about_point(problem, point)
+        X, Z = posterior._rows(problem, point)
+        plain = posterior._linearized(problem, point, X, Z)
+        assert apart(np.vstack(rows), np.vstack([X, Z])) < 1e-9
+        sd, hump = np.sqrt(np.diag(plain.covariance)), np.sqrt((Z**2).sum(axis=1))
+        pairs = [
+            (fast.curvature - plain.curvature) / np.multiply.outer(hump, hump),
+            (fast.force - plain.force) / hump / np.abs(plain.force / hump).max(),
+            (fast.centre - plain.centre) / sd / np.abs(plain.centre / sd).max(),
+            (fast.response - plain.response) / np.multiply.outer(sd, hump),
+            (fast.covariance - plain.covariance) / np.multiply.outer(sd, sd),
+        ]
+        for off in pairs:
+            assert np.abs(off).max() < 1e-9
 
 
 def test_a_length_of_a_large_prime_goes_to_numpy():

@@ -34,9 +34,12 @@ struct libraries {
                  int *);
     void (*posv)(char *, int *, int *, double *, int *, double *, int *, int *);
     void (*potrf)(char *, int *, double *, int *, int *);
+    void (*trsm)(char *, char *, char *, char *, int *, int *, double *, double *, int *, double *,
+                 int *);
 };
 extern struct libraries mrs_disc_linear;
 
+double mrs_disc_dot(int64_t n, const double *a, const double *b);
 /* Of matrices with rows first: C = A B^T, A (m, k), B (n, k), C (m, n) in rows of `stride`. */
 void mrs_disc_product(int m, int n, int k, const double *a, const double *b, double *c, int stride);
 /* The upper triangle, columns not before their row, of C = A A^T, A (n, k). */
@@ -72,6 +75,24 @@ struct humps {
 
 enum { SHIFT, LORENTZ, GAUSS2, PHASE, DELAY, N_COMMON };
 
+/* `solver.Problem`, and the numbers of `solver`. */
+struct problem {
+    struct model model;
+    struct humps humps;
+    const double *data, *precision, *low, *high; /* (datum,), (nonlinear,) */
+    const uint8_t *fixed;
+    const double *ratios; /* (ratio, 5): numerator, denominator, mean, sd, has tails */
+    int64_t n_ratios;
+    double hump_precision, tolerance, rounding, ratio_freedom;
+    double first_damping, least_damping, most_damping, stride[N_COMMON];
+    int64_t iterations;
+};
+
+/* Add the quadratic form of the ratio priors (`solver.ratio_precision`) to a matrix; `squares` are
+ * the square sums of the components' spectra. */
+void mrs_disc_ratio_precision(const struct problem *s, const double *squares,
+                              const double *amplitude, double *matrix, int64_t stride);
+
 /* Where the model is evaluated at one point, and what of it its derivatives need. */
 struct at {
     Lane *fids;   /* (batch, point): the components' FIDs */
@@ -94,5 +115,9 @@ void mrs_disc_humps(const struct humps *h, int64_t n_bins, double phase, double 
 void mrs_disc_slopes(const struct model *m, const struct humps *h, const double *parameters,
                      const struct at *at, const double *design, const double *amplitude, Lane *work,
                      double *slopes);
+/* Components, humps and all derivatives at a point, one row after the other:
+ * (component + hump + parameter, datum); 0, or 1 where there is no memory. */
+int mrs_disc_rows(const struct model *m, const struct humps *h, const double *parameters,
+                  const double *amplitude, double *rows);
 
 #endif

@@ -32,6 +32,7 @@ _LINEAR = (
     (cython_blas, "dsyrk"),
     (cython_lapack, "dposv"),
     (cython_lapack, "dpotrf"),
+    (cython_blas, "dtrsm"),
 )
 """Of `struct libraries` in kernel.h, in its order."""
 _CAPSULE_NAME, _CAPSULE_POINTER = (
@@ -86,6 +87,7 @@ def _library() -> ctypes.CDLL | None:
         found.mrs_disc_draw_rest.argtypes = [*4 * [integer], *19 * [address]]
         found.mrs_disc_rows.argtypes = 5 * [address]
         found.mrs_disc_solve.argtypes = 5 * [address]
+        found.mrs_disc_linearize.argtypes = 3 * [address]
     except (OSError, AttributeError):
         return None
     return found

@@ -348,10 +348,6 @@ void mrs_disc_slopes(const struct model *m, const struct humps *h, const double 
     free(signals);
 }
 
-/* ---- for Python ---- */
-
-/* Components, humps and all derivatives at a point, one row after the other:
- * (component + hump + parameter, datum); 0, or 1 where there is no memory. */
 int mrs_disc_rows(const struct model *m, const struct humps *h, const double *parameters,
                   const double *amplitude, double *rows)
 {

@@ -10,7 +10,7 @@
 
 struct libraries mrs_disc_linear;
 
-/* SciPy's functions: gemm, syrk, posv, potrf. */
+/* SciPy's functions: as in `struct libraries`. */
 void mrs_disc_use(void **functions) { memcpy(&mrs_disc_linear, functions, sizeof mrs_disc_linear); }
 
 /* ---- matrices with rows first: to BLAS they are their transposes ---- */
@@ -52,7 +52,7 @@ int mrs_disc_solve_positive(int n, double *matrix, int n_right, double *right, d
     return fault != 0;
 }
 
-static double dot(int64_t n, const double *a, const double *b)
+double mrs_disc_dot(int64_t n, const double *a, const double *b)
 {
     Eight sums = {0.0};
     int64_t i = 0;
@@ -64,20 +64,6 @@ static double dot(int64_t n, const double *a, const double *b)
     return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7])) +
            rest;
 }
-
-/* ---- the problem, as `solver.Problem` and the numbers of `solver` ---- */
-
-struct problem {
-    struct model model;
-    struct humps humps;
-    const double *data, *precision, *low, *high; /* (datum,), (nonlinear,) */
-    const uint8_t *fixed;
-    const double *ratios; /* (ratio, 5): numerator, denominator, mean, sd, has tails */
-    int64_t n_ratios;
-    double hump_precision, tolerance, rounding, ratio_freedom;
-    double first_damping, least_damping, most_damping, stride[N_COMMON];
-    int64_t iterations;
-};
 
 /* `solver._Trial`; `design` has room for the derivatives behind it. */
 struct trial {
@@ -126,9 +112,9 @@ static int solved(const struct problem *s, struct trial *t, double *work)
         const double *row = t->design + i * size;
         for (int64_t d = 0; d < size; d++)
             t->residual[d] -= a * row[d];
-        cost += a * dot(n, t->prior + i * n, t->amplitude);
+        cost += a * mrs_disc_dot(n, t->prior + i * n, t->amplitude);
     }
-    cost += dot(size, t->residual, t->residual);
+    cost += mrs_disc_dot(size, t->residual, t->residual);
     for (int64_t i = 0; i < nl; i++)
         cost += s->precision[i] * t->parameters[i] * t->parameters[i];
     t->cost = cost;
@@ -158,40 +144,43 @@ static int evaluated(const struct problem *s, struct trial *t, const double *rat
     for (int64_t i = 0; i < n; i++) {
         for (int64_t j = 0; j < i; j++)
             t->gram[i * n + j] = t->gram[j * n + i];
-        t->projected[i] = dot(size, t->design + i * size, s->data);
+        t->projected[i] = mrs_disc_dot(size, t->design + i * size, s->data);
     }
     set_prior(s, t, ratios);
     return solved(s, t, work);
 }
 
-/* `solver._with_ratios`: the priors of ratios taken at the amplitudes (`solver.ratio_precision`). */
-static int with_ratios(const struct problem *s, struct trial *t, double *work)
+void mrs_disc_ratio_precision(const struct problem *s, const double *squares,
+                              const double *amplitude, double *matrix, int64_t stride)
 {
-    if (!s->n_ratios)
-        return 0;
-    int64_t n = n_linear(s);
-    set_prior(s, t, 0);
     for (int64_t k = 0; k < s->n_ratios; k++) {
         const double *ratio = s->ratios + 5 * k;
         int64_t above = (int64_t)ratio[0], below = (int64_t)ratio[1];
-        double a = t->amplitude[above], b = t->amplitude[below], mean = ratio[2];
-        double square_above = t->gram[above * n + above], square_below = t->gram[below * n + below];
-        double error = 1 / sqrt(square_below > TINY ? square_below : TINY);
+        double a = amplitude[above], b = amplitude[below], mean = ratio[2];
+        double error = 1 / sqrt(squares[below] > TINY ? squares[below] : TINY);
+        double error_above = 1 / sqrt(squares[above] > TINY ? squares[above] : TINY);
         double scale = ratio[3] * (fabs(b) > error ? fabs(b) : error), off = a - mean * b;
-        double error_above = 1 / sqrt(square_above > TINY ? square_above : TINY);
         double squared = (off * off - error_above * error_above) / (scale * scale);
         if (ratio[4] != 0.0 && squared > 1)
             scale *= sqrt((s->ratio_freedom + squared) / (s->ratio_freedom + 1));
         double first = 1 / scale, second = -mean / scale;
-        if (above == below) {
-            t->prior[above * n + above] += (first + second) * (first + second);
-            continue;
-        }
-        t->prior[above * n + above] += first * first;
-        t->prior[below * n + below] += second * second;
-        t->prior[above * n + below] += first * second;
-        t->prior[below * n + above] += first * second;
+        matrix[above * stride + above] += first * first;
+        matrix[below * stride + below] += second * second;
+        matrix[above * stride + below] += first * second;
+        matrix[below * stride + above] += first * second;
     }
+}
+
+/* `solver._with_ratios`: the priors of ratios taken at the amplitudes. */
+static int with_ratios(const struct problem *s, struct trial *t, double *work)
+{
+    if (!s->n_ratios)
+        return 0;
+    int64_t n = n_linear(s), count = s->model.n_components;
+    set_prior(s, t, 0);
+    for (int64_t k = 0; k < count; k++)
+        work[k] = t->gram[k * (n + 1)];
+    mrs_disc_ratio_precision(s, work, t->amplitude, t->prior, n);
     return solved(s, t, work);
 }
 
@@ -212,13 +201,13 @@ static int64_t equations(const struct problem *s, struct trial *t, Lane *lanes, 
     mrs_disc_product((int)n, (int)nl, (int)size, t->design, slopes, matrix + n, (int)all);
     mrs_disc_square((int)nl, (int)size, slopes, matrix + n * (all + 1), (int)all);
     for (int64_t i = 0; i < n; i++)
-        right[i] = dot(size, t->design + i * size, t->residual) -
-                   dot(n, t->prior + i * n, t->amplitude);
+        right[i] = mrs_disc_dot(size, t->design + i * size, t->residual) -
+                   mrs_disc_dot(n, t->prior + i * n, t->amplitude);
     int64_t n_free = 0;
     for (int64_t i = 0; i < nl; i++) {
         double p = t->parameters[i];
         matrix[(n + i) * (all + 1)] += s->precision[i];
-        double force = dot(size, slopes + i * size, t->residual) - s->precision[i] * p;
+        double force = mrs_disc_dot(size, slopes + i * size, t->residual) - s->precision[i] * p;
         right[n + i] = force;
         int held = (p <= s->low[i] && force < 0) || (p >= s->high[i] && force > 0);
         if (!s->fixed[i] && !held)
@@ -322,7 +311,7 @@ int mrs_disc_solve(const struct problem *s, double *parameters, double *amplitud
     memcpy(amplitude, now->amplitude, sizeof(double) * (size_t)n);
     memcpy(design, now->design, sizeof(double) * (size_t)(s->model.n_components * size));
     of[0] = now->cost;
-    of[1] = dot(size, now->residual, now->residual);
+    of[1] = mrs_disc_dot(size, now->residual, now->residual);
     free(memory);
     return fault ? 2 : state;
 }

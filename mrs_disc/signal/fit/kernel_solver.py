@@ -1,4 +1,6 @@
-"""The compiled model and solver (`kernel_lines.c`, `kernel_solver.c`), called with NumPy's arrays.
+"""The compiled model, solver and expansions, called with NumPy's arrays.
+
+They are `kernel_lines.c`, `kernel_solver.c` and `kernel_average.c`.
 
 Where there is no library, or it cannot serve a model, these functions return None and `solver` goes
 its own way.
@@ -7,7 +9,7 @@ its own way.
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -15,11 +17,13 @@ import numpy as np
 
 from mrs_disc.signal.fit import kernel
 from mrs_disc.signal.fit.basis import GAUSS_RATE
+from mrs_disc.signal.fit.chains import LinearProblem
 from mrs_disc.signal.fit.model import N_COMMON, MetaboliteModel
 from mrs_disc.typing import ComplexArray, FloatArray
 
 if TYPE_CHECKING:
     from mrs_disc.signal.fit.humps import HumpGrid
+    from mrs_disc.signal.fit.posterior import Point
     from mrs_disc.signal.fit.solver import Problem
 
 _LANES, _MOST_FACTORS, _LARGEST_FACTOR = 8, 24, 31  # of kernel.h and kernel_lines.c
@@ -61,6 +65,25 @@ class _Problem(ctypes.Structure):
     )
 
 
+class _Expansion(ctypes.Structure):
+    """``struct expansion`` of kernel_average.c."""
+
+    _fields_ = (
+        *((name, _ADDRESS) for name in ("parameters", "amplitude", "areas", "weak")),
+        ("n_sites", _INT),
+        *((name, _ADDRESS) for name in ("site_rows", "site_precision", "site_force", "products")),
+    )
+
+
+class _Linear(ctypes.Structure):
+    """``struct linear`` of kernel_average.c."""
+
+    _fields_ = tuple(
+        (name, _ADDRESS)
+        for name in ("rows", "curvature", "force", "centre", "response", "covariance")
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
     """The numbers of the solver's steps.
@@ -81,6 +104,9 @@ class Steps:
     damping: tuple[float, float, float]
     stride: tuple[float, ...]
     ratio_freedom: float
+
+
+_NO_STEPS = Steps(iterations=0, damping=(0, 0, 0), stride=(0,) * N_COMMON, ratio_freedom=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,34 +138,10 @@ def solve(
     if library is None or prepared is None:
         return None
     found = np.array(parameters, dtype=np.float64)
-    ratios = np.array(
-        [(r.numerator, r.denominator, r.mean, r.sd, r.has_tails) for r in problem.ratios],
-        dtype=np.float64,
-    )
     amplitude = np.empty(problem.model.n_components + problem.humps.frequency_hz.size)
     design = np.empty((problem.model.n_components, problem.data.size))
     of = np.empty(2)
-    first, least, most = steps.damping
-    posed = _Problem(
-        prepared.model,
-        _humps(problem.humps),
-        *(
-            np.ascontiguousarray(values, dtype=np.float64).ctypes.data
-            for values in (problem.data, problem.precision, *limits)
-        ),
-        problem.fixed.ctypes.data,
-        ratios.ctypes.data,
-        len(ratios),
-        problem.hump_precision,
-        problem.tolerance,
-        problem.rounding,
-        steps.ratio_freedom,
-        first,
-        least,
-        most,
-        (_DOUBLE * N_COMMON)(*steps.stride),
-        steps.iterations,
-    )
+    posed, _kept = _posed(problem, prepared, steps, limits)
     state = library.mrs_disc_solve(
         ctypes.addressof(posed),
         *(array.ctypes.data for array in (found, amplitude, design, of)),
@@ -165,6 +167,84 @@ def rows(
         return None
     design, of_humps = found[: amplitude.size], found[amplitude.size : amounts.size]
     return design, of_humps, found[amounts.size :]
+
+
+def linearized(
+    problem: Problem, point: Point, weak: FloatArray, ratio_freedom: float
+) -> tuple[FloatArray, LinearProblem] | None:
+    """Return the rows X over Z and the linear problem about a point; None: as above.
+
+    Parameters
+    ----------
+    problem, point : Problem, Point
+        As in `posterior._linearized`.
+    weak : float array, shape (nonlinear,)
+        Precision about the point.
+    ratio_freedom : float
+        As in `Steps`.
+    """
+    library, prepared = kernel.library(), _prepared(problem.model)
+    if library is None or prepared is None:
+        return None
+    posed, _kept = _posed(problem, prepared, replace(_NO_STEPS, ratio_freedom=ratio_freedom))
+    sites = list(zip(problem.limits, point.sites, strict=False))
+    arrays = {
+        "parameters": point.parameters,
+        "amplitude": point.amplitude,
+        "areas": point.areas,
+        "weak": weak,
+        "site_rows": np.array([limit.row for limit, _ in sites], dtype=np.int64),
+        "site_precision": np.array([site.precision for _, site in sites], dtype=np.float64),
+        "site_force": np.array([site.force for _, site in sites], dtype=np.float64),
+        "products": problem.humps.products,
+    }
+    n = problem.model.n_components + problem.model.n_nonlinear - 2
+    drawn = 2 + problem.humps.frequency_hz.size
+    rows = np.empty((n + drawn, problem.data.size))
+    found = {
+        "curvature": np.empty((drawn, drawn)),
+        "force": np.empty(drawn),
+        "centre": np.empty(n),
+        "response": np.empty((n, drawn)),
+        "covariance": np.empty((n, n)),
+    }
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    about = _Expansion(
+        n_sites=len(sites), **{name: array.ctypes.data for name, array in contiguous.items()}
+    )
+    to = _Linear(rows.ctypes.data, *(array.ctypes.data for array in found.values()))
+    addresses = (ctypes.addressof(one) for one in (posed, about, to))
+    return None if library.mrs_disc_linearize(*addresses) else (rows, LinearProblem(**found))
+
+
+def _posed(
+    problem: Problem,
+    prepared: _Prepared,
+    steps: Steps,
+    limits: tuple[FloatArray, FloatArray] | None = None,
+) -> tuple[_Problem, list[FloatArray]]:
+    """Return a problem as the library has it, and the arrays that it points to."""
+    ratios = [(r.numerator, r.denominator, r.mean, r.sd, r.has_tails) for r in problem.ratios]
+    low, high = limits or (problem.precision, problem.precision)  # none that matters
+    arrays = [
+        np.ascontiguousarray(values, dtype=np.float64)
+        for values in (problem.data, problem.precision, low, high)
+    ]
+    arrays += [np.ascontiguousarray(problem.fixed), np.array(ratios, dtype=np.float64)]
+    posed = _Problem(
+        prepared.model,
+        _humps(problem.humps),
+        *(array.ctypes.data for array in arrays),
+        len(ratios),
+        problem.hump_precision,
+        problem.tolerance,
+        problem.rounding,
+        steps.ratio_freedom,
+        *steps.damping,
+        (_DOUBLE * N_COMMON)(*steps.stride),
+        steps.iterations,
+    )
+    return posed, arrays
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf
 
 from mrs_disc.constants import TINY, Z95
-from mrs_disc.signal.fit import priors
+from mrs_disc.signal.fit import kernel_solver, priors
 from mrs_disc.signal.fit.chains import Chains, Draws, LinearProblem, Scales, draw_chains
 from mrs_disc.signal.fit.limits import Limit, Site, sites_of
 from mrs_disc.signal.fit.model import DELAY, GAUSS2, LORENTZ, PHASE, SHIFT
@@ -288,8 +288,23 @@ def _settled(problem: Problem, expansion: _Expansion) -> bool:
 
 def _expand(problem: Problem, point: Point, chains: Chains, sample: _Sample) -> _Expansion:
     """Expand the model about a point, sample, and take the mean."""
-    rows = _rows(problem, point)
-    return _sampled(problem, point, rows, _linearized(problem, point, *rows), chains, sample)
+    rows, linear = _about_point(problem, point)
+    return _sampled(problem, point, rows, linear, chains, sample)
+
+
+def _about_point(
+    problem: Problem, point: Point
+) -> tuple[tuple[FloatArray, FloatArray], LinearProblem]:
+    """Return the model's derivatives at a point, X and Z, and the problem linearized there."""
+    n_nonlinear = problem.model.n_nonlinear
+    weak = np.array([_weak_precision(index) for index in range(n_nonlinear)])
+    compiled = kernel_solver.linearized(problem, point, weak, priors.RATIO_FREEDOM)
+    if compiled is not None:
+        rows, linear = compiled
+        n_integrated = len(linear.centre)
+        return (rows[:n_integrated], rows[n_integrated:]), linear
+    integrated, drawn = _rows(problem, point)
+    return (integrated, drawn), _linearized(problem, point, integrated, drawn)
 
 
 def _sampled(
