@@ -120,4 +120,22 @@ void mrs_disc_slopes(const struct model *m, const struct humps *h, const double 
 int mrs_disc_rows(const struct model *m, const struct humps *h, const double *parameters,
                   const double *amplitude, double *rows);
 
+/* ---- the chains ---- */
+
+/* See kernel.c: what a sweep draws first, and what after it. */
+int mrs_disc_draw_slots(int64_t n_chains, int64_t n_slots, int64_t n_humps,
+                        const double *curvature, int64_t stride, const double *force,
+                        const double *prior_mean, const double *prior_precision,
+                        const double *log_odds, const float *noise, const double *empty_noise,
+                        int64_t *hump, uint8_t *occupied, double *mean, double *covariance,
+                        double *work);
+int mrs_disc_draw_rest(int64_t n_chains, int64_t n_slots, int64_t n_humps, int64_t n_strengths,
+                       const double *curvature, const double *force, const double *scales,
+                       const double *strengths, const double *area_mean,
+                       const double *area_variance, const double *noise, const double *normal,
+                       const double *gumbel, const int64_t *hump, const uint8_t *occupied,
+                       const double *mean, const double *covariance, int64_t *strength,
+                       double *gauss2, double *delay, double *area, double *coordinates,
+                       double *work);
+
 #endif

@@ -27,7 +27,7 @@ from mrs_disc.signal.fit import kernel_solver, priors
 from mrs_disc.signal.fit.chains import Chains, Draws, LinearProblem, Scales, draw_chains
 from mrs_disc.signal.fit.limits import Limit, Site, sites_of
 from mrs_disc.signal.fit.model import DELAY, GAUSS2, LORENTZ, PHASE, SHIFT
-from mrs_disc.signal.fit.random_numbers import seeded
+from mrs_disc.signal.fit.random_numbers import Repeated
 from mrs_disc.signal.fit.repetition import repetition_covariance, with_priors_that_follow
 from mrs_disc.signal.fit.solver import (
     Problem,
@@ -248,7 +248,7 @@ def _over_humps(problem: Problem, point: Point, scales: Scales) -> _Expansion:
 
 
 def _followed(problem: Problem, point: Point, scales: Scales) -> _Expansion:
-    rng = seeded()
+    rng = Repeated()
     warm = partial(_sample_warming, scales=scales, rng=rng)
     once = partial(draw_chains, scales=scales, burn_in=0, keep=1, rng=rng)
     enough = partial(_sample_enough, scales=scales, n_components=point.amplitude.size, rng=rng)
@@ -269,7 +269,7 @@ def _without_humps(problem: Problem, point: Point, scales: Scales) -> _Expansion
 
     def sample(linear: LinearProblem, chains: Chains) -> tuple[Chains, Draws]:
         burn_in, keep = _BURN_IN_PLAIN, _SWEEPS_PLAIN
-        return draw_chains(linear, chains, scales, burn_in=burn_in, keep=keep, rng=seeded())
+        return draw_chains(linear, chains, scales, burn_in=burn_in, keep=keep, rng=Repeated())
 
     expansion = _expand(problem, point, _empty_chains(point, _CHAINS_PLAIN, 0), sample)
     for _ in range(1, _EXPANSIONS):
@@ -321,7 +321,7 @@ def _sampled(
 
 
 def _sample_warming(
-    linear: LinearProblem, chains: Chains, scales: Scales, rng: np.random.Generator
+    linear: LinearProblem, chains: Chains, scales: Scales, rng: Repeated
 ) -> tuple[Chains, Draws]:
     """Draw a sweep from the tempered likelihood, then one from the likelihood, which is kept."""
     tempered = linear.tempered(_TEMPER)
@@ -334,7 +334,7 @@ def _sample_enough(
     chains: Chains,
     scales: Scales,
     n_components: int,
-    rng: np.random.Generator,
+    rng: Repeated,
 ) -> tuple[Chains, Draws]:
     """Draw until more draws would hardly change the amplitudes."""
     chains, draws = draw_chains(linear, chains, scales, burn_in=_BURN_IN, keep=1, rng=rng)
