@@ -153,6 +153,17 @@ class Draws:
             np.concatenate([draws.covariance for draws in several]),
         )
 
+    def moments(self, response: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return means and variances of linear functions in each draw, shape (draw, function).
+
+        Parameters
+        ----------
+        response : float array, shape (function, coordinate)
+        """
+        rows = response[:, 2:].T.take(self.hump, axis=0)  # (draw, slot, function)
+        within = np.einsum("dsf,dsf->df", rows, self.covariance @ rows)
+        return self.mean @ response.T, within
+
     def of(self, response: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return linear functions of the coordinates in each draw.
 

@@ -87,7 +87,7 @@ def sweeps(
         strengths[0].size,
         *(array.ctypes.data for array in arrays),
     )
-    numbers = (_Noise * count)(*(one.addresses for one in noise))
+    numbers = (_Noise * count)(*(_Noise(*one.addresses) for one in noise))
     done = library.mrs_disc_sweeps(
         ctypes.addressof(sweeper),
         count,

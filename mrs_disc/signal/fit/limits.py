@@ -103,8 +103,8 @@ def sites_of(
         One for each limit, or none at all.
     """
     rows = [limit.row for limit in limits]
-    means, within = draws.of(linear.response[rows])
-    from_humps = np.diagonal(within, axis1=1, axis2=2).mean(axis=0)
+    means, within = draws.moments(linear.response[rows])
+    from_humps = within.mean(axis=0)
     found = []
     for k, limit in enumerate(limits):
         site = before[k] if before else Site()

@@ -165,9 +165,9 @@ class _Expansion:
     def moved_sd(self) -> float:
         """Return by how many standard deviations the farthest non-linear parameter moved."""
         n_components = self.point.amplitude.size
-        means, within = self.draws.of(self.linear.response[n_components:])
-        covariance = self.linear.covariance[n_components:, n_components:]
-        variance = means.var(axis=0) + np.diag(within.mean(axis=0) + covariance)
+        means, within = self.draws.moments(self.linear.response[n_components:])
+        variance = means.var(axis=0) + within.mean(axis=0)
+        variance += np.diag(self.linear.covariance)[n_components:]
         move = np.abs(self.mean.parameters - self.point.parameters)
         drawn_sd = np.sqrt(self.draws.mean[:, :2].var(axis=0)) + _RESOLVED
         integrated = move[_integrated(move.size)] / np.sqrt(np.maximum(variance, TINY))
@@ -349,10 +349,9 @@ def _sample_enough(
 def _enough(linear: LinearProblem, draws: Draws, n_components: int) -> bool:
     """Return whether more draws would hardly change the amplitudes."""
     # The law of total variance; the mean of n draws has the variance between / n.
-    means, within = draws.of(linear.response[:n_components])
+    means, within = draws.moments(linear.response[:n_components])
     between = means.var(axis=0)
-    covariance = linear.covariance[:n_components, :n_components]
-    total = between + np.diag(within.mean(axis=0) + covariance)
+    total = between + within.mean(axis=0) + np.diag(linear.covariance)[:n_components]
     return bool(np.all(between / means.shape[0] < _SAMPLING_SHARE * total))
 
 
