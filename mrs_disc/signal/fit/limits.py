@@ -27,7 +27,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, inf, isfinite, log, pi, sqrt
 
-import numpy as np
 from scipy.special import expit, log_ndtr
 
 from mrs_disc.signal.fit.chains import Draws, LinearProblem
