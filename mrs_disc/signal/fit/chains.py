@@ -102,7 +102,7 @@ class LinearProblem:
         return replace(self, curvature=power * self.curvature, force=power * self.force)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Scales:
     """Scales of what the chains draw.
 
@@ -122,6 +122,42 @@ class Scales:
     reference_area: float
     delay_sd_s: float
     gauss2_mean: float
+
+    @cached_property
+    def areas(self) -> tuple[FloatArray, FloatArray]:
+        """Mean and variance of an area at each strength: those of the log-normal."""
+        spread = exp(priors.AREA_LOG_SD**2)
+        mean = _strengths() * self.reference_area * spread**0.5
+        return mean, mean**2 * (spread - 1)
+
+    @cached_property
+    def log_odds(self) -> FloatArray:
+        """Log odds of each hump against an empty slot.
+
+        A slot is occupied with the odds of a binomial number of humps, by each with its share.
+        """
+        occupied = priors.EXPECTED_HUMPS / (priors.SLOTS - priors.EXPECTED_HUMPS)
+        odds = self.hump_odds
+        return np.asarray(np.log(occupied * odds / max(odds.sum(), TINY)))
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Mean and variance of some quantities over draws, each shape (quantity,).
+
+    Parameters
+    ----------
+    mean : float array
+        Over all draws.
+    between : float array
+        Variance of the draws' means.
+    within : float array
+        Mean variance of a draw.
+    """
+
+    mean: FloatArray
+    between: FloatArray
+    within: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +189,19 @@ class Draws:
             np.concatenate([draws.covariance for draws in several]),
         )
 
-    def moments(self, response: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return means and variances of linear functions in each draw, shape (draw, function).
+    def moments(self, response: FloatArray) -> Moments:
+        """Return what the draws say of linear functions of the coordinates.
 
         Parameters
         ----------
         response : float array, shape (function, coordinate)
         """
         rows = response[:, 2:].T.take(self.hump, axis=0)  # (draw, slot, function)
-        within = np.einsum("dsf,dsf->df", rows, self.covariance @ rows)
-        return self.mean @ response.T, within
+        within = np.einsum("dsf,dsf->f", rows, self.covariance @ rows) / len(self.mean)
+        means = self.mean @ response.T
+        centre = means.sum(axis=0) / len(means)
+        means -= centre
+        return Moments(centre, np.einsum("df,df->f", means, means) / len(means), within)
 
     def of(self, response: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return linear functions of the coordinates in each draw.
@@ -224,7 +263,6 @@ class _Sweeper:
     def __init__(self, linear: LinearProblem, chains: Chains, scales: Scales) -> None:
         self.curvature = np.ascontiguousarray(linear.curvature)
         self.force = np.ascontiguousarray(linear.force)
-        self.own_curvature = np.diag(linear.curvature[:2, :2]).copy()
         self.hump = np.array(chains.hump, dtype=np.int64, order="C")
         self.area = np.array(chains.area, order="C")
         self.strength = np.array(chains.strength, dtype=np.int64)
@@ -232,15 +270,14 @@ class _Sweeper:
         self.delay = chains.delay.copy()
         self.scales = scales
         self.strengths = _strengths()
-        # Areas about a strength: the normal law of the log-normal's mean and variance.
-        spread = exp(priors.AREA_LOG_SD**2)
-        self.mean = self.strengths * scales.reference_area * spread**0.5
-        self.variance = self.mean**2 * (spread - 1)
-        # A slot is occupied with the odds of a binomial number of humps, by each with its share.
-        occupied = priors.EXPECTED_HUMPS / (priors.SLOTS - priors.EXPECTED_HUMPS)
-        odds = scales.hump_odds
-        self.log_odds = np.log(occupied * odds / max(odds.sum(), TINY))
+        self.mean, self.variance = scales.areas
+        self.log_odds = scales.log_odds
         self.library = kernel.library()
+
+    @cached_property
+    def own_curvature(self) -> FloatArray:
+        """The curvature of Gaussian width and delay."""
+        return np.diag(self.curvature[:2, :2]).copy()
 
     @cached_property
     def hump_curvature(self) -> FloatArray:

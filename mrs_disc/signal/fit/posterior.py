@@ -24,7 +24,14 @@ from scipy.linalg.lapack import dpotrf
 
 from mrs_disc.constants import TINY, Z95
 from mrs_disc.signal.fit import kernel_solver, priors
-from mrs_disc.signal.fit.chains import Chains, Draws, LinearProblem, Scales, draw_chains
+from mrs_disc.signal.fit.chains import (
+    Chains,
+    Draws,
+    LinearProblem,
+    Moments,
+    Scales,
+    draw_chains,
+)
 from mrs_disc.signal.fit.limits import Limit, Site, sites_of
 from mrs_disc.signal.fit.model import DELAY, GAUSS2, LORENTZ, PHASE, SHIFT
 from mrs_disc.signal.fit.random_numbers import Repeated
@@ -152,7 +159,8 @@ class Posterior:
 class _Expansion:
     """The problem linearized about a point, what was drawn from it, and the mean of that.
 
-    `rows` are the model's derivatives there, X and Z of `_linearized`.
+    `rows` are the model's derivatives there, X and Z of `_linearized`; `moments` those of what the
+    linear problem integrates out, ``response @ z``.
     """
 
     point: Point
@@ -160,17 +168,18 @@ class _Expansion:
     linear: LinearProblem
     chains: Chains
     draws: Draws
+    moments: Moments
     mean: Point
 
     def moved_sd(self) -> float:
         """Return by how many standard deviations the farthest non-linear parameter moved."""
         n_components = self.point.amplitude.size
-        means, within = self.draws.moments(self.linear.response[n_components:])
-        variance = means.var(axis=0) + within.mean(axis=0)
-        variance += np.diag(self.linear.covariance)[n_components:]
+        variance = self.moments.between + self.moments.within + np.diag(self.linear.covariance)
         move = np.abs(self.mean.parameters - self.point.parameters)
         drawn_sd = np.sqrt(self.draws.mean[:, :2].var(axis=0)) + _RESOLVED
-        integrated = move[_integrated(move.size)] / np.sqrt(np.maximum(variance, TINY))
+        integrated = move[_integrated(move.size)] / np.sqrt(
+            np.maximum(variance[n_components:], TINY)
+        )
         return float(max(integrated.max(), np.max(move[_DRAWN] / drawn_sd)))
 
     def beyond_limits_sd(self, limits: Sequence[Limit]) -> float:
@@ -317,7 +326,9 @@ def _sampled(
 ) -> _Expansion:
     """Sample from the problem linearized about a point, and take the mean."""
     chains, draws = sample(linear, chains)
-    return _Expansion(point, rows, linear, chains, draws, _mean(problem, linear, draws, point))
+    moments = draws.moments(linear.response)
+    mean = _mean(problem, linear, (draws, moments), point)
+    return _Expansion(point, rows, linear, chains, draws, moments, mean)
 
 
 def _sample_warming(
@@ -349,10 +360,9 @@ def _sample_enough(
 def _enough(linear: LinearProblem, draws: Draws, n_components: int) -> bool:
     """Return whether more draws would hardly change the amplitudes."""
     # The law of total variance; the mean of n draws has the variance between / n.
-    means, within = draws.moments(linear.response[:n_components])
-    between = means.var(axis=0)
-    total = between + within.mean(axis=0) + np.diag(linear.covariance)[:n_components]
-    return bool(np.all(between / means.shape[0] < _SAMPLING_SHARE * total))
+    moments = draws.moments(linear.response[:n_components])
+    total = moments.between + moments.within + np.diag(linear.covariance)[:n_components]
+    return bool(np.all(moments.between / len(draws.mean) < _SAMPLING_SHARE * total))
 
 
 def _empty_chains(point: Point, n_chains: int, n_slots: int) -> Chains:
@@ -361,16 +371,19 @@ def _empty_chains(point: Point, n_chains: int, n_slots: int) -> Chains:
     return Chains.empty(n_chains, n_slots, float(gauss2), float(delay))
 
 
-def _mean(problem: Problem, linear: LinearProblem, draws: Draws, before: Point) -> Point:
+def _mean(
+    problem: Problem, linear: LinearProblem, drawn: tuple[Draws, Moments], before: Point
+) -> Point:
     """Return the mean of what was drawn about a point."""
+    draws, moments = drawn
     n_components = problem.model.n_components
-    coordinates = draws.mean.mean(axis=0)
-    integrated = linear.centre - linear.response @ coordinates
+    coordinates = draws.mean.sum(axis=0) / len(draws.mean)
+    integrated = linear.centre - moments.mean
     parameters = np.empty(problem.model.n_nonlinear)
     parameters[_integrated(parameters.size)] = integrated[n_components:]
     parameters[_DRAWN] = coordinates[:2]
     amplitude = integrated[:n_components]
-    sites = sites_of(problem.limits, linear, draws, before.amplitude, before.sites)
+    sites = sites_of(problem.limits, linear, moments, before.amplitude, before.sites)
     within_bounds = np.clip(parameters, *bounds(problem))
     return Point(within_bounds, amplitude, coordinates[2:], sites)
 
