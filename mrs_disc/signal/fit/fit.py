@@ -337,8 +337,7 @@ def unexplained_from(
     n_points = data.size - most
     slow = data * (_model(basis, scan, data.size).carrier / float(np.abs(data).max()))
     grid = _start_grid(basis, scan, n_points)
-    parts = (slow[n : n + n_points] for n in range(most + 1))
-    return 1 - np.array([grid.upright_share(part, shift_range_hz, free) for part in parts])
+    return 1 - grid.upright_shares(slow, shift_range_hz, free)
 
 
 @lru_cache(maxsize=16)  # three bases, each on all points and on as many as hold signal

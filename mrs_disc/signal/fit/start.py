@@ -73,6 +73,7 @@ class StartGrid:
 
     def __init__(self, fids: ComplexArray, *, dwell_time_s: float, start_time_s: float) -> None:
         # A quarter of a second holds what tells one start from another; the rest costs transforms.
+        self.n_points = fids.shape[1]
         n_points = min(fids.shape[1], max(64, round(_SEARCH_S / dwell_time_s)))
         skip = min(n_points // 4, round(_SKIP_S / dwell_time_s))
         self._used = slice(skip, n_points)
@@ -140,34 +141,64 @@ class StartGrid:
                 chosen.append(start)
         return chosen[:count]
 
-    def upright_share(
+    def upright_shares(
         self, data: ComplexArray, shift_range_hz: float, free: Sequence[int] = ()
-    ) -> float:
-        """Return the share of the data's energy that the best upright point without delay explains.
+    ) -> FloatArray:
+        """Return the share of the energy that the best upright point without delay explains.
 
         The share counts less the more of the signal is negative: with signs of their own, a few
         lines explain a wrong start as well as the right one.
 
         Parameters
         ----------
-        data, shift_range_hz
+        data : complex array, shape (point,)
+            As in `search`, of as many points as the components or more.
+        shift_range_hz : float
             As in `search`.
         free : sequence of int
             Components that may have any sign.
+
+        Returns
+        -------
+        float array, shape (start,)
+            One for each number of first points that may be left out: as the data have more points
+            than the components.
         """
         bound = np.ones(len(self._fids))
         bound[list(free)] = 0.0
+        n_starts = data.size - self.n_points + 1
+        used = data[self._used.start : self._used.stop + n_starts - 1]
         shifts = np.flatnonzero(np.abs(self._frequency) <= shift_range_hz)
-        products = self._fids * data[self._used]
-        best = 0.0
+        n_fft = self._frequency.size * -(-used.size // self._frequency.size)
+        spectrum = scipy.fft.fft(used, n_fft)
+        best = np.zeros(n_starts)
         sizes = self._size * bound
         for decay, whitening, size in zip(self._decays, self._whitening, sizes, strict=True):
-            whitened = whitening @ self._spectra(products * decay, shifts)
+            of_all = self._correlations(spectrum, decay, shifts)[..., :n_starts]
+            whitened = whitening @ of_all.transpose(2, 1, 0)  # (start, component, shift)
             gain, phase = _best_phase(whitened)
-            amplitude = whitening.T @ (whitened * np.exp(-1j * phase)).real
+            amplitude = whitening.T @ (whitened * np.exp(-1j * phase)[:, None]).real
             upright = np.abs(size @ amplitude) / np.maximum(size @ np.abs(amplitude), TINY)
-            best = max(best, float((gain * upright).max()))
-        return best / float(np.sum(np.abs(data[self._used]) ** 2))
+            best = np.maximum(best, (gain * upright).max(axis=1))
+        energy = np.concatenate([[0.0], np.cumsum(np.abs(used) ** 2)])
+        length = used.size - n_starts + 1
+        return np.asarray(best / (energy[length:] - energy[:n_starts]))
+
+    def _correlations(
+        self, spectrum: ComplexArray, decay: FloatArray, shifts: IntArray
+    ) -> ComplexArray:
+        """Return the correlations of data with the components at every shift and start.
+
+        Shape (shift, component, start), by the theorem of convolution: what `_spectra` gives of
+        data from each start on. `spectrum` is the transform of the data, of a multiple of the
+        frequencies; a shift moves the components by as many bins.
+        """
+        n_fft = spectrum.size
+        ratio = n_fft // self._frequency.size
+        kernels = scipy.fft.fft(self._fids.conj() * decay, n_fft).conj()
+        bins = np.rint(shifts * ratio).astype(int)
+        moved = (np.arange(n_fft) - bins[:, None]) % n_fft
+        return np.asarray(scipy.fft.ifft(kernels[:, moved].transpose(1, 0, 2) * spectrum))
 
     def _spectra(self, products: ComplexArray, shifts: IntArray) -> ComplexArray:
         """Return the correlations of the data with the components at every shift: a transform."""
