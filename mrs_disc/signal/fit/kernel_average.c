@@ -25,22 +25,33 @@ struct linear {
 };
 
 /* Scalar products of the humps at a delay, `humps.HumpGrid.gram`: upper triangle in rows of `size`. */
-static void hump_products(const struct humps *h, const double *products, double delay, double *gram,
-                          int64_t size, double *turn)
+WIDE static void hump_products(const struct humps *h, const double *products, double delay,
+                               double *gram, int64_t size, double *turn)
 {
+    double *restrict cosine = turn, *restrict sine = turn + h->n;
     for (int64_t g = 0; g < h->n; g++) {
         double angle = 2 * M_PI * h->frequency[g] * delay;
-        turn[g] = cos(angle);
-        turn[h->n + g] = sin(angle);
+        cosine[g] = cos(angle);
+        sine[g] = sin(angle);
     }
     for (int64_t g = 0; g < h->n; g++) {
         const double *row = products + 2 * g * h->n;
-        double c = turn[g], s = turn[h->n + g];
+        double c = cosine[g], s = sine[g], *restrict to = gram + g * size;
         for (int64_t k = g; k < h->n; k++) {
-            double along = c * turn[k] + s * turn[h->n + k], across = s * turn[k] - c * turn[h->n + k];
-            gram[g * size + k] = along * row[2 * k] - across * row[2 * k + 1];
+            double along = c * cosine[k] + s * sine[k], across = s * cosine[k] - c * sine[k];
+            to[k] = along * row[2 * k] - across * row[2 * k + 1];
         }
     }
+}
+
+/* Copy the upper triangle to the lower, in blocks that stay in the cache. */
+static void mirrored(int64_t size, double *matrix)
+{
+    for (int64_t i0 = 0; i0 < size; i0 += 16)
+        for (int64_t k0 = 0; k0 <= i0; k0 += 16)
+            for (int64_t i = i0; i < i0 + 16 && i < size; i++)
+                for (int64_t k = k0; k < k0 + 16 && k < i; k++)
+                    matrix[i * size + k] = matrix[k * size + i];
 }
 
 /* The curvature with as much on its diagonal as rounding needs: `posterior._positive`. The upper
@@ -188,9 +199,7 @@ int mrs_disc_linearize(const struct problem *s, const struct expansion *e, const
     int drawn = (int)n_drawn;
     mrs_disc_linear.syrk("L", "T", &drawn, &order, &minus, right, &order, &one, Q, &drawn);
     made_positive(n_drawn, Q, diagonal, work);
-    for (int64_t i = 0; i < n_drawn; i++)
-        for (int64_t k = 0; k < i; k++)
-            Q[i * n_drawn + k] = Q[k * n_drawn + i];
+    mirrored(n_drawn, Q);
 
     /* The rest of the way: M^-1 times the right sides. */
     mrs_disc_linear.trsm("L", "L", "T", "N", &order, &columns, &one, matrix, &order, right, &order);

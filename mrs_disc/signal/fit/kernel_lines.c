@@ -135,7 +135,7 @@ WIDE static Lane *transformed(const struct model *m, Lane *x, Lane *y)
 }
 
 /* One signal's bins, real parts then imaginary parts, times a factor; or i times them. */
-static void take_bins(const struct model *m, const Lane *spectrum, int lane, double factor,
+WIDE static void take_bins(const struct model *m, const Lane *spectrum, int lane, double factor,
                       int times_i, double *row)
 {
     for (int64_t k = 0; k < m->n_bins; k++) {
@@ -230,7 +230,8 @@ void mrs_disc_components(const struct model *m, const double *p, struct at *at, 
     free(gauss);
 }
 
-void mrs_disc_humps(const struct humps *h, int64_t n_bins, double phase, double delay, double *design)
+WIDE void mrs_disc_humps(const struct humps *h, int64_t n_bins, double phase, double delay,
+                         double *design)
 {
     for (int64_t g = 0; g < h->n; g++) {
         double angle = phase + 2 * M_PI * h->frequency[g] * delay, c = cos(angle), s = sin(angle);
@@ -286,6 +287,30 @@ WIDE static void derivatives(const struct model *m, const double *p, const struc
     }
 }
 
+/* The derivative by the phase is i times the whole, that of a hump by the delay 2 pi i f. */
+WIDE static void turned(const struct model *m, const struct humps *h, const double *design,
+                        const double *amplitude, double *slopes)
+{
+    int64_t n_bins = m->n_bins, size = 2 * n_bins, count = m->n_components;
+    double *restrict by_phase = slopes + PHASE * size, *restrict by_delay = slopes + DELAY * size;
+    memset(by_phase, 0, sizeof(double) * (size_t)size);
+    for (int64_t k = 0; k < count + h->n; k++) {
+        const double *re = design + k * size, *im = re + n_bins;
+        double a = amplitude[k];
+        for (int64_t b = 0; b < n_bins; b++) {
+            by_phase[b] -= a * im[b];
+            by_phase[n_bins + b] += a * re[b];
+        }
+        if (k < count)
+            continue;
+        double late = 2 * M_PI * a * h->frequency[k - count];
+        for (int64_t b = 0; b < n_bins; b++) {
+            by_delay[b] -= late * im[b];
+            by_delay[n_bins + b] += late * re[b];
+        }
+    }
+}
+
 void mrs_disc_slopes(const struct model *m, const struct humps *h, const double *p,
                      const struct at *at, const double *design, const double *amplitude, Lane *work,
                      double *slopes)
@@ -331,19 +356,7 @@ void mrs_disc_slopes(const struct model *m, const struct humps *h, const double 
         }
     }
 
-    /* The derivative by the phase is i times the whole, that of a hump by the delay 2 pi i f. */
-    double *by_phase = slopes + PHASE * size, *by_delay = slopes + DELAY * size;
-    memset(by_phase, 0, sizeof(double) * (size_t)size);
-    for (int64_t k = 0; k < count + h->n; k++) {
-        const double *re = design + k * size, *im = re + n_bins;
-        double a = amplitude[k], late = k < count ? 0.0 : 2 * M_PI * a * h->frequency[k - count];
-        for (int64_t b = 0; b < n_bins; b++) {
-            by_phase[b] -= a * im[b];
-            by_phase[n_bins + b] += a * re[b];
-            by_delay[b] -= late * im[b];
-            by_delay[n_bins + b] += late * re[b];
-        }
-    }
+    turned(m, h, design, amplitude, slopes);
     free(padded);
     free(signals);
 }

@@ -30,7 +30,7 @@ void mrs_disc_square(int n, int k, const double *a, double *c, int stride)
         mrs_disc_linear.syrk("L", "T", &n, &k, &one, (double *)a, &k, &zero, c, &stride);
 }
 
-int mrs_disc_solve_positive(int n, double *matrix, int n_right, double *right, double *work)
+WIDE int mrs_disc_solve_positive(int n, double *matrix, int n_right, double *right, double *work)
 {
     /* With ones on the diagonal Cholesky loses no digits to the units. */
     double *scale = work;
@@ -52,7 +52,7 @@ int mrs_disc_solve_positive(int n, double *matrix, int n_right, double *right, d
     return fault != 0;
 }
 
-double mrs_disc_dot(int64_t n, const double *a, const double *b)
+WIDE double mrs_disc_dot(int64_t n, const double *a, const double *b)
 {
     Eight sums = {0.0};
     int64_t i = 0;
@@ -97,7 +97,7 @@ static void lay_out(const struct problem *s, double *memory, struct trial *t)
 }
 
 /* Solve for the amplitudes, with the priors of ratios that stand in `prior`; `work` n (n + 1). */
-static int solved(const struct problem *s, struct trial *t, double *work)
+WIDE static int solved(const struct problem *s, struct trial *t, double *work)
 {
     int64_t n = n_linear(s), size = 2 * s->model.n_bins, nl = n_nonlinear(&s->model);
     for (int64_t i = 0; i < n * n; i++)
@@ -133,7 +133,7 @@ static void set_prior(const struct problem *s, struct trial *t, const double *ra
 }
 
 /* `solver._at`: evaluate at the trial's parameters, with the priors of ratios in `ratios`. */
-static int evaluated(const struct problem *s, struct trial *t, const double *ratios, Lane *lanes,
+WIDE static int evaluated(const struct problem *s, struct trial *t, const double *ratios, Lane *lanes,
                      double *work)
 {
     int64_t n = n_linear(s), size = 2 * s->model.n_bins, count = s->model.n_components;
@@ -186,7 +186,7 @@ static int with_ratios(const struct problem *s, struct trial *t, double *work)
 
 /* `solver._normal_equations`: upper triangle and right side; returns how many parameters are free
  * and which. */
-static int64_t equations(const struct problem *s, struct trial *t, Lane *lanes, double *matrix,
+WIDE static int64_t equations(const struct problem *s, struct trial *t, Lane *lanes, double *matrix,
                          double *right, int64_t *free)
 {
     int64_t n = n_linear(s), nl = n_nonlinear(&s->model), size = 2 * s->model.n_bins, all = n + nl;
