@@ -148,8 +148,8 @@ def test_a_model_and_its_derivatives_are_those_of_numpy(n_points, delay_s, monke
 def test_the_solver_ends_where_that_of_numpy_does(regime, monkeypatch):
     """To 1e-9 of a standard deviation of each amplitude, and of the whole cost."""
     for problem, parameters in posed(monkeypatch, regime):
-        limits = solver.bounds(problem)
-        fast = kernel_solver.solve(problem, limits, parameters, solver._STEPS)
+        limits = problem.bounds
+        fast = kernel_solver.solve(problem, parameters, solver.STEPS)
         plain, converged = solver._descended(problem, limits, parameters)
         assert fast is not None
         assert fast.converged == converged

@@ -9,7 +9,10 @@ its own way.
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from math import prod
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -106,9 +109,6 @@ class Steps:
     ratio_freedom: float
 
 
-_NO_STEPS = Steps(iterations=0, damping=(0, 0, 0), stride=(0,) * N_COMMON, ratio_freedom=0)
-
-
 @dataclass(frozen=True, slots=True)
 class Solved:
     """What the solver found: see `solver.Solution`.
@@ -130,9 +130,7 @@ class Solved:
     converged: bool
 
 
-def solve(
-    problem: Problem, limits: tuple[FloatArray, FloatArray], parameters: FloatArray, steps: Steps
-) -> Solved | None:
+def solve(problem: Problem, parameters: FloatArray, steps: Steps) -> Solved | None:
     """Return the optimum next to a point, as `solver.solve`; None: NumPy is to do it."""
     library, prepared = kernel.library(), _prepared(problem.model)
     if library is None or prepared is None:
@@ -141,7 +139,7 @@ def solve(
     amplitude = np.empty(problem.model.n_components + problem.humps.frequency_hz.size)
     design = np.empty((problem.model.n_components, problem.data.size))
     of = np.empty(2)
-    posed, _kept = _posed(problem, prepared, steps, limits)
+    posed = _posed(problem, prepared, steps)
     state = library.mrs_disc_solve(
         ctypes.addressof(posed),
         *(array.ctypes.data for array in (found, amplitude, design, of)),
@@ -170,7 +168,7 @@ def rows(
 
 
 def linearized(
-    problem: Problem, point: Point, weak: FloatArray, ratio_freedom: float
+    problem: Problem, point: Point, weak: FloatArray, steps: Steps
 ) -> tuple[FloatArray, LinearProblem] | None:
     """Return the rows X over Z and the linear problem about a point; None: as above.
 
@@ -180,13 +178,13 @@ def linearized(
         As in `posterior._linearized`.
     weak : float array, shape (nonlinear,)
         Precision about the point.
-    ratio_freedom : float
-        As in `Steps`.
+    steps : Steps
+        As in `solve`; of its numbers the freedom of ratios counts.
     """
     library, prepared = kernel.library(), _prepared(problem.model)
     if library is None or prepared is None:
         return None
-    posed, _kept = _posed(problem, prepared, replace(_NO_STEPS, ratio_freedom=ratio_freedom))
+    posed = _posed(problem, prepared, steps)
     sites = list(zip(problem.limits, point.sites, strict=False))
     arrays = {
         "parameters": point.parameters,
@@ -200,51 +198,62 @@ def linearized(
     }
     n = problem.model.n_components + problem.model.n_nonlinear - 2
     drawn = 2 + problem.humps.frequency_hz.size
-    rows = np.empty((n + drawn, problem.data.size))
-    found = {
-        "curvature": np.empty((drawn, drawn)),
-        "force": np.empty(drawn),
-        "centre": np.empty(n),
-        "response": np.empty((n, drawn)),
-        "covariance": np.empty((n, n)),
-    }
+    size = problem.data.size
+    shapes = ((n + drawn, size), (drawn, drawn), (drawn,), (n,), (n, drawn), (n, n))
+    rows, *found = together(shapes)
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     about = _Expansion(
         n_sites=len(sites), **{name: array.ctypes.data for name, array in contiguous.items()}
     )
-    to = _Linear(rows.ctypes.data, *(array.ctypes.data for array in found.values()))
+    first = rows.ctypes.data  # of all: they lie in one block
+    places = np.cumsum([0, *(8 * array.size for array in (rows, *found[:-1]))]).tolist()
+    to = _Linear(*(first + place for place in places))
     addresses = (ctypes.addressof(one) for one in (posed, about, to))
-    return None if library.mrs_disc_linearize(*addresses) else (rows, LinearProblem(**found))
-
-
-def _posed(
-    problem: Problem,
-    prepared: _Prepared,
-    steps: Steps,
-    limits: tuple[FloatArray, FloatArray] | None = None,
-) -> tuple[_Problem, list[FloatArray]]:
-    """Return a problem as the library has it, and the arrays that it points to."""
-    ratios = [(r.numerator, r.denominator, r.mean, r.sd, r.has_tails) for r in problem.ratios]
-    low, high = limits or (problem.precision, problem.precision)  # none that matters
-    arrays = [
-        np.ascontiguousarray(values, dtype=np.float64)
-        for values in (problem.data, problem.precision, low, high)
-    ]
-    arrays += [np.ascontiguousarray(problem.fixed), np.array(ratios, dtype=np.float64)]
-    posed = _Problem(
-        prepared.model,
-        _humps(problem.humps),
-        *(array.ctypes.data for array in arrays),
-        len(ratios),
-        problem.hump_precision,
-        problem.tolerance,
-        problem.rounding,
-        steps.ratio_freedom,
-        *steps.damping,
-        (_DOUBLE * N_COMMON)(*steps.stride),
-        steps.iterations,
+    if library.mrs_disc_linearize(*addresses):
+        return None
+    curvature, force, centre, response, covariance = found
+    return rows, LinearProblem(
+        curvature=curvature, force=force, centre=centre, response=response, covariance=covariance
     )
-    return posed, arrays
+
+
+def together(shapes: Sequence[tuple[int, ...]]) -> list[FloatArray]:
+    """Return arrays of some shapes, not filled, one after the other in one block of memory."""
+    sizes = [prod(shape) for shape in shapes]
+    block, ends = np.empty(sum(sizes)), accumulate(sizes)
+    return [
+        block[end - size : end].reshape(shape)
+        for end, size, shape in zip(ends, sizes, shapes, strict=True)
+    ]
+
+
+_POSED: WeakKeyDictionary[Problem, tuple[_Problem, list[FloatArray]]] = WeakKeyDictionary()
+
+
+def _posed(problem: Problem, prepared: _Prepared, steps: Steps) -> _Problem:
+    """Return a problem as the library has it; kept, with what it points to, as long as it."""
+    if problem not in _POSED:
+        ratios = [(r.numerator, r.denominator, r.mean, r.sd, r.has_tails) for r in problem.ratios]
+        arrays = [
+            np.ascontiguousarray(values, dtype=np.float64)
+            for values in (problem.data, problem.precision, *problem.bounds)
+        ]
+        arrays += [np.ascontiguousarray(problem.fixed), np.array(ratios, dtype=np.float64)]
+        posed = _Problem(
+            prepared.model,
+            _humps(problem.humps),
+            *(array.ctypes.data for array in arrays),
+            len(ratios),
+            problem.hump_precision,
+            problem.tolerance,
+            problem.rounding,
+            steps.ratio_freedom,
+            *steps.damping,
+            (_DOUBLE * N_COMMON)(*steps.stride),
+            steps.iterations,
+        )
+        _POSED[problem] = posed, arrays
+    return _POSED[problem][0]
 
 
 @dataclass(frozen=True, slots=True)

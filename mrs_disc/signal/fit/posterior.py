@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from itertools import repeat
 from math import pi, sqrt
 from typing import TypeAlias
@@ -37,8 +37,8 @@ from mrs_disc.signal.fit.model import DELAY, GAUSS2, LORENTZ, PHASE, SHIFT
 from mrs_disc.signal.fit.random_numbers import Repeated
 from mrs_disc.signal.fit.repetition import repetition_covariance, with_priors_that_follow
 from mrs_disc.signal.fit.solver import (
+    STEPS,
     Problem,
-    bounds,
     inverse_positive,
     ratio_precision,
     rows_at,
@@ -305,9 +305,8 @@ def _about_point(
     problem: Problem, point: Point
 ) -> tuple[tuple[FloatArray, FloatArray], LinearProblem]:
     """Return the model's derivatives at a point, X and Z, and the problem linearized there."""
-    n_nonlinear = problem.model.n_nonlinear
-    weak = np.array([_weak_precision(index) for index in range(n_nonlinear)])
-    compiled = kernel_solver.linearized(problem, point, weak, priors.RATIO_FREEDOM)
+    weak = _weak_precisions(problem.model.n_nonlinear)
+    compiled = kernel_solver.linearized(problem, point, weak, STEPS)
     if compiled is not None:
         rows, linear = compiled
         n_integrated = len(linear.centre)
@@ -384,7 +383,8 @@ def _mean(
     parameters[_DRAWN] = coordinates[:2]
     amplitude = integrated[:n_components]
     sites = sites_of(problem.limits, linear, moments, before.amplitude, before.sites)
-    within_bounds = np.clip(parameters, *bounds(problem))
+    low, high = problem.bounds
+    within_bounds = np.minimum(np.maximum(parameters, low), high)
     return Point(within_bounds, amplitude, coordinates[2:], sites)
 
 
@@ -497,6 +497,11 @@ def _rows(problem: Problem, point: Point) -> tuple[FloatArray, FloatArray]:
     )
     integrated = np.vstack([design, slopes[_integrated(len(slopes))]])
     return integrated, np.vstack([slopes[_DRAWN], humps])
+
+
+@cache
+def _weak_precisions(size: int) -> FloatArray:
+    return np.array([_weak_precision(index) for index in range(size)])
 
 
 def _weak_precision(index: int) -> float:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import exp, pi, sqrt
 
 import numpy as np
@@ -42,12 +43,13 @@ _STRIDE = (4.0, 15.0, 400.0, 0.7, 1.1e-4)
 
 No number of them leads from a start of the grid onto a bound, where rounding would decide whether
 the parameter is free."""
-_STEPS = kernel_solver.Steps(
+STEPS = kernel_solver.Steps(
     iterations=_ITERATIONS,
     damping=(_FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING),
     stride=_STRIDE,
     ratio_freedom=priors.RATIO_FREEDOM,
 )
+"""All of them for the compiled solver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class NormalRatio:
         return cls(numerator, denominator, mean, mean * sqrt(exp(log_sd**2) - 1), has_tails)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
     """Data, model and priors.
 
@@ -125,10 +127,25 @@ class Problem:
     tolerance: float
     limits: Sequence[Limit] = ()
 
-    @property
+    @cached_property
     def rounding(self) -> float:
         """What a sum of squares may be off by rounding."""
         return 1e-14 * float(self.data @ self.data)
+
+    @cached_property
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """The limits of the non-linear parameters.
+
+        Widths are not negative, and what a component has of its own stays near its prior.
+        """
+        model = self.model
+        own = 1 / np.sqrt(np.maximum(self.precision, 1e-12))
+        low, high = -priors.OWN_SD * own, priors.OWN_SD * own
+        low[N_COMMON + model.moves.size :] /= priors.OWN_SD / priors.NARROWER_SD
+        widest, latest = priors.MAX_WIDTH_HZ, priors.MAX_DELAY_S
+        low[:N_COMMON] = -np.inf, 0.0, 0.0, -np.inf, -latest
+        high[:N_COMMON] = np.inf, widest, widest**2, np.inf, latest
+        return low, high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,8 +210,8 @@ def solve(problem: Problem, parameters: FloatArray) -> Solution:
     parameters : float array, shape (nonlinear,)
         Where to start.
     """
-    limits = bounds(problem)
-    compiled = kernel_solver.solve(problem, limits, parameters, _STEPS)
+    limits = problem.bounds
+    compiled = kernel_solver.solve(problem, parameters, STEPS)
     if compiled is not None:
         of_all = compiled.amplitude, compiled.design
         turned, amplitude = _upright(compiled.parameters, *of_all)
@@ -431,21 +448,6 @@ def slope_columns(
     weights = np.stack([areas, 2 * pi * areas * problem.humps.frequency_hz])
     slopes[[PHASE, DELAY]] += times_i(weights @ humps)
     return slopes
-
-
-def bounds(problem: Problem) -> tuple[FloatArray, FloatArray]:
-    """Return the limits of the non-linear parameters.
-
-    Widths are not negative, and what a component has of its own stays near its prior.
-    """
-    model = problem.model
-    own = 1 / np.sqrt(np.maximum(problem.precision, 1e-12))
-    low, high = -priors.OWN_SD * own, priors.OWN_SD * own
-    low[N_COMMON + model.moves.size :] /= priors.OWN_SD / priors.NARROWER_SD
-    widest, latest = priors.MAX_WIDTH_HZ, priors.MAX_DELAY_S
-    low[:N_COMMON] = -np.inf, 0.0, 0.0, -np.inf, -latest
-    high[:N_COMMON] = np.inf, widest, widest**2, np.inf, latest
-    return low, high
 
 
 def solve_positive(matrix: FloatArray, right: FloatArray) -> FloatArray:
