@@ -106,6 +106,8 @@ class Point:
 class Amplitudes:
     """What is known of the amplitudes of the components, parts of one whole added up.
 
+    Of a brief fit the last four are empty.
+
     Parameters
     ----------
     mean : float array, shape (component,)
@@ -193,7 +195,14 @@ class _Expansion:
 _Sample: TypeAlias = Callable[[LinearProblem, Chains], tuple[Chains, Draws]]
 
 
-def average(problem: Problem, start: Point, scales: Scales, gather: FloatArray) -> Posterior:
+def average(
+    problem: Problem,
+    start: Point,
+    scales: Scales,
+    gather: FloatArray,
+    *,
+    briefly: bool = False,
+) -> Posterior:
     """Average over humps, Gaussian width and delay.
 
     Parameters
@@ -206,6 +215,8 @@ def average(problem: Problem, start: Point, scales: Scales, gather: FloatArray) 
         Of the priors.
     gather : float array, shape (whole, component)
         Sums the components that are parts of one whole.
+    briefly : bool
+        Whether bounds, intervals and the covariance over repeats are not wanted: they are empty.
     """
     n_components = problem.model.n_components
     expanded = _over_humps if problem.humps.frequency_hz.size else _without_humps
@@ -218,31 +229,40 @@ def average(problem: Problem, start: Point, scales: Scales, gather: FloatArray) 
     centres = last.linear.centre[:n_components] - from_humps
     spread = centres - mean.amplitude
     covariance = within.mean(axis=0) + spread.T @ spread / spread.shape[0]
-    # Parts of one whole are added up: of each draw, so that the mixture is that of the sums.
-    summed_sd = np.sqrt(np.diagonal(gather @ within @ gather.T, axis1=1, axis2=2))
-    low, high = _mixture_interval(centres @ gather.T, summed_sd)
     none = np.zeros_like(mean.areas)
     design, humps, slopes = rows_at(problem, mean.parameters, amplitude=mean.amplitude, areas=none)
-    has_gauss = bool(np.mean(last.draws.mean[:, 0] > 0) > 0.5)
-    integrated, drawn = (problem.model.of_noise(rows) for rows in last.rows)
-    repetition = with_priors_that_follow(
-        repetition_covariance(integrated, drawn, last.linear, last.draws, n_components),
-        mean.amplitude,
-        covariance,
-        problem.ratios,
-    )
+    low, high, crlb, repetition = (np.empty(0),) * 4
+    if not briefly:
+        # Parts of one whole are added up: of each draw, so that the mixture is that of the sums.
+        summed_sd = np.sqrt(np.diagonal(gather @ within @ gather.T, axis1=1, axis2=2))
+        low, high = _mixture_interval(centres @ gather.T, summed_sd)
+        has_gauss = bool(np.mean(last.draws.mean[:, 0] > 0) > 0.5)
+        crlb = _bound(problem, design, slopes, gather, has_gauss=has_gauss)
+        repetition = gather @ _repetition(problem, last, covariance) @ gather.T
     return Posterior(
         mean=mean,
         amplitudes=Amplitudes(
             mean=gather @ mean.amplitude,
             covariance=gather @ covariance @ gather.T,
-            repetition=gather @ repetition @ gather.T,
-            crlb=_bound(problem, design, slopes, gather, has_gauss=has_gauss),
+            repetition=repetition,
+            crlb=crlb,
             low=low,
             high=high,
         ),
         residual=problem.data - mean.amplitude @ design - mean.areas @ humps,
         determined=_determined(problem, last),
+    )
+
+
+def _repetition(problem: Problem, last: _Expansion, covariance: FloatArray) -> FloatArray:
+    """Return the covariance of the components over repeats of the measurement."""
+    amplitude = last.mean.amplitude
+    integrated, drawn = (problem.model.of_noise(rows) for rows in last.rows)
+    return with_priors_that_follow(
+        repetition_covariance(integrated, drawn, last.linear, last.draws, amplitude.size),
+        amplitude,
+        covariance,
+        problem.ratios,
     )
 
 
