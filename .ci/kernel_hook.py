@@ -1,4 +1,4 @@
-"""Compile the sweep of the fit's chains where there is a C compiler; else say nothing.
+"""Compile the kernels of the fit where there is a C compiler; else say nothing.
 
 hatchling runs this for each wheel (`[tool.hatch.build.hooks.custom]` in pyproject.toml). With the
 library in it the wheel is one of its platform, of any Python; without it is pure, and the same
@@ -20,8 +20,8 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE = Path("mrs_disc", "signal", "fit", "kernel.c")
-LIBRARY = SOURCE.with_name("_kernel.so")
+FOLDER = Path("mrs_disc", "signal", "fit")
+LIBRARY = FOLDER / "_kernel.so"
 FLAGS = ("-O3", "-std=c11", "-D_GNU_SOURCE", "-fPIC", "-shared", "-ffp-contract=off")
 """No -march=native: a wheel goes to other machines. No -ffast-math and no contraction: the same
 input gives the same bytes."""
@@ -36,11 +36,11 @@ class KernelHook(BuildHookInterface):  # type: ignore[type-arg]
             return
         root = Path(self.root)
         if version == "editable":
-            compiled(root / SOURCE, root / LIBRARY)
+            compiled(root / FOLDER, root / LIBRARY)
             return
         self._folder = tempfile.mkdtemp(prefix="mrs-disc-kernel-")
         library = Path(self._folder) / LIBRARY.name
-        if compiled(root / SOURCE, library):
+        if compiled(root / FOLDER, library):
             build_data["force_include"][os.fspath(library)] = LIBRARY.as_posix()
             build_data["pure_python"] = False
             build_data["tag"] = f"py3-none-{platform()}"
@@ -55,16 +55,17 @@ def platform() -> str:
     return sysconfig.get_platform().replace("-", "_").replace(".", "_")
 
 
-def compiled(source: Path, library: Path) -> bool:
-    """Compile the library; return whether it was possible."""
+def compiled(folder: Path, library: Path) -> bool:
+    """Compile the sources of a folder; return whether it was possible."""
     library.unlink(missing_ok=True)
     if sys.platform == "win32":
         return False  # ctypes would find no functions: kernel.c exports none there
     compiler = shlex.split(os.environ.get("CC", "")) or ["cc"]
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    sources = sorted(folder.glob("kernel*.[ch]"))  # what `kernel.py` compares the digest with
+    digest = hashlib.sha256(b"".join(one.read_bytes() for one in sources)).hexdigest()
+    files = [os.fspath(one) for one in sources if one.suffix == ".c"]
     command = [
-        *compiler, *FLAGS, f'-DSOURCE="{digest}"', os.fspath(source),
-        "-o", os.fspath(library), "-lm",
+        *compiler, *FLAGS, f'-DSOURCE="{digest}"', *files, "-o", os.fspath(library), "-lm",
     ]  # fmt: skip
     try:
         done = subprocess.run(command, capture_output=True, timeout=300, check=False)

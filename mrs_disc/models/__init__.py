@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 from math import hypot
 from pathlib import Path
@@ -309,15 +309,19 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 def model_names() -> list[str]:
     """Return the names of the models that the package ships."""
-    folder = Path(str(resources.files("mrs_disc.models")))
-    return sorted(path.stem for path in folder.glob("*.toml"))
+    return sorted(path.stem for path in _folder().glob("*.toml"))
+
+
+@cache
+def _folder() -> Path:
+    return Path(str(resources.files("mrs_disc.models")))
 
 
 def model_path(name: str) -> Path:
     """Return the file of a model: of a shipped name, or the path that was given."""
     if name.endswith(".toml"):
         return Path(name)
-    path = Path(str(resources.files("mrs_disc.models"))) / f"{name}.toml"
+    path = _folder() / f"{name}.toml"
     if path.is_file():
         return path
     names = model_names()
@@ -350,6 +354,8 @@ def load_basis_fids(model: MetaboliteModel, folder: Path) -> MetaboliteModel:
     ModelError
         If neither a file nor the model says the dwell time.
     """
+    if all(component.basis is None for component in model.component):
+        return model
     components = tuple(component.load_simulated(folder) for component in model.component)
     for component in components:
         if component.simulated is None or component.simulated.dwell_time_s is not None:

@@ -185,8 +185,13 @@ _PLAIN = (str, bool, type(None))
 
 def plain(value: Any) -> Any:
     """Return a value as JSON knows it; floats of 10 significant digits, what is not finite null."""
-    if isinstance(value, _FLOAT):  # most are
+    kind = type(value)  # most are one of few; the rest goes the slow way
+    if kind is float or isinstance(value, _FLOAT):
         return (float(f"{value:.10g}") + 0.0) if math.isfinite(value) else None
+    if kind is dict:
+        return {str(k): plain(v) for k, v in value.items()}
+    if kind is list or kind is tuple:
+        return [plain(v) for v in value]
     if isinstance(value, _PLAIN):
         return value
     if isinstance(value, _INTEGER):

@@ -22,6 +22,7 @@ from math import exp, log, sqrt
 
 import numpy as np
 import scipy.fft
+import scipy.linalg.blas
 from scipy.special import ndtri
 
 from mrs_disc.errors import InputError
@@ -152,8 +153,9 @@ def noise_covariance(raw: ComplexArray) -> ComplexArray:
     if not finite.all():
         tail = tail[:, finite]
     scale = float(np.abs(tail[:, 0]).max())
-    tail /= scale if scale > 0 else 1.0  # squares overflow early
-    power = tail.real**2 + tail.imag**2
+    tail.view(np.float64)[...] *= 1 / scale if scale > 0 else 1.0  # squares overflow early
+    power = tail.real**2
+    power += tail.imag**2
     level = np.median(power[:, :, 1 :: max(1, power.shape[2] // 128)], axis=2)
     coil_level = np.median(level, axis=1)
     sounding = coil_level > 0
@@ -164,15 +166,16 @@ def noise_covariance(raw: ComplexArray) -> ComplexArray:
     if not usable.any():
         usable[:] = True
     share = np.where(sounding, 1 / np.where(sounding, coil_level, 1), 0).astype(power.dtype)
-    pooled = np.einsum("c,tck->k", share, power.transpose(1, 0, 2)[usable])
+    pooled = (share @ power.reshape(n_coils, -1)).reshape(power.shape[1:])[usable].sum(axis=0)
     quiet = quiet_bins(pooled.astype(float) / (sounding.sum() * usable.sum()), int(usable.sum()))
     if not usable.all():
         tail = tail[:, usable]
     tail *= quiet
     samples = tail.reshape(n_coils, -1)
     n_samples = int(quiet.sum()) * tail.shape[1]
-    covariance = samples @ samples.conj().T / n_samples
-    hermitian: ComplexArray = scale**2 * (covariance + covariance.conj().T) / 2
+    # Of rows the products with their conjugates, one triangle; to BLAS the rows are columns.
+    upper = scipy.linalg.blas.zherk(scale**2 / n_samples, samples.T, trans=2).conj()
+    hermitian: ComplexArray = upper + np.triu(upper, 1).conj().T
     return hermitian
 
 

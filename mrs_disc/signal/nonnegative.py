@@ -1,4 +1,4 @@
-"""Non-negative least squares of few columns, by active sets.
+"""Non-negative least squares of few columns: by all subsets, or by active sets.
 
 `scipy.optimize.nnls` does the same; to import it costs a tenth of a cold start and 16 MB, in each
 process of a batch.
@@ -8,6 +8,8 @@ Source: Lawson and Hanson, Solving least squares problems, 1974, chapter 23.
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 
 from mrs_disc.typing import FloatArray
@@ -16,6 +18,33 @@ _SMALL = 1e-10
 """A slope this small beside the largest possible one is rounding."""
 _RIDGE = 1e-13
 """On the diagonal of products of columns of length one: equal columns do no harm."""
+_FEW = 4
+"""So many columns have 15 subsets: quicker for many problems at once than one after the other."""
+
+
+def least_misfits(columns: FloatArray, data: FloatArray) -> FloatArray:
+    """Return `least_misfit` of the same data and several sets of columns, shape (set,).
+
+    The least is that of a subset whose least squares have no negative element.
+
+    Parameters
+    ----------
+    columns : float array, shape (set, datum, column)
+    data : float array, shape (datum,)
+    """
+    count = columns.shape[2]
+    if count > _FEW:
+        return np.array([least_misfit(one, data) for one in columns])
+    norm = np.sqrt(np.einsum("kij,kij->kj", columns, columns))
+    unit = columns / np.maximum(norm, 1e-300)[:, None]
+    gram = unit.transpose(0, 2, 1) @ unit + _RIDGE * np.eye(count)
+    pull, size = data @ unit, float(data @ data)
+    explained = np.zeros(len(columns))
+    for used in (list(c) for n in range(1, count + 1) for c in combinations(range(count), n)):
+        x = np.linalg.solve(gram[:, used][:, :, used], pull[:, used, None])[:, :, 0]
+        by_these = np.where(np.all(x > 0, axis=1), np.einsum("ki,ki->k", pull[:, used], x), 0.0)
+        explained = np.maximum(explained, by_these)
+    return np.asarray(np.maximum(size - explained, 0.0))
 
 
 def least_misfit(columns: FloatArray, data: FloatArray) -> float:

@@ -27,7 +27,7 @@ from mrs_disc.data import EchoTime
 from mrs_disc.models import Resonance
 from mrs_disc.signal.fit.inputs import FitBasis
 from mrs_disc.signal.fit.posterior import Amplitudes
-from mrs_disc.signal.nonnegative import least_misfit
+from mrs_disc.signal.nonnegative import least_misfits
 from mrs_disc.typing import ComplexArray, FloatArray
 
 TIMES_S = np.arange(0.006, 0.301, 0.006)
@@ -173,12 +173,11 @@ def echo_time_told(
     m = whiten @ amplitudes.mean[rows]
     stated = np.zeros(shares.shape[1:])
     stated[np.cumsum([0, *map(len, states.rows[:-1])]), np.arange(len(states.rows))] = 1.0
-    of_stated = least_misfit(whiten @ stated, m)
-    misfits = np.array([least_misfit(whiten @ one, m) for one in shares])
+    of_stated, *misfits = least_misfits(whiten @ np.concatenate([stated[None], shares]), m)
     best = int(np.argmin(misfits))
     return EchoTime(
         multiplets=states.multiplets,
         stated_s=stated_s,
         fitting_s=float(TIMES_S[best]),
-        deviation_sd=float(np.sqrt(max(of_stated - float(misfits[best]), 0.0))),
+        deviation_sd=float(np.sqrt(max(of_stated - misfits[best], 0.0))),
     )

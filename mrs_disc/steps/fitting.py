@@ -191,6 +191,7 @@ def _fitted_whole(preprocessed: Preprocessed, recipe: Recipe, model: MetaboliteM
         later.states.basis,
         scan,
         **_baseline(recipe, window),
+        briefly=True,
     )
     first = basis.reported.index(model.quality_component)
     apart_hz = float(again.lines.shift_hz[first] - arrays.lines.shift_hz[first])

@@ -1,4 +1,4 @@
-"""The compiled sweep against that of NumPy, from the same random numbers."""
+"""The compiled kernels against NumPy's path: model, solver, and the sweep from the same numbers."""
 
 from pathlib import Path
 
@@ -8,9 +8,13 @@ import pytest
 import mrs_disc as md
 from mrs_disc.errors import InputError
 from mrs_disc.report.results import results_from
-from mrs_disc.signal.fit import kernel, priors
+from mrs_disc.signal.fit import fit as fit_module
+from mrs_disc.signal.fit import kernel, kernel_solver, posterior, priors, solver
 from mrs_disc.signal.fit.chains import Chains, LinearProblem, Scales, _Sweeper
+from mrs_disc.signal.fit.humps import hump_grid
+from mrs_disc.signal.fit.model import MetaboliteModel, Scan
 from mrs_disc.signal.fit.random_numbers import Noise
+from mrs_disc.signal.fit.solver import Problem
 from mrs_disc.validate.regimes import REGIMES
 
 N_CHAINS, N_HUMPS = 24, 60
@@ -71,8 +75,7 @@ def test_a_sweep_is_that_of_numpy(seed, delay_sd_s, n_slots):
     noise = of_sweep(seed, n_slots, delay_sd_s)
     plain = sweeper(seed, n_slots=n_slots, delay_sd_s=delay_sd_s)
     fast = sweeper(seed, n_slots=n_slots, delay_sd_s=delay_sd_s)
-    expected, drawn = plain.plainly(noise), fast._compiled(noise)
-    assert drawn is not None
+    expected, (drawn,) = plain.plainly(noise), fast._compiled([noise])
     assert np.array_equal(drawn.hump, expected.hump)
     assert np.array_equal(fast.strength, plain.strength)
     pairs = [
@@ -87,6 +90,111 @@ def test_a_sweep_is_that_of_numpy(seed, delay_sd_s, n_slots):
         assert own.shape == other.shape
         scale = np.abs(other).max(initial=1e-300)
         assert np.abs(own - other).max(initial=0.0) < tolerance * scale
+
+
+def posed(monkeypatch, regime="in vivo", seed=77):
+    """Every problem that the solver meets in the fit of a disc, with its start."""
+    met = []
+
+    def solve(problem, parameters):
+        met.append((problem, parameters))
+        return solver.solve(problem, parameters)
+
+    monkeypatch.setattr(fit_module, "solve", solve)
+    md.fit(md.preprocess(REGIMES[regime].make(seed, 0).acquisition))
+    return met
+
+
+def apart(own, other):
+    """By how much rows differ, each beside its largest element."""
+    return (np.abs(own - other).max(axis=-1) / np.abs(other).max(axis=-1)).max()
+
+
+@needs_library
+@pytest.mark.parametrize("n_points", [64, 160, 384, 700, 847, 961])
+@pytest.mark.parametrize("delay_s", [0.0, 1.7e-4])
+def test_a_model_and_its_derivatives_are_those_of_numpy(n_points, delay_s, monkeypatch):
+    """At lengths of factors 2, 4, 5, 7, 11 and 31; some components move and widen on their own."""
+    rng = np.random.default_rng(n_points)
+    time, hz = 4e-4 * np.arange(n_points), np.linspace(-200, 200, 9)
+    fids = np.exp((2j * np.pi * hz[:, None] - np.pi * 3) * time)
+    scan = Scan(dwell_time_s=4e-4, window_hz=(-300.0, 260.0), start_time_s=1e-3)
+    model = MetaboliteModel(fids, scan, moves=np.array([1, 3, 8]), widens=np.array([0, 8]))
+    humps = hump_grid((-200.0, 200.0), n_points=n_points, dwell_time_s=4e-4, start_time_s=1e-3,
+                      half_width_hz=280.0)  # fmt: skip
+    problem = Problem(
+        model=model,
+        data=np.zeros(2 * model.bins.size),
+        precision=np.zeros(model.n_nonlinear),
+        fixed=np.zeros(model.n_nonlinear, dtype=bool),
+        ratios=(),
+        humps=humps,
+        hump_precision=1.0,
+        tolerance=0.1,
+    )
+    parameters = np.concatenate([[3.0, 5.0, 80.0, 0.4, delay_s], rng.normal(size=5)])
+    amounts = {
+        "amplitude": rng.normal(size=9),
+        "areas": rng.normal(size=humps.frequency_hz.size),
+    }
+    fast = solver.rows_at(problem, parameters, **amounts)
+    monkeypatch.setenv(kernel.SWITCH, "numpy")
+    for own, other in zip(fast, solver.rows_at(problem, parameters, **amounts), strict=True):
+        assert apart(own, other) < 1e-11
+
+
+@needs_library
+@pytest.mark.parametrize("regime", ["ensemble", "in vivo"])
+def test_the_solver_ends_where_that_of_numpy_does(regime, monkeypatch):
+    """To 1e-9 of a standard deviation of each amplitude, and of the whole cost."""
+    for problem, parameters in posed(monkeypatch, regime):
+        limits = problem.bounds
+        fast = kernel_solver.solve(problem, parameters, solver.STEPS)
+        plain, converged = solver._descended(problem, limits, parameters)
+        assert fast is not None
+        assert fast.converged == converged
+        assert apart(fast.design, plain.model.design) < 1e-9
+        sd = np.sqrt(np.diag(solver.inverse_positive(plain.gram + plain.prior)))
+        assert np.abs((fast.amplitude - plain.amplitude) / sd).max() < 1e-9
+        assert fast.cost == pytest.approx(plain.cost, rel=1e-11)
+
+
+@needs_library
+@pytest.mark.parametrize("regime", ["ensemble", "in vivo"])
+def test_the_linear_problem_is_that_of_numpy(regime, monkeypatch):
+    """To 1e-9 of standard deviations, or of what a hump has before lines are integrated out."""
+    met = []
+    expand = posterior._expand
+
+    def recorded(*arguments):
+        met.append(arguments)
+        return expand(*arguments)
+
+    monkeypatch.setattr(posterior, "_expand", recorded)
+    md.fit(md.preprocess(REGIMES[regime].make(78, 0).acquisition))
+    for problem, point, *_ in met:
+        rows, fast = posterior._about_point(problem, point)
+        X, Z = posterior._rows(problem, point)
+        plain = posterior._linearized(problem, point, X, Z)
+        assert apart(np.vstack(rows), np.vstack([X, Z])) < 1e-9
+        sd, hump = np.sqrt(np.diag(plain.covariance)), np.sqrt((Z**2).sum(axis=1))
+        pairs = [
+            (fast.curvature - plain.curvature) / np.multiply.outer(hump, hump),
+            (fast.force - plain.force) / hump / np.abs(plain.force / hump).max(),
+            (fast.centre - plain.centre) / sd / np.abs(plain.centre / sd).max(),
+            (fast.response - plain.response) / np.multiply.outer(sd, hump),
+            (fast.covariance - plain.covariance) / np.multiply.outer(sd, sd),
+        ]
+        for off in pairs:
+            assert np.abs(off).max() < 1e-9
+
+
+def test_a_length_of_a_large_prime_goes_to_numpy():
+    n_points = 67
+    scan = Scan(dwell_time_s=4e-4, window_hz=(-300.0, 260.0))
+    none = np.zeros(0, dtype=int)
+    model = MetaboliteModel(np.ones((2, n_points), complex), scan, moves=none, widens=none)
+    assert kernel_solver._prepare(model) is None
 
 
 @needs_library
@@ -122,7 +230,9 @@ def test_a_matrix_that_is_not_positive_goes_to_numpy():
     chains = sweeper(0)
     chains.curvature = -chains.curvature
     if chains.library is not None:
-        assert chains._compiled(of_sweep(0, priors.SLOTS, 1e-4)) is None
+        before = chains.chains()
+        assert chains._compiled([of_sweep(0, priors.SLOTS, 1e-4)]) == []
+        assert np.array_equal(chains.chains().area, before.area)
 
 
 def test_the_switch_refuses_other_words(monkeypatch):
@@ -132,9 +242,9 @@ def test_the_switch_refuses_other_words(monkeypatch):
 
 
 def test_a_library_of_another_source_is_not_used(monkeypatch, tmp_path):
-    source = tmp_path / "kernel.c"
-    source.write_text("changed")
-    monkeypatch.setattr(kernel, "_SOURCE", source)
+    (tmp_path / "_kernel.so").symlink_to(kernel._LIBRARY)
+    (tmp_path / "kernel.c").write_text("changed")
+    monkeypatch.setattr(kernel, "_LIBRARY", tmp_path / "_kernel.so")
     monkeypatch.setenv(kernel.SWITCH, "c")
     kernel._library.cache_clear()
     try:

@@ -24,7 +24,7 @@ def found(mean: float, sd: float, limit: Limit, before: Site | None = None) -> S
         covariance=np.array([[variance]]),
     )
     draws = Draws(np.zeros((4, 2)), np.zeros((4, 0), int), np.zeros((4, 0, 0)))
-    return sites_of([limit], linear, draws, np.array([10.0]), (before,))[0]
+    return sites_of([limit], linear, draws.moments(linear.response), np.array([10.0]), (before,))[0]
 
 
 def joined(mean: float, sd: float, site: Site) -> tuple[float, float]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from mrs_disc.signal.nonnegative import least_misfit
+from mrs_disc.signal.nonnegative import least_misfit, least_misfits
 
 
 def of_subsets(columns, data):
@@ -29,6 +29,16 @@ def test_the_misfit_is_the_least(seed):
     expected = of_subsets(columns, data)
     assert least_misfit(columns * scale, data) == pytest.approx(expected, rel=1e-9)
     assert nnls(columns, data)[1] ** 2 == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("n_columns", [1, 2, 4, 6])
+def test_several_at_once_are_each_alone(n_columns):
+    rng = np.random.default_rng(n_columns)
+    columns = rng.standard_normal((20, 7, n_columns))
+    columns[3, :, 0] = 0.0
+    data = rng.standard_normal(7)
+    expected = [nnls(one, data)[1] ** 2 for one in columns]
+    assert least_misfits(columns, data) == pytest.approx(expected, rel=1e-9)
 
 
 def test_nothing_is_explained_by_nothing_and_equal_columns_do_no_harm():

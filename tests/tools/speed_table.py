@@ -20,6 +20,7 @@ import datetime
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -33,6 +34,7 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
+SILENT = "silent"
 LEVELS = ["L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1"]
 QUANTITIES = ("LAC/PG", "CHO/PG", "log(acidity/structure)")
 TO_REACH = {
@@ -78,12 +80,29 @@ def make(folder: Path, studies: int, seed: int) -> int:
             path.unlink()
         toml = folder / name / "study.toml"
         toml.write_text(toml.read_text().replace(".nii.gz", ".nii"))
+        silent = folder / SILENT / name  # of the pulse, which older builds know nothing of
+        shutil.copytree(folder / name, silent, copy_function=os.link)
+        words = toml.read_text().split("\n[acquisition]")[0]
+        (silent / "study.toml").unlink()
+        (silent / "study.toml").write_text(words)
 
     usual = Scan(n_coils=4, n_transients=32, n_water=4)
     for number in range(studies):
         write(f"study{number}", 1000 * seed + number, usual, LEVELS)
     write("many", 1000 * seed, Scan(n_coils=32, n_transients=64, n_water=4), ["L4-L5"])
     return studies
+
+
+def knows(folder: Path) -> bool:
+    """Return whether the build reads the discs as they are written."""
+    import mrs_disc as md
+    from mrs_disc.errors import InputError
+
+    try:
+        md.read_study(folder / "study0")
+    except InputError:
+        return False
+    return True
 
 
 def analysed(folder: Path, study: int) -> dict[str, dict[str, Any]]:
@@ -173,7 +192,7 @@ def memory(folder: Path) -> float:
 
 
 TASKS: dict[str, Callable[..., Any]] = {
-    f.__name__: f for f in (make, analysed, fitted, timed, stressed, cold, memory)
+    f.__name__: f for f in (make, knows, analysed, fitted, timed, stressed, cold, memory)
 }
 
 
@@ -367,6 +386,8 @@ def main() -> None:
             Build("new, NumPy", new, options.folder, kernel="numpy"),
         ]
         builds[1]("make", studies=options.studies, seed=options.seed)
+        if not builds[0]("knows"):
+            builds[0] = Build("old", old, options.folder / SILENT)
         figures, lines = measure(builds, options)
     command = (
         f"python tests/tools/speed_table.py {options.old} {options.new} "

@@ -18,15 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from math import exp, log, pi, sqrt
 
 import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
 from mrs_disc.constants import TINY
-from mrs_disc.signal.fit import kernel, priors
-from mrs_disc.signal.fit.random_numbers import Noise
+from mrs_disc.signal.fit import kernel, kernel_chains, priors
+from mrs_disc.signal.fit.random_numbers import Noise, Repeated
 from mrs_disc.signal.fit.slots import SlotPrior, Slots, among_slots, at_slots
 from mrs_disc.typing import BoolArray, FloatArray, IntArray
 
@@ -102,7 +102,7 @@ class LinearProblem:
         return replace(self, curvature=power * self.curvature, force=power * self.force)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Scales:
     """Scales of what the chains draw.
 
@@ -122,6 +122,42 @@ class Scales:
     reference_area: float
     delay_sd_s: float
     gauss2_mean: float
+
+    @cached_property
+    def areas(self) -> tuple[FloatArray, FloatArray]:
+        """Mean and variance of an area at each strength: those of the log-normal."""
+        spread = exp(priors.AREA_LOG_SD**2)
+        mean = _strengths() * self.reference_area * spread**0.5
+        return mean, mean**2 * (spread - 1)
+
+    @cached_property
+    def log_odds(self) -> FloatArray:
+        """Log odds of each hump against an empty slot.
+
+        A slot is occupied with the odds of a binomial number of humps, by each with its share.
+        """
+        occupied = priors.EXPECTED_HUMPS / (priors.SLOTS - priors.EXPECTED_HUMPS)
+        odds = self.hump_odds
+        return np.asarray(np.log(occupied * odds / max(odds.sum(), TINY)))
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Mean and variance of some quantities over draws, each shape (quantity,).
+
+    Parameters
+    ----------
+    mean : float array
+        Over all draws.
+    between : float array
+        Variance of the draws' means.
+    within : float array
+        Mean variance of a draw.
+    """
+
+    mean: FloatArray
+    between: FloatArray
+    within: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +181,27 @@ class Draws:
     @classmethod
     def joined(cls, several: Sequence[Draws]) -> Draws:
         """Return several sets of draws as one."""
+        if len(several) == 1:
+            return several[0]
         return cls(
             np.concatenate([draws.mean for draws in several]),
             np.concatenate([draws.hump for draws in several]),
             np.concatenate([draws.covariance for draws in several]),
         )
+
+    def moments(self, response: FloatArray) -> Moments:
+        """Return what the draws say of linear functions of the coordinates.
+
+        Parameters
+        ----------
+        response : float array, shape (function, coordinate)
+        """
+        rows = response[:, 2:].T.take(self.hump, axis=0)  # (draw, slot, function)
+        within = np.einsum("dsf,dsf->f", rows, self.covariance @ rows) / len(self.mean)
+        means = self.mean @ response.T
+        centre = means.sum(axis=0) / len(means)
+        means -= centre
+        return Moments(centre, np.einsum("df,df->f", means, means) / len(means), within)
 
     def of(self, response: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return linear functions of the coordinates in each draw.
@@ -176,7 +228,7 @@ def draw_chains(
     *,
     burn_in: int,
     keep: int,
-    rng: np.random.Generator,
+    rng: np.random.Generator | Repeated,
 ) -> tuple[Chains, Draws]:
     """Advance the chains and return what they drew.
 
@@ -190,8 +242,8 @@ def draw_chains(
         Of the priors.
     burn_in, keep : int
         Sweeps to forget, and sweeps to keep.
-    rng : numpy Generator
-        Of a fixed seed.
+    rng : numpy Generator or Repeated
+        Of a fixed seed; or its numbers, as each fit has them.
 
     Returns
     -------
@@ -201,10 +253,8 @@ def draw_chains(
         Of the kept sweeps of all chains.
     """
     sweeper = _Sweeper(linear, chains, scales)
-    for _ in range(burn_in):
-        sweeper.sweep(rng)
-    kept = [sweeper.sweep(rng) for _ in range(keep)]
-    return sweeper.chains(), Draws.joined(kept)
+    drawn = sweeper.sweeps([sweeper.noise(rng) for _ in range(burn_in + keep)])
+    return sweeper.chains(), Draws.joined(drawn[burn_in:])
 
 
 class _Sweeper:
@@ -213,23 +263,21 @@ class _Sweeper:
     def __init__(self, linear: LinearProblem, chains: Chains, scales: Scales) -> None:
         self.curvature = np.ascontiguousarray(linear.curvature)
         self.force = np.ascontiguousarray(linear.force)
-        self.own_curvature = np.diag(linear.curvature[:2, :2]).copy()
-        self.hump = chains.hump
-        self.area = chains.area
-        self.strength = chains.strength
+        self.hump = np.array(chains.hump, dtype=np.int64, order="C")
+        self.area = np.array(chains.area, order="C")
+        self.strength = np.array(chains.strength, dtype=np.int64)
         self.gauss2 = chains.gauss2.copy()
         self.delay = chains.delay.copy()
         self.scales = scales
         self.strengths = _strengths()
-        # Areas about a strength: the normal law of the log-normal's mean and variance.
-        spread = exp(priors.AREA_LOG_SD**2)
-        self.mean = self.strengths * scales.reference_area * spread**0.5
-        self.variance = self.mean**2 * (spread - 1)
-        # A slot is occupied with the odds of a binomial number of humps, by each with its share.
-        occupied = priors.EXPECTED_HUMPS / (priors.SLOTS - priors.EXPECTED_HUMPS)
-        odds = scales.hump_odds
-        self.log_odds = np.log(occupied * odds / max(odds.sum(), TINY))
+        self.mean, self.variance = scales.areas
+        self.log_odds = scales.log_odds
         self.library = kernel.library()
+
+    @cached_property
+    def own_curvature(self) -> FloatArray:
+        """The curvature of Gaussian width and delay."""
+        return np.diag(self.curvature[:2, :2]).copy()
 
     @cached_property
     def hump_curvature(self) -> FloatArray:
@@ -240,12 +288,20 @@ class _Sweeper:
         """Return where the chains are."""
         return Chains(self.hump, self.area, self.strength, self.gauss2, self.delay)
 
-    def sweep(self, rng: np.random.Generator) -> Draws:
-        """Draw everything once."""
+    def noise(self, rng: np.random.Generator | Repeated) -> Noise:
+        """Return the random numbers of the next sweep."""
         n_slots, n_chains = self.hump.shape
         has_delay = self.scales.delay_sd_s > 0
-        noise = Noise.drawn(n_slots, n_chains, self.force.size - 2, has_delay=has_delay, rng=rng)
-        return self._compiled(noise) or self.plainly(noise)
+        numbers = rng.drawn if isinstance(rng, Repeated) else partial(Noise.drawn, rng=rng)
+        return numbers(n_slots, n_chains, self.force.size - 2, has_delay=has_delay)
+
+    def sweeps(self, noise: Sequence[Noise]) -> list[Draws]:
+        """Draw everything once for each set of random numbers."""
+        drawn: list[Draws] = []
+        while len(drawn) < len(noise):
+            rest = noise[len(drawn) :]
+            drawn += self._compiled(rest) or [self.plainly(rest[0])]
+        return drawn
 
     def plainly(self, noise: Noise) -> Draws:
         """Draw everything once, with NumPy: what `kernel.c` does, for a reader."""
@@ -263,36 +319,21 @@ class _Sweeper:
             self._draw_strength(noise.strengths)
         return draws
 
-    def _compiled(self, noise: Noise) -> Draws | None:
-        """Draw everything once with the library; None where it is not there, or gives up."""
+    def _compiled(self, noise: Sequence[Noise]) -> list[Draws]:
+        """Draw everything with the library, as often as it can; never where it is not there."""
         if self.library is None or self.hump.shape[0] > kernel.MOST_SLOTS:
-            return None
-        slots = kernel.draw_slots(
-            self.library,
-            curvature=self.curvature,
-            force=self._hump_force(),
-            prior=(self.mean[self.strength], 1 / self.variance[self.strength], self.log_odds),
-            noise=(noise.humps, noise.empty),
-            hump=self.hump,
-            occupied=(self.area != 0).T,
-        )
-        if slots is None:
-            return None
-        self.hump = slots[0]
+            return []
         scales = self.scales
-        self.strength, self.area, coordinates = kernel.draw_rest(
+        swept = kernel_chains.sweeps(
             self.library,
-            curvature=self.curvature,
-            force=self.force,
+            (self.curvature, self.force),
+            self.chains(),
+            noise,
             scales=(scales.gauss2_mean, scales.delay_sd_s, log(priors.PRESENT_ODDS)),
+            log_odds=self.log_odds,
             strengths=(self.strengths, self.mean, self.variance),
-            noise=(noise.lines, noise.areas, noise.strengths),
-            slots=slots,
-            strength=self.strength,
-            gauss2=self.gauss2,
-            delay=self.delay,
         )
-        return Draws(coordinates, self.hump.T.copy(), slots[3])
+        return [Draws(*of_one) for of_one in swept]
 
     def _draw_slots(self, noise: Noise) -> Slots:
         """Draw each slot anew, with the areas of all slots integrated out."""

@@ -185,6 +185,7 @@ def fit_fid(
     delay_sd_s: float = priors.DELAY_SD_S,
     shift_range_hz: float = priors.SHIFT_RANGE_HZ,
     rivals: tuple[FitBasis, FitBasis] | None = None,
+    briefly: bool = False,
 ) -> FitArrays:
     """Fit the components to an FID.
 
@@ -207,6 +208,9 @@ def fit_fid(
     rivals : tuple of FitBasis, optional
         Two other bases, the second with more components than the first: the solver tells how much
         more it explains; they take no part in the fit.
+    briefly : bool
+        Whether amplitudes with their covariance, and the lines, are all that is wanted: bounds,
+        intervals and curves are empty.
 
     Returns
     -------
@@ -261,17 +265,18 @@ def fit_fid(
     )
     optimum = Point(best.parameters, amplitude, np.zeros(humps.frequency_hz.size))
     if smooth is None:
-        posterior = average(problem, optimum, scales, basis.gather)
+        posterior = average(problem, optimum, scales, basis.gather, briefly=briefly)
     else:
         stiffness = best_stiffness(smooth, problem, optimum, scales.reference_area)
         posed = smooth.posed(problem, stiffness)
-        posterior = average(posed, optimum, scales, basis.gather)
+        posterior = average(posed, optimum, scales, basis.gather, briefly=briefly)
         problem, posterior = with_spline(smooth, problem, posterior, stiffness)
 
     # 4. The posterior in the units of the data.
     doubt = None if best.converged else Doubt("unsettled")
     doubt = doubt or _doubt(best.parameters, start) or _doubt(posterior.mean.parameters, start)
-    result = _result(problem, posterior, whole, basis, (noise * largest, misfit), doubt)
+    units = noise * largest, misfit
+    result = _result(problem, posterior, None if briefly else whole, basis, units, doubt)
     if rivals is None:
         return result
     costs = []
@@ -338,8 +343,7 @@ def unexplained_from(
     n_points = data.size - most
     slow = data * (_model(basis, scan, data.size).carrier / float(np.abs(data).max()))
     grid = _start_grid(basis, scan, n_points)
-    parts = (slow[n : n + n_points] for n in range(most + 1))
-    return 1 - np.array([grid.upright_share(part, shift_range_hz, free) for part in parts])
+    return 1 - grid.upright_shares(slow, shift_range_hz, free)
 
 
 @lru_cache(maxsize=16)  # three bases, each on all points and on as many as hold signal
@@ -488,12 +492,12 @@ def _first_guess(model: MetaboliteModel, start: Start, delay_sd_s: float) -> Flo
 def _result(
     problem: Problem,
     posterior: Posterior,
-    whole: MetaboliteModel,
+    whole: MetaboliteModel | None,
     basis: FitBasis,
     units: tuple[float, float],
     doubt: Doubt | None,
 ) -> FitArrays:
-    """Return the posterior in the units and on the points of the data.
+    """Return the posterior in the units and on the points of the data; no curves without `whole`.
 
     `units` are the noise, and what the residual of the solver has beyond it.
     """
@@ -513,18 +517,23 @@ def _result(
     spared = max(posterior.residual.size - n_parameters, 1) / freedom
     unit, excess = noise * misfit, max(1.0, ratio / sqrt(spared))
     centre = amplitudes.mean
-    to_data = whole.carrier.conj() * unit
-    baseline = problem.humps.fid(mean.areas, delay, whole.time.size) * np.exp(
-        1j * parameters[PHASE]
-    )
+    low, high = amplitudes.low, amplitudes.high
+    if low.size:
+        low, high = (centre + excess * (end - centre) for end in (low, high))
+    components, baseline = np.empty((0, 0), dtype=complex), np.empty(0, dtype=complex)
+    if whole is not None:
+        to_data = whole.carrier.conj() * unit
+        humps = problem.humps.fid(mean.areas, delay, whole.time.size)
+        baseline = humps * np.exp(1j * parameters[PHASE]) * to_data
+        components = basis.gather @ (mean.amplitude[:, None] * whole.fids(parameters)) * to_data
     return FitArrays(
         amplitudes=Amplitudes(
             mean=centre * unit,
             covariance=amplitudes.covariance * (excess * unit) ** 2,
             repetition=amplitudes.repetition * noise**2,  # what the model misses is no noise
             crlb=amplitudes.crlb * noise,
-            low=(centre + excess * (amplitudes.low - centre)) * unit,
-            high=(centre + excess * (amplitudes.high - centre)) * unit,
+            low=low * unit,
+            high=high * unit,
         ),
         lines=Lines(
             shift_hz=shift + own_shift[basis.first],
@@ -539,7 +548,7 @@ def _result(
         residual=Residual(
             noise_sd=noise, ratio=ratio * misfit, whiteness_p=whiteness_p(posterior.residual)
         ),
-        components=basis.gather @ (mean.amplitude[:, None] * whole.fids(parameters)) * to_data,
-        baseline=baseline * to_data,
+        components=components,
+        baseline=baseline,
         doubt=doubt,
     )

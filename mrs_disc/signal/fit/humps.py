@@ -72,7 +72,7 @@ class Narrow:
     odds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class HumpGrid:
     """Humps of area one at the bins of a spectrum.
 
@@ -121,15 +121,7 @@ class HumpGrid:
 
     def of_width(self, width_hz: float) -> HumpGrid:
         """Return the humps of one width."""
-        kept = np.flatnonzero(self.width_hz == width_hz)
-        return HumpGrid(
-            self.frequency_hz[kept],
-            self.width_hz[kept],
-            self.odds[kept],
-            self.fids[kept],
-            self.spectra[kept],
-            self.products[np.ix_(kept, kept)],
-        )
+        return _of_width(self, width_hz)
 
     def fid(self, area: FloatArray, delay_s: float, n_points: int) -> ComplexArray:
         """Return the FID of humps of given areas about the window's centre, shape (point,)."""
@@ -137,6 +129,19 @@ class HumpGrid:
         rotated = area * np.exp(2j * pi * self.frequency_hz * delay_s)
         total[: self.fids.shape[1]] = rotated @ self.fids
         return total
+
+
+@lru_cache(maxsize=6)
+def _of_width(grid: HumpGrid, width_hz: float) -> HumpGrid:
+    kept = np.flatnonzero(grid.width_hz == width_hz)
+    return HumpGrid(
+        grid.frequency_hz[kept],
+        grid.width_hz[kept],
+        grid.odds[kept],
+        grid.fids[kept],
+        grid.spectra[kept],
+        grid.products[np.ix_(kept, kept)],
+    )
 
 
 def no_humps(n_bins: int) -> HumpGrid:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -62,7 +63,7 @@ class Presence:
     of: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class FitBasis:
     """The components to fit; what depends on them alone is prepared once for all fits.
 
@@ -99,34 +100,34 @@ class FitBasis:
     presence: Sequence[Presence] = ()
     narrow: Sequence[Narrow] = ()
 
-    @property
+    @cached_property
     def usual(self) -> FloatArray:
         """Usual shares of the components in their wholes, shape (component,)."""
         return np.array(self.shares or [1.0] * len(self.names))
 
-    @property
+    @cached_property
     def whole_fids(self) -> ComplexArray:
         """FIDs of the wholes at amplitude one and their usual shape, shape (whole, point)."""
         return np.asarray(self.gather @ (self.usual[:, None] * self.fids))
 
-    @property
+    @cached_property
     def reported(self) -> tuple[str, ...]:
         """Names of the wholes, in the order of their first parts."""
         return tuple(dict.fromkeys(self.wholes or self.names))
 
-    @property
+    @cached_property
     def gather(self) -> FloatArray:
         """Sums parts to wholes, shape (whole, component)."""
         of = self.wholes or self.names
         return np.array([[float(name == whole) for name in of] for whole in self.reported])
 
-    @property
+    @cached_property
     def sure(self) -> IntArray:
         """The wholes of which every disc holds some, shape (sure,)."""
         perhaps = [one.index for one in self.presence]
         return np.flatnonzero(~np.isin(self.first, perhaps))
 
-    @property
+    @cached_property
     def first(self) -> IntArray:
         """The first part of each whole, shape (whole,)."""
         return np.asarray(np.argmax(self.gather, axis=1), np.int64)

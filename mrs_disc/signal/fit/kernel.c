@@ -5,27 +5,16 @@
  * pays because a chain's arrays stay in the first cache over a whole sweep, where NumPy passes
  * over all chains some twenty-five times a slot.
  *
- * The same input gives the same bytes: every sum has one order, whatever the width of the
- * processor's registers (no -ffast-math, no contraction to fused operations). Random numbers come
- * from the caller, so that both paths draw with the same ones.
+ * Random numbers come from the caller, so that both paths draw with the same ones.
  */
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-#define TINY 1e-300 /* `mrs_disc.constants.TINY` */
-#define ROUNDING_PRECISION 1e-5
-#define LEAST_PRECISION 1e-9
-#define MOST_SLOTS 16
-#define LANES 32 /* how many humps are compared at a time */
+#include "kernel.h"
 
-/* Loops over humps are compiled twice, for processors with and without wide registers. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__GLIBC__)
-#define WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define WIDE
-#endif
+#define COMPARED 32 /* how many humps are compared at a time */
 
 #ifndef SOURCE
 #define SOURCE "unknown"
@@ -73,9 +62,6 @@ static void invert_factor(Small a, int n)
 }
 
 /* ---- loops over the grid of humps ---- */
-
-/* Eight numbers at a time: the compiler makes of it what the processor has, element by element. */
-typedef double Eight __attribute__((vector_size(64), aligned(8), may_alias));
 
 /* k_g = own_g - |L^-1 Q_Sg|^2 and b_g = force_g - Q_gS m, S the `n` occupied slots. */
 WIDE static void grid_given(int n, int64_t n_humps, const double *const *rows, Small inverse,
@@ -136,6 +122,33 @@ WIDE static void grid_follows(int n, int64_t n_humps, const double *const *rows,
     }
 }
 
+/* The same of one of the two: `sign` of what is added to k. */
+WIDE static void grid_follows_one(int n, int64_t n_humps, const double *const *rows,
+                                  const double *moves, double step, double sign,
+                                  double *restrict k, double *restrict b)
+{
+    int64_t g = 0;
+    for (; g + 16 <= n_humps; g += 16) {
+        Eight sum[2] = {{0.0}, {0.0}};
+        for (int j = 0; j < n; j++) {
+            const Eight *row = (const Eight *)(rows[j] + g);
+            sum[0] += moves[j] * row[0];
+            sum[1] += moves[j] * row[1];
+        }
+        for (int half = 0; half < 2; half++) {
+            *((Eight *)(b + g) + half) += step * sum[half];
+            *((Eight *)(k + g) + half) += sign * (sum[half] * sum[half]);
+        }
+    }
+    for (; g < n_humps; g++) {
+        double sum = 0.0;
+        for (int j = 0; j < n; j++)
+            sum += moves[j] * rows[j][g];
+        b[g] += step * sum;
+        k[g] += sign * (sum * sum);
+    }
+}
+
 /* Natural logarithm of positive normal numbers to 1e-7 (as Cephes' logf), without branches. */
 static inline float log_of(float x)
 {
@@ -161,33 +174,34 @@ static inline float log_of(float x)
     return f + y + e * 0.693359375f;
 }
 
-/* Twice the log odds of each hump plus its noise. */
+/* Twice the log odds of each hump. */
 WIDE static void log_odds_of(int64_t n_humps, const double *restrict k, const double *restrict b,
-                             const float *restrict constant, float least,
-                             const float *restrict noise, float *restrict odds)
+                             const float *restrict constant, float least, float *restrict odds)
 {
     for (int64_t g = 0; g < n_humps; g++) {
         float precision = (float)k[g], force = (float)b[g];
         precision = precision > least ? precision : least;
-        odds[g] = force * force / precision - log_of(precision) + constant[g] + noise[g];
+        odds[g] = force * force / precision - log_of(precision) + constant[g];
     }
 }
 
-/* The first of the largest. */
-WIDE static int64_t largest(int64_t n, const float *values)
+/* The first of the largest of the sums of two arrays. */
+WIDE static int64_t largest(int64_t n, const float *restrict odds, const float *restrict noise)
 {
-    float lane[LANES], most = values[0];
-    for (int i = 0; i < LANES; i++)
-        lane[i] = values[0];
-    int64_t whole = n - n % LANES, best = 0;
-    for (int64_t g = 0; g < whole; g += LANES)
-        for (int i = 0; i < LANES; i++)
-            lane[i] = values[g + i] > lane[i] ? values[g + i] : lane[i];
-    for (int i = 0; i < LANES; i++)
+    float lane[COMPARED], most = odds[0] + noise[0];
+    for (int i = 0; i < COMPARED; i++)
+        lane[i] = most;
+    int64_t whole = n - n % COMPARED, best = 0;
+    for (int64_t g = 0; g < whole; g += COMPARED)
+        for (int i = 0; i < COMPARED; i++) {
+            float sum = odds[g + i] + noise[g + i];
+            lane[i] = sum > lane[i] ? sum : lane[i];
+        }
+    for (int i = 0; i < COMPARED; i++)
         most = lane[i] > most ? lane[i] : most;
     for (int64_t g = whole; g < n; g++)
-        most = values[g] > most ? values[g] : most;
-    while (best < n - 1 && !(values[best] == most))
+        most = odds[g] + noise[g] > most ? odds[g] + noise[g] : most;
+    while (best < n - 1 && !(odds[best] + noise[best] == most))
         best++;
     return best;
 }
@@ -279,6 +293,7 @@ int mrs_disc_draw_slots(int64_t n_chains, int64_t n_slots, int64_t n_humps,
 
         /* What entered last: the grid does not know it yet. */
         double enters[MOST_SLOTS] = {0.0}, leaves[MOST_SLOTS] = {0.0}, step_enters = 0.0;
+        int entered = 0;
         for (int s = 0; s < n; s++) {
             /* 1. Downdate: u and t of the slot's hump. */
             double variance = C[s][s] > TINY ? C[s][s] : TINY;
@@ -287,26 +302,44 @@ int mrs_disc_draw_slots(int64_t n_chains, int64_t n_slots, int64_t n_humps,
                 leaves[j] = C[s][j] * inverse_sd;
             double step_leaves = m[s] * inverse_sd;
 
-            /* 2. The grid gives back what leaves and takes in what entered before. */
-            grid_follows(n, n_humps, rows, leaves, enters, step_leaves, step_enters, k, b);
+            /* 2. The grid gives back what leaves and takes in what entered before, if anything did:
+             * of empty slots nothing reaches it. */
+            const double *moving[MOST_SLOTS];
+            double out[MOST_SLOTS], in[MOST_SLOTS];
+            int n_moving = 0;
+            for (int j = 0; j < n; j++)
+                if (full[j]) {
+                    moving[n_moving] = rows[j];
+                    out[n_moving] = leaves[j];
+                    in[n_moving++] = enters[j];
+                }
+            if (full[s] && entered)
+                grid_follows(n_moving, n_humps, moving, out, in, step_leaves, step_enters, k, b);
+            else if (full[s])
+                grid_follows_one(n_moving, n_humps, moving, out, step_leaves, 1.0, k, b);
+            else if (entered)
+                grid_follows_one(n_moving, n_humps, moving, in, step_enters, -1.0, k, b);
 
             /* 3. Odds.  4. Choose. */
-            log_odds_of(n_humps, k, b, constant, (float)least,
-                        noise + (s * n_chains + c) * n_humps, odds);
-            int64_t chosen = largest(n_humps, odds);
-            int fills = (double)odds[chosen] > empty_noise[s * n_chains + c];
+            if (full[s] || entered || s == 0)
+                log_odds_of(n_humps, k, b, constant, (float)least, odds);
+            const float *own_noise = noise + (s * n_chains + c) * n_humps;
+            int64_t chosen = largest(n_humps, odds, own_noise);
+            int fills = (double)(odds[chosen] + own_noise[chosen]) > empty_noise[s * n_chains + c];
 
             /* 5. Update: u and t of the hump that enters. */
             double precision = k[chosen] > p ? k[chosen] : p;
             double inverse_sd_in = fills ? sqrt(1.0 / precision) : 0.0;
             double step = b[chosen] * inverse_sd_in, coupling[MOST_SLOTS];
-            double own_coupling = 0.0;
+            double at[MOST_SLOTS];
+            for (int j = 0; j < n; j++)
+                at[j] = full[j] ? rows[j][chosen] : 0.0;
             for (int i = 0; i < n; i++) {
                 coupling[i] = 0.0;
                 for (int j = 0; j < n; j++)
-                    coupling[i] += C[i][j] * rows[j][chosen];
+                    coupling[i] += C[i][j] * at[j];
             }
-            own_coupling = coupling[s] * inverse_sd;
+            double own_coupling = coupling[s] * inverse_sd;
             for (int i = 0; i < n; i++)
                 coupling[i] -= leaves[i] * own_coupling;
             coupling[s] = -1.0;
@@ -321,6 +354,7 @@ int mrs_disc_draw_slots(int64_t n_chains, int64_t n_slots, int64_t n_humps,
                 for (int j = 0; j < n; j++)
                     C[i][j] += enters[i] * enters[j] - leaves[i] * leaves[j];
             step_enters = step;
+            entered = fills;
             rows[s] = curvature + chosen * stride;
             hump[s * n_chains + c] = chosen;
             full[s] = (uint8_t)fills;

@@ -27,10 +27,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, inf, isfinite, log, pi, sqrt
 
-import numpy as np
 from scipy.special import expit, log_ndtr
 
-from mrs_disc.signal.fit.chains import Draws, LinearProblem
+from mrs_disc.signal.fit.chains import LinearProblem, Moments
 from mrs_disc.typing import FloatArray
 
 _LEAST_SHARE = 1e-3  # of the variance that a limit leaves: less is no different, and rounding
@@ -85,7 +84,7 @@ class Site:
 def sites_of(
     limits: Sequence[Limit],
     linear: LinearProblem,
-    draws: Draws,
+    moments: Moments,
     amplitude: FloatArray,
     before: Sequence[Site],
 ) -> tuple[Site, ...]:
@@ -95,16 +94,14 @@ def sites_of(
     ----------
     limits : sequence of Limit
         Of the parameters.
-    linear, draws : LinearProblem, Draws
-        The linear problem with the factors `before`, and what was drawn from it.
+    linear, moments : LinearProblem, Moments
+        The linear problem with the factors `before`, and what its draws say of what it integrates
+        out, ``response @ z``.
     amplitude : float array, shape (component,)
         What the scales of limits are ratios to.
     before : sequence of Site
         One for each limit, or none at all.
     """
-    rows = [limit.row for limit in limits]
-    means, within = draws.of(linear.response[rows])
-    from_humps = np.diagonal(within, axis1=1, axis2=2).mean(axis=0)
     found = []
     for k, limit in enumerate(limits):
         site = before[k] if before else Site()
@@ -115,10 +112,13 @@ def sites_of(
         # Given what was drawn, the parameter is normal; without the site its variance is `wider`
         # times as large, and its mean as much farther from the site's.
         wider = 1 / max(1 - site.precision * variance, _LEAST_SHARE)
-        centres = wider * (linear.centre[limit.row] - means[:, k] - variance * site.force)
-        total = wider * variance + wider**2 * float(from_humps[k]) + float(centres.var())
+        drawn, between, within = (
+            float(values[limit.row]) for values in (moments.mean, moments.between, moments.within)
+        )
+        mean = wider * (float(linear.centre[limit.row]) - drawn - variance * site.force)
+        total = wider * variance + wider**2 * (within + between)
         width = limit.scale * abs(float(amplitude[limit.of]))
-        mean, sd = float(centres.mean()), sqrt(total)
+        sd = sqrt(total)
         if limit.held and mean < 0:
             found.append(Site(precision=1 / (_HELD * sd) ** 2, sd=_HELD * sd))
         else:

@@ -111,7 +111,7 @@ class MetaboliteModel:
         self._own_moves = np.searchsorted(self._has_own, moves)
         self._own_widens = np.searchsorted(self._has_own, widens)
         half_band = min(0.45, 1.2 * self.half_width_hz * dwell_time_s)
-        self._series = _delay_series(fids * self.carrier, dwell_time_s, half_band)
+        self.series = _delay_series(fids * self.carrier, dwell_time_s, half_band)
 
     @property
     def n_nonlinear(self) -> int:
@@ -193,11 +193,11 @@ class MetaboliteModel:
     def _basis_at(self, delay: float, derivative: int) -> ComplexArray:
         """Return basis FIDs, or their time derivative, at the delayed points."""
         if delay == 0:
-            return np.asarray(self._series[derivative])
+            return np.asarray(self.series[derivative])
         powers = [delay**power / factorial(power) for power in range(_ORDER + 1 - derivative)]
         # Real weights on real and imaginary parts: one product of a row and a matrix.
-        rows = self._series[derivative:].view(np.float64).reshape(len(powers), -1)
-        return (powers @ rows).view(np.complex128).reshape(self._series.shape[1:])
+        rows = self.series[derivative:].view(np.float64).reshape(len(powers), -1)
+        return (powers @ rows).view(np.complex128).reshape(self.series.shape[1:])
 
     def _modulation(self, parameters: FloatArray) -> ComplexArray:
         """Return what shifts, widths and phase do to the basis FIDs, shape (component, point)."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from itertools import repeat
 from math import pi, sqrt
 from typing import TypeAlias
@@ -23,18 +23,25 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf
 
 from mrs_disc.constants import TINY, Z95
-from mrs_disc.signal.fit import priors
-from mrs_disc.signal.fit.chains import Chains, Draws, LinearProblem, Scales, draw_chains
+from mrs_disc.signal.fit import kernel_solver, priors
+from mrs_disc.signal.fit.chains import (
+    Chains,
+    Draws,
+    LinearProblem,
+    Moments,
+    Scales,
+    draw_chains,
+)
 from mrs_disc.signal.fit.limits import Limit, Site, sites_of
-from mrs_disc.signal.fit.model import DELAY, GAUSS2, LORENTZ, PHASE, SHIFT, Spectrum
-from mrs_disc.signal.fit.random_numbers import seeded
+from mrs_disc.signal.fit.model import DELAY, GAUSS2, LORENTZ, PHASE, SHIFT
+from mrs_disc.signal.fit.random_numbers import Repeated
 from mrs_disc.signal.fit.repetition import repetition_covariance, with_priors_that_follow
 from mrs_disc.signal.fit.solver import (
+    STEPS,
     Problem,
-    bounds,
     inverse_positive,
     ratio_precision,
-    slope_columns,
+    rows_at,
     solve_positive,
 )
 from mrs_disc.typing import FloatArray
@@ -99,6 +106,8 @@ class Point:
 class Amplitudes:
     """What is known of the amplitudes of the components, parts of one whole added up.
 
+    Of a brief fit the last four are empty.
+
     Parameters
     ----------
     mean : float array, shape (component,)
@@ -152,7 +161,8 @@ class Posterior:
 class _Expansion:
     """The problem linearized about a point, what was drawn from it, and the mean of that.
 
-    `rows` are the model's derivatives there, X and Z of `_linearized`.
+    `rows` are the model's derivatives there, X and Z of `_linearized`; `moments` those of what the
+    linear problem integrates out, ``response @ z``.
     """
 
     point: Point
@@ -160,17 +170,18 @@ class _Expansion:
     linear: LinearProblem
     chains: Chains
     draws: Draws
+    moments: Moments
     mean: Point
 
     def moved_sd(self) -> float:
         """Return by how many standard deviations the farthest non-linear parameter moved."""
         n_components = self.point.amplitude.size
-        means, within = self.draws.of(self.linear.response[n_components:])
-        covariance = self.linear.covariance[n_components:, n_components:]
-        variance = means.var(axis=0) + np.diag(within.mean(axis=0) + covariance)
+        variance = self.moments.between + self.moments.within + np.diag(self.linear.covariance)
         move = np.abs(self.mean.parameters - self.point.parameters)
         drawn_sd = np.sqrt(self.draws.mean[:, :2].var(axis=0)) + _RESOLVED
-        integrated = move[_integrated(move.size)] / np.sqrt(np.maximum(variance, TINY))
+        integrated = move[_integrated(move.size)] / np.sqrt(
+            np.maximum(variance[n_components:], TINY)
+        )
         return float(max(integrated.max(), np.max(move[_DRAWN] / drawn_sd)))
 
     def beyond_limits_sd(self, limits: Sequence[Limit]) -> float:
@@ -184,7 +195,14 @@ class _Expansion:
 _Sample: TypeAlias = Callable[[LinearProblem, Chains], tuple[Chains, Draws]]
 
 
-def average(problem: Problem, start: Point, scales: Scales, gather: FloatArray) -> Posterior:
+def average(
+    problem: Problem,
+    start: Point,
+    scales: Scales,
+    gather: FloatArray,
+    *,
+    briefly: bool = False,
+) -> Posterior:
     """Average over humps, Gaussian width and delay.
 
     Parameters
@@ -197,6 +215,8 @@ def average(problem: Problem, start: Point, scales: Scales, gather: FloatArray) 
         Of the priors.
     gather : float array, shape (whole, component)
         Sums the components that are parts of one whole.
+    briefly : bool
+        Whether bounds, intervals and the covariance over repeats are not wanted: they are empty.
     """
     n_components = problem.model.n_components
     expanded = _over_humps if problem.humps.frequency_hz.size else _without_humps
@@ -209,31 +229,40 @@ def average(problem: Problem, start: Point, scales: Scales, gather: FloatArray) 
     centres = last.linear.centre[:n_components] - from_humps
     spread = centres - mean.amplitude
     covariance = within.mean(axis=0) + spread.T @ spread / spread.shape[0]
-    # Parts of one whole are added up: of each draw, so that the mixture is that of the sums.
-    summed_sd = np.sqrt(np.diagonal(gather @ within @ gather.T, axis1=1, axis2=2))
-    low, high = _mixture_interval(centres @ gather.T, summed_sd)
-    model = problem.model.evaluate(mean.parameters)
-    humps = problem.humps.design(mean.parameters[PHASE], mean.parameters[DELAY])
-    has_gauss = bool(np.mean(last.draws.mean[:, 0] > 0) > 0.5)
-    integrated, drawn = (problem.model.of_noise(rows) for rows in last.rows)
-    repetition = with_priors_that_follow(
-        repetition_covariance(integrated, drawn, last.linear, last.draws, n_components),
-        mean.amplitude,
-        covariance,
-        problem.ratios,
-    )
+    none = np.zeros_like(mean.areas)
+    design, humps, slopes = rows_at(problem, mean.parameters, amplitude=mean.amplitude, areas=none)
+    low, high, crlb, repetition = (np.empty(0),) * 4
+    if not briefly:
+        # Parts of one whole are added up: of each draw, so that the mixture is that of the sums.
+        summed_sd = np.sqrt(np.diagonal(gather @ within @ gather.T, axis1=1, axis2=2))
+        low, high = _mixture_interval(centres @ gather.T, summed_sd)
+        has_gauss = bool(np.mean(last.draws.mean[:, 0] > 0) > 0.5)
+        crlb = _bound(problem, design, slopes, gather, has_gauss=has_gauss)
+        repetition = gather @ _repetition(problem, last, covariance) @ gather.T
     return Posterior(
         mean=mean,
         amplitudes=Amplitudes(
             mean=gather @ mean.amplitude,
             covariance=gather @ covariance @ gather.T,
-            repetition=gather @ repetition @ gather.T,
-            crlb=_bound(problem, mean, model, gather, has_gauss=has_gauss),
+            repetition=repetition,
+            crlb=crlb,
             low=low,
             high=high,
         ),
-        residual=problem.data - mean.amplitude @ model.design - mean.areas @ humps,
+        residual=problem.data - mean.amplitude @ design - mean.areas @ humps,
         determined=_determined(problem, last),
+    )
+
+
+def _repetition(problem: Problem, last: _Expansion, covariance: FloatArray) -> FloatArray:
+    """Return the covariance of the components over repeats of the measurement."""
+    amplitude = last.mean.amplitude
+    integrated, drawn = (problem.model.of_noise(rows) for rows in last.rows)
+    return with_priors_that_follow(
+        repetition_covariance(integrated, drawn, last.linear, last.draws, amplitude.size),
+        amplitude,
+        covariance,
+        problem.ratios,
     )
 
 
@@ -248,7 +277,7 @@ def _over_humps(problem: Problem, point: Point, scales: Scales) -> _Expansion:
 
 
 def _followed(problem: Problem, point: Point, scales: Scales) -> _Expansion:
-    rng = seeded()
+    rng = Repeated()
     warm = partial(_sample_warming, scales=scales, rng=rng)
     once = partial(draw_chains, scales=scales, burn_in=0, keep=1, rng=rng)
     enough = partial(_sample_enough, scales=scales, n_components=point.amplitude.size, rng=rng)
@@ -269,7 +298,7 @@ def _without_humps(problem: Problem, point: Point, scales: Scales) -> _Expansion
 
     def sample(linear: LinearProblem, chains: Chains) -> tuple[Chains, Draws]:
         burn_in, keep = _BURN_IN_PLAIN, _SWEEPS_PLAIN
-        return draw_chains(linear, chains, scales, burn_in=burn_in, keep=keep, rng=seeded())
+        return draw_chains(linear, chains, scales, burn_in=burn_in, keep=keep, rng=Repeated())
 
     expansion = _expand(problem, point, _empty_chains(point, _CHAINS_PLAIN, 0), sample)
     for _ in range(1, _EXPANSIONS):
@@ -288,8 +317,22 @@ def _settled(problem: Problem, expansion: _Expansion) -> bool:
 
 def _expand(problem: Problem, point: Point, chains: Chains, sample: _Sample) -> _Expansion:
     """Expand the model about a point, sample, and take the mean."""
-    rows = _rows(problem, point)
-    return _sampled(problem, point, rows, _linearized(problem, point, *rows), chains, sample)
+    rows, linear = _about_point(problem, point)
+    return _sampled(problem, point, rows, linear, chains, sample)
+
+
+def _about_point(
+    problem: Problem, point: Point
+) -> tuple[tuple[FloatArray, FloatArray], LinearProblem]:
+    """Return the model's derivatives at a point, X and Z, and the problem linearized there."""
+    weak = _weak_precisions(problem.model.n_nonlinear)
+    compiled = kernel_solver.linearized(problem, point, weak, STEPS)
+    if compiled is not None:
+        rows, linear = compiled
+        n_integrated = len(linear.centre)
+        return (rows[:n_integrated], rows[n_integrated:]), linear
+    integrated, drawn = _rows(problem, point)
+    return (integrated, drawn), _linearized(problem, point, integrated, drawn)
 
 
 def _sampled(
@@ -302,11 +345,13 @@ def _sampled(
 ) -> _Expansion:
     """Sample from the problem linearized about a point, and take the mean."""
     chains, draws = sample(linear, chains)
-    return _Expansion(point, rows, linear, chains, draws, _mean(problem, linear, draws, point))
+    moments = draws.moments(linear.response)
+    mean = _mean(problem, linear, (draws, moments), point)
+    return _Expansion(point, rows, linear, chains, draws, moments, mean)
 
 
 def _sample_warming(
-    linear: LinearProblem, chains: Chains, scales: Scales, rng: np.random.Generator
+    linear: LinearProblem, chains: Chains, scales: Scales, rng: Repeated
 ) -> tuple[Chains, Draws]:
     """Draw a sweep from the tempered likelihood, then one from the likelihood, which is kept."""
     tempered = linear.tempered(_TEMPER)
@@ -319,7 +364,7 @@ def _sample_enough(
     chains: Chains,
     scales: Scales,
     n_components: int,
-    rng: np.random.Generator,
+    rng: Repeated,
 ) -> tuple[Chains, Draws]:
     """Draw until more draws would hardly change the amplitudes."""
     chains, draws = draw_chains(linear, chains, scales, burn_in=_BURN_IN, keep=1, rng=rng)
@@ -334,11 +379,9 @@ def _sample_enough(
 def _enough(linear: LinearProblem, draws: Draws, n_components: int) -> bool:
     """Return whether more draws would hardly change the amplitudes."""
     # The law of total variance; the mean of n draws has the variance between / n.
-    means, within = draws.of(linear.response[:n_components])
-    between = means.var(axis=0)
-    covariance = linear.covariance[:n_components, :n_components]
-    total = between + np.diag(within.mean(axis=0) + covariance)
-    return bool(np.all(between / means.shape[0] < _SAMPLING_SHARE * total))
+    moments = draws.moments(linear.response[:n_components])
+    total = moments.between + moments.within + np.diag(linear.covariance)[:n_components]
+    return bool(np.all(moments.between / len(draws.mean) < _SAMPLING_SHARE * total))
 
 
 def _empty_chains(point: Point, n_chains: int, n_slots: int) -> Chains:
@@ -347,17 +390,21 @@ def _empty_chains(point: Point, n_chains: int, n_slots: int) -> Chains:
     return Chains.empty(n_chains, n_slots, float(gauss2), float(delay))
 
 
-def _mean(problem: Problem, linear: LinearProblem, draws: Draws, before: Point) -> Point:
+def _mean(
+    problem: Problem, linear: LinearProblem, drawn: tuple[Draws, Moments], before: Point
+) -> Point:
     """Return the mean of what was drawn about a point."""
+    draws, moments = drawn
     n_components = problem.model.n_components
-    coordinates = draws.mean.mean(axis=0)
-    integrated = linear.centre - linear.response @ coordinates
+    coordinates = draws.mean.sum(axis=0) / len(draws.mean)
+    integrated = linear.centre - moments.mean
     parameters = np.empty(problem.model.n_nonlinear)
     parameters[_integrated(parameters.size)] = integrated[n_components:]
     parameters[_DRAWN] = coordinates[:2]
     amplitude = integrated[:n_components]
-    sites = sites_of(problem.limits, linear, draws, before.amplitude, before.sites)
-    within_bounds = np.clip(parameters, *bounds(problem))
+    sites = sites_of(problem.limits, linear, moments, before.amplitude, before.sites)
+    low, high = problem.bounds
+    within_bounds = np.minimum(np.maximum(parameters, low), high)
     return Point(within_bounds, amplitude, coordinates[2:], sites)
 
 
@@ -465,19 +512,16 @@ def _determined(problem: Problem, expansion: _Expansion) -> float:
 
 def _rows(problem: Problem, point: Point) -> tuple[FloatArray, FloatArray]:
     """Return the model's derivatives by what is integrated out and by what is drawn, X and Z."""
-    parameters = point.parameters
-    model = problem.model.evaluate(parameters)
-    humps = problem.humps.design(parameters[PHASE], parameters[DELAY])
-    slopes = slope_columns(
-        problem,
-        parameters,
-        model=model,
-        amplitude=point.amplitude,
-        humps=humps,
-        areas=point.areas,
+    design, humps, slopes = rows_at(
+        problem, point.parameters, amplitude=point.amplitude, areas=point.areas
     )
-    integrated = np.vstack([model.design, slopes[_integrated(parameters.size)]])
+    integrated = np.vstack([design, slopes[_integrated(len(slopes))]])
     return integrated, np.vstack([slopes[_DRAWN], humps])
+
+
+@cache
+def _weak_precisions(size: int) -> FloatArray:
+    return np.array([_weak_precision(index) for index in range(size)])
 
 
 def _weak_precision(index: int) -> float:
@@ -506,20 +550,25 @@ def _positive(curvature: FloatArray, diagonal: FloatArray) -> FloatArray:
 
 
 def _bound(
-    problem: Problem, point: Point, model: Spectrum, gather: FloatArray, *, has_gauss: bool
+    problem: Problem,
+    design: FloatArray,
+    slopes: FloatArray,
+    gather: FloatArray,
+    *,
+    has_gauss: bool,
 ) -> FloatArray:
     """Return the Cramer-Rao bound of the amplitudes with the baseline known, shape (whole,).
 
     It is the Bayesian one: the priors of the non-linear parameters count, those of ratios do not.
+    `slopes` are the derivatives of the components alone.
     """
-    n_components = point.amplitude.size
-    slopes = problem.model.jacobian(point.parameters, point.amplitude, model)
+    n_components = len(design)
     used = [
         index
-        for index in range(point.parameters.size)
+        for index in range(len(slopes))
         if not problem.fixed[index] and (index != GAUSS2 or has_gauss)
     ]
-    columns = np.vstack([model.design, slopes[used]])
+    columns = np.vstack([design, slopes[used]])
     information = columns @ columns.T
     diagonal = np.arange(n_components, columns.shape[0])
     weak = np.array([_weak_precision(index) for index in used])

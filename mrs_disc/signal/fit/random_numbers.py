@@ -5,8 +5,10 @@ So the two ways to sweep, compiled and NumPy (`kernel`, `chains`), draw with the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from threading import Lock
 
 import numpy as np
 
@@ -17,7 +19,7 @@ _SEED = 20240601
 _POOL = 1 << 19
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Noise:
     """The random numbers of one sweep, of all chains.
 
@@ -40,6 +42,12 @@ class Noise:
     lines: FloatArray
     areas: FloatArray
     strengths: FloatArray
+
+    @cached_property
+    def addresses(self) -> tuple[int, ...]:
+        """Where the arrays lie, which are contiguous."""
+        arrays = self.humps, self.empty, self.lines, self.areas, self.strengths
+        return tuple(array.ctypes.data for array in arrays)
 
     @classmethod
     def drawn(
@@ -76,6 +84,38 @@ def _gumbel_pool(size: int) -> FloatArray:
     np.log(pool, out=pool)
     pool *= -2
     return np.asarray(pool)
+
+
+class Repeated:
+    """The random numbers of one fit: the same ones each time, so that they are kept for the next.
+
+    Sweep after sweep they are those that `Noise.drawn` gives with the generator `seeded`.
+    """
+
+    def __init__(self) -> None:
+        self._sweep = 0
+
+    def drawn(self, n_slots: int, n_chains: int, n_humps: int, *, has_delay: bool) -> Noise:
+        """Return the numbers of the next sweep."""
+        kept = _kept(n_slots, n_chains, n_humps, has_delay)
+        self._sweep += 1
+        return kept(self._sweep - 1)
+
+
+@lru_cache(maxsize=4)  # some 20 KB a sweep, some 20 sweeps a fit
+def _kept(n_slots: int, n_chains: int, n_humps: int, has_delay: bool) -> Callable[[int], Noise]:
+    rng, lock, sweeps = seeded(), Lock(), list[Noise]()
+
+    def of_sweep(number: int) -> Noise:
+        with lock:
+            while len(sweeps) <= number:
+                noise = Noise.drawn(n_slots, n_chains, n_humps, has_delay=has_delay, rng=rng)
+                for array in (noise.empty, noise.lines, noise.areas, noise.strengths):
+                    array.flags.writeable = False
+                sweeps.append(noise)
+            return sweeps[number]
+
+    return of_sweep
 
 
 def seeded() -> np.random.Generator:

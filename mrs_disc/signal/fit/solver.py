@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import exp, pi, sqrt
 
 import numpy as np
 from scipy.linalg.lapack import dposv
 
 from mrs_disc.constants import TINY
-from mrs_disc.signal.fit import priors
+from mrs_disc.signal.fit import kernel_solver, priors
 from mrs_disc.signal.fit.humps import HumpGrid
 from mrs_disc.signal.fit.limits import Limit
 from mrs_disc.signal.fit.model import (
@@ -42,6 +43,13 @@ _STRIDE = (4.0, 15.0, 400.0, 0.7, 1.1e-4)
 
 No number of them leads from a start of the grid onto a bound, where rounding would decide whether
 the parameter is free."""
+STEPS = kernel_solver.Steps(
+    iterations=_ITERATIONS,
+    damping=(_FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING),
+    stride=_STRIDE,
+    ratio_freedom=priors.RATIO_FREEDOM,
+)
+"""All of them for the compiled solver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,7 @@ class NormalRatio:
         return cls(numerator, denominator, mean, mean * sqrt(exp(log_sd**2) - 1), has_tails)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
     """Data, model and priors.
 
@@ -119,10 +127,25 @@ class Problem:
     tolerance: float
     limits: Sequence[Limit] = ()
 
-    @property
+    @cached_property
     def rounding(self) -> float:
         """What a sum of squares may be off by rounding."""
         return 1e-14 * float(self.data @ self.data)
+
+    @cached_property
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """The limits of the non-linear parameters.
+
+        Widths are not negative, and what a component has of its own stays near its prior.
+        """
+        model = self.model
+        own = 1 / np.sqrt(np.maximum(self.precision, 1e-12))
+        low, high = -priors.OWN_SD * own, priors.OWN_SD * own
+        low[N_COMMON + model.moves.size :] /= priors.OWN_SD / priors.NARROWER_SD
+        widest, latest = priors.MAX_WIDTH_HZ, priors.MAX_DELAY_S
+        low[:N_COMMON] = -np.inf, 0.0, 0.0, -np.inf, -latest
+        high[:N_COMMON] = np.inf, widest, widest**2, np.inf, latest
+        return low, high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +210,38 @@ def solve(problem: Problem, parameters: FloatArray) -> Solution:
     parameters : float array, shape (nonlinear,)
         Where to start.
     """
-    limits = bounds(problem)
+    limits = problem.bounds
+    compiled = kernel_solver.solve(problem, parameters, STEPS)
+    if compiled is not None:
+        of_all = compiled.amplitude, compiled.design
+        turned, amplitude = _upright(compiled.parameters, *of_all)
+        misfit = sqrt(compiled.square / problem.data.size)
+        return Solution(
+            parameters=turned,
+            amplitude=amplitude,
+            cost=compiled.cost,
+            misfit=misfit,
+            converged=compiled.converged,
+        )
+    current, converged = _descended(problem, limits, parameters)
+    turned, amplitude = _upright(current.parameters, current.amplitude, current.model.design)
+    misfit = sqrt(current.residual @ current.residual / current.residual.size)
+    return Solution(
+        parameters=turned,
+        amplitude=amplitude,
+        cost=current.cost,
+        misfit=misfit,
+        converged=converged,
+    )
+
+
+def _descended(
+    problem: Problem, limits: tuple[FloatArray, FloatArray], parameters: FloatArray
+) -> tuple[_Trial, bool]:
+    """Return the optimum next to a point, and whether the last step was small enough.
+
+    What `kernel_solver.c` does, for a reader.
+    """
     n_components = problem.model.n_components
     unknown_ratios = np.zeros((n_components, n_components))
     current = _with_ratios(problem, _at(problem, np.clip(parameters, *limits), unknown_ratios))
@@ -199,14 +253,14 @@ def solve(problem: Problem, parameters: FloatArray) -> Solution:
         while trial is not None and trial.cost > current.cost + problem.rounding:
             damping = max(10 * damping, _FIRST_DAMPING)
             if damping >= _MOST_DAMPING:
-                return _upright(problem, current, converged=False)
+                return current, False
             trial = _step(problem, current, equations, damping, limits)
         if trial is None:
-            return _upright(problem, current, converged=True)
+            return current, True
         # One that does is trusted more: the next is nearer to Gauss and Newton's own.
         damping = 0.1 * damping if damping > _LEAST_DAMPING else 0.0
         current = _with_ratios(problem, trial)
-    return _upright(problem, current, converged=False)
+    return current, False
 
 
 def _at(problem: Problem, parameters: FloatArray, ratios: FloatArray) -> _Trial:
@@ -323,24 +377,48 @@ def _step(
     return _at(problem, np.clip(current.parameters + move, *limits), ratios)
 
 
-def _upright(problem: Problem, current: _Trial, *, converged: bool) -> Solution:
+def _upright(
+    parameters: FloatArray, amplitude: FloatArray, design: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Return the solution whose high lines are positive, not the same fit upside down.
 
     Heights count, not areas: a broad component may be negative, or far too large, where humps of
     the other sign make up for it.
     """
-    parameters, amplitude, residual = current.parameters, current.amplitude, current.residual
-    height = np.abs(current.model.design).max(axis=1)
+    height = np.abs(design).max(axis=1)
     if height @ amplitude[: height.size] < 0:
         parameters, amplitude = parameters.copy(), -amplitude
         parameters[PHASE] += pi
-    return Solution(
-        parameters=parameters,
-        amplitude=amplitude,
-        cost=current.cost,
-        misfit=sqrt(residual @ residual / residual.size),
-        converged=converged,
+    return parameters, amplitude
+
+
+def rows_at(
+    problem: Problem, parameters: FloatArray, *, amplitude: FloatArray, areas: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the spectra of components and humps at a point, and the derivatives of the whole.
+
+    Parameters
+    ----------
+    problem : Problem
+        Model and humps.
+    parameters : float array, shape (nonlinear,)
+        Where.
+    amplitude, areas : float array, shape (component,) and (hump,)
+        Amplitudes of the components and areas of the humps.
+
+    Returns
+    -------
+    tuple of float arrays, shape (component, datum), (hump, datum), (nonlinear, datum)
+    """
+    compiled = kernel_solver.rows(problem, parameters, amplitude, areas)
+    if compiled is not None:
+        return compiled
+    model = problem.model.evaluate(parameters)
+    humps = problem.humps.design(parameters[PHASE], parameters[DELAY])
+    slopes = slope_columns(
+        problem, parameters, model=model, amplitude=amplitude, humps=humps, areas=areas
     )
+    return model.design, humps, slopes
 
 
 def slope_columns(
@@ -370,21 +448,6 @@ def slope_columns(
     weights = np.stack([areas, 2 * pi * areas * problem.humps.frequency_hz])
     slopes[[PHASE, DELAY]] += times_i(weights @ humps)
     return slopes
-
-
-def bounds(problem: Problem) -> tuple[FloatArray, FloatArray]:
-    """Return the limits of the non-linear parameters.
-
-    Widths are not negative, and what a component has of its own stays near its prior.
-    """
-    model = problem.model
-    own = 1 / np.sqrt(np.maximum(problem.precision, 1e-12))
-    low, high = -priors.OWN_SD * own, priors.OWN_SD * own
-    low[N_COMMON + model.moves.size :] /= priors.OWN_SD / priors.NARROWER_SD
-    widest, latest = priors.MAX_WIDTH_HZ, priors.MAX_DELAY_S
-    low[:N_COMMON] = -np.inf, 0.0, 0.0, -np.inf, -latest
-    high[:N_COMMON] = np.inf, widest, widest**2, np.inf, latest
-    return low, high
 
 
 def solve_positive(matrix: FloatArray, right: FloatArray) -> FloatArray:

@@ -73,6 +73,7 @@ class StartGrid:
 
     def __init__(self, fids: ComplexArray, *, dwell_time_s: float, start_time_s: float) -> None:
         # A quarter of a second holds what tells one start from another; the rest costs transforms.
+        self.n_points = fids.shape[1]
         n_points = min(fids.shape[1], max(64, round(_SEARCH_S / dwell_time_s)))
         skip = min(n_points // 4, round(_SKIP_S / dwell_time_s))
         self._used = slice(skip, n_points)
@@ -107,32 +108,32 @@ class StartGrid:
         """
         shifts = np.flatnonzero(np.abs(self._frequency) <= shift_range_hz)
         products = self._fids * data[self._used]
-        candidates: list[Start] = []
-        for width, decay, whitening, size in zip(
-            WIDTHS_HZ, self._decays, self._whitening, self._size, strict=True
-        ):
-            spectra = self._spectra(products * decay, shifts)
-            whitened = whitening @ (self._late[:, :, None] * spectra)  # (delay, component, shift)
-            gain, phase = _best_phase(whitened)
-            for late, shift in _peaks(gain, count):
-                angle = float(phase[late, shift])
-                in_phase = (whitened[late, :, shift] * np.exp(-1j * angle)).real
-                amplitude = in_phase @ whitening
-                # Phase and phase + pi explain the same: the upright one has more positive area.
-                area = float(amplitude @ size)
-                if area < 0:
-                    angle, amplitude = angle + pi, -amplitude
-                candidates.append(
-                    Start(
-                        float(gain[late, shift]),
-                        float(self._frequency[shifts[shift]]),
-                        width,
-                        angle,
-                        DELAYS_S[late],
-                        amplitude,
-                        abs(area) / max(float(np.abs(amplitude) @ size), TINY),
-                    )
-                )
+        spectra = self._spectra(products * self._decays[:, None], shifts)
+        # All widths at once: (width, delay, component, shift)
+        whitened = self._whitening[:, None] @ (self._late[:, :, None] * spectra[:, None])
+        gain, phase = _best_phase(whitened)
+        width, late, shift = _peaks(gain, count)
+        angle = phase[width, late, shift]
+        in_phase = (whitened[width, late, :, shift] * np.exp(-1j * angle)[:, None]).real
+        amplitude = (in_phase[:, None] @ self._whitening[width])[:, 0]
+        # Phase and phase + pi explain the same: the upright one has more positive area.
+        size = self._size[width]
+        area = (amplitude * size).sum(axis=1)
+        upright = np.abs(area) / np.maximum((np.abs(amplitude) * size).sum(axis=1), TINY)
+        angle += np.where(area < 0, pi, 0.0)
+        amplitude[area < 0] *= -1
+        candidates = [
+            Start(
+                float(gain[width[k], late[k], shift[k]]),
+                float(self._frequency[shifts[shift[k]]]),
+                WIDTHS_HZ[width[k]],
+                float(angle[k]),
+                DELAYS_S[late[k]],
+                amplitude[k],
+                float(upright[k]),
+            )
+            for k in range(width.size)
+        ]
         candidates.sort(key=lambda start: -start.gain)
         chosen: list[Start] = []
         for start in candidates:
@@ -140,60 +141,94 @@ class StartGrid:
                 chosen.append(start)
         return chosen[:count]
 
-    def upright_share(
+    def upright_shares(
         self, data: ComplexArray, shift_range_hz: float, free: Sequence[int] = ()
-    ) -> float:
-        """Return the share of the data's energy that the best upright point without delay explains.
+    ) -> FloatArray:
+        """Return the share of the energy that the best upright point without delay explains.
 
         The share counts less the more of the signal is negative: with signs of their own, a few
         lines explain a wrong start as well as the right one.
 
         Parameters
         ----------
-        data, shift_range_hz
+        data : complex array, shape (point,)
+            As in `search`, of as many points as the components or more.
+        shift_range_hz : float
             As in `search`.
         free : sequence of int
             Components that may have any sign.
+
+        Returns
+        -------
+        float array, shape (start,)
+            One for each number of first points that may be left out: as the data have more points
+            than the components.
         """
         bound = np.ones(len(self._fids))
         bound[list(free)] = 0.0
+        n_starts = data.size - self.n_points + 1
+        used = data[self._used.start : self._used.stop + n_starts - 1]
         shifts = np.flatnonzero(np.abs(self._frequency) <= shift_range_hz)
-        products = self._fids * data[self._used]
-        best = 0.0
+        n_fft = self._frequency.size * -(-used.size // self._frequency.size)
+        spectrum = scipy.fft.fft(used, n_fft)
+        best = np.zeros(n_starts)
         sizes = self._size * bound
         for decay, whitening, size in zip(self._decays, self._whitening, sizes, strict=True):
-            whitened = whitening @ self._spectra(products * decay, shifts)
-            gain, phase = _best_phase(whitened[None])
-            amplitude = whitening.T @ (whitened * np.exp(-1j * phase[0])).real
+            of_all = self._correlations(spectrum, decay, shifts)[..., :n_starts]
+            whitened = whitening @ of_all.transpose(2, 1, 0)  # (start, component, shift)
+            gain, phase = _best_phase(whitened)
+            amplitude = whitening.T @ (whitened * np.exp(-1j * phase)[:, None]).real
             upright = np.abs(size @ amplitude) / np.maximum(size @ np.abs(amplitude), TINY)
-            best = max(best, float((gain[0] * upright).max()))
-        return best / float(np.sum(np.abs(data[self._used]) ** 2))
+            best = np.maximum(best, (gain * upright).max(axis=1))
+        energy = np.concatenate([[0.0], np.cumsum(np.abs(used) ** 2)])
+        length = used.size - n_starts + 1
+        return np.asarray(best / (energy[length:] - energy[:n_starts]))
+
+    def _correlations(
+        self, spectrum: ComplexArray, decay: FloatArray, shifts: IntArray
+    ) -> ComplexArray:
+        """Return the correlations of data with the components at every shift and start.
+
+        Shape (shift, component, start), by the theorem of convolution: what `_spectra` gives of
+        data from each start on. `spectrum` is the transform of the data, of a multiple of the
+        frequencies; a shift moves the components by as many bins.
+        """
+        n_fft = spectrum.size
+        ratio = n_fft // self._frequency.size
+        kernels = scipy.fft.fft(self._fids.conj() * decay, n_fft).conj()
+        bins = np.rint(shifts * ratio).astype(int)
+        moved = (np.arange(n_fft) - bins[:, None]) % n_fft
+        return np.asarray(scipy.fft.ifft(kernels[:, moved].transpose(1, 0, 2) * spectrum))
 
     def _spectra(self, products: ComplexArray, shifts: IntArray) -> ComplexArray:
         """Return the correlations of the data with the components at every shift: a transform."""
-        return np.asarray(scipy.fft.fft(products, self._frequency.size)[:, shifts])
+        return np.asarray(scipy.fft.fft(products, self._frequency.size)[..., shifts])
 
 
 def _best_phase(whitened: ComplexArray) -> tuple[FloatArray, FloatArray]:
-    """Return gain and angle of the best phase of vectors (delay, component, shift)."""
+    """Return gain and angle of the best phase of vectors (..., component, shift)."""
     real, imag = whitened.real, whitened.imag
-    rr, ii, ri = (real**2).sum(axis=1), (imag**2).sum(axis=1), (real * imag).sum(axis=1)
+    rr, ii, ri = (real**2).sum(axis=-2), (imag**2).sum(axis=-2), (real * imag).sum(axis=-2)
     # The larger eigenvalue of [[rr, ri], [ri, ii]], and half the angle of its eigenvector's double.
     gain = 0.5 * (rr + ii) + np.hypot(0.5 * (rr - ii), ri)
     return gain, 0.5 * np.arctan2(2 * ri, rr - ii)
 
 
-def _peaks(gain: FloatArray, count: int) -> list[tuple[int, int]]:
-    """Return (delay, shift) of the best delay at the highest local maxima over the shift."""
-    best_delay = gain.argmax(axis=0)
-    profile = gain.max(axis=0)
-    order = np.argsort(np.fft.fftfreq(profile.size), kind="stable")  # ascending shift
-    ascending = profile[order]
-    padded = np.concatenate([[-np.inf], ascending, [-np.inf]])
-    is_peak = (ascending >= padded[:-2]) & (ascending >= padded[2:])
-    peaks = order[np.flatnonzero(is_peak)]
-    peaks = peaks[np.argsort(-profile[peaks])][:count]
-    return [(int(best_delay[peak]), int(peak)) for peak in peaks]
+def _peaks(gain: FloatArray, count: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Return width, best delay and shift of each width's highest local maxima over the shift.
+
+    `gain` has the shape (width, delay, shift), shifts in the order of a transform.
+    """
+    n_widths, _, n_shifts = gain.shape
+    order = np.argsort(np.fft.fftfreq(n_shifts), kind="stable")  # ascending shift
+    ascending = gain.max(axis=1)[:, order]
+    padded = np.pad(ascending, ((0, 0), (1, 1)), constant_values=-np.inf)
+    is_peak = (ascending >= padded[:, :-2]) & (ascending >= padded[:, 2:])
+    ranked = np.argsort(-np.where(is_peak, ascending, -np.inf), axis=1, kind="stable")[:, :count]
+    width, place = np.repeat(np.arange(n_widths), ranked.shape[1]), ranked.ravel()
+    peaks = is_peak[width, place]
+    width, shift = width[peaks], order[place[peaks]]
+    return width, gain[width, :, shift].argmax(axis=1), shift
 
 
 def points_with_signal(

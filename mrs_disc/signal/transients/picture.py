@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mrs_disc.signal.axes import exponential_tables, phasors
+from mrs_disc.signal.axes import exponential_tables, exponentials
 from mrs_disc.typing import ComplexArray, FloatArray
 
 MOST_ROWS, COLUMNS = 64, 72
@@ -59,14 +59,17 @@ def before_and_after(
     chosen = rows.astype(int)
     frequency = np.linspace(centre + half_hz, centre - half_hz, COLUMNS)
     first, dwell = _sampling(time_s)
-    kernel = phasors(-frequency, -2 * np.pi * frequency * first, time_s.size, dwell) * weight
-    shown = np.stack([before[chosen], after[chosen]]).astype(np.complex128)
+    # exp(iwt) times the weight. In single precision: a grey level is a 255th of the whole.
+    rate = (2j * np.pi * frequency - np.pi * _BROADENING_HZ) * dwell
+    start = (2j * np.pi * frequency - np.pi * _BROADENING_HZ) * first
+    shown = np.stack([before[chosen], after[chosen]]).astype(np.complex64)
     shown[~np.isfinite(shown).all(axis=2)] = 0
-    mean = kernel @ shown[1].mean(axis=0)
+    mean = _heights(shown[1].mean(axis=0, dtype=np.complex128) * weight, frequency, time_s)
     strongest = mean[int(np.argmax(np.abs(mean)))]
+    start += 1j * np.angle(strongest)
+    kernel = exponentials(rate, time_s.size, start, dtype=np.complex64)
     # The real part alone, one real product: that of a and b is the dot product of a and conj(b).
-    kernel *= np.exp(-1j * np.angle(strongest))
-    real = shown.view(np.float64) @ np.conj(kernel).view(np.float64).T
+    real = shown.view(np.float32) @ np.ascontiguousarray(kernel).view(np.float32).T
     highest = float(np.quantile(real, 0.995))
     if highest <= 0:
         return np.zeros(real.shape, dtype=np.uint8), centre
@@ -76,14 +79,19 @@ def before_and_after(
 
 def _strongest_hz(fid: ComplexArray, time_s: FloatArray, search_hz: tuple[float, float]) -> float:
     frequency = np.arange(search_hz[0], search_hz[1], _BROADENING_HZ / 2)
+    return float(frequency[int(np.argmax(np.abs(_heights(fid, frequency, time_s))))])
+
+
+def _heights(fid: ComplexArray, frequency_hz: FloatArray, time_s: FloatArray) -> ComplexArray:
+    """Return the spectrum of an FID at some frequencies."""
     # Point k = block * n_fine + j: the sum over j is one matrix product for all blocks.
-    _, dwell = _sampling(time_s)
-    coarse, fine = exponential_tables(-2j * np.pi * dwell * frequency, fid.size)
+    first, dwell = _sampling(time_s)
+    turn = -2j * np.pi * frequency_hz
+    coarse, fine = exponential_tables(turn * dwell, fid.size, turn * first)
     blocks = np.zeros(coarse.shape[1] * fine.shape[1], dtype=np.complex128)
     blocks[: fid.size] = fid
     partial = fine @ blocks.reshape(coarse.shape[1], fine.shape[1]).T
-    height = np.abs(np.sum(coarse * partial, axis=1))
-    return float(frequency[int(np.argmax(height))])
+    return np.asarray(np.sum(coarse * partial, axis=1))
 
 
 def _sampling(time_s: FloatArray) -> tuple[float, float]:
