@@ -77,33 +77,13 @@ def make(folder: Path, studies: int, seed: int) -> int:
             path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
             path.unlink()
         toml = folder / name / "study.toml"
-        toml.write_text(for_each_disc(toml.read_text().replace(".nii.gz", ".nii")))
+        toml.write_text(toml.read_text().replace(".nii.gz", ".nii"))
 
     usual = Scan(n_coils=4, n_transients=32, n_water=4)
     for number in range(studies):
         write(f"study{number}", 1000 * seed + number, usual, LEVELS)
     write("many", 1000 * seed, Scan(n_coils=32, n_transients=64, n_water=4), ["L4-L5"])
     return studies
-
-
-def for_each_disc(text: str) -> str:
-    """Return a study.toml in which each disc says what one table says of all, as builds once did.
-
-    >>> print(for_each_disc('n = 1\\n\\n[[disc]]\\nlevel = "L4-L5"\\n\\n[acquisition]\\nx = 2\\n'))
-    n = 1
-    <BLANKLINE>
-    [[disc]]
-    level = "L4-L5"
-    [disc.acquisition]
-    x = 2
-    <BLANKLINE>
-    """
-    text, _, common = text.partition("\n[acquisition]\n")
-    if not common:
-        return text
-    head, *discs = text.split("\n[[disc]]\n")
-    told = [f"\n[[disc]]\n{disc.rstrip()}\n[disc.acquisition]\n{common}" for disc in discs]
-    return head + "".join(told)
 
 
 def analysed(folder: Path, study: int) -> dict[str, dict[str, Any]]:
