@@ -84,6 +84,22 @@ def test_importing_the_package_costs_less_than_three_hundredths_of_numpy_and_sci
     assert modules("import mrs_disc") - base < 0.03 * bare
 
 
+def test_an_analysis_loads_no_part_of_a_library_that_it_does_not_use():
+    """Each costs every command and every worker of a batch; NumPy's stay what they are."""
+    program = (
+        "import sys, mrs_disc.batch.work, mrs_disc as md\n"
+        "md.analyze, md.read_study, md.write_report\n"
+        "unused = {'numpy.f2py.rules', 'unittest', 'scipy.optimize', 'matplotlib'}\n"
+        "assert not unused & set(sys.modules), unused & set(sys.modules)\n"
+        "import numpy.f2py.symbolic, numpy\n"
+        "from numpy.testing import assert_allclose\n"
+        "assert_allclose(1.0, 1.0)\n"
+        "assert callable(numpy.f2py.run_main) and 'numpy.f2py.rules' in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_public_functions_say_what_they_take_and_return():
     for name in mrs_disc.__all__:
         if name != "__version__":

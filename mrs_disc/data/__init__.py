@@ -7,6 +7,7 @@ Sign: a resonance at larger ppm has larger frequency, ``exp(+2j*pi*f*t)`` with
 ``f = (ppm - reference_ppm) * spectrometer_mhz``.
 """
 
+import mrs_disc.unneeded  # noqa: F401
 from mrs_disc.data.report import LevelReport, StudyReport
 from mrs_disc.data.results import (
     Curves,

@@ -5,12 +5,12 @@ Everything here is final wording; texts from files and people have passed `harml
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mrs_disc.constants import RESEARCH_USE
 from mrs_disc.record.level import Results
@@ -28,6 +28,9 @@ from mrs_disc.report.methods import (
 )
 from mrs_disc.report.said import addenda, automatic_lines, edited_words, impression_lines
 from mrs_disc.report.words import CODES, COMPONENTS, clean, harmless
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NOT_REVIEWED = "Preliminary, not reviewed"
 
@@ -103,7 +106,6 @@ def first_screen(results: Results, signals: Signals | None) -> dict[str, Any]:
         The arrays, for the anatomy slice.
     """
     # Here, so that tables and records alone load no plotting library.
-    from mrs_disc.report import figures
     from mrs_disc.report.level_content import structure_unit, summary_row
     from mrs_disc.report.overview import overview_alt, overview_figure
 
@@ -126,15 +128,24 @@ def first_screen(results: Results, signals: Signals | None) -> dict[str, Any]:
         "structure_unit": structure_unit(results),
     }
     cleaned: dict[str, Any] = clean(content, 4000)
-    picture = overview_figure(results, signals)
-    cleaned["overview_svg"] = figures.svg(picture)
-    width, height = (round(100 * float(inches)) for inches in picture.get_size_inches())
-    return cleaned | {"overview_width": width, "overview_height": height}
+    svg, width, height = _drawn(lambda: overview_figure(results, signals))
+    return cleaned | {"overview_svg": svg, "overview_width": width, "overview_height": height}
+
+
+def _drawn(figure: Callable[[], Figure]) -> tuple[str, int, int]:
+    """Return a picture as SVG, with its width and height in hundredths of an inch."""
+    from mrs_disc.report.look import dropped, svg
+
+    with dropped():
+        made = figure()
+        width, height = (round(100 * float(inches)) for inches in made.get_size_inches())
+        words = svg(made)
+        del made
+    return words, width, height
 
 
 def report_content(view: View) -> dict[str, Any]:
     """Return the whole report: words, tables and figures (SVG with alternative text)."""
-    from mrs_disc.report import figures
     from mrs_disc.report.curves import study_spectra
     from mrs_disc.report.level_content import level_content
     from mrs_disc.report.stack import stacked_alt, stacked_figure
@@ -170,9 +181,8 @@ def report_content(view: View) -> dict[str, Any]:
     cleaned["bibtex"] = bibtex(references(results))
     cleaned["stack_svg"], cleaned["stack_height"] = "", 0
     if drawn:
-        stack = stacked_figure(results, drawn, top)
-        cleaned["stack_svg"] = figures.svg(stack)
-        cleaned["stack_height"] = round(100 * float(stack.get_size_inches()[1]))
+        svg, _, height = _drawn(lambda: stacked_figure(results, drawn, top))
+        cleaned |= {"stack_svg": svg, "stack_height": height}
     return cleaned
 
 

@@ -150,13 +150,13 @@ def draw_spectrum(
     low, high = curves.shown
     small = _residual_scale(curves, unit)
     zero, share = _components_place(curves, unit)
+    axes.set_xlim(high, low)  # before the curves, which would be measured for limits of their own
+    axes.set_ylim(_BOTTOM, _TOP)
     _draw_bands(axes, curves, unit * small, zero)
     _draw_curves(axes, curves, unit, small)
     _draw_components(axes, curves, unit * share, zero, names)
     named = _within(curves, first_lines)
     _hatch_lipid(axes, curves, unit, named, names)
-    axes.set_xlim(high, low)
-    axes.set_ylim(_BOTTOM, _TOP)
     axes.set_xticks(half_ppm(low, high))
     axes.set_xlabel("chemical shift (ppm)")
     shown = factor if factor in FACTORS else 1.0

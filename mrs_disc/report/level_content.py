@@ -15,6 +15,7 @@ from mrs_disc.record.parts import DiscScore, Metabolite, Morphology, Quantity
 from mrs_disc.record.signals import LevelSignals, Signals
 from mrs_disc.report import figures, quality_strip, voxel
 from mrs_disc.report.curves import REGION_PPM, Place, Spectra
+from mrs_disc.report.look import dropped
 from mrs_disc.report.words import (
     COMPONENTS,
     LABEL_KIND,
@@ -218,7 +219,7 @@ def _pictures(
     factor = figures.magnification(curves, top)
     of = signals.levels[level.key]
     return {
-        "svg": figures.svg(figures.spectrum_figure(level, curves, top)),
+        "svg": _spectrum_svg(level, curves, top),
         "alt": figures.spectrum_alt(level, factor),
         "scale": figures.scale_words(factor),
         "voxel_svg": voxel.voxel_svg(level, of) if has_planes(of) else "",
@@ -226,6 +227,11 @@ def _pictures(
         "quality_svg": quality_strip.quality_svg(level, of),
         "quality_alt": quality_strip.quality_alt(level, of),
     }
+
+
+def _spectrum_svg(level: Level, curves: Spectra, top: float) -> str:
+    with dropped():
+        return figures.svg(figures.spectrum_figure(level, curves, top))
 
 
 def has_planes(signals: LevelSignals) -> bool:

@@ -9,16 +9,21 @@ colour alone: lines differ in width and dash, labels in shape.
 from __future__ import annotations
 
 import base64
+import gc
 import io
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from textwrap import wrap
 from threading import RLock
+from typing import Literal
 
 import matplotlib as mpl
-from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 from PIL import Image
 
 INK = "#1c1c1c"
@@ -67,6 +72,25 @@ def styled() -> Iterator[None]:
     """Draw in the style of the report; one thread at a time, as the settings are global."""
     with _LOCK, mpl.rc_context(STYLE):
         yield
+
+
+@contextmanager
+def dropped() -> Iterator[None]:
+    """Draw figures that are gone at the end, and clear them away there.
+
+    A figure is some ten thousand objects in cycles. Left to itself, Python's collector goes through
+    all that the program holds once every few figures, which is a third of a report's time; here it
+    goes through these alone. Where the program has switched it off, nothing is done.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.collect(0)
 
 
 def component_colour(name: str, index: int) -> str:
@@ -120,26 +144,52 @@ def framed(
 def svg(figure: Figure) -> str:
     """Return a figure as compact SVG: no clock, coordinates of two decimals."""
     buffer = io.StringIO()
+    dpi = figure.dpi
+    width, height = (72 * float(inches) for inches in figure.get_size_inches())
+    nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
     with styled():
-        FigureCanvasSVG(figure).print_svg(
-            buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
-        )
+        figure.dpi = 72  # what SVG counts in
+        renderer = _Renderer(width, height, buffer, image_dpi=dpi, metadata=nothing)
+        figure.draw(renderer)
+        renderer.finalize()
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = _BEYOND.sub("", text)
     text = _PICTURE.sub(_grey_picture, text)
-    text = re.sub(r"\s*\n\s*", " ", text)
-    for pattern, shorter in _SHORTER:
-        text = pattern.sub(shorter, text)
+    text = " ".join(line for each in text.split("\n") if (line := each.strip()))
+    for pattern in _NAMES_AND_TURNS:
+        text = pattern.sub("", text)
+    for long, short in _SHORTER:
+        text = text.replace(long, short)
     return text
 
 
-_BEYOND = re.compile(r"(?<=\d\.\d\d)\d+")
+class _Renderer(RendererSVG):  # type: ignore[misc]  # has no types
+    """Matplotlib's, but a text is measured once: figures of many levels share their words."""
+
+    def get_text_width_height_descent(
+        self, s: str, prop: FontProperties, ismath: bool | Literal["TeX"]
+    ) -> tuple[float, float, float]:
+        return _text_size(s, prop.copy(), ismath)  # a copy, since its owner may change it
+
+
+@lru_cache(maxsize=1024)
+def _text_size(
+    text: str, font: FontProperties, ismath: bool | Literal["TeX"]
+) -> tuple[float, float, float]:
+    width, height, descent = text_to_path.get_text_width_height_descent(text, font, ismath)
+    return width, height, descent
+
+
+_BEYOND = re.compile(r"(?<=\.[0-9][0-9])[0-9]+")
+_NAMES_AND_TURNS = (
+    re.compile(r' id="(?:figure|axes|patch|text|line2d|[xy]tick|matplotlib\.axis)_\d+"'),
+    re.compile(r' transform="rotate\(-0 [^"]*\)"'),
+)
 _SHORTER = (
-    (re.compile(r' id="(?:figure|axes|patch|text|line2d|[xy]tick|matplotlib\.axis)_\d+"'), ""),
-    (re.compile(r' transform="rotate\(-0 [^"]*\)"'), ""),
-    (re.compile(r" ?/> <"), "/><"),
-    (re.compile(r"(?<=[a-z]: )'DejaVu Sans'"), "DejaVu Sans"),
+    (" /> <", "/><"),
+    ("/> <", "/><"),
+    (": 'DejaVu Sans'", ": DejaVu Sans"),
 )
 """What matplotlib writes at length, and a page of many figures carries: names of groups that
 nothing refers to, turns by nothing, blanks."""

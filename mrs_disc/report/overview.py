@@ -81,6 +81,8 @@ def overview_figure(
             figure.add_axes(place(left + start * room, bottom, width * room, span))
             for start, width in ((0.115, 0.325), (0.48, 0.165), (0.69, 0.165))
         )
+        for axes in (score, acidity, structure):
+            axes.set_ylim(len(rows) - 0.5, -0.5)
         _draw_score(score, rows, results)
         name = structure_name(levels)
         _draw_bands(acidity, acidity_bands(results))
@@ -88,8 +90,6 @@ def overview_figure(
         _draw_quantity(acidity, rows, ACIDITY, "acidity", "log (acidity / structure)")
         _draw_quantity(structure, rows, name, "structure", _structure_label(name))
         _draw_quality(structure, rows)
-        for axes in (score, acidity, structure):
-            axes.set_ylim(len(rows) - 0.5, -0.5)
     return figure
 
 
@@ -126,6 +126,7 @@ def _draw_score(axes: Axes, rows: Sequence[Row], results: Results) -> None:
         _limit(options.get(name), default)
         for name, default in (("unlikely", UNLIKELY_UP_TO), ("likely", LIKELY_FROM))
     )
+    axes.set_xlim(*_ENDS)
     axes.axvspan(_ENDS[0], log10(unlikely), color="#e3ecf7", lw=0)
     axes.axvspan(log10(likely), _ENDS[1], color="#f7e4e2", lw=0)
     for row in rows:
@@ -148,7 +149,6 @@ def _draw_score(axes: Axes, rows: Sequence[Row], results: Results) -> None:
             f"{probability(score.value)}  {score.label}", xy=(0, row.y), xytext=(0, 5.5),
             textcoords="offset points", ha="center", va="bottom", fontsize=7.5, color=row.colour,
         )  # fmt: skip
-    axes.set_xlim(*_ENDS)
     axes.set_xticks(
         [-2, log10(unlikely), 0, log10(likely), 2],
         ["0.01", f"{unlikely:.2g}", "1", f"{likely:.2g}", "100"],

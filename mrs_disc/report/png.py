@@ -12,6 +12,7 @@ from mrs_disc.report import figures
 from mrs_disc.report.content import View, status_words
 from mrs_disc.report.curves import study_spectra
 from mrs_disc.report.level_content import score_words
+from mrs_disc.report.look import dropped
 from mrs_disc.report.overview import overview_alt, overview_figure
 from mrs_disc.report.stack import stacked_alt, stacked_figure
 from mrs_disc.report.words import VERDICT_SHAPE, harmless
@@ -22,16 +23,20 @@ def render(view: View) -> dict[str, bytes]:
     results, signals = view.results, view.signals
     head = f"{harmless(results.study_id, 60)}: all levels"
     foot = _foot(results)
-    overview = overview_figure(results, signals, head=head, foot=foot)
     words = _joined(head, overview_alt(results), results.impression, foot)
-    files = {"figures/overview.png": figures.png(overview, words=words)}
+    with dropped():
+        overview = overview_figure(results, signals, head=head, foot=foot)
+        files = {"figures/overview.png": figures.png(overview, words=words)}
+        del overview
     if signals is None:
         return files
     drawn, top = study_spectra(results, signals)
     if drawn:
-        stack = stacked_figure(results, drawn, top, head=head, foot=foot)
         words = _joined(head, stacked_alt(results, drawn), results.impression, foot)
-        files["figures/levels.png"] = figures.png(stack, words=words)
+        with dropped():
+            stack = stacked_figure(results, drawn, top, head=head, foot=foot)
+            files["figures/levels.png"] = figures.png(stack, words=words)
+            del stack
     for level in results.levels:
         if level.key not in drawn:
             continue
@@ -39,9 +44,11 @@ def render(view: View) -> dict[str, bytes]:
         factor = figures.magnification(curves, top)
         head = _head(level, results)
         below = f"{figures.scale_words(factor)} {foot}"
-        figure = figures.spectrum_figure(level, curves, top, head=head, foot=below)
         words = _joined(head, figures.spectrum_alt(level, factor), *_reasons(level), foot)
-        files[f"figures/{level.key}.png"] = figures.png(figure, words=words)
+        with dropped():
+            figure = figures.spectrum_figure(level, curves, top, head=head, foot=below)
+            files[f"figures/{level.key}.png"] = figures.png(figure, words=words)
+            del figure
     return files
 
 

@@ -68,14 +68,14 @@ def draw_stack(axes: Axes, rows: Sequence[Level], drawn: Mapping[str, Spectra], 
     top : float
         What stands for 100: see `curves.common_top`.
     """
+    axes.set_xlim(PPM_RANGE[1], PPM_RANGE[0])
+    axes.set_ylim(-0.2, len(rows) or 1)
     for name, at in _LINES.items():
         axes.axvline(at, color=PALE, lw=0.7, zorder=0)
         axes.text(at, 1.005, name, transform=axes.get_xaxis_transform(),
                   ha="center", va="bottom", fontsize=7.5, color=GREY)  # fmt: skip
     for n, level in enumerate(rows):
         _draw_row(axes, level, drawn[level.key], top, float(len(rows) - 1 - n))
-    axes.set_xlim(PPM_RANGE[1], PPM_RANGE[0])
-    axes.set_ylim(-0.2, len(rows) or 1)
     axes.set_yticks([])
     axes.set_xticks(half_ppm(*PPM_RANGE))
     axes.set_xlabel("chemical shift (ppm)")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import io
 import itertools
 import re
+import weakref
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -11,12 +14,15 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_svg import RendererSVG
+from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Polygon
 
 from mrs_disc.record.file import as_json, results_of
 from mrs_disc.report import curves, figures, quality_strip
 from mrs_disc.report.content import View
 from mrs_disc.report.level_content import NONE, amounts
+from mrs_disc.report.look import _Renderer, dropped
 from mrs_disc.report.overview import overview_alt, overview_figure
 from mrs_disc.report.results import results_from, signals_from
 from mrs_disc.report.stack import stacked_alt, stacked_figure
@@ -149,6 +155,52 @@ def test_figures_carry_no_clock_and_are_the_same_again(view):
     assert first == second
     assert not re.search(r"20\d\d-\d\d-\d\d", first)
     assert "<text" in first
+
+
+def test_a_figure_is_gone_at_once_and_the_rest_of_the_program_left_alone(view):
+    level, curves = curves_of(view, "L1-L2")
+    visited = []
+
+    def note(phase, info):
+        if phase == "start":
+            visited.append(info["generation"])
+
+    gc.callbacks.append(note)
+    try:
+        with dropped():
+            figure = figures.spectrum_figure(level, curves, curves.top)
+            figures.svg(figure)
+            gone = weakref.ref(figure)
+            del figure
+    finally:
+        gc.callbacks.remove(note)
+    assert gone() is None
+    assert visited == [0]
+    assert gc.isenabled()
+
+
+def test_a_collector_that_was_switched_off_stays_off():
+    gc.disable()
+    try:
+        with dropped():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_a_text_is_as_large_as_matplotlib_says_whatever_its_font_became():
+    """The size is that of the font at the time, though it is kept."""
+    ours = _Renderer(100, 100, io.StringIO())
+    theirs = RendererSVG(100, 100, io.StringIO())
+    font = FontProperties(size=8)
+    for size, weight in ((8, "normal"), (20, "normal"), (20, "bold"), (8, "normal")):
+        font.set_size(size)
+        font.set_weight(weight)
+        for words in ("likely painful", "$x^2$"):
+            asked = words, font, "$" in words
+            expected = theirs.get_text_width_height_descent(*asked)
+            assert ours.get_text_width_height_descent(*asked) == expected
 
 
 def test_rejected_transients_are_marked(view):

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -127,7 +128,7 @@ def _log_likelihood(
     residual: FloatArray, upper: BoolArray, place: IntArray, within: float, between: float
 ) -> float:
     """Return the log-likelihood of residuals; where `upper`, of lying below one."""
-    from scipy.special import log_ndtr, logsumexp
+    from scipy.special import log_ndtr
 
     n = int(place.max()) + 1
     known, rest = residual[~upper] / within, residual[upper] / within
@@ -143,12 +144,19 @@ def _log_likelihood(
     )
     if not rest.size:
         return float(exact)
-    node, weight = np.polynomial.hermite.hermgauss(_NODES)
+    node, log_weight = _nodes()
     offset = centre[:, None] + np.sqrt(2 * spread)[:, None] * node
     below = log_ndtr(rest[:, None] - offset[place[upper]])
     summed = np.zeros((n, _NODES))
     np.add.at(summed, place[upper], below)
-    return float(exact + logsumexp(summed + np.log(weight / np.sqrt(np.pi)), axis=1).sum())
+    return float(exact + np.logaddexp.reduce(summed + log_weight, axis=1).sum())
+
+
+@cache
+def _nodes() -> tuple[FloatArray, FloatArray]:
+    """Return the places and the logarithms of the weights of the quadrature."""
+    node, weight = np.polynomial.hermite.hermgauss(_NODES)
+    return node, np.log(weight / np.sqrt(np.pi))
 
 
 def _hessian(function: Callable[[FloatArray], float], at: FloatArray, free: IntArray) -> FloatArray:

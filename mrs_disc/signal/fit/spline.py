@@ -51,13 +51,13 @@ from math import exp, log
 
 import numpy as np
 from scipy.linalg import block_diag
-from scipy.optimize import brentq
 
 from mrs_disc.signal.fit import priors
 from mrs_disc.signal.fit.humps import HumpGrid
 from mrs_disc.signal.fit.model import PHASE, MetaboliteModel
 from mrs_disc.signal.fit.posterior import Point, Posterior, expanded_rows
 from mrs_disc.signal.fit.solver import Problem, Solution, solve, solve_positive
+from mrs_disc.signal.roots import root
 from mrs_disc.typing import ComplexArray, FloatArray
 
 _BEYOND = 4  # knots beyond either end: a cubic spline reaches two, the rest lets it run out
@@ -248,7 +248,7 @@ class Evidence:
         left, right = grid[max(k - 1, 0)], grid[min(k + 1, _GRID - 1)]
         if self.slope(left) <= 0 or self.slope(right) >= 0:
             return exp(grid[k])
-        return exp(brentq(self.slope, left, right, xtol=1e-12))
+        return exp(root(self.slope, left, right, 1e-12))
 
 
 def stiffness_limits(reference_area: float) -> tuple[float, float]:
