@@ -186,14 +186,15 @@ def _fitted_whole(preprocessed: Preprocessed, recipe: Recipe, model: MetaboliteM
     asks = arrays.rivals_apart_sd >= _SUSPICIOUS_SD or arrays.residual.ratio >= _SUSPICIOUS_RATIO
     if later is None or not asks:
         return result
+    first = basis.reported.index(model.quality_component)
     again = fit_fid(
         signal.signal,
         later.states.basis,
         scan,
         **_baseline(recipe, window),
         briefly=True,
+        near_hz=float(arrays.lines.shift_hz[first]),
     )
-    first = basis.reported.index(model.quality_component)
     apart_hz = float(again.lines.shift_hz[first] - arrays.lines.shift_hz[first])
     if again.doubt is not None or abs(apart_hz) > _SAME_PLACE_HZ:
         return result  # so many free states may stand for other lines: that says nothing

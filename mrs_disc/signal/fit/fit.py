@@ -60,7 +60,7 @@ from mrs_disc.signal.fit.spline import (
     spline_of,
     with_spline,
 )
-from mrs_disc.signal.fit.start import Start, StartGrid, points_with_signal
+from mrs_disc.signal.fit.start import LOST_HZ, Start, StartGrid, points_with_signal
 from mrs_disc.signal.noise import tail_noise_sd, whiteness_p
 from mrs_disc.typing import ComplexArray, FloatArray
 
@@ -186,6 +186,7 @@ def fit_fid(
     shift_range_hz: float = priors.SHIFT_RANGE_HZ,
     rivals: tuple[FitBasis, FitBasis] | None = None,
     briefly: bool = False,
+    near_hz: float | None = None,
 ) -> FitArrays:
     """Fit the components to an FID.
 
@@ -211,6 +212,8 @@ def fit_fid(
     briefly : bool
         Whether amplitudes with their covariance, and the lines, are all that is wanted: bounds,
         intervals and curves are empty.
+    near_hz : float, optional
+        The common shift that another fit of these data found: the fit starts next to it.
 
     Returns
     -------
@@ -231,7 +234,8 @@ def fit_fid(
     noise = tail_noise_sd(data)
     whole = _model(basis, scan, data.size)
     slow = data * whole.carrier / noise
-    starts = _start_grid(basis, scan, data.size).search(slow, shift_range_hz, _STARTS)
+    around = (shift_range_hz, _STARTS) if near_hz is None else (LOST_HZ, _STARTS, near_hz)
+    starts = _start_grid(basis, scan, data.size).search(slow, *around)
     starts = _rivals(starts)
     n_points = points_with_signal(slow, starts, scan.dwell_time_s, 2 * whole.half_width_hz)
     model = _model(basis, scan, n_points)

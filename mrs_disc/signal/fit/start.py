@@ -36,7 +36,8 @@ _CROP_SNR = 15.0
 a hundred-thousandth of the information, and discs come in six lengths that share their humps."""
 _EIGHTHS = (8, 9, 10, 12, 14, 15, 16)
 """Lengths in eighths of a power of two: quick to transform."""
-_LOST_HZ = 15.0  # less than the distance of LAC and ALA at 3 T, 19 Hz
+LOST_HZ = 15.0
+"""From so far, lines are others: less than the distance of LAC and ALA at 3 T, 19 Hz."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Start:
 
     def lost(self, shift_hz: float) -> bool:
         """Return whether a fit that began here and ended there is under other lines."""
-        return bool(abs(shift_hz - self.shift_hz) > max(_LOST_HZ, self.width_hz))
+        return bool(abs(shift_hz - self.shift_hz) > max(LOST_HZ, self.width_hz))
 
 
 class StartGrid:
@@ -94,7 +95,9 @@ class StartGrid:
         ridge = 1e-6 * np.trace(grams, axis1=1, axis2=2)[:, None, None] / len(fids)
         self._whitening = np.linalg.inv(np.linalg.cholesky(grams + ridge * np.eye(len(fids))))
 
-    def search(self, data: ComplexArray, shift_range_hz: float, count: int) -> list[Start]:
+    def search(
+        self, data: ComplexArray, shift_range_hz: float, count: int, about_hz: float = 0.0
+    ) -> list[Start]:
         """Return the best points of the grid, the best one first.
 
         Parameters
@@ -105,8 +108,10 @@ class StartGrid:
             Largest common shift that is searched, either way.
         count : int
             How many points, no two of them within 6 Hz.
+        about_hz : float
+            The shift from which the range counts.
         """
-        shifts = np.flatnonzero(np.abs(self._frequency) <= shift_range_hz)
+        shifts = np.flatnonzero(np.abs(self._frequency - about_hz) <= shift_range_hz)
         products = self._fids * data[self._used]
         spectra = self._spectra(products * self._decays[:, None], shifts)
         # All widths at once: (width, delay, component, shift)
