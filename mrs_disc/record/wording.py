@@ -717,6 +717,12 @@ KINDS: dict[str, Kind] = {
         "drift of {hz:beside {most} 1} Hz, above {most:g} Hz", "reason", "acceptable"
     ),
     "drift_good": Kind("drift {hz:.1f} Hz", "passed"),
+    "sidebands_removed": Kind(
+        "residual water has sidebands at {hz:and %.0f Hz} on either side, of up to {share:.1%} of "
+        "it: measured downfield, where they lie alone, and subtracted on both sides",
+        "reason",
+        "acceptable",
+    ),
     "phase_cycled": Kind(
         "an unwanted signal steps with the phase cycle, every {n} transients: frequency and phase "
         "were found for whole cycles alone",

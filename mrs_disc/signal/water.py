@@ -27,7 +27,7 @@ band as basis).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +37,7 @@ from mrs_disc.errors import InputError
 from mrs_disc.signal.axes import check_dwell_time, complex_array, exponential_tables
 from mrs_disc.signal.noise import noise_sd as measure_noise
 from mrs_disc.signal.water_lines import water_lines
-from mrs_disc.typing import ComplexArray
+from mrs_disc.typing import BoolArray, ComplexArray
 
 MAX_COMPONENTS = 24
 """More damped sinusoids than this are not looked for in the band."""
@@ -68,15 +68,25 @@ class WaterRemoval:
         The FID minus a sum of damped sinusoids; as it was where no water stands out of the noise.
     rate : complex128 array, shape (component,)
         Their rates: imaginary part the angle, real part the decay from point to point.
+    amplitude : complex128 array, shape (component,)
+        Their values at the first point.
     """
 
     signal: ComplexArray
     rate: ComplexArray
+    amplitude: ComplexArray
 
     @property
     def n_components(self) -> int:
         """How many they were."""
         return len(self.rate)
+
+    def water(self, within: BoolArray | None = None) -> ComplexArray:
+        """Return the sum of damped sinusoids, of all or of some, shape (point,)."""
+        used = slice(None) if within is None else within
+        coarse, fine = exponential_tables(self.rate[used], len(self.signal))
+        every = ((self.amplitude[used] * coarse.T) @ fine).reshape(-1)
+        return np.asarray(every[: len(self.signal)])
 
 
 def remove_water(
@@ -129,12 +139,12 @@ def remove_water(
     shifted = signal.astype(np.complex128) * shift
     poles = _poles(shifted, dwell_time_s, reach, sd)
     if not np.any(np.abs(np.angle(poles)) <= 2 * np.pi * half * dwell_time_s):
-        return WaterRemoval(signal=signal, rate=np.zeros(0, dtype=np.complex128))
+        nothing = np.zeros(0, dtype=np.complex128)
+        return WaterRemoval(signal=signal, rate=nothing, amplitude=nothing)
     found = water_lines(shifted, poles, dwell_time_s, half_hz=half, reach_hz=reach, sd=sd)
     rate = found.rate + 2j * np.pi * centre * dwell_time_s
-    coarse, fine = exponential_tables(rate, n_points)
-    water = ((found.amplitude * coarse.T) @ fine).reshape(-1)[:n_points]
-    return WaterRemoval(signal=signal - water.astype(signal.dtype), rate=rate)
+    removal = WaterRemoval(signal=signal, rate=rate, amplitude=found.amplitude)
+    return replace(removal, signal=signal - removal.water().astype(signal.dtype))
 
 
 def _poles(signal: ComplexArray, dwell_time_s: float, reach_hz: float, sd: float) -> ComplexArray:

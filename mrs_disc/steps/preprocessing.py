@@ -32,8 +32,9 @@ from mrs_disc.record.findings import Finding, finding
 from mrs_disc.signal.axes import time_axis, window_hz
 from mrs_disc.signal.coils import coil_weights, combine
 from mrs_disc.signal.eddy import correct_eddy_currents
-from mrs_disc.signal.noise import noise_covariance
+from mrs_disc.signal.noise import noise_covariance, noise_sd
 from mrs_disc.signal.phase import dominant_frequency_hz, find_phase, linewidth_hz
+from mrs_disc.signal.sidebands import remove_sidebands
 from mrs_disc.signal.stored import Stored, delay_of, examine_storage, n_filled
 from mrs_disc.signal.transients.align import Alignment, align
 from mrs_disc.signal.transients.picture import before_and_after
@@ -52,6 +53,9 @@ _DWELL_TOLERANCE = 1e-3
 
 _ONE_DELAY = 1.0
 """Points within which metabolites and water were delayed alike: one receiver measured both."""
+
+_WATER_LINE_PPM = 0.45
+"""How far downfield residual water itself may lie; farther it may have sidebands."""
 
 _PICTURE_SEARCH_PPM = (0.8, 5.2)
 """Where the line that shows the alignment is looked for: from lipid to water."""
@@ -108,7 +112,7 @@ def preprocess(
     if reference is not None:
         fid, reference = _eddy_corrected(fid, reference, recipe, noticed)
         fid, reference = _referenced(fid, reference)
-    cleaned = _phased(_without_water(fid, recipe), recipe)
+    cleaned = _phased(_without_water(fid, recipe, noticed), recipe)
     return Preprocessed(
         fid=cleaned,
         unsuppressed_residue=fid,
@@ -436,21 +440,44 @@ def _referenced(fid: Fid, reference: Fid) -> tuple[Fid, Fid]:
     return shifted(fid), shifted(reference)
 
 
-def _without_water(fid: Fid, recipe: Recipe) -> Fid:
-    """Subtract the residual water."""
+def _without_water(fid: Fid, recipe: Recipe, noticed: list[Finding]) -> Fid:
+    """Subtract the residual water, and its sidebands."""
     if recipe.water.method == "none":
         return fid.skipped("residual water", "the recipe says so")
     sampling = fid.sampling
     low, high = recipe.water.window_ppm
     window_ppm = low, high + recipe.water.downfield_ppm
     removal = remove_water(fid.signal, sampling.dwell_time_s, limits_hz=_hz(sampling, window_ppm))
-    return fid.become(
+    cleaned = fid.become(
         Fid,
         removal.signal,
         "residual water",
         method="low-rank model",
         options={"window_ppm": list(window_ppm)},
         measured={"n_components": removal.n_components},
+    )
+    if not removal.n_components:
+        return cleaned
+    # Images lie on the metabolites as far upfield as the fit looks, and downfield alone. Those near
+    # the line were taken for water with it.
+    mhz, dwell_s = sampling.spectrometer_mhz, sampling.dwell_time_s
+    own_hz = removal.rate.imag / (2 * np.pi * dwell_s) - _hz(sampling, (WATER_PPM, WATER_PPM))[0]
+    beside = own_hz > _WATER_LINE_PPM * mhz
+    removed = remove_sidebands(
+        removal.signal,
+        removal.water(~beside),
+        removal.water(beside),
+        dwell_s,
+        search_hz=(_WATER_LINE_PPM * mhz, (WATER_PPM - recipe.fit.window_ppm[0]) * mhz),
+        removed_hz=(window_ppm[1] - WATER_PPM) * mhz,
+        noise_sd=noise_sd(removal.signal),
+    )
+    if not removed.hz.size:
+        return cleaned
+    pairs = {"hz": removed.hz.tolist(), "share": removed.share.tolist()}
+    noticed.append(finding("sidebands_removed", hz=pairs["hz"], share=float(removed.share.max())))
+    return cleaned.become(
+        Fid, removed.signal, "water sidebands", method="matched filter", measured=pairs
     )
 
 
