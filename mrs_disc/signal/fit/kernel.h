@@ -8,6 +8,7 @@
 #ifndef MRS_DISC_KERNEL_H
 #define MRS_DISC_KERNEL_H
 
+#include <complex.h>
 #include <stdint.h>
 
 #define TINY 1e-300 /* `mrs_disc.constants.TINY` */
@@ -36,6 +37,10 @@ struct libraries {
     void (*potrf)(char *, int *, double *, int *, int *);
     void (*trsm)(char *, char *, char *, char *, int *, int *, double *, double *, int *, double *,
                  int *);
+    void (*zpotrf)(char *, int *, double complex *, int *, int *);
+    void (*ztrtri)(char *, char *, int *, double complex *, int *, int *);
+    void (*ztrmm)(char *, char *, char *, char *, int *, int *, double complex *, double complex *,
+                  int *, double complex *, int *);
 };
 extern struct libraries mrs_disc_linear;
 
