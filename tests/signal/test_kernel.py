@@ -85,7 +85,7 @@ def test_a_sweep_is_that_of_numpy(seed, delay_sd_s, n_slots):
         (1e-9, fast.gauss2, plain.gauss2),
         (1e-9, fast.delay, plain.delay),
         (1e-9, drawn.mean[:, :2], np.stack([plain.gauss2, plain.delay], axis=1)),
-        (1e-8, fast.area, plain.area),  # by a factor of covariances, of humps that nearly coincide
+        (1e-9, fast.area, plain.area),
     ]
     for tolerance, own, other in pairs:
         assert own.shape == other.shape

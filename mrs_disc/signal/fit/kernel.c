@@ -206,6 +206,41 @@ WIDE static int64_t largest(int64_t n, const float *restrict odds, const float *
     return best;
 }
 
+/* ---- the law of the areas ---- */
+
+/* C = (Q_SS + p)^-1 and m = C own of the `n` occupied slots, whose humps are `at` and their rows of
+ * Q `rows`; L^-1 stays in `factor`. 0 where the matrix is not positive. */
+static int law_of_areas(int n, const double *const *rows, const int64_t *at, double p,
+                        const double *own, Small factor, double *m, Small C)
+{
+    double white[MOST_SLOTS];
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j <= i; j++)
+            factor[i][j] = rows[j][at[i]];
+        factor[i][i] += p + ROUNDING_PRECISION * factor[i][i];
+    }
+    if (!factorize(factor, n))
+        return 0;
+    invert_factor(factor, n);
+    for (int i = 0; i < n; i++) {
+        white[i] = 0.0;
+        for (int j = 0; j <= i; j++)
+            white[i] += factor[i][j] * own[j];
+    }
+    for (int i = 0; i < n; i++) {
+        m[i] = 0.0;
+        for (int q = i; q < n; q++)
+            m[i] += factor[q][i] * white[q];
+        for (int j = 0; j <= i; j++) {
+            double sum = 0.0;
+            for (int q = i; q < n; q++)
+                sum += factor[q][i] * factor[q][j];
+            C[i][j] = C[j][i] = sum;
+        }
+    }
+    return 1;
+}
+
 /* ---- a sweep's slots ---- */
 
 /* Draw each slot of each chain anew, areas integrated out: `slots.Slots` of all slots in turn.
@@ -243,6 +278,7 @@ int mrs_disc_draw_slots(int64_t n_chains, int64_t n_slots, int64_t n_humps,
         double m[MOST_SLOTS] = {0.0}, C[MOST_SLOTS][MOST_SLOTS] = {{0.0}};
         const double *among[MOST_SLOTS]; /* rows of the occupied slots alone */
         int slot_of[MOST_SLOTS], n_full = 0;
+        int64_t at_full[MOST_SLOTS];
         for (int s = 0; s < n; s++) {
             rows[s] = curvature + hump[s * n_chains + c] * stride;
             if (full[s]) {
@@ -252,35 +288,18 @@ int mrs_disc_draw_slots(int64_t n_chains, int64_t n_slots, int64_t n_humps,
         }
 
         /* C and m of the occupied slots; k and b of the grid given them. */
-        double factor[MOST_SLOTS][MOST_SLOTS], white[MOST_SLOTS], own[MOST_SLOTS];
+        double own[MOST_SLOTS], m_full[MOST_SLOTS], C_full[MOST_SLOTS][MOST_SLOTS];
+        double factor[MOST_SLOTS][MOST_SLOTS];
         for (int i = 0; i < n_full; i++) {
-            int64_t at = hump[slot_of[i] * n_chains + c];
-            for (int j = 0; j <= i; j++)
-                factor[i][j] = among[j][at];
-            double diagonal = curvature[at * stride + at];
-            factor[i][i] += p + ROUNDING_PRECISION * diagonal;
-            own[i] = force[c * n_humps + at] + prior_force;
+            at_full[i] = hump[slot_of[i] * n_chains + c];
+            own[i] = force[c * n_humps + at_full[i]] + prior_force;
         }
-        if (!factorize(factor, n_full))
+        if (!law_of_areas(n_full, among, at_full, p, own, factor, m_full, C_full))
             return 1;
-        invert_factor(factor, n_full);
         for (int i = 0; i < n_full; i++) {
-            white[i] = 0.0;
-            for (int j = 0; j <= i; j++)
-                white[i] += factor[i][j] * own[j];
-        }
-        double m_full[MOST_SLOTS];
-        for (int i = 0; i < n_full; i++) {
-            m_full[i] = 0.0;
-            for (int q = i; q < n_full; q++)
-                m_full[i] += factor[q][i] * white[q];
             m[slot_of[i]] = m_full[i];
-            for (int j = 0; j < n_full; j++) {
-                double sum = 0.0;
-                for (int q = i > j ? i : j; q < n_full; q++)
-                    sum += factor[q][i] * factor[q][j];
-                C[slot_of[i]][slot_of[j]] = sum;
-            }
+            for (int j = 0; j < n_full; j++)
+                C[slot_of[i]][slot_of[j]] = C_full[i][j];
         }
         double of_prior = log(p) - mu * prior_force;
         for (int64_t g = 0; g < n_humps; g++) {
@@ -359,10 +378,27 @@ int mrs_disc_draw_slots(int64_t n_chains, int64_t n_slots, int64_t n_humps,
             hump[s * n_chains + c] = chosen;
             full[s] = (uint8_t)fills;
         }
+
+        /* C and m once more from the humps themselves: what the changes lost to rounding, of humps
+         * that nearly coincide, is not in them. */
+        n_full = 0;
         for (int i = 0; i < n; i++) {
-            mean[c * n + i] = full[i] ? m[i] : 0.0;
-            for (int j = 0; j < n; j++)
-                covariance[(c * n + i) * n + j] = full[i] && full[j] ? C[i][j] : 0.0;
+            mean[c * n + i] = 0.0;
+            if (!full[i])
+                continue;
+            at_full[n_full] = hump[i * n_chains + c];
+            own[n_full] = force[c * n_humps + at_full[n_full]] + prior_force;
+            among[n_full] = rows[i];
+            slot_of[n_full++] = i;
+        }
+        if (!law_of_areas(n_full, among, at_full, p, own, factor, m_full, C_full))
+            return 1;
+        double *law = covariance + c * n * n;
+        memset(law, 0, sizeof(double) * (size_t)(n * n));
+        for (int i = 0; i < n_full; i++) {
+            mean[c * n + slot_of[i]] = m_full[i];
+            for (int j = 0; j < n_full; j++)
+                law[slot_of[i] * n + slot_of[j]] = C_full[i][j];
         }
     }
     return 0;
