@@ -204,10 +204,10 @@ class Slots:
         own = self._prior_precision[:, None] + rounding.take(self.hump.T)
         diagonal = np.where(self.occupied, own, 1.0)
         normal.reshape(-1, n_slots * n_slots)[:, :: n_slots + 1] += diagonal
-        covariance = np.linalg.inv(normal) * pairs
+        covariance = np.asarray(np.linalg.inv(normal) * pairs)
         in_slots = at_slots(self._whole_force, self.hump)
         mean = (covariance @ in_slots[:, :, None])[:, :, 0]
-        return mean, covariance
+        return np.asarray(mean), covariance
 
     def _pairs(self) -> BoolArray:
         """Return whether both of two slots are occupied, shape (chain, slot, slot)."""
