@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -224,8 +226,10 @@ def _by_turns(size: FloatArray, period: int) -> float | None:
     if not size.min() > 0:
         return None
     place = np.arange(size.size) % period
-    means = np.array([size[place == one].mean() for one in range(period)])
-    is_strong = np.isin(place, np.argsort(means)[period // 2 :])
+    means = np.bincount(place, size) / np.bincount(place)
+    strong_places = np.zeros(period, dtype=bool)
+    strong_places[np.argsort(means)[period // 2 :]] = True
+    is_strong = strong_places[place]
     weak, strong = size[~is_strong], size[is_strong]
     (weakest, weak_most), (strong_least, strongest) = _range(weak), _range(strong)
     apart = strong_least / weak_most
@@ -328,8 +332,22 @@ def _combined(scan: Scan, n_points: int) -> ComplexArray:
     return found
 
 
-def offset_power(scan: Scan, window_s: float) -> tuple[FloatArray, FloatArray, float] | None:
-    """Return the offset from the carrier (ppm), power without the noise floor, and that floor."""
+OffsetPower: TypeAlias = tuple[FloatArray, FloatArray, float]
+_POWER: WeakKeyDictionary[Scan, dict[float, OffsetPower | None]] = WeakKeyDictionary()
+
+
+def offset_power(scan: Scan, window_s: float) -> OffsetPower | None:
+    """Return the offset from the carrier (ppm), power without the noise floor, and that floor.
+
+    Made once for each scan: several questions are put to it.
+    """
+    known = _POWER.setdefault(scan, {})
+    if window_s not in known:
+        known[window_s] = _offset_power(scan, window_s)
+    return known[window_s]
+
+
+def _offset_power(scan: Scan, window_s: float) -> OffsetPower | None:
     if not scan.dwell_time_s or not scan.spectrometer_mhz:
         return None
     dwell, mhz = scan.dwell_time_s, scan.spectrometer_mhz
@@ -343,7 +361,9 @@ def offset_power(scan: Scan, window_s: float) -> tuple[FloatArray, FloatArray, f
     offset: FloatArray = np.asarray(np.fft.fftfreq(size, dwell) / mhz, dtype=np.float64)
     far = np.abs(offset) > 0.4 / dwell / mhz
     floor = _median(power[far]) if far.any() else 0.0
-    return offset, np.maximum(power - floor, 0.0), floor
+    above = np.maximum(power - floor, 0.0)
+    offset.flags.writeable = above.flags.writeable = False
+    return offset, above, floor
 
 
 def _median(values: FloatArray) -> float:

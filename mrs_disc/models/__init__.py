@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import resources
@@ -389,11 +390,29 @@ def _checked(text: str, path: Path, check: Callable[[dict[str, Any], str], Any])
 
 def content_digest(model: BaseModel, files: Sequence[str] = ()) -> str:
     """Return the SHA-256 of a model's content and of the digests of the files it names."""
-    canonical = json.dumps(model.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-    total = hashlib.sha256(canonical.encode())
+    total = hashlib.sha256(_canonical(model))
     for sha256 in files:
         total.update(bytes.fromhex(sha256))
     return total.hexdigest()
+
+
+_CANONICAL: dict[int, tuple[weakref.ref[BaseModel], bytes]] = {}
+
+
+def _canonical(model: BaseModel) -> bytes:
+    """Return a model's content as it is hashed; models do not change, so once for each object."""
+    number = id(model)
+    kept = _CANONICAL.get(number)
+    if kept is not None and kept[0]() is model:
+        return kept[1]
+    dumped = model.model_dump(mode="json")
+    canonical = json.dumps(dumped, sort_keys=True, separators=(",", ":")).encode()
+
+    def forget(_: weakref.ref[BaseModel]) -> None:
+        _CANONICAL.pop(number, None)
+
+    _CANONICAL[number] = weakref.ref(model, forget), canonical
+    return canonical
 
 
 def metabolite_model_digest(model: MetaboliteModel) -> str:

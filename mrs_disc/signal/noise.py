@@ -253,7 +253,7 @@ def _tail(late: ComplexArray, *, many: bool) -> ComplexArray:
     """
     n_tail = late.shape[-1]
     tapers = _tapers(n_tail, many=many)
-    tapered = late[..., None, :] * tapers
+    tapered = np.ascontiguousarray(late)[..., None, :] * tapers
     tapered = tapered.reshape(*late.shape[:-2], -1, n_tail)
     transformed: ComplexArray = scipy.fft.fft(tapered, axis=-1, overwrite_x=True)
     return transformed

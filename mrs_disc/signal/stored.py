@@ -21,11 +21,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import scipy.fft
 
-from mrs_disc.typing import ComplexArray, FloatArray
+from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
 
 _BLOCK = 64
 """Points of a block: 16 to 64 ms, within which neither filter nor noise changes much."""
@@ -310,28 +311,38 @@ def _filter_of(fids: ComplexArray, dwell_time_s: float) -> _Shape | None:
     blocks = _block_noise(fids)
     if blocks is None:
         return None
-    share, power, n_averaged = blocks
+    heard, power, n_averaged = blocks
+    size = power.size
+    kinds, rates, gain = _gains(fids.shape[1] // _BLOCK, fids.shape[1])
+    squares = np.maximum(gain[:, heard], 1e-60) ** 2  # (filter, block)
+    # Minus the log likelihood of each filter at its best variance: of expected powers v squares,
+    # v the mean of power / squares, sum(log(v squares) + power / (v squares)).
+    variance = (power / squares).mean(axis=1)
+    lost = n_averaged * (np.log(squares).sum(axis=1) + size * np.log(variance) + size)
+    best = int(np.argmin(lost[1:])) + 1
+    if lost[0] - lost[best] <= _EVIDENCE:
+        return None
+    return _Shape(kinds[best], rates[best])
 
-    def loss(gain: FloatArray) -> FloatArray:
-        """Return minus the log likelihood of each filter, (filter, block), at its best variance."""
-        expected = np.maximum(gain, 1e-60) ** 2
-        expected *= np.mean(power / expected, axis=1, keepdims=True)
-        lost: FloatArray = n_averaged * np.sum(np.log(expected) + power / expected, axis=1)
-        return lost
 
-    white = float(loss(np.ones((1, share.size)))[0])
-    best: tuple[float, _Shape] | None = None
+@lru_cache(maxsize=8)
+def _gains(n_blocks: int, n_points: int) -> tuple[tuple[str, ...], tuple[float, ...], FloatArray]:
+    """Return kind and rate of all filters that are tried, and their gain, (filter, block).
+
+    The first is none at all.
+    """
+    share = (np.arange(n_blocks) + 0.5) * _BLOCK / n_points
+    kinds, rates, gain = ["none"], [0.0], [np.ones(n_blocks)]
     for kind, shape in _SHAPES.items():
-        rates = np.zeros(1) if kind in _OF_FIXED else _RATES
-        lost = loss(np.stack([shape(share, rate) for rate in rates]))
-        at = int(np.argmin(lost))
-        if best is None or lost[at] < best[0]:
-            best = (float(lost[at]), _Shape(kind, float(rates[at])))
-    return best[1] if best is not None and white - best[0] > _EVIDENCE else None
+        for rate in np.zeros(1) if kind in _OF_FIXED else _RATES:
+            kinds.append(kind)
+            rates.append(float(rate))
+            gain.append(shape(share, rate))
+    return tuple(kinds), tuple(rates), np.stack(gain)
 
 
-def _block_noise(fids: ComplexArray) -> tuple[FloatArray, FloatArray, int] | None:
-    """Return each block's middle (share of the FID), noise power, and how many values it averages.
+def _block_noise(fids: ComplexArray) -> tuple[BoolArray, FloatArray, int] | None:
+    """Return which blocks are heard, their noise power, and how many values it averages.
 
     `None` where the noise of the late blocks is no more than the rounding of their samples.
     """
@@ -353,6 +364,5 @@ def _block_noise(fids: ComplexArray) -> tuple[FloatArray, FloatArray, int] | Non
     heard[:n_early] = False  # their own noise chose the bins
     if np.count_nonzero(heard) < 4:
         return None
-    share = (np.arange(n_blocks) + 0.5) * _BLOCK / fids.shape[1]
     n_averaged = max(int(quiet.size * len(fids) / 2), 1)  # the taper ties neighbouring bins
-    return share[heard], level[heard], n_averaged
+    return heard, level[heard], n_averaged

@@ -24,6 +24,7 @@ import numpy as np
 import scipy.fft
 import scipy.linalg
 
+from mrs_disc.signal.fit import kernel
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray, IntArray
 
 WATER_WIDTHS_HZ = (4.0, 12.0)
@@ -46,6 +47,9 @@ SHARING = np.exp(-0.5 * np.arange(-3, 4) ** 2.0)
 
 N_ROUNDS = 12
 """Rounds of the fixed point."""
+
+LEAST_VARIANCE, LEAST_DECIDED = 1e-3, 1e-3
+"""Of a line, in units of the noise; and of what the data decide of its amplitude."""
 
 EXACT = 1e-6
 """Least noise / root mean square of the band: beyond, rounding decides."""
@@ -164,10 +168,34 @@ def _amplitudes(
     beyond = power[np.abs(hz) > 2 * half_hz]
     variance = np.full(len(scale), float(np.median(beyond if len(beyond) else power)))
     variance[lines.water] = float(power[np.abs(hz) <= half_hz].mean())
-    variance = np.maximum(variance / noise, 1e-3)
-    mean = np.zeros(len(scale), dtype=np.complex128)
-    neighbours = _neighbours(lines.group)
-    gram = np.asfortranarray(gram)  # as LAPACK wants it, which then works in place
+    variance = np.maximum(variance / noise, LEAST_VARIANCE)
+    mean = _fixed_point(np.asfortranarray(gram), told, _neighbours(lines.group), variance)
+    return np.asarray(mean * np.sqrt(noise) / scale)
+
+
+def _fixed_point(
+    gram: ComplexArray, told: ComplexArray, neighbours: FloatArray, variance: FloatArray
+) -> ComplexArray:
+    """Return the posterior means of the amplitudes after `N_ROUNDS` rounds, from first variances.
+
+    `kernel_water.c` does the same; `gram` lies columns first, as LAPACK wants it.
+    """
+    library = kernel.library()
+    if library is not None:
+        found, last = np.empty(len(told), dtype=np.complex128), variance.copy()
+        limits = np.array([LEAST_VARIANCE, LEAST_DECIDED])
+        arrays = (gram, told, neighbours, limits, last, found)
+        addresses = (array.ctypes.data for array in arrays)
+        if not library.mrs_disc_water_amplitudes(len(told), N_ROUNDS, *addresses):
+            return found
+    return _fixed_point_plainly(gram, told, neighbours, variance)
+
+
+def _fixed_point_plainly(
+    gram: ComplexArray, told: ComplexArray, neighbours: FloatArray, variance: FloatArray
+) -> ComplexArray:
+    """Return the same, with NumPy."""
+    mean = np.zeros(len(told), dtype=np.complex128)
     for _ in range(N_ROUNDS):
         root = np.sqrt(variance)
         matrix = np.asfortranarray(gram * np.outer(root, root))
@@ -177,11 +205,11 @@ def _amplitudes(
         mean = root * ((inverse @ (root * told)).conj() @ inverse).conj()
         # how much of an amplitude the data decide, not its variance
         columns = np.ascontiguousarray(inverse.T).view(np.float64)
-        decided = np.clip(1 - np.einsum("ij,ij->i", columns, columns), 1e-3, 1.0)
+        decided = np.clip(1 - np.einsum("ij,ij->i", columns, columns), LEAST_DECIDED, 1.0)
         # power over what is decided, of neighbours together
         power = mean.real**2 + mean.imag**2
-        variance = np.maximum((neighbours @ power) / (neighbours @ decided), 1e-3)
-    return np.asarray(mean * np.sqrt(noise) / scale)
+        variance = np.maximum((neighbours @ power) / (neighbours @ decided), LEAST_VARIANCE)
+    return np.asarray(mean)
 
 
 def _neighbours(group: IntArray) -> FloatArray:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import atan, pi
 
 import numpy as np
 
@@ -190,17 +191,15 @@ def _reach(
     if component.simulated is None:
         groups = [(component.extra_width_hz, component.resonance)]
         groups += [(part.extra_width_hz, part.resonance) for part in component.part]
-        lines = [
-            (r.ppm, r.weight, _WIDTH_HZ + extra_hz + r.extra_width_hz)
-            for extra_hz, resonances in groups
-            for r in resonances
-        ]
-        ppm, weight, width_hz = np.array(lines).T
-        half = 0.5 * width_hz / mhz
-        share = (np.arctan((high - ppm) / half) - np.arctan((low - ppm) / half)) / np.pi
-        energy = weight**2 / width_hz
-        seen = bool(np.any((low <= ppm) & (ppm <= high)))
-        return seen, float(energy @ share / energy.sum())
+        seen, inside, whole = False, 0.0, 0.0  # of few lines, number by number
+        for extra_hz, resonances in groups:
+            for r in resonances:
+                width_hz = _WIDTH_HZ + extra_hz + r.extra_width_hz
+                half, energy = 0.5 * width_hz / mhz, r.weight**2 / width_hz
+                share = (atan((high - r.ppm) / half) - atan((low - r.ppm) / half)) / pi
+                seen |= low <= r.ppm <= high
+                inside, whole = inside + energy * share, whole + energy
+        return seen, inside / whole
     dwell_s = component.simulated.dwell_time_s or model.basis_dwell_time_s
     if dwell_s is None:  # said where the basis is made
         return True, 1.0
@@ -208,7 +207,7 @@ def _reach(
     decay = np.exp(-np.pi * _WIDTH_HZ * dwell_s * np.arange(fid.size))
     height = np.abs(spectrum(fid * decay))
     ppm = frequency_axis(height.size, dwell_s) / mhz + sampling.reference_ppm
-    inside = (ppm >= low) & (ppm <= high)
+    within = (ppm >= low) & (ppm <= high)
     top = (height >= np.roll(height, 1)) & (height >= np.roll(height, -1))
-    seen = bool(np.any(inside & top & (height >= SEEN * height.max())))
-    return seen, float(np.sum(height[inside] ** 2) / np.sum(height**2))
+    seen = bool(np.any(within & top & (height >= SEEN * height.max())))
+    return seen, float(np.sum(height[within] ** 2) / np.sum(height**2))

@@ -8,6 +8,7 @@ import pytest
 import mrs_disc as md
 from mrs_disc.errors import InputError
 from mrs_disc.report.results import results_from
+from mrs_disc.signal import water_lines
 from mrs_disc.signal.fit import fit as fit_module
 from mrs_disc.signal.fit import kernel, kernel_solver, posterior, priors, solver
 from mrs_disc.signal.fit.chains import Chains, LinearProblem, Scales, _Sweeper
@@ -84,7 +85,7 @@ def test_a_sweep_is_that_of_numpy(seed, delay_sd_s, n_slots):
         (1e-9, fast.gauss2, plain.gauss2),
         (1e-9, fast.delay, plain.delay),
         (1e-9, drawn.mean[:, :2], np.stack([plain.gauss2, plain.delay], axis=1)),
-        (1e-8, fast.area, plain.area),  # by a factor of covariances, of humps that nearly coincide
+        (1e-9, fast.area, plain.area),
     ]
     for tolerance, own, other in pairs:
         assert own.shape == other.shape
@@ -187,6 +188,24 @@ def test_the_linear_problem_is_that_of_numpy(regime, monkeypatch):
         ]
         for off in pairs:
             assert np.abs(off).max() < 1e-9
+
+
+@needs_library
+@pytest.mark.parametrize("n_lines", [40, 97, 180])
+def test_the_water_is_that_of_numpy(n_lines):
+    """To 1e-9 of the largest amplitude, over sizes below and above the block of the inverse."""
+    rng = np.random.default_rng(n_lines)
+    rate = -3 + 2j * np.pi * 2.0 * np.arange(n_lines)
+    shapes = np.exp(4e-4 * rate * np.arange(2048)[:, None])
+    unit = shapes / np.linalg.norm(shapes, axis=0)
+    told = unit.conj().T @ (unit[:, ::9] @ rng.normal(0, 300, len(unit[0, ::9])))
+    told += rng.normal(size=n_lines) + 1j * rng.normal(size=n_lines)
+    gram = np.asfortranarray(unit.conj().T @ unit)
+    neighbours = water_lines._neighbours(rng.integers(-1, 2, n_lines))
+    start = np.full(n_lines, 100.0)
+    fast = water_lines._fixed_point(gram, told, neighbours, start)
+    plain = water_lines._fixed_point_plainly(gram, told, neighbours, start)
+    assert apart(fast, plain) < 1e-9
 
 
 def test_a_length_of_a_large_prime_goes_to_numpy():

@@ -47,7 +47,7 @@ def digest(text: object) -> str | None:
     return hashlib.sha256(word.encode("utf-8", "replace")).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Scan:
     """One acquisition as a reader found it; `None` where the file is silent.
 

@@ -131,6 +131,17 @@ class Scales:
         return mean, mean**2 * (spread - 1)
 
     @cached_property
+    def of_lines(self) -> FloatArray:
+        """Mean of the squared width, standard deviation of the delay, log odds of either."""
+        return np.array([self.gauss2_mean, self.delay_sd_s, log(priors.PRESENT_ODDS)])
+
+    @cached_property
+    def addresses(self) -> tuple[int, ...]:
+        """Where the arrays lie that the compiled sweeps want."""
+        arrays = self.of_lines, self.log_odds, _strengths(), *self.areas
+        return tuple(array.ctypes.data for array in arrays)
+
+    @cached_property
     def log_odds(self) -> FloatArray:
         """Log odds of each hump against an empty slot.
 
@@ -323,15 +334,8 @@ class _Sweeper:
         """Draw everything with the library, as often as it can; never where it is not there."""
         if self.library is None or self.hump.shape[0] > kernel.MOST_SLOTS:
             return []
-        scales = self.scales
         swept = kernel_chains.sweeps(
-            self.library,
-            (self.curvature, self.force),
-            self.chains(),
-            noise,
-            scales=(scales.gauss2_mean, scales.delay_sd_s, log(priors.PRESENT_ODDS)),
-            log_odds=self.log_odds,
-            strengths=(self.strengths, self.mean, self.variance),
+            self.library, (self.curvature, self.force), self.chains(), noise, self.scales
         )
         return [Draws(*of_one) for of_one in swept]
 

@@ -1,7 +1,8 @@
-/* One sweep of the chains, compiled: the algebra of `slots.py` and `chains.py`, chain by chain.
+/* The slots of one sweep of the chains, compiled: the algebra of `slots.py`, chain by chain. What
+ * comes after them is in `kernel_sweeps.c`.
  *
- * Those two modules are the readable statement of the algorithm, with all symbols; this file
- * follows them step by step, and `tests/signal/test_kernel.py` holds both against each other. It
+ * That module is the readable statement of the algorithm, with all symbols; this file follows
+ * it step by step, and `tests/signal/test_kernel.py` holds both against each other. It
  * pays because a chain's arrays stay in the first cache over a whole sweep, where NumPy passes
  * over all chains some twenty-five times a slot.
  *
@@ -23,12 +24,10 @@
 /* What this was compiled from: a library of another source is not used. */
 const char *mrs_disc_source(void) { return SOURCE; }
 
-/* ---- small positive matrices, rows of length MOST_SLOTS ---- */
-
-typedef double Small[MOST_SLOTS][MOST_SLOTS];
+/* ---- small positive matrices ---- */
 
 /* Lower Cholesky factor in place; 0 where the matrix is not positive. */
-static int factorize(Small a, int n)
+int mrs_disc_factorize(Small a, int n)
 {
     for (int j = 0; j < n; j++) {
         for (int i = j; i < n; i++) {
@@ -206,6 +205,41 @@ WIDE static int64_t largest(int64_t n, const float *restrict odds, const float *
     return best;
 }
 
+/* ---- the law of the areas ---- */
+
+/* C = (Q_SS + p)^-1 and m = C own of the `n` occupied slots, whose humps are `at` and their rows of
+ * Q `rows`; L^-1 stays in `factor`. 0 where the matrix is not positive. */
+static int law_of_areas(int n, const double *const *rows, const int64_t *at, double p,
+                        const double *own, Small factor, double *m, Small C)
+{
+    double white[MOST_SLOTS];
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j <= i; j++)
+            factor[i][j] = rows[j][at[i]];
+        factor[i][i] += p + ROUNDING_PRECISION * factor[i][i];
+    }
+    if (!mrs_disc_factorize(factor, n))
+        return 0;
+    invert_factor(factor, n);
+    for (int i = 0; i < n; i++) {
+        white[i] = 0.0;
+        for (int j = 0; j <= i; j++)
+            white[i] += factor[i][j] * own[j];
+    }
+    for (int i = 0; i < n; i++) {
+        m[i] = 0.0;
+        for (int q = i; q < n; q++)
+            m[i] += factor[q][i] * white[q];
+        for (int j = 0; j <= i; j++) {
+            double sum = 0.0;
+            for (int q = i; q < n; q++)
+                sum += factor[q][i] * factor[q][j];
+            C[i][j] = C[j][i] = sum;
+        }
+    }
+    return 1;
+}
+
 /* ---- a sweep's slots ---- */
 
 /* Draw each slot of each chain anew, areas integrated out: `slots.Slots` of all slots in turn.
@@ -243,6 +277,7 @@ int mrs_disc_draw_slots(int64_t n_chains, int64_t n_slots, int64_t n_humps,
         double m[MOST_SLOTS] = {0.0}, C[MOST_SLOTS][MOST_SLOTS] = {{0.0}};
         const double *among[MOST_SLOTS]; /* rows of the occupied slots alone */
         int slot_of[MOST_SLOTS], n_full = 0;
+        int64_t at_full[MOST_SLOTS];
         for (int s = 0; s < n; s++) {
             rows[s] = curvature + hump[s * n_chains + c] * stride;
             if (full[s]) {
@@ -252,35 +287,18 @@ int mrs_disc_draw_slots(int64_t n_chains, int64_t n_slots, int64_t n_humps,
         }
 
         /* C and m of the occupied slots; k and b of the grid given them. */
-        double factor[MOST_SLOTS][MOST_SLOTS], white[MOST_SLOTS], own[MOST_SLOTS];
+        double own[MOST_SLOTS], m_full[MOST_SLOTS], C_full[MOST_SLOTS][MOST_SLOTS];
+        double factor[MOST_SLOTS][MOST_SLOTS];
         for (int i = 0; i < n_full; i++) {
-            int64_t at = hump[slot_of[i] * n_chains + c];
-            for (int j = 0; j <= i; j++)
-                factor[i][j] = among[j][at];
-            double diagonal = curvature[at * stride + at];
-            factor[i][i] += p + ROUNDING_PRECISION * diagonal;
-            own[i] = force[c * n_humps + at] + prior_force;
+            at_full[i] = hump[slot_of[i] * n_chains + c];
+            own[i] = force[c * n_humps + at_full[i]] + prior_force;
         }
-        if (!factorize(factor, n_full))
+        if (!law_of_areas(n_full, among, at_full, p, own, factor, m_full, C_full))
             return 1;
-        invert_factor(factor, n_full);
         for (int i = 0; i < n_full; i++) {
-            white[i] = 0.0;
-            for (int j = 0; j <= i; j++)
-                white[i] += factor[i][j] * own[j];
-        }
-        double m_full[MOST_SLOTS];
-        for (int i = 0; i < n_full; i++) {
-            m_full[i] = 0.0;
-            for (int q = i; q < n_full; q++)
-                m_full[i] += factor[q][i] * white[q];
             m[slot_of[i]] = m_full[i];
-            for (int j = 0; j < n_full; j++) {
-                double sum = 0.0;
-                for (int q = i > j ? i : j; q < n_full; q++)
-                    sum += factor[q][i] * factor[q][j];
-                C[slot_of[i]][slot_of[j]] = sum;
-            }
+            for (int j = 0; j < n_full; j++)
+                C[slot_of[i]][slot_of[j]] = C_full[i][j];
         }
         double of_prior = log(p) - mu * prior_force;
         for (int64_t g = 0; g < n_humps; g++) {
@@ -359,198 +377,28 @@ int mrs_disc_draw_slots(int64_t n_chains, int64_t n_slots, int64_t n_humps,
             hump[s * n_chains + c] = chosen;
             full[s] = (uint8_t)fills;
         }
+
+        /* C and m once more from the humps themselves: what the changes lost to rounding, of humps
+         * that nearly coincide, is not in them. */
+        n_full = 0;
         for (int i = 0; i < n; i++) {
-            mean[c * n + i] = full[i] ? m[i] : 0.0;
-            for (int j = 0; j < n; j++)
-                covariance[(c * n + i) * n + j] = full[i] && full[j] ? C[i][j] : 0.0;
+            mean[c * n + i] = 0.0;
+            if (!full[i])
+                continue;
+            at_full[n_full] = hump[i * n_chains + c];
+            own[n_full] = force[c * n_humps + at_full[n_full]] + prior_force;
+            among[n_full] = rows[i];
+            slot_of[n_full++] = i;
         }
-    }
-    return 0;
-}
-
-/* ---- the normal law ---- */
-
-#define LOG_SQRT_2_PI 0.91893853320467274178
-
-static double log_ndtr(double x)
-{
-    if (x > -1.0)
-        return log1p(-0.5 * erfc(x * M_SQRT1_2));
-    if (x > -20.0)
-        return log(0.5 * erfc(-x * M_SQRT1_2));
-    /* Laplace's series of the tail: 1e-11 at -20. */
-    double r = 1.0 / (x * x);
-    double series = 1 - r * (1 - 3 * r * (1 - 5 * r * (1 - 7 * r * (1 - 9 * r))));
-    return -0.5 * x * x - log(-x) - LOG_SQRT_2_PI + log(series);
-}
-
-/* The x of log_ndtr(x) = y: Newton's steps on a concave function, at most some six. */
-static double ndtri_exp(double y)
-{
-    if (y > -M_LN2) { /* the other tail, where nothing cancels */
-        double q = -expm1(y);
-        return q > 0.0 ? -ndtri_exp(log(q)) : INFINITY;
-    }
-    if (isinf(y))
-        return -INFINITY;
-    double square = -2 * (y + LOG_SQRT_2_PI), x = y > -3.0 ? y + M_LN2 : -sqrt(square);
-    for (int i = 0; i < 60; i++) {
-        double value = log_ndtr(x);
-        double slope = exp(-0.5 * x * x - LOG_SQRT_2_PI - value);
-        double step = (value - y) / slope;
-        x -= step;
-        if (fabs(step) <= 1e-14 * fabs(x) + 1e-300)
-            break;
-    }
-    return x;
-}
-
-/* ---- the rest of a sweep ---- */
-
-static int64_t choose(int64_t n, const double *odds)
-{
-    int64_t best = 0;
-    for (int64_t i = 1; i < n; i++)
-        if (odds[i] > odds[best])
-            best = i;
-    return best;
-}
-
-/* What a sweep draws after its slots: `chains._Sweeper` step by step.
- *
- *   curvature     (2 + hump, 2 + hump), force (2 + hump,): of squared Gaussian width, delay, areas
- *   scales        {mean of the squared width, standard deviation of the delay (0: none), log of
- *                 the odds that either is present}
- *   strengths, area_mean, area_variance     (strength,)
- *   noise         (chain, 4): logistic and uniform of the width, logistic and normal of the delay
- *   normal        (chain, slot); gumbel (2, chain, strength)
- *   hump          (slot, chain); covariance (chain, slot, slot); mean (chain, slot)
- *   strength      (chain,), gauss2, delay (chain,): in and out; area (slot, chain): out
- *   coordinates   (chain, 2 + hump): out, the means of what was drawn
- */
-int mrs_disc_draw_rest(int64_t n_chains, int64_t n_slots, int64_t n_humps, int64_t n_strengths,
-                       const double *curvature, const double *force, const double *scales,
-                       const double *strengths, const double *area_mean,
-                       const double *area_variance, const double *noise, const double *normal,
-                       const double *gumbel, const int64_t *hump, const uint8_t *occupied,
-                       const double *mean, const double *covariance, int64_t *strength,
-                       double *gauss2, double *delay, double *area, double *coordinates,
-                       double *work)
-{
-    int n = (int)n_slots;
-    int64_t size = 2 + n_humps;
-    double slope = 1.0 / scales[0], delay_sd = scales[1], log_present = scales[2];
-    double log_slope = log(slope * sqrt(2 * M_PI));
-    double *log_variance = work, *odds = work + n_strengths;
-    for (int64_t j = 0; j < n_strengths; j++)
-        log_variance[j] = log(area_variance[j]);
-
-    for (int64_t c = 0; c < n_chains; c++) {
-        const double *C = covariance + c * n * n;
-        double a[MOST_SLOTS];
-        for (int i = 0; i < n; i++)
-            a[i] = mean[c * n + i];
-        /* Gaussian width and delay, areas integrated out; `a` follows as their mean. */
-        for (int index = 0; index < 2; index++) {
-            double *value = index ? delay + c : gauss2 + c, other = index ? gauss2[c] : delay[c];
-            const double *row = curvature + index * size;
-            double own = row[index], q[MOST_SLOTS], response[MOST_SLOTS];
-            double precision = own, pull = force[index] - curvature[1] * other;
-            for (int i = 0; i < n; i++)
-                q[i] = row[2 + hump[i * n_chains + c]];
-            for (int i = 0; i < n; i++) {
-                response[i] = 0.0;
-                for (int j = 0; j < n; j++)
-                    response[i] += C[i * n + j] * q[j];
-                a[i] += response[i] * *value;
-                precision -= q[i] * response[i];
-                pull -= q[i] * a[i];
-            }
-            double least = LEAST_PRECISION * own > TINY ? LEAST_PRECISION * own : TINY;
-            precision = precision > least ? precision : least;
-            const double *drawn = noise + 4 * c + 2 * index;
-            if (index == 0) {
-                double sd = 1.0 / sqrt(precision), centre = (pull - slope) * sd;
-                double log_mass = log_ndtr(centre);
-                double log_odds = log_slope + log(sd) + log_mass + 0.5 * centre * centre;
-                double broad = 0.0;
-                if (drawn[0] < log_odds + log_present)
-                    broad = sd * (centre - ndtri_exp(log_mass + log1p(-drawn[1])));
-                *value = broad > 0.0 ? broad : 0.0;
-            } else if (delay_sd > 0.0) {
-                double prior = 1.0 / (delay_sd * delay_sd), variance = 1.0 / (precision + prior);
-                double log_odds = 0.5 * log(prior * variance) + 0.5 * pull * pull * variance;
-                int late = drawn[0] < log_odds + log_present;
-                *value = late ? pull * variance + sqrt(variance) * drawn[1] : 0.0;
-            } else {
-                *value = 0.0;
-            }
-            for (int i = 0; i < n; i++)
-                a[i] -= response[i] * *value;
+        if (!law_of_areas(n_full, among, at_full, p, own, factor, m_full, C_full))
+            return 1;
+        double *law = covariance + c * n * n;
+        memset(law, 0, sizeof(double) * (size_t)(n * n));
+        for (int i = 0; i < n_full; i++) {
+            mean[c * n + slot_of[i]] = m_full[i];
+            for (int j = 0; j < n_full; j++)
+                law[slot_of[i] * n + slot_of[j]] = C_full[i][j];
         }
-        double *row = coordinates + c * size;
-        memset(row, 0, sizeof(double) * (size_t)size);
-        row[0] = gauss2[c];
-        row[1] = delay[c];
-        for (int i = 0; i < n; i++) /* humps that coincide add up */
-            row[2 + hump[i * n_chains + c]] += a[i];
-
-        /* The areas, all together. */
-        double lower[MOST_SLOTS][MOST_SLOTS];
-        int slot_of[MOST_SLOTS], n_full = 0;
-        for (int i = 0; i < n; i++) {
-            area[i * n_chains + c] = occupied[c * n + i] ? a[i] : 0.0;
-            if (occupied[c * n + i])
-                slot_of[n_full++] = i;
-        }
-        for (int i = 0; i < n_full; i++)
-            for (int j = 0; j <= i; j++)
-                lower[i][j] = C[slot_of[i] * n + slot_of[j]];
-        if (!factorize(lower, n_full))
-            continue; /* rounding, in absurd data: keep their means */
-        for (int i = 0; i < n_full; i++)
-            for (int j = 0; j <= i; j++)
-                area[slot_of[i] * n_chains + c] += lower[i][j] * normal[c * n + slot_of[j]];
-    }
-    if (!n)
-        return 0;
-
-    for (int64_t c = 0; c < n_chains; c++) {
-        /* The strength together with all areas, then given them. */
-        double a[MOST_SLOTS], linear = 0.0, square = 0.0, total = 0.0, squares = 0.0;
-        int n_full = 0;
-        for (int i = 0; i < n; i++) {
-            a[i] = area[i * n_chains + c];
-            n_full += a[i] != 0.0;
-        }
-        for (int i = 0; i < n; i++) {
-            int64_t at = 2 + hump[i * n_chains + c];
-            double pull = force[at] - curvature[at] * gauss2[c] - curvature[size + at] * delay[c];
-            linear += pull * a[i];
-            double sum = 0.0;
-            for (int j = 0; j < n; j++)
-                sum += curvature[at * size + 2 + hump[j * n_chains + c]] * a[j];
-            square += a[i] * sum;
-        }
-        double now = strengths[strength[c]];
-        const double *first = gumbel + c * n_strengths;
-        const double *second = gumbel + (n_chains + c) * n_strengths;
-        for (int64_t j = 0; j < n_strengths; j++) {
-            double factor = strengths[j] / now;
-            odds[j] = factor * linear - 0.5 * factor * factor * square + first[j];
-        }
-        double factor = n_full ? strengths[choose(n_strengths, odds)] / now : 1.0;
-        for (int i = 0; i < n; i++) {
-            a[i] *= factor;
-            area[i * n_chains + c] = a[i];
-            total += a[i];
-            squares += a[i] * a[i];
-        }
-        for (int64_t j = 0; j < n_strengths; j++) {
-            double distance = squares - 2 * area_mean[j] * total + n_full * area_mean[j] * area_mean[j];
-            odds[j] = -0.5 * (n_full * log_variance[j] + distance / area_variance[j]) + second[j];
-        }
-        strength[c] = choose(n_strengths, odds);
     }
     return 0;
 }

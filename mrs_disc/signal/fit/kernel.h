@@ -8,6 +8,7 @@
 #ifndef MRS_DISC_KERNEL_H
 #define MRS_DISC_KERNEL_H
 
+#include <complex.h>
 #include <stdint.h>
 
 #define TINY 1e-300 /* `mrs_disc.constants.TINY` */
@@ -36,6 +37,10 @@ struct libraries {
     void (*potrf)(char *, int *, double *, int *, int *);
     void (*trsm)(char *, char *, char *, char *, int *, int *, double *, double *, int *, double *,
                  int *);
+    void (*zpotrf)(char *, int *, double complex *, int *, int *);
+    void (*ztrtri)(char *, char *, int *, double complex *, int *, int *);
+    void (*ztrmm)(char *, char *, char *, char *, int *, int *, double complex *, double complex *,
+                  int *, double complex *, int *);
 };
 extern struct libraries mrs_disc_linear;
 
@@ -122,7 +127,12 @@ int mrs_disc_rows(const struct model *m, const struct humps *h, const double *pa
 
 /* ---- the chains ---- */
 
-/* See kernel.c: what a sweep draws first, and what after it. */
+typedef double Small[MOST_SLOTS][MOST_SLOTS];
+
+/* Lower Cholesky factor in place; 0 where the matrix is not positive. */
+int mrs_disc_factorize(Small a, int n);
+
+/* What a sweep draws first (kernel.c), and what after it (kernel_sweeps.c). */
 int mrs_disc_draw_slots(int64_t n_chains, int64_t n_slots, int64_t n_humps,
                         const double *curvature, int64_t stride, const double *force,
                         const double *prior_mean, const double *prior_precision,

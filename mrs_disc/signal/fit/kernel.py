@@ -1,10 +1,11 @@
 """The compiled library of the fit, where a compiler was there when the package was built.
 
-`kernel.c` follows `slots` and `chains` step by step, `kernel_lines.c` and `kernel_solver.c` `model`
-and `solver`, `kernel_average.c` `posterior` (`kernel_solver.py` and `kernel_chains.py` call them);
-those modules are the algorithm for a reader, and run
-wherever there is no library: the same draws from the same random numbers, to rounding. The build
-hook (`.ci/kernel_hook.py`) compiles it; without a compiler the package is pure Python and whole.
+`kernel.c` and `kernel_sweeps.c` follow `slots` and `chains` step by step, `kernel_lines.c` and
+`kernel_solver.c` `model` and `solver`, `kernel_average.c` `posterior` (`kernel_chains.py` and
+`kernel_solver.py` call them), `kernel_water.c` `water_lines`. Those modules are the algorithm for a
+reader, and run wherever there is no library: the same draws from the same random numbers, to
+rounding. The build hook (`.ci/kernel_hook.py`) compiles it; without a compiler the package is pure
+Python and whole.
 
 The environment variable ``MRS_DISC_KERNEL`` set to ``numpy`` leaves the library alone.
 `results.json` says which of the two was used.
@@ -32,6 +33,9 @@ _LINEAR = (
     (cython_lapack, "dposv"),
     (cython_lapack, "dpotrf"),
     (cython_blas, "dtrsm"),
+    (cython_lapack, "zpotrf"),
+    (cython_lapack, "ztrtri"),
+    (cython_blas, "ztrmm"),
 )
 """Of `struct libraries` in kernel.h, in its order."""
 _CAPSULE_NAME, _CAPSULE_POINTER = (
@@ -86,6 +90,7 @@ def _library() -> ctypes.CDLL | None:
         found.mrs_disc_sweeps.restype = integer
         found.mrs_disc_rows.argtypes = 5 * [address]
         found.mrs_disc_solve.argtypes = 5 * [address]
+        found.mrs_disc_water_amplitudes.argtypes = [*2 * [integer], *6 * [address]]
         found.mrs_disc_linearize.argtypes = 3 * [address]
     except (OSError, AttributeError):
         return None

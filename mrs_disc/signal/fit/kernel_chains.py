@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mrs_disc.signal.fit import priors
 from mrs_disc.signal.fit.random_numbers import Noise
 from mrs_disc.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
-    from mrs_disc.signal.fit.chains import Chains
+    from mrs_disc.signal.fit.chains import Chains, Scales
 
 _INT, _ADDRESS = ctypes.c_int64, ctypes.c_void_p
 _COUNTS = ("n_chains", "n_slots", "n_humps", "n_strengths")
@@ -39,10 +40,7 @@ def sweeps(
     linear: tuple[FloatArray, FloatArray],
     chains: Chains,
     noise: Sequence[Noise],
-    *,
-    scales: tuple[float, float, float],
-    log_odds: FloatArray,
-    strengths: tuple[FloatArray, FloatArray, FloatArray],
+    scales: Scales,
 ) -> list[tuple[FloatArray, IntArray, FloatArray]]:
     """Advance chains by as many sweeps as there is noise; they change in place.
 
@@ -56,13 +54,8 @@ def sweeps(
         Where the chains are; contiguous, `hump` and `strength` of 64 bits.
     noise : sequence of Noise
         The random numbers of each sweep.
-    scales : tuple of float
-        Mean of the squared Gaussian width, standard deviation of the delay (0: none), and the log
-        odds that either is present.
-    log_odds : float array, shape (hump,)
-        Of each hump against an empty slot.
-    strengths : tuple of float array, shape (strength,)
-        The strengths, and mean and variance of an area at each.
+    scales : Scales
+        Of the priors.
 
     Returns
     -------
@@ -76,15 +69,14 @@ def sweeps(
     coordinates = np.empty((count, n_chains, size))
     humps = np.empty((count, n_chains, n_slots), dtype=np.int64)
     covariance = np.empty((count, n_chains, n_slots, n_slots))
-    arrays = (
-        *(*linear, np.array(scales), log_odds, *strengths),
-        *(chains.hump, chains.area, chains.strength, chains.gauss2, chains.delay),
-    )
+    arrays = (chains.hump, chains.area, chains.strength, chains.gauss2, chains.delay)
     sweeper = _Sweeper(
         n_chains,
         n_slots,
         size - 2,
-        strengths[0].size,
+        priors.STRENGTHS,
+        *(array.ctypes.data for array in linear),
+        *scales.addresses,
         *(array.ctypes.data for array in arrays),
     )
     numbers = (_Noise * count)(*(_Noise(*one.addresses) for one in noise))

@@ -1,9 +1,201 @@
-/* Sweeps of the chains, one after the other: `chains._Sweeper.sweep`. */
+/* What a sweep of the chains draws after its slots, and sweeps one after the other:
+ * `chains._Sweeper`, which is the readable statement.
+ */
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernel.h"
+
+/* ---- the normal law ---- */
+
+#define LOG_SQRT_2_PI 0.91893853320467274178
+
+static double log_ndtr(double x)
+{
+    if (x > -1.0)
+        return log1p(-0.5 * erfc(x * M_SQRT1_2));
+    if (x > -20.0)
+        return log(0.5 * erfc(-x * M_SQRT1_2));
+    /* Laplace's series of the tail: 1e-11 at -20. */
+    double r = 1.0 / (x * x);
+    double series = 1 - r * (1 - 3 * r * (1 - 5 * r * (1 - 7 * r * (1 - 9 * r))));
+    return -0.5 * x * x - log(-x) - LOG_SQRT_2_PI + log(series);
+}
+
+/* The x of log_ndtr(x) = y: Newton's steps on a concave function, at most some six. */
+static double ndtri_exp(double y)
+{
+    if (y > -M_LN2) { /* the other tail, where nothing cancels */
+        double q = -expm1(y);
+        return q > 0.0 ? -ndtri_exp(log(q)) : INFINITY;
+    }
+    if (isinf(y))
+        return -INFINITY;
+    double square = -2 * (y + LOG_SQRT_2_PI), x = y > -3.0 ? y + M_LN2 : -sqrt(square);
+    for (int i = 0; i < 60; i++) {
+        double value = log_ndtr(x);
+        double slope = exp(-0.5 * x * x - LOG_SQRT_2_PI - value);
+        double step = (value - y) / slope;
+        x -= step;
+        if (fabs(step) <= 1e-14 * fabs(x) + 1e-300)
+            break;
+    }
+    return x;
+}
+
+/* ---- the rest of a sweep ---- */
+
+static int64_t choose(int64_t n, const double *odds)
+{
+    int64_t best = 0;
+    for (int64_t i = 1; i < n; i++)
+        if (odds[i] > odds[best])
+            best = i;
+    return best;
+}
+
+/* What a sweep draws after its slots: `chains._Sweeper` step by step.
+ *
+ *   curvature     (2 + hump, 2 + hump), force (2 + hump,): of squared Gaussian width, delay, areas
+ *   scales        {mean of the squared width, standard deviation of the delay (0: none), log of
+ *                 the odds that either is present}
+ *   strengths, area_mean, area_variance     (strength,)
+ *   noise         (chain, 4): logistic and uniform of the width, logistic and normal of the delay
+ *   normal        (chain, slot); gumbel (2, chain, strength)
+ *   hump          (slot, chain); covariance (chain, slot, slot); mean (chain, slot)
+ *   strength      (chain,), gauss2, delay (chain,): in and out; area (slot, chain): out
+ *   coordinates   (chain, 2 + hump): out, the means of what was drawn
+ */
+int mrs_disc_draw_rest(int64_t n_chains, int64_t n_slots, int64_t n_humps, int64_t n_strengths,
+                       const double *curvature, const double *force, const double *scales,
+                       const double *strengths, const double *area_mean,
+                       const double *area_variance, const double *noise, const double *normal,
+                       const double *gumbel, const int64_t *hump, const uint8_t *occupied,
+                       const double *mean, const double *covariance, int64_t *strength,
+                       double *gauss2, double *delay, double *area, double *coordinates,
+                       double *work)
+{
+    int n = (int)n_slots;
+    int64_t size = 2 + n_humps;
+    double slope = 1.0 / scales[0], delay_sd = scales[1], log_present = scales[2];
+    double log_slope = log(slope * sqrt(2 * M_PI));
+    double *log_variance = work, *odds = work + n_strengths;
+    for (int64_t j = 0; j < n_strengths; j++)
+        log_variance[j] = log(area_variance[j]);
+
+    for (int64_t c = 0; c < n_chains; c++) {
+        const double *C = covariance + c * n * n;
+        double a[MOST_SLOTS];
+        for (int i = 0; i < n; i++)
+            a[i] = mean[c * n + i];
+        /* Gaussian width and delay, areas integrated out; `a` follows as their mean. */
+        for (int index = 0; index < 2; index++) {
+            double *value = index ? delay + c : gauss2 + c, other = index ? gauss2[c] : delay[c];
+            const double *row = curvature + index * size;
+            double own = row[index], q[MOST_SLOTS], response[MOST_SLOTS];
+            double precision = own, pull = force[index] - curvature[1] * other;
+            for (int i = 0; i < n; i++)
+                q[i] = row[2 + hump[i * n_chains + c]];
+            for (int i = 0; i < n; i++) {
+                response[i] = 0.0;
+                for (int j = 0; j < n; j++)
+                    response[i] += C[i * n + j] * q[j];
+                a[i] += response[i] * *value;
+                precision -= q[i] * response[i];
+                pull -= q[i] * a[i];
+            }
+            double least = LEAST_PRECISION * own > TINY ? LEAST_PRECISION * own : TINY;
+            precision = precision > least ? precision : least;
+            const double *drawn = noise + 4 * c + 2 * index;
+            if (index == 0) {
+                double sd = 1.0 / sqrt(precision), centre = (pull - slope) * sd;
+                double log_mass = log_ndtr(centre);
+                double log_odds = log_slope + log(sd) + log_mass + 0.5 * centre * centre;
+                double broad = 0.0;
+                if (drawn[0] < log_odds + log_present)
+                    broad = sd * (centre - ndtri_exp(log_mass + log1p(-drawn[1])));
+                *value = broad > 0.0 ? broad : 0.0;
+            } else if (delay_sd > 0.0) {
+                double prior = 1.0 / (delay_sd * delay_sd), variance = 1.0 / (precision + prior);
+                double log_odds = 0.5 * log(prior * variance) + 0.5 * pull * pull * variance;
+                int late = drawn[0] < log_odds + log_present;
+                *value = late ? pull * variance + sqrt(variance) * drawn[1] : 0.0;
+            } else {
+                *value = 0.0;
+            }
+            for (int i = 0; i < n; i++)
+                a[i] -= response[i] * *value;
+        }
+        double *row = coordinates + c * size;
+        memset(row, 0, sizeof(double) * (size_t)size);
+        row[0] = gauss2[c];
+        row[1] = delay[c];
+        for (int i = 0; i < n; i++) /* humps that coincide add up */
+            row[2 + hump[i * n_chains + c]] += a[i];
+
+        /* The areas, all together. */
+        double lower[MOST_SLOTS][MOST_SLOTS];
+        int slot_of[MOST_SLOTS], n_full = 0;
+        for (int i = 0; i < n; i++) {
+            area[i * n_chains + c] = occupied[c * n + i] ? a[i] : 0.0;
+            if (occupied[c * n + i])
+                slot_of[n_full++] = i;
+        }
+        for (int i = 0; i < n_full; i++)
+            for (int j = 0; j <= i; j++)
+                lower[i][j] = C[slot_of[i] * n + slot_of[j]];
+        if (!mrs_disc_factorize(lower, n_full))
+            continue; /* rounding, in absurd data: keep their means */
+        for (int i = 0; i < n_full; i++)
+            for (int j = 0; j <= i; j++)
+                area[slot_of[i] * n_chains + c] += lower[i][j] * normal[c * n + slot_of[j]];
+    }
+    if (!n)
+        return 0;
+
+    for (int64_t c = 0; c < n_chains; c++) {
+        /* The strength together with all areas, then given them. */
+        double a[MOST_SLOTS], linear = 0.0, square = 0.0, total = 0.0, squares = 0.0;
+        int n_full = 0;
+        for (int i = 0; i < n; i++) {
+            a[i] = area[i * n_chains + c];
+            n_full += a[i] != 0.0;
+        }
+        for (int i = 0; i < n; i++) {
+            int64_t at = 2 + hump[i * n_chains + c];
+            double pull = force[at] - curvature[at] * gauss2[c] - curvature[size + at] * delay[c];
+            linear += pull * a[i];
+            double sum = 0.0;
+            for (int j = 0; j < n; j++)
+                sum += curvature[at * size + 2 + hump[j * n_chains + c]] * a[j];
+            square += a[i] * sum;
+        }
+        double now = strengths[strength[c]];
+        const double *first = gumbel + c * n_strengths;
+        const double *second = gumbel + (n_chains + c) * n_strengths;
+        for (int64_t j = 0; j < n_strengths; j++) {
+            double factor = strengths[j] / now;
+            odds[j] = factor * linear - 0.5 * factor * factor * square + first[j];
+        }
+        double factor = n_full ? strengths[choose(n_strengths, odds)] / now : 1.0;
+        for (int i = 0; i < n; i++) {
+            a[i] *= factor;
+            area[i * n_chains + c] = a[i];
+            total += a[i];
+            squares += a[i] * a[i];
+        }
+        for (int64_t j = 0; j < n_strengths; j++) {
+            double distance = squares - 2 * area_mean[j] * total + n_full * area_mean[j] * area_mean[j];
+            odds[j] = -0.5 * (n_full * log_variance[j] + distance / area_variance[j]) + second[j];
+        }
+        strength[c] = choose(n_strengths, odds);
+    }
+    return 0;
+}
+
+/* ---- sweeps ---- */
 
 /* `random_numbers.Noise` of one sweep. */
 struct noise {

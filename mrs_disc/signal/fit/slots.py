@@ -101,23 +101,17 @@ class Slots:
         self._slot_rows = curvature.take(self.hump, axis=0)
         self.rows = self._slot_rows.transpose(1, 0, 2)
 
-        # C and m of all occupied slots; ones on the diagonal keep empty ones out of the inverse.
-        own_curvature = np.diag(curvature).copy()
+        # C and m of all occupied slots.
+        self._own_curvature = own_curvature = np.diag(curvature).copy()
         rounding = ROUNDING_PRECISION * own_curvature
-        pairs = self._pairs()
-        normal = among_slots(curvature, self.hump) * pairs
-        own = prior.precision[:, None] + rounding.take(self.hump.T)
-        diagonal = np.where(self.occupied, own, 1.0)
-        normal.reshape(-1, n_slots * n_slots)[:, :: n_slots + 1] += diagonal
-        self.covariance = np.linalg.inv(normal) * pairs
         prior_force = prior.mean * prior.precision  # p mu
-        in_slots = at_slots(force, self.hump) + prior_force[:, None]
-        self.mean = (self.covariance @ in_slots[:, :, None])[:, :, 0]
+        self._whole_force = force + prior_force[:, None]
+        self.mean, self.covariance = self.areas()
 
         # k and b of the grid given all of them.
         explained = (self.rows * (self.covariance @ self.rows)).sum(axis=1)
         self.precision = own_curvature + rounding + prior.precision[:, None] - explained
-        self.force = force + prior_force[:, None] - (self.mean[:, None, :] @ self.rows)[:, 0]
+        self.force = self._whole_force - (self.mean[:, None, :] @ self.rows)[:, 0]
 
         # What of twice the log odds no exchange changes: log p - p mu^2 + 2 log(prior odds).
         of_prior = np.log(prior.precision) - prior.mean * prior_force
@@ -198,8 +192,22 @@ class Slots:
         self.hump[slot], self.occupied[:, slot] = chosen, fills
 
     def areas(self) -> tuple[FloatArray, FloatArray]:
-        """Return means (chain, slot) and covariances of the areas; zero in empty slots."""
-        return np.asarray(self.mean * self.occupied), np.asarray(self.covariance * self._pairs())
+        """Return means (chain, slot) and covariances of the areas; zero in empty slots.
+
+        From the humps themselves: what rank-one changes lose to rounding, of humps that nearly
+        coincide, is not in them.
+        """
+        # Ones on the diagonal keep empty slots out of the inverse.
+        n_slots, pairs = len(self.hump), self._pairs()
+        normal = among_slots(self.curvature, self.hump) * pairs
+        rounding = ROUNDING_PRECISION * self._own_curvature
+        own = self._prior_precision[:, None] + rounding.take(self.hump.T)
+        diagonal = np.where(self.occupied, own, 1.0)
+        normal.reshape(-1, n_slots * n_slots)[:, :: n_slots + 1] += diagonal
+        covariance = np.asarray(np.linalg.inv(normal) * pairs)
+        in_slots = at_slots(self._whole_force, self.hump)
+        mean = (covariance @ in_slots[:, :, None])[:, :, 0]
+        return np.asarray(mean), covariance
 
     def _pairs(self) -> BoolArray:
         """Return whether both of two slots are occupied, shape (chain, slot, slot)."""

@@ -179,7 +179,7 @@ class StartGrid:
         best = np.zeros(n_starts)
         sizes = self._size * bound
         for decay, whitening, size in zip(self._decays, self._whitening, sizes, strict=True):
-            of_all = self._correlations(spectrum, decay, shifts)[..., :n_starts]
+            of_all = self._correlations(spectrum, decay, shifts, n_starts)
             whitened = whitening @ of_all.transpose(2, 1, 0)  # (start, component, shift)
             gain, phase = _best_phase(whitened)
             amplitude = whitening.T @ (whitened * np.exp(-1j * phase)[:, None]).real
@@ -190,7 +190,7 @@ class StartGrid:
         return np.asarray(best / (energy[length:] - energy[:n_starts]))
 
     def _correlations(
-        self, spectrum: ComplexArray, decay: FloatArray, shifts: IntArray
+        self, spectrum: ComplexArray, decay: FloatArray, shifts: IntArray, n_starts: int
     ) -> ComplexArray:
         """Return the correlations of data with the components at every shift and start.
 
@@ -201,9 +201,12 @@ class StartGrid:
         n_fft = spectrum.size
         ratio = n_fft // self._frequency.size
         kernels = scipy.fft.fft(self._fids.conj() * decay, n_fft).conj()
-        bins = np.rint(shifts * ratio).astype(int)
-        moved = (np.arange(n_fft) - bins[:, None]) % n_fft
-        return np.asarray(scipy.fft.ifft(kernels[:, moved].transpose(1, 0, 2) * spectrum))
+        found = np.empty((shifts.size, len(kernels), n_starts), dtype=np.complex128)
+        for row, shift in zip(found, shifts, strict=True):  # one by one, for the sake of memory
+            moved = np.roll(kernels, ratio * shift, axis=1)
+            moved *= spectrum
+            row[:] = scipy.fft.ifft(moved, overwrite_x=True)[:, :n_starts]
+        return found
 
     def _spectra(self, products: ComplexArray, shifts: IntArray) -> ComplexArray:
         """Return the correlations of the data with the components at every shift: a transform."""

@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from mrs_disc.signal.axes import exponentials
 from mrs_disc.signal.noise import median
 from mrs_disc.signal.transients import priors as prior
 from mrs_disc.signal.transients.align import Alignment
@@ -141,8 +142,12 @@ def _matched_filter(
 ) -> ComplexArray:
     """Return the matched filter of each transient at each frequency of the grid."""
     product = band.signal * reference.others.conj()
-    product *= np.exp(-2j * np.pi * shift_hz[:, None] * band.time)
-    waves = np.exp(-2j * np.pi * np.outer(band.time, grid_hz))
+    step_s = float(band.time[1] - band.time[0]) if band.time.size > 1 else 0.0
+    step_hz = float(grid_hz[1] - grid_hz[0])
+    first = -2j * np.pi * shift_hz * band.time[0]
+    product *= exponentials(-2j * np.pi * step_s * shift_hz, band.time.size, first)
+    turn = -2j * np.pi * band.time
+    waves = exponentials(turn * step_hz, grid_hz.size, turn * grid_hz[0])
     output: ComplexArray = (product @ waves) / reference.norm
     return output
 

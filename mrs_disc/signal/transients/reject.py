@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +30,7 @@ from mrs_disc.signal.transients.motion import Motion, judge_motion
 from mrs_disc.signal.transients.motion_bands import part
 from mrs_disc.signal.transients.robust import TINY, deviation, robust_mean
 from mrs_disc.signal.transients.series import Spectra, blocks, projected_out
-from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
+from mrs_disc.typing import BoolArray, ComplexArray, FloatArray, IntArray
 
 MIN_TRANSIENTS = 4
 """Among fewer, nobody can say which one is wrong."""
@@ -214,10 +213,9 @@ def by_distribution(
     share = np.real(lines @ mean.conj()) / max(float(np.sum(np.abs(mean) ** 2)), TINY)
     residual = _sizes(lines - share[:, None] * mean, N_BANDS)
     tests = [_energies(residual, "residual in the window {:.1f} times the others'")]
-    beside: list[_Size] = []
-    for side in sides:
-        beside += _sizes_beside(spectra, side, water, 4)
-    if beside:
+    if sides:
+        cube_roots, n_bins = zip(*(_sizes_beside(spectra, s, water, 4) for s in sides), strict=True)
+        beside = _Sizes(np.concatenate(cube_roots), np.concatenate(n_bins))
         tests.append(_energies(beside, "signal outside the window {:.1f} times the others'"))
     tests.append(_spikes(signal))
     log_chances = np.stack([test.log_chance for test in tests])
@@ -253,26 +251,24 @@ def _central_mean(lines: ComplexArray) -> ComplexArray:
     return np.asarray(lines[near].mean(axis=0))
 
 
-class _Size(NamedTuple):
-    """How large a part of a residual is in each transient; all that is kept of it."""
+class _Sizes(NamedTuple):
+    """How large some parts of a residual are in each transient; all that is kept of it."""
 
-    cube_root: FloatArray  # of the mean energy, shape (transient,): near normal
-    n_bins: int
+    cube_root: FloatArray  # of the mean energy, shape (part, transient): near normal
+    n_bins: IntArray  # (part,)
 
 
-def _sizes(residual: ComplexArray, n_parts: int) -> list[_Size]:
+def _sizes(residual: ComplexArray, n_parts: int) -> _Sizes:
     """Cut a residual into parts of equal width and measure each, those of no bin left out."""
-    edges = np.linspace(0, residual.shape[1], n_parts + 1).round().astype(int)
-    found = []
-    for first, end in pairwise(edges):
-        if end > first:
-            one = residual[:, first:end]
-            power = one.real**2 + one.imag**2
-            found.append(_Size(np.cbrt(power.mean(axis=1)), int(end - first)))
-    return found
+    edges = np.unique(np.linspace(0, residual.shape[1], n_parts + 1).round().astype(int))
+    power = residual.real**2
+    power += residual.imag**2
+    n_bins = np.diff(edges)
+    mean = np.add.reduceat(power, edges[:-1], axis=1) / n_bins
+    return _Sizes(np.cbrt(mean).T, n_bins)
 
 
-def _sizes_beside(spectra: Spectra, side: slice, water: slice | None, n_parts: int) -> list[_Size]:
+def _sizes_beside(spectra: Spectra, side: slice, water: slice | None, n_parts: int) -> _Sizes:
     """Measure what each transient has beyond the mean of all in some bins, without water's tails.
 
     Some transients at a time: with double precision and temporaries they would take ten times the
@@ -283,14 +279,11 @@ def _sizes_beside(spectra: Spectra, side: slice, water: slice | None, n_parts: i
     mean = lines.mean(axis=0)
     if tails is not None:
         mean = projected_out(mean[None], tails)[0]
-    found: list[list[_Size]] = []
+    found: list[_Sizes] = []
     for rows in blocks(lines.shape):
         block = lines[rows] if tails is None else projected_out(lines[rows], tails)
         found.append(_sizes(block - mean, n_parts))
-    return [
-        _Size(np.concatenate([one.cube_root for one in part]), part[0].n_bins)
-        for part in zip(*found, strict=True)
-    ]
+    return _Sizes(np.concatenate([one.cube_root for one in found], axis=1), found[0].n_bins)
 
 
 def _outside(
@@ -308,22 +301,22 @@ def _outside(
     return [side for side in sides if side.stop - side.start >= 32]
 
 
-def _energies(parts: list[_Size], wording: str) -> _Test:
+def _energies(parts: _Sizes, wording: str) -> _Test:
     """Residual energy of each part of the spectrum against the series; more is suspect."""
-    n_transients = len(parts[0].cube_root)
-    log_chance = np.zeros(n_transients)
-    ratio = np.ones(n_transients)
-    for size, n_bins in parts:
-        usual = max(float(median(size)), TINY)
-        # the cube root of a mean of n exponentials varies by 1 / (3 sqrt(n)) of itself
-        least = usual / (3 * np.sqrt(n_bins))
-        spread = max(deviation(size), least, 1e-9 * size.max())
-        # a tenth more energy harms nobody, however well it is measured: 3 % of the cube root
-        beyond = (size - usual - 0.03 * usual) / spread / _widening(n_transients)
-        chance = np.minimum(log_ndtr(-beyond) + np.log(len(parts)), 0.0)
-        ratio = np.where(chance < log_chance, (np.minimum(size, 1e3 * usual) / usual) ** 3, ratio)
-        log_chance = np.minimum(log_chance, chance)
-    return _Test(log_chance, wording, ratio)
+    size = parts.cube_root
+    n_parts, n_transients = size.shape
+    middle = median(size)[:, None]
+    usual = np.maximum(middle, TINY)
+    # the cube root of a mean of n exponentials varies by 1 / (3 sqrt(n)) of itself
+    least = usual / (3 * np.sqrt(parts.n_bins))[:, None]
+    shown = 1.4826 * median(np.abs(size - middle))[:, None]
+    spread = np.maximum(np.maximum(shown, least), 1e-9 * size.max(axis=1, keepdims=True))
+    # a tenth more energy harms nobody, however well it is measured: 3 % of the cube root
+    beyond = (size - usual - 0.03 * usual) / spread / _widening(n_transients)
+    chance = np.minimum(log_ndtr(-beyond) + np.log(n_parts), 0.0)
+    lowest = chance.argmin(axis=0), np.arange(n_transients)
+    ratio = (np.minimum(size, 1e3 * usual) / usual)[lowest] ** 3
+    return _Test(chance[lowest], wording, np.where(chance[lowest] < 0, ratio, 1.0))
 
 
 def _bend(signal: ComplexArray) -> ComplexArray:

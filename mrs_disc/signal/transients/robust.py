@@ -6,10 +6,12 @@ doi:10.1080/01621459.1979.10481038.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from mrs_disc.signal.noise import median
-from mrs_disc.typing import ComplexArray, FloatArray
+from mrs_disc.typing import ComplexArray, FloatArray, IntArray
 
 TINY = 1e-300
 """Keeps quotients finite where a series is zero throughout; nothing measured is so small."""
@@ -155,10 +157,8 @@ def power_above_noise(
     float array, shape (sample,)
         Divided by itself plus the noise it gives the Wiener weights of the signal.
     """
-    ends = np.unique(np.geomspace(1, len(power), n_blocks).round().astype(int))
-    edges = np.concatenate([[0], ends])
-    size = np.diff(edges)
-    excess = np.add.reduceat(power, edges[:-1]) / size - noise
+    first, size = _growing_blocks(len(power), n_blocks)
+    excess = np.add.reduceat(power, first) / size - noise
     clear = excess > deviations * noise / np.sqrt(n_averaged * size)
     if gaps:
         excess[~clear] = 0
@@ -166,3 +166,14 @@ def power_above_noise(
         last = np.flatnonzero(clear)
         excess[last[-1] + 1 if len(last) else 0 :] = 0
     return np.repeat(np.maximum(excess, 0), size)
+
+
+@lru_cache(maxsize=64)
+def _growing_blocks(n_points: int, n_blocks: int) -> tuple[IntArray, IntArray]:
+    """Return first points and sizes of blocks whose ends are in geometric progression."""
+    ends = np.unique(np.geomspace(1, n_points, n_blocks).round().astype(np.int64))
+    first = np.concatenate([[0], ends[:-1]])
+    size = ends - first
+    for array in (first, size):
+        array.flags.writeable = False
+    return first, size
