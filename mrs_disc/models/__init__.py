@@ -104,6 +104,9 @@ class Presence(StrictModel):
     """That it is there."""
     ratio: Annotated[float, Field(gt=0), within(1e-4, 1e4)]
     """Typical size where it is there: standard deviation of its ratio to the quality peak."""
+    at_start: bool = False
+    """Whether the lines are searched by it too, as by what every disc holds: only what lies apart
+    from all others."""
     source: str = "not stated"
     """Of the numbers."""
     status: Status = "P"

@@ -87,8 +87,10 @@ class Lines:
 
 @lru_cache(maxsize=8)
 def chemistry(name: str, ratio_priors: bool, exclude: tuple[str, ...] = ()) -> Chemistry:
-    """Return the metabolite model of a recipe."""
+    """Return the metabolite model of a recipe, of what every disc holds."""
     model = without(load_metabolite_model(name), exclude)
+    usual = tuple(component.model_copy(update={"pool": ()}) for component in model.component)
+    model = model.model_copy(update={"component": usual})
     return model if ratio_priors else model.model_copy(update={"prior": ()})
 
 

@@ -33,15 +33,16 @@ from mrs_disc.typing import ComplexArray, FloatArray
 LEAST_SD = 8.0
 """Standard deviations by which an image stands out of noise and surroundings, at least [P]."""
 
-MOST_SHARE = 0.03
-"""Largest share of the water that an image may have [P]."""
+LEAST_SHARE, MOST_SHARE = 0.004, 0.03
+"""Smallest and largest share of the water that an image may have [P]. In brain, amides are a
+thousandth of strong residual water, and its wing at 60 Hz is three."""
 
 MOST_LEFT = 0.35
 """Largest part of an image's height that may stay where it was subtracted: else it has another
 shape [P]."""
 
-MOST_PAIRS = 6
-"""More pairs are not looked for."""
+MOST_LINES = 6
+"""Where more lines than this stand out downfield, they are the wing of a line, or tissue."""
 
 _NEAR_HZ = 10.0  # about an image, where little of it may stay
 _RISE_S = 0.012
@@ -149,10 +150,12 @@ class _Search:
         leaves some of itself: those are no images.
         """
         rest, lines = signal, list[tuple[float, complex]]()
-        while len(lines) < MOST_PAIRS:
+        while True:
             hz, size = self.highest(rest)
             if size < LEAST_SD * sd:
                 break
+            if len(lines) == MOST_LINES:
+                return []
             image, hz = self.image(rest, hz)
             rest = rest - self.line(image, hz)
             lines.append((hz, image))
@@ -165,7 +168,8 @@ class _Search:
         for k, (hz, image) in enumerate(lines):
             alone = all(abs(hz - other) > _NEAR_HZ for other, _ in lines[:k] + lines[k + 1 :])
             left = self.highest(rest, hz)[1]
-            if alone and left < max(MOST_LEFT * abs(image), 4 * sd) and abs(image) < MOST_SHARE:
+            small = left < max(MOST_LEFT * abs(image), 4 * sd)
+            if alone and small and LEAST_SHARE < abs(image) < MOST_SHARE:
                 found.append((hz, image))
         return sorted(found, key=lambda one: one[0])
 

@@ -32,6 +32,8 @@ _WIDTH_HZ = 12.0
 FOUND_SD = 3.0
 """Amount of a compound that few discs hold, in its standard deviations, from which it is named
 [proposed]."""
+POOLED = 0.5
+"""Share of a component's energy in the fitted range, from which its pools are fitted [proposed]."""
 FOOT = 0.02
 """Share of a component's energy in the fitted range, from which its foot is fitted [proposed]; the
 kernel refuses what has half of that."""
@@ -125,9 +127,15 @@ def chosen(
     reported = without(wanted, outside)
     kept = {component.name for component in reported.component} | set(feet)
     foreign = tuple(c for c in model.foreign if _reach(c, model, sampling, window_ppm)[0])
+    # Of a component whose lines mostly lie elsewhere, pools cannot be told from itself.
+    usual = tuple(
+        c if reach[c.name][1] >= POOLED else c.model_copy(update={"pool": ()})
+        for c in model.component
+        if c.name in kept
+    )
     fitted = reported.model_copy(
         update={
-            "component": (*(c for c in model.component if c.name in kept), *foreign),
+            "component": (*usual, *foreign),
             "prior": reported.prior if options.ratio_priors else (),
         }
     )

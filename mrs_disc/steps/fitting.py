@@ -590,7 +590,7 @@ def _basis(
         wholes=tuple(component.whole for component in components),
         shares=tuple(component.share for component in components),
         presence=tuple(
-            Presence(index, c.presence.probability, c.presence.ratio, quality)
+            Presence(index, c.presence.probability, c.presence.ratio, quality, c.presence.at_start)
             for index, c in enumerate(components)
             if c.presence is not None and index != quality
         ),

@@ -68,6 +68,7 @@ _STARTS = 2
 _RIVAL = 0.9  # of the best start's gain; less is another peak under the wrong component
 _UPRIGHT = 0.5  # of the most upright start's; less explains peaks by lines upside down
 _DECISIVE = 0.7  # of what is not explained; in noisy spectra no start explains much more
+_ELSEWHERE = 2.0  # of the noise: what a disc's residual stays below, whatever lies in its baseline
 _TOLERANCE = 0.1  # the average takes the last steps
 
 
@@ -235,8 +236,7 @@ def fit_fid(
     whole = _model(basis, scan, data.size)
     slow = data * whole.carrier / noise
     around = (shift_range_hz, _STARTS) if near_hz is None else (LOST_HZ, _STARTS, near_hz)
-    starts = _start_grid(basis, scan, data.size).search(slow, *around)
-    starts = _rivals(starts)
+    starts = _rivals(_start_grid(basis, scan, data.size).search(slow, *around))
     n_points = points_with_signal(slow, starts, scan.dwell_time_s, 2 * whole.half_width_hz)
     model = _model(basis, scan, n_points)
     refuse_collinear(basis.names, model.evaluate(_first_guess(model, starts[0], 0.0)))
@@ -250,8 +250,20 @@ def fit_fid(
     solver = replace(problem, humps=humps.of_width(priors.SOLVER_HUMP_WIDTH_HZ))
     if smooth is not None:
         solver = smooth.posed(problem, first_stiffness(reference_area))
-    solutions = [solve(solver, _first_guess(model, start, delay_sd_s)) for start in starts]
+    # Of several starts the one is taken that what every disc holds explains best: with all that may
+    # be there, other lines would do as well. Nor does what may be there stand for all that a model
+    # lacks: where it misses much, there is none.
+    usual = replace(solver, ratios=basis.normal_ratios(usual=True))
+    first_solver = solver if len(starts) == 1 else usual
+    solutions = [solve(first_solver, _first_guess(model, start, delay_sd_s)) for start in starts]
     start, best = min(zip(starts, solutions, strict=True), key=_lost_and_cost)
+    if first_solver is usual:
+        best = solve(solver, best.parameters)
+    if basis.presence and best.misfit > _ELSEWHERE:
+        fixed = problem.fixed.copy()
+        fixed[N_COMMON + model.moves.size :] = True
+        problem = replace(problem, ratios=usual.ratios, fixed=fixed)
+        best = solve(replace(usual, fixed=fixed), _first_guess(model, start, delay_sd_s))
     if smooth is not None:
         best = settled(smooth, problem, best, reference_area)
 

@@ -18,6 +18,7 @@ from mrs_disc.signal.fit.start import MIN_POINTS
 from mrs_disc.typing import ComplexArray, FloatArray, IntArray
 
 _COLLINEAR = 1e-6
+_NONE = 1e-3  # of its usual size: as good as not there
 _INSIDE = 0.01  # of a component's energy: less is the tails of lines elsewhere
 
 
@@ -55,12 +56,15 @@ class Presence:
         Standard deviation of its amplitude, as a ratio to another's.
     of : int
         Which other.
+    at_start : bool
+        Whether the search for a start counts on it all the same.
     """
 
     index: int
     probability: float
     scale: float
     of: int = 0
+    at_start: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,8 +127,8 @@ class FitBasis:
 
     @cached_property
     def sure(self) -> IntArray:
-        """The wholes of which every disc holds some, shape (sure,)."""
-        perhaps = [one.index for one in self.presence]
+        """The wholes by which a start is searched: those that every disc holds, shape (sure,)."""
+        perhaps = [one.index for one in self.presence if not one.at_start]
         return np.flatnonzero(~np.isin(self.first, perhaps))
 
     @cached_property
@@ -161,14 +165,19 @@ class FitBasis:
                         f"but the components are {', '.join(self.names)}"
                     )
 
-    def normal_ratios(self) -> tuple[NormalRatio, ...]:
+    def normal_ratios(self, *, usual: bool = False) -> tuple[NormalRatio, ...]:
         """Return the ratio priors as the solver knows them.
+
+        `usual`: of what not every disc holds there is none, but for what a start is searched by.
 
         Amounts may be unlike those of other discs; parts of one component are a shape, whose prior
         has no tails: a broad part would take the baseline.
         """
         of = list(self.wholes or self.names)
-        about_zero = (NormalRatio(p.index, p.of, 0.0, p.scale) for p in self.presence)
+        about_zero = (
+            NormalRatio(p.index, p.of, 0.0, p.scale * (_NONE if usual and not p.at_start else 1.0))
+            for p in self.presence
+        )
         return (
             *about_zero,
             *(
