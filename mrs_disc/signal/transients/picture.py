@@ -60,14 +60,13 @@ def before_and_after(
     frequency = np.linspace(centre + half_hz, centre - half_hz, COLUMNS)
     first, dwell = _sampling(time_s)
     kernel = phasors(-frequency, -2 * np.pi * frequency * first, time_s.size, dwell) * weight
-    shown = np.stack([before[chosen], after[chosen]], dtype=np.complex128, casting="same_kind")
+    shown = np.stack([before[chosen], after[chosen]]).astype(np.complex128)
     shown[~np.isfinite(shown).all(axis=2)] = 0
     mean = kernel @ shown[1].mean(axis=0)
     strongest = mean[int(np.argmax(np.abs(mean)))]
     # The real part alone, one real product: that of a and b is the dot product of a and conj(b).
     kernel *= np.exp(-1j * np.angle(strongest))
-    np.conj(kernel, out=kernel)
-    real = shown.view(np.float64) @ kernel.view(np.float64).T
+    real = shown.view(np.float64) @ np.conj(kernel).view(np.float64).T
     highest = float(np.quantile(real, 0.995))
     if highest <= 0:
         return np.zeros(real.shape, dtype=np.uint8), centre
