@@ -59,19 +59,28 @@ def before_and_after(
     chosen = rows.astype(int)
     frequency = np.linspace(centre + half_hz, centre - half_hz, COLUMNS)
     first, dwell = _sampling(time_s)
-    kernel = phasors(-frequency, -2 * np.pi * frequency * first, time_s.size, dwell) * weight
-    shown = np.stack([before[chosen], after[chosen]]).astype(np.complex128)
-    shown[~np.isfinite(shown).all(axis=2)] = 0
-    mean = kernel @ shown[1].mean(axis=0)
+    kernel = phasors(-frequency, -2 * np.pi * frequency * first, time_s.size, dwell)
+    kernel *= weight
+    mean = kernel @ _whole(after[chosen]).mean(axis=0)
     strongest = mean[int(np.argmax(np.abs(mean)))]
     # The real part alone, one real product: that of a and b is the dot product of a and conj(b).
     kernel *= np.exp(-1j * np.angle(strongest))
-    real = shown.view(np.float64) @ np.conj(kernel).view(np.float64).T
+    np.conj(kernel, out=kernel)
+    real = np.empty((2, chosen.size, COLUMNS))
+    for n, transients in enumerate((before, after)):  # in turn: copies of both are a study's peak
+        real[n] = _whole(transients[chosen]).view(np.float64) @ kernel.view(np.float64).T
     highest = float(np.quantile(real, 0.995))
     if highest <= 0:
         return np.zeros(real.shape, dtype=np.uint8), centre
     scaled = (np.clip(real / highest, _DEEPEST, 1) - _DEEPEST) / (1 - _DEEPEST)
     return np.asarray(np.rint(255 * scaled), dtype=np.uint8), centre
+
+
+def _whole(rows: ComplexArray) -> ComplexArray:
+    """Return rows in double precision, of zeros those that are not finite throughout."""
+    rows = rows.astype(np.complex128)
+    rows[~np.isfinite(rows).all(axis=1)] = 0
+    return rows
 
 
 def _strongest_hz(fid: ComplexArray, time_s: FloatArray, search_hz: tuple[float, float]) -> float:
