@@ -34,6 +34,7 @@ def test_readme_begins_with_the_two_commands():
     ]
 
 
+@pytest.mark.long
 def test_every_command_of_readme_works(tmp_path, monkeypatch, capsys):
     (tmp_path / "sample_data").symlink_to(ROOT / "sample_data")
     monkeypatch.chdir(tmp_path)

@@ -327,6 +327,20 @@ def serve(
         except Exception as error:
             reply = ("done", Lost("bug", where_it_broke(error)))
         pipe.send(reply)
+        _give_back_memory()
+
+
+def _give_back_memory() -> None:
+    """Return to the system what a task has freed.
+
+    The arrays of a study lie among those that are kept for the next, and the C library keeps the
+    holes: 20 of 138 MB, and more with each study that is larger than those before. It takes 2 ms.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        with contextlib.suppress(AttributeError, OSError):  # glibc's own; musl keeps no holes
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def where_it_broke(error: BaseException) -> str:

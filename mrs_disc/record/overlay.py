@@ -135,6 +135,7 @@ def _renamed(results: Results, names: Mapping[str, Named]) -> Results:
         )
         for one in results.comparison.references
     )
+    first = {now(level): share for level, share in results.comparison.most_acidic.items()}
     notes = [
         f"Analysed as {level}, and {named.now} since: {named.words}."
         for level, named in names.items()
@@ -147,7 +148,7 @@ def _renamed(results: Results, names: Mapping[str, Named]) -> Results:
     return replace(
         results,
         findings=confirmed,
-        comparison=replace(results.comparison, references=references),
+        comparison=replace(results.comparison, references=references, most_acidic=first),
         notices=(*results.notices, *notes),
     )
 

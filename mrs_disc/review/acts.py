@@ -260,7 +260,9 @@ def fields_of(
     status = PRELIMINARY
     if act.act == "sign":  # without the name: its full stops would end sentences
         status = f"reviewed and signed on {time[:10]}"
-    return fields | {"impression": impression(after.levels, after.completeness, status, noticed)}
+    ranked = after.comparison.most_acidic or None  # earlier versions did not record it
+    told = impression(after.levels, after.completeness, status, noticed, ranked)
+    return fields | {"impression": told}
 
 
 def _correction(act: RenameSent, results: Results, names: Mapping[str, str]) -> dict[str, Any]:

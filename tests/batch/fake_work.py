@@ -67,6 +67,9 @@ def surroundings(task: int, settings: object) -> dict[str, object]:
     }
 
 
+KEPT: list[bytes] = []
+
+
 def by_word(task: str, settings: object) -> str:
     """Do what the task says."""
     if task == "die":
@@ -77,4 +80,10 @@ def by_word(task: str, settings: object) -> str:
         raise KeyError("secret header text")
     if task == "memory":
         return str(len(bytearray(3 * 2**30)))
+    if task == "holes":
+        blocks = [bytes(100_000) + bytes([n % 7]) for n in range(2000)]
+        KEPT.extend(blocks[::50])
+    if task == "size":
+        status = Path("/proc/self/status").read_text()
+        return next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
     return task.upper()

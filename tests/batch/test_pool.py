@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -44,6 +45,14 @@ def test_memory_beyond_the_limit_is_a_failure_of_the_task(fake_work):
     assert isinstance(replies["memory"], Lost)
     assert "MemoryError" in replies["memory"].message
     assert replies["a"] == "A"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="asks glibc")
+def test_what_a_task_freed_is_given_back_though_some_of_it_is_kept(fake_work):
+    """200 MB in blocks of 100 KB, of which every fiftieth stays: 4 MB."""
+    answers = Pool(fake_work.by_word, None, jobs=1).run(["size", "holes", "size"])
+    sizes = [int(reply) / 1e3 for task, reply in answers if task == "size"]
+    assert sizes[1] - sizes[0] < 20
 
 
 def test_no_worker_outlives_a_killed_parent(fake_work, tmp_path):

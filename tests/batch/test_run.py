@@ -157,7 +157,7 @@ def test_nothing_is_overwritten_unasked(simulated, copy, capsys):
 
 def test_resume_keeps_what_holds(simulated, copy, capsys):
     before = content(copy)
-    assert run(["batch", str(simulated), "-o", str(copy), "--resume", *RECORD]) == 0
+    assert run(["batch", str(simulated), "-o", str(copy), "--jobs", "1", "--resume", *RECORD]) == 0
     said = capsys.readouterr().err
     assert "3 of 3 studies: 0 new, 0 redone, 3 kept; 0 failed; 4 levels" in said
     assert content(copy) == before

@@ -45,10 +45,17 @@ def sign(folder, **identity):
     return folder
 
 
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory):
+    """A study of one patient in DICOM: some hundred files."""
+    folder = tmp_path_factory.mktemp("signed") / "study"
+    return sign(shutil.copytree(SAMPLES / "lumbar_dicom", folder), **OURS)
+
+
 @pytest.fixture
-def dicom_study(tmp_path):
-    """A study of one patient in DICOM."""
-    return sign(shutil.copytree(SAMPLES / "lumbar_dicom", tmp_path / "study"), **OURS)
+def dicom_study(signed, tmp_path):
+    """A copy of it."""
+    return Path(shutil.copytree(signed, tmp_path / "study"))
 
 
 def analyzed(study, out, *words):

@@ -103,7 +103,8 @@ def test_words_of_a_reviewer_are_no_markup(app_of, folder, tmp_path):
 
 def test_a_corrected_level_exchanges_names_and_keeps_its_spectrum(app_of, folder, tmp_path):
     opened = app_of(folder)
-    before = read_results(folder / "results.json").best
+    analysed = read_results(folder / "results.json")
+    before = analysed.best
     sent = {"act": "rename", "key": "L4-L5", "to": "l5s1", "reason": "counted from T12"}
     assert opened.act(**sent).status_code == 200
     after = as_reviewed(read_results(folder / "results.json"), folder / "results.json")
@@ -111,9 +112,12 @@ def test_a_corrected_level_exchanges_names_and_keeps_its_spectrum(app_of, folder
     for now, then in (("L4-L5", "L5-S1"), ("L5-S1", "L4-L5")):
         assert after.best[now].measured.fit == before[then].measured.fit
         assert after.best[now].morphology == before[now].morphology  # read at the place
+        share = analysed.comparison.most_acidic.get(then)
+        assert after.comparison.most_acidic.get(now) == share
         assert (
             f"analysed as {then}, corrected by AB: counted from T12" in after.best[now].review.words
         )
+    assert len(analysed.comparison.most_acidic) > 1
     arrays = read_signals(folder / "signals.npz", None)
     moved = renamed_signals(arrays, after.review)
     assert (moved.levels["L5-S1"].data == arrays.levels["L4-L5"].data).all()

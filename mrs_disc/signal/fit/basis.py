@@ -17,6 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from mrs_disc.errors import InputError
+from mrs_disc.signal.axes import exponential_tables
 from mrs_disc.signal.fit.spins import Evolution, Lines, Pair, pair_lines
 from mrs_disc.typing import ComplexArray, FloatArray
 
@@ -76,7 +77,7 @@ def component_fid(
     resonances : sequence of Resonance
         The groups of the component, tied by their weights.
     time_s : float array, shape (point,)
-        Time since the echo top in seconds.
+        Time since the echo top in seconds, evenly spaced.
     spectrometer_mhz : float
         Hertz per ppm.
     reference_ppm : float
@@ -106,26 +107,21 @@ def component_fid(
     if not spectrometer_mhz > 0:
         raise InputError(f"spectrometer_mhz = {spectrometer_mhz}: a positive number expected")
     time = np.asarray(time_s, dtype=float)
+    dwell = (time[-1] - time[0]) / max(time.size - 1, 1)
     fid = np.zeros(time.shape, dtype=complex)
     for resonance in resonances:
         frequency = (resonance.ppm - reference_ppm) * spectrometer_mhz
-        gauss_hz = resonance.gauss_width_ppm * spectrometer_mhz
         lorentz_hz = resonance.extra_width_hz + extra_width_hz
-        decay = -pi * lorentz_hz * time - GAUSS_RATE * (gauss_hz * time) ** 2
-        line = np.exp(2j * pi * frequency * time + decay)
-        fid += (
-            (resonance.weight / unit)
-            * line
-            * _modulation(group_lines(resonance, resonances, spectrometer_mhz, evolution), time)
-        )
+        lines = group_lines(resonance, resonances, spectrometer_mhz, evolution)
+        rate = 2j * pi * (frequency + lines.hz) - pi * lorentz_hz
+        coarse, fine = exponential_tables(rate * dwell, time.size, rate * time[0])
+        weight = (resonance.weight / unit) * lines.weight
+        group = ((weight[:, None] * coarse).T @ fine).ravel()[: time.size]
+        if resonance.gauss_width_ppm:
+            gauss_hz = resonance.gauss_width_ppm * spectrometer_mhz
+            group *= np.exp(-GAUSS_RATE * (gauss_hz * time) ** 2)
+        fid += group
     return fid
-
-
-def _modulation(lines: Lines, time: FloatArray) -> ComplexArray:
-    """Return the sum of a group's lines, one before any evolution."""
-    if lines.hz.size == 1 and lines.hz[0] == 0:
-        return np.full(time.shape, lines.weight[0])
-    return np.asarray(lines.weight @ np.exp(2j * pi * lines.hz[:, None] * time))
 
 
 def group_lines(
