@@ -30,7 +30,7 @@ The weak one is that file's: an estimate from the brain, scaled by volume, coil,
 protons. With it the error e of ln(acidity/structure) of a painful disc is .8 in the median, and no
 analysis tells painful discs as published ones were told. That takes e of .3 to .4, an AUC near .93
 (Gornet 2019: sensitivity 82 %, specificity 88 %). The typical protocol has four times the SNR [D]:
-e is .37 in the median of painful discs with the baseline unknown (`mrs_disc.planning`), and the
+e is .45 in the median of painful discs with the baseline unknown (`mrs_disc.planning`), and the
 attainable AUC of `mrs-disc validate --scope score`, where the bound knows the baseline but for its
 hump, .91 and .93 (seeds 20270115 and 20261130, 100 discs), .90 and .86 (seeds 860417 and 773311,
 200 discs). With all of it unknown .93 takes eight times. So published discrimination asks for four
