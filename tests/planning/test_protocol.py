@@ -18,7 +18,7 @@ def typical_error(protocol):
 
 
 def test_the_typical_protocol_comes_near_the_errors_of_published_discrimination():
-    """Nearly: Gornet 2019 takes an error of r of .3 to .4; an estimate from the brain is far off."""
+    """Gornet 2019 takes an error of r of .3 to .4; an estimate from the brain is far off."""
     assert 0.3 <= typical_error("typical") <= 0.46
     assert typical_error("weak") > 0.7
 

@@ -239,7 +239,7 @@ def fit_fid(
     starts = _rivals(_start_grid(basis, scan, data.size).search(slow, *around))
     n_points = points_with_signal(slow, starts, scan.dwell_time_s, 2 * whole.half_width_hz)
     model = _model(basis, scan, n_points)
-    refuse_collinear(basis.names, model.evaluate(_first_guess(model, starts[0], 0.0)))
+    refuse_collinear(basis, model.evaluate(_first_guess(model, starts[0], 0.0)))
 
     # 2. Solve from each start, with weak humps for the baseline.
     smooth = spline_of(baseline_hz, model) if spline and baseline_hz else None

@@ -230,19 +230,25 @@ def checked_data(fid: ComplexArray, basis: FitBasis, scan: Scan) -> ComplexArray
     return data
 
 
-def refuse_collinear(names: Sequence[str], model: Spectrum) -> None:
+def refuse_collinear(basis: FitBasis, model: Spectrum) -> None:
     """Raise where components cannot be told apart in the window.
+
+    What not every disc holds may be like another, as lipid in another field is where all lines are
+    broad: then there is none of it.
 
     Parameters
     ----------
-    names : sequence of str
-        Of the components.
+    basis : FitBasis
+        The components.
     model : Spectrum
-        The components where the fit starts.
+        They, where the fit starts.
     """
-    design = model.design
+    perhaps = [one.index for one in basis.presence]
+    kept = np.setdiff1d(np.arange(len(basis.names)), perhaps)
+    names = [basis.names[index] for index in kept]
+    design = model.design[kept]
     norm = np.sqrt((design**2).sum(axis=1))
-    share = norm**2 / np.maximum((np.abs(model.fids) ** 2).sum(axis=1), TINY)
+    share = norm**2 / np.maximum((np.abs(model.fids[kept]) ** 2).sum(axis=1), TINY)
     if share.min() < _INSIDE:
         raise InputError(f"component {names[int(share.argmin())]} has no signal inside the window")
     # Of normed spectra the least eigenvalue of the Gram matrix is zero where a weighted sum of
