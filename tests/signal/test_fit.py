@@ -14,7 +14,7 @@ from mrs_disc.models import RatioPrior, Resonance
 from mrs_disc.signal.fit.basis import GAUSS_RATE, component_fid
 from mrs_disc.signal.fit.fit import Doubt, fit_fid
 from mrs_disc.signal.fit.humps import no_humps
-from mrs_disc.signal.fit.inputs import FitBasis
+from mrs_disc.signal.fit.inputs import FitBasis, Presence
 from mrs_disc.signal.fit.model import MetaboliteModel, Scan
 from mrs_disc.signal.fit.solver import Problem, solve
 from mrs_disc.signal.fit.spins import Evolution
@@ -346,6 +346,12 @@ def test_components_that_are_the_same_are_named():
     basis = replace(basis_of(("PG", "LAC", "CHO", "PG")), names=("PG", "LAC", "CHO", "NAA"))
     with pytest.raises(InputError, match="components PG and NAA cannot be told apart"):
         fit(disc() + noise_of(0), basis)
+    # Of what may not be there, there is none where another is the same.
+    perhaps = replace(basis, presence=(Presence(3, 0.2, 0.5),))
+    found = fit(disc() + noise_of(0), perhaps).amplitudes
+    together = found.mean[0] + found.mean[3]
+    alone = fit(disc() + noise_of(0), basis_of(("PG", "LAC", "CHO"))).amplitudes
+    assert abs(together - alone.mean[0]) < 0.5 * alone.sd[0]
 
 
 def test_a_component_outside_the_window_is_named():
