@@ -25,7 +25,6 @@ from functools import lru_cache
 from math import pi
 
 import numpy as np
-from scipy.optimize import brentq
 
 from mrs_disc.constants import WATER_PPM
 from mrs_disc.errors import InputError
@@ -38,6 +37,7 @@ from mrs_disc.signal.fit.inputs import FitBasis
 from mrs_disc.signal.fit.model import DELAY, GAUSS2, LORENTZ, N_COMMON, PHASE, MetaboliteModel
 from mrs_disc.signal.fit.model import Scan as Window
 from mrs_disc.signal.fit.solver import ratio_precision
+from mrs_disc.signal.roots import root
 from mrs_disc.simulate import Scan
 from mrs_disc.simulate.lines import GAUSS
 from mrs_disc.simulate.scanner import peak_of
@@ -147,7 +147,7 @@ def gauss_of(linewidth_hz: float, lines: Lines, scan: Scan, recipe: Recipe) -> f
             f"perfect field, and the fit ends at {most:.0f} Hz; give the full width at half "
             "maximum of PG"
         )
-    return float(brentq(too_broad, 0.0, priors.MAX_WIDTH_HZ, xtol=1e-3))
+    return root(too_broad, 0.0, priors.MAX_WIDTH_HZ, 1e-3)
 
 
 def noise_of(snr: float, lines: Lines, scan: Scan, recipe: Recipe) -> float:
