@@ -71,8 +71,8 @@ class Sidebands:
 
 def remove_sidebands(
     signal: ComplexArray,
+    whole: ComplexArray,
     water: ComplexArray,
-    beside: ComplexArray,
     dwell_time_s: float,
     *,
     search_hz: tuple[float, float],
@@ -84,11 +84,11 @@ def remove_sidebands(
     Parameters
     ----------
     signal : complex array, shape (point,)
-        FID without its water.
+        FID without its water, and without what lay up to `removed_hz` downfield of it.
+    whole : complex array, shape (point,)
+        FID as it was before.
     water : complex array, shape (point,)
-        The water line that was taken from it.
-    beside : complex array, shape (point,)
-        What else was taken from it, downfield of the line and up to `removed_hz` from it.
+        The water line alone.
     dwell_time_s : float
         Time from point to point, s.
     search_hz : tuple of float
@@ -106,7 +106,7 @@ def remove_sidebands(
     if not low < high or not np.any(water):
         return _none(signal)
     search = _Search(water, dwell_time_s, low, high)
-    pairs = search.images(signal + beside, noise_sd * search.error)
+    pairs = search.images(whole - water, noise_sd * search.error)
     if not pairs:
         return _none(signal)
     cleaned = signal.astype(np.complex128)

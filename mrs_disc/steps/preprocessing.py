@@ -462,11 +462,10 @@ def _without_water(fid: Fid, recipe: Recipe, noticed: list[Finding]) -> Fid:
     # the line were taken for water with it.
     mhz, dwell_s = sampling.spectrometer_mhz, sampling.dwell_time_s
     own_hz = removal.rate.imag / (2 * np.pi * dwell_s) - _hz(sampling, (WATER_PPM, WATER_PPM))[0]
-    beside = own_hz > _WATER_LINE_PPM * mhz
     removed = remove_sidebands(
         removal.signal,
-        removal.water(~beside),
-        removal.water(beside),
+        fid.signal,
+        removal.water(own_hz <= _WATER_LINE_PPM * mhz),
         dwell_s,
         search_hz=(_WATER_LINE_PPM * mhz, (WATER_PPM - recipe.fit.window_ppm[0]) * mhz),
         removed_hz=(window_ppm[1] - WATER_PPM) * mhz,

@@ -33,8 +33,8 @@ def modulated(hz: float, depth: float, phase: float) -> np.ndarray:
 def removed(signal, water=WATER, beside=0.0):
     return remove_sidebands(
         signal,
+        signal + water + beside,
         water,
-        np.zeros(POINTS) + beside,
         DWELL,
         search_hz=(60.0, 530.0),
         removed_hz=100.0,
