@@ -1,4 +1,8 @@
-"""What holds for all tests: a property is true or false, however busy the machine is."""
+"""What holds for all tests: a property is true or false, however busy the machine is.
+
+Its cases are the same in every run, so that a verdict belongs to the change and not to the draw.
+`pytest --hypothesis-profile anew` draws others; what it finds becomes an `@example`.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,10 @@ from collections.abc import Generator
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("any-speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any-speed")
+ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("anew", ANY_SPEED, print_blob=True)
+settings.register_profile("same", ANY_SPEED, derandomize=True)
+settings.load_profile("same")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -14,9 +14,10 @@ true S (Fieller), so that
 
 No logarithm of a noisy sum is taken: a disc with no acid above noise needs no special case. Acidity
 is cut at zero (in simulation that ranks better than the uncut sum: .844 for .838 at an error of
-14 in A), and S counts as at least A / exp(r_cap). With both, more acid never lowers the
-probability and more structure never raises it. The integrals are sums on a grid of r and
-Gauss-Hermite nodes of u.
+14 in A), and S counts as at least A / exp(r_cap). With both, more acid never lowers a ratio
+above 1/20, and more structure raises none by more than 1 % (.2 % was the most that a search found
+at errors up to 32 % of S, .7 % at 60 %). The integrals are sums on a grid of r and Gauss-Hermite
+nodes of u.
 
 The first output is the likelihood ratio of pain: what painful classes explain of this disc, over
 what the painless ones do, each with their shares among themselves, u averaged over what the other
