@@ -149,16 +149,19 @@ class Posterior:
         Data less the fit.
     determined : float
         How many parameters the data determine, each by what its prior leaves.
+    expansion : Expansion
+        The last one, from which all this was drawn.
     """
 
     mean: Point
     amplitudes: Amplitudes
     residual: FloatArray
     determined: float
+    expansion: Expansion
 
 
 @dataclass(frozen=True, slots=True)
-class _Expansion:
+class Expansion:
     """The problem linearized about a point, what was drawn from it, and the mean of that.
 
     `rows` are the model's derivatives there, X and Z of `_linearized`; `moments` those of what the
@@ -172,6 +175,31 @@ class _Expansion:
     draws: Draws
     moments: Moments
     mean: Point
+
+    def left_along(self, rows: FloatArray, data: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return what the fits of the draws leave of the data along some spectra.
+
+        Parameters
+        ----------
+        rows : float array, shape (row, datum)
+        data : float array, shape (datum,)
+
+        Returns
+        -------
+        float array, shape (draw, row)
+            ``rows (data - F)`` with F the mean fit of a draw, about the point as all that is drawn.
+        float array, shape (draw, row, row)
+            Covariance of ``rows F``.
+        """
+        (integrated, drawn), linear, parameters = self.rows, self.linear, self.point.parameters
+        n_components = self.point.amplitude.size
+        about = data + parameters[_integrated(parameters.size)] @ integrated[n_components:]
+        about += parameters[_DRAWN] @ drawn[:2]
+        of_integrated = rows @ integrated.T
+        # Given a draw z the fit is normal about X^T (centre - response z) + Z^T z.
+        fits, within = self.draws.of(rows @ drawn.T - of_integrated @ linear.response)
+        fits += of_integrated @ linear.centre
+        return rows @ about - fits, within + of_integrated @ linear.covariance @ of_integrated.T
 
     def moved_sd(self) -> float:
         """Return by how many standard deviations the farthest non-linear parameter moved."""
@@ -251,10 +279,11 @@ def average(
         ),
         residual=problem.data - mean.amplitude @ design - mean.areas @ humps,
         determined=_determined(problem, last),
+        expansion=last,
     )
 
 
-def _repetition(problem: Problem, last: _Expansion, covariance: FloatArray) -> FloatArray:
+def _repetition(problem: Problem, last: Expansion, covariance: FloatArray) -> FloatArray:
     """Return the covariance of the components over repeats of the measurement."""
     amplitude = last.mean.amplitude
     integrated, drawn = (problem.model.of_noise(rows) for rows in last.rows)
@@ -266,7 +295,7 @@ def _repetition(problem: Problem, last: _Expansion, covariance: FloatArray) -> F
     )
 
 
-def _over_humps(problem: Problem, point: Point, scales: Scales) -> _Expansion:
+def _over_humps(problem: Problem, point: Point, scales: Scales) -> Expansion:
     """Expand until the point moves no more, and draw enough about the last one."""
     expansion = _followed(problem, point, scales)
     if expansion.moved_sd() < _ASTRAY or not problem.limits:
@@ -276,7 +305,7 @@ def _over_humps(problem: Problem, point: Point, scales: Scales) -> _Expansion:
     return _followed(replace(problem, limits=held), point, scales)
 
 
-def _followed(problem: Problem, point: Point, scales: Scales) -> _Expansion:
+def _followed(problem: Problem, point: Point, scales: Scales) -> Expansion:
     rng = Repeated()
     warm = partial(_sample_warming, scales=scales, rng=rng)
     once = partial(draw_chains, scales=scales, burn_in=0, keep=1, rng=rng)
@@ -293,7 +322,7 @@ def _followed(problem: Problem, point: Point, scales: Scales) -> _Expansion:
     return _expand(problem, point, chains, enough)
 
 
-def _without_humps(problem: Problem, point: Point, scales: Scales) -> _Expansion:
+def _without_humps(problem: Problem, point: Point, scales: Scales) -> Expansion:
     """Expand about the solver's optimum, which is near enough where there is no baseline."""
 
     def sample(linear: LinearProblem, chains: Chains) -> tuple[Chains, Draws]:
@@ -309,13 +338,13 @@ def _without_humps(problem: Problem, point: Point, scales: Scales) -> _Expansion
     return expansion
 
 
-def _settled(problem: Problem, expansion: _Expansion) -> bool:
+def _settled(problem: Problem, expansion: Expansion) -> bool:
     """Say whether the next expansion would be the same."""
     moved = max(expansion.moved_sd(), expansion.beyond_limits_sd(problem.limits))
     return moved < _NEAR
 
 
-def _expand(problem: Problem, point: Point, chains: Chains, sample: _Sample) -> _Expansion:
+def _expand(problem: Problem, point: Point, chains: Chains, sample: _Sample) -> Expansion:
     """Expand the model about a point, sample, and take the mean."""
     rows, linear = _about_point(problem, point)
     return _sampled(problem, point, rows, linear, chains, sample)
@@ -342,12 +371,12 @@ def _sampled(
     linear: LinearProblem,
     chains: Chains,
     sample: _Sample,
-) -> _Expansion:
+) -> Expansion:
     """Sample from the problem linearized about a point, and take the mean."""
     chains, draws = sample(linear, chains)
     moments = draws.moments(linear.response)
     mean = _mean(problem, linear, (draws, moments), point)
-    return _Expansion(point, rows, linear, chains, draws, moments, mean)
+    return Expansion(point, rows, linear, chains, draws, moments, mean)
 
 
 def _sample_warming(
@@ -496,7 +525,7 @@ def _prior_precision(problem: Problem, point: Point, design: FloatArray) -> Floa
     return precision
 
 
-def _determined(problem: Problem, expansion: _Expansion) -> float:
+def _determined(problem: Problem, expansion: Expansion) -> float:
     """Return how many parameters the data determine: each counts by what its prior leaves.
 
     With S the covariance and P the prior's precision, trace(X X^T S) = n - trace(P S); both drawn
