@@ -40,10 +40,12 @@ from mrs_disc.signal.fit.solver import (
     STEPS,
     Problem,
     inverse_positive,
+    least_error,
     ratio_precision,
     rows_at,
     solve_positive,
 )
+from mrs_disc.signal.fit.tails import first_tails, tails_of
 from mrs_disc.typing import FloatArray
 
 _CHAINS, _BURN_IN, _MOST_SWEEPS = 24, 3, 5
@@ -83,12 +85,15 @@ class Point:
         Areas of the humps.
     sites : tuple of Site
         What stands for the limits of the problem; none: not known yet.
+    tails : tuple of Site
+        What stands for its ratios with tails; none: they are taken at the amplitudes.
     """
 
     parameters: FloatArray
     amplitude: FloatArray
     areas: FloatArray
     sites: tuple[Site, ...] = ()
+    tails: tuple[Site, ...] = ()
 
     def within_limits(self, limits: Sequence[Limit]) -> Point:
         """Return the point where the limits have its parameters."""
@@ -292,6 +297,7 @@ def _repetition(problem: Problem, last: Expansion, covariance: FloatArray) -> Fl
         amplitude,
         covariance,
         problem.ratios,
+        dict(zip(problem.tails, last.point.tails, strict=False)),
     )
 
 
@@ -375,7 +381,7 @@ def _sampled(
     """Sample from the problem linearized about a point, and take the mean."""
     chains, draws = sample(linear, chains)
     moments = draws.moments(linear.response)
-    mean = _mean(problem, linear, (draws, moments), point)
+    mean = _mean(problem, rows[0], linear, (draws, moments), point)
     return Expansion(point, rows, linear, chains, draws, moments, mean)
 
 
@@ -420,21 +426,31 @@ def _empty_chains(point: Point, n_chains: int, n_slots: int) -> Chains:
 
 
 def _mean(
-    problem: Problem, linear: LinearProblem, drawn: tuple[Draws, Moments], before: Point
+    problem: Problem,
+    integrated: FloatArray,
+    linear: LinearProblem,
+    drawn: tuple[Draws, Moments],
+    before: Point,
 ) -> Point:
-    """Return the mean of what was drawn about a point."""
+    """Return the mean of what was drawn about a point, where the derivatives are `integrated`."""
     draws, moments = drawn
     n_components = problem.model.n_components
     coordinates = draws.mean.sum(axis=0) / len(draws.mean)
-    integrated = linear.centre - moments.mean
+    means = linear.centre - moments.mean
     parameters = np.empty(problem.model.n_nonlinear)
-    parameters[_integrated(parameters.size)] = integrated[n_components:]
+    parameters[_integrated(parameters.size)] = means[n_components:]
     parameters[_DRAWN] = coordinates[:2]
-    amplitude = integrated[:n_components]
+    amplitude = means[:n_components]
     sites = sites_of(problem.limits, linear, moments, before.amplitude, before.sites)
     low, high = problem.bounds
     within_bounds = np.minimum(np.maximum(parameters, low), high)
-    return Point(within_bounds, amplitude, coordinates[2:], sites)
+    old = before.tails or first_tails(
+        problem.tails, least_error(integrated[:n_components]), before.amplitude
+    )
+    variance = moments.between + moments.within + np.diag(linear.covariance)
+    known = amplitude, np.sqrt(variance[:n_components])
+    tails = tails_of(problem.tails, linear, draws, known, old)
+    return Point(within_bounds, amplitude, coordinates[2:], sites, tails)
 
 
 def _integrated(size: int) -> list[int]:
@@ -507,6 +523,8 @@ def _about(
     force = np.append(np.zeros(n_components), weak * point.parameters[indices])
     for limit, site in zip(problem.limits, point.sites, strict=False):
         force[limit.row] += site.force
+    for ratio, site in zip(problem.tails, point.tails, strict=False):
+        force[[ratio.numerator, ratio.denominator]] += site.force * np.array([1.0, -ratio.mean])
     return data, precision, force
 
 
@@ -515,9 +533,15 @@ def _prior_precision(problem: Problem, point: Point, design: FloatArray) -> Floa
     indices = _integrated(point.parameters.size)
     n_components = point.amplitude.size
     precision = np.zeros((n_components + len(indices),) * 2)
+    ratios = problem.ratios
+    if point.tails:
+        ratios = [ratio for ratio in ratios if not ratio.has_tails]
     precision[:n_components, :n_components] = ratio_precision(
-        problem.ratios, design, point.amplitude
+        ratios, least_error(design), point.amplitude
     )
+    for ratio, site in zip(problem.tails, point.tails, strict=False):
+        pair = np.ix_([ratio.numerator, ratio.denominator], [ratio.numerator, ratio.denominator])
+        precision[pair] += site.precision * np.outer((1.0, -ratio.mean), (1.0, -ratio.mean))
     for row, index in enumerate(indices, start=n_components):
         precision[row, row] = problem.precision[index] + _weak_precision(index)
     for limit, site in zip(problem.limits, point.sites, strict=False):
