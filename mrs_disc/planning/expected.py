@@ -36,7 +36,7 @@ from mrs_disc.signal.fit import priors
 from mrs_disc.signal.fit.inputs import FitBasis
 from mrs_disc.signal.fit.model import DELAY, GAUSS2, LORENTZ, N_COMMON, PHASE, MetaboliteModel
 from mrs_disc.signal.fit.model import Scan as Window
-from mrs_disc.signal.fit.solver import ratio_precision
+from mrs_disc.signal.fit.solver import least_error, ratio_precision
 from mrs_disc.signal.roots import root
 from mrs_disc.simulate import Scan
 from mrs_disc.simulate.lines import GAUSS
@@ -212,7 +212,7 @@ def expected(
     parameters[[LORENTZ, GAUSS2]] = lines.lorentz_hz, lines.gauss_hz**2
     spectrum = model.evaluate(parameters)
     slopes = model.jacobian(parameters, amplitude, spectrum)
-    ratios = ratio_precision(basis.normal_ratios(), spectrum.design, amplitude)
+    ratios = ratio_precision(basis.normal_ratios(), least_error(spectrum.design), amplitude)
     area = float(sum(a for a, whole in zip(amplitude, wholes, strict=True) if whole == "PG"))
     gather, rng = basis.gather, np.random.default_rng(seed)
     found = []

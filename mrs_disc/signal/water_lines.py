@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.fft
 import scipy.linalg
+from scipy.linalg.blas import zherk
 
 from mrs_disc.signal.fit import kernel
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray, IntArray
@@ -162,14 +163,15 @@ def _amplitudes(
     """Return the posterior means of the amplitudes, their variances by the fixed point."""
     scale = np.linalg.norm(shapes, axis=0)
     unit = shapes / scale
-    gram = unit.conj().T @ unit
+    # Its lower triangle, which is all that a Cholesky factor reads: half of the product.
+    gram = zherk(1.0, unit.T, lower=1).conj()
     told = unit.conj().T @ (spectrum / np.sqrt(noise))  # all in units of the noise from here
     power = np.abs(spectrum) ** 2
     beyond = power[np.abs(hz) > 2 * half_hz]
     variance = np.full(len(scale), float(np.median(beyond if len(beyond) else power)))
     variance[lines.water] = float(power[np.abs(hz) <= half_hz].mean())
     variance = np.maximum(variance / noise, LEAST_VARIANCE)
-    mean = _fixed_point(np.asfortranarray(gram), told, _neighbours(lines.group), variance)
+    mean = _fixed_point(gram, told, _neighbours(lines.group), variance)
     return np.asarray(mean * np.sqrt(noise) / scale)
 
 
@@ -178,7 +180,8 @@ def _fixed_point(
 ) -> ComplexArray:
     """Return the posterior means of the amplitudes after `N_ROUNDS` rounds, from first variances.
 
-    `kernel_water.c` does the same; `gram` lies columns first, as LAPACK wants it.
+    `kernel_water.c` does the same; of `gram`, columns first as LAPACK wants it, the lower triangle
+    counts.
     """
     library = kernel.library()
     if library is not None:

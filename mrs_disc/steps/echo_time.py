@@ -19,12 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
 
 from mrs_disc.data import EchoTime
 from mrs_disc.models import Resonance
+from mrs_disc.signal.fit.beside import Beside
 from mrs_disc.signal.fit.inputs import FitBasis
 from mrs_disc.signal.fit.posterior import Amplitudes
 from mrs_disc.signal.nonnegative import least_misfits
@@ -40,7 +42,7 @@ _DAMPING_HZ, _POINTS = 15.0, 512
 """States are told apart over lines of a disc's width: what lies later is noise."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class States:
     """Multiplets at the stated echo time and at some later ones, beside the rest of the model.
 
@@ -60,6 +62,14 @@ class States:
     multiplets: tuple[str, ...]
     rows: tuple[tuple[int, ...], ...]
     times_s: tuple[tuple[float, ...], ...]
+
+    @cached_property
+    def beside(self) -> Beside:
+        """The later states alone, as what a fit of the stated ones has not."""
+        like = [
+            name for name, rows in zip(self.multiplets, self.rows, strict=True) for _ in rows[1:]
+        ]
+        return Beside(self.basis.fids[-len(like) :], like)
 
 
 def evolving(

@@ -447,7 +447,10 @@ def _without_water(fid: Fid, recipe: Recipe, noticed: list[Finding]) -> Fid:
     sampling = fid.sampling
     low, high = recipe.water.window_ppm
     window_ppm = low, high + recipe.water.downfield_ppm
-    removal = remove_water(fid.signal, sampling.dwell_time_s, limits_hz=_hz(sampling, window_ppm))
+    sd = noise_sd(fid.signal)
+    removal = remove_water(
+        fid.signal, sampling.dwell_time_s, limits_hz=_hz(sampling, window_ppm), noise_sd=sd
+    )
     cleaned = fid.become(
         Fid,
         removal.signal,
@@ -469,7 +472,7 @@ def _without_water(fid: Fid, recipe: Recipe, noticed: list[Finding]) -> Fid:
         dwell_s,
         search_hz=(_WATER_LINE_PPM * mhz, (WATER_PPM - recipe.fit.window_ppm[0]) * mhz),
         removed_hz=(window_ppm[1] - WATER_PPM) * mhz,
-        noise_sd=noise_sd(removal.signal),
+        noise_sd=sd,
     )
     if not removed.hz.size:
         return cleaned

@@ -113,9 +113,9 @@ def test_every_score_follows_from_the_record_and_the_card(record):
         printed = level["score"]
         assert printed["likelihood_ratio"] == pytest.approx(ratio, rel=0.01)
         # 25 nodes of the offset there, 161 here.
-        assert printed["likelihood_ratio_low"] == pytest.approx(min(low, ratio), rel=0.15, abs=2e-3)
+        assert printed["likelihood_ratio_low"] == pytest.approx(min(low, ratio), rel=0.2, abs=2e-3)
         assert printed["likelihood_ratio_high"] == pytest.approx(
-            max(high, ratio), rel=0.15, abs=2e-3
+            max(high, ratio), rel=0.2, abs=2e-3
         )
         if (other := printed["inputs"].get("mostly_painful")) is not None:
             at = other["prevalence"]

@@ -173,6 +173,7 @@ def test_the_linear_problem_is_that_of_numpy(regime, monkeypatch):
 
     monkeypatch.setattr(posterior, "_expand", recorded)
     md.fit(md.preprocess(REGIMES[regime].make(78, 0).acquisition))
+    assert any(point.sites and point.tails for _, point, *_ in met)
     for problem, point, *_ in met:
         rows, fast = posterior._about_point(problem, point)
         X, Z = posterior._rows(problem, point)

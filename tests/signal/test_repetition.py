@@ -111,7 +111,7 @@ def test_priors_of_ratios_follow_the_amplitudes():
         [(settled(data + step * unit)[0] - mean) / step for unit in np.eye(2)], axis=1
     )
     fixed = covariance @ np.linalg.inv(noise) @ covariance
-    found = with_priors_that_follow(fixed, mean, covariance, [law])
+    found = with_priors_that_follow(fixed, mean, covariance, [law], {})
     # A denominator of 24 sd is hardly smeared by its error.
     assert np.allclose(found, slopes @ noise @ slopes.T, rtol=0.01)
     assert not np.allclose(found, fixed, rtol=0.05)

@@ -13,6 +13,7 @@ The modules in the order of reading, which is that of the data::
     chains     draws humps, Gaussian width and delay from the linear problem
     repetition how far the answer follows new noise: the error of a change
     slots      draws one hump, the areas of all integrated out
+    beside     whether the residual holds signals that the fit has not
     fit        `fit_fid`: these steps, then back to the units of the data
 
 PG, LAC, ALA, PA and the other components of the disc model: `mrs_disc.words` says what they are.

@@ -37,6 +37,7 @@ import numpy as np
 from mrs_disc.errors import InputError
 from mrs_disc.signal.fit import priors
 from mrs_disc.signal.fit.basis import voigt_width
+from mrs_disc.signal.fit.beside import Beside, chance_of_none
 from mrs_disc.signal.fit.chains import Scales
 from mrs_disc.signal.fit.humps import HumpGrid, hump_grid, no_humps
 from mrs_disc.signal.fit.inputs import FitBasis, checked_data, refuse_collinear
@@ -161,9 +162,8 @@ class FitArrays:
         FID of the baseline as it lies in the data; with `components` it adds up to the fit.
     doubt : Doubt, optional
         Why the result is not to be used.
-    rivals_apart_sd : float
-        Root of the fall of the sum of squares from the first of two rivals to the second; zero
-        where none were given.
+    beside_p : float
+        Chance of as much of the signals `beside` in the residual, were there none of them.
     """
 
     amplitudes: Amplitudes
@@ -173,7 +173,7 @@ class FitArrays:
     components: ComplexArray
     baseline: ComplexArray
     doubt: Doubt | None
-    rivals_apart_sd: float = 0.0
+    beside_p: float = 1.0
 
 
 def fit_fid(
@@ -185,7 +185,7 @@ def fit_fid(
     spline: bool = False,
     delay_sd_s: float = priors.DELAY_SD_S,
     shift_range_hz: float = priors.SHIFT_RANGE_HZ,
-    rivals: tuple[FitBasis, FitBasis] | None = None,
+    beside: Beside | None = None,
     briefly: bool = False,
     near_hz: float | None = None,
 ) -> FitArrays:
@@ -207,9 +207,8 @@ def fit_fid(
         Prior standard deviation of the delay; 0 holds it at zero.
     shift_range_hz : float
         Largest common shift that is searched, either way.
-    rivals : tuple of FitBasis, optional
-        Two other bases, the second with more components than the first: the solver tells how much
-        more it explains; they take no part in the fit.
+    beside : Beside, optional
+        Signals of which it is asked whether the residual holds any; they take no part in the fit.
     briefly : bool
         Whether amplitudes with their covariance, and the lines, are all that is wanted: bounds,
         intervals and curves are empty.
@@ -281,11 +280,16 @@ def fit_fid(
     )
     optimum = Point(best.parameters, amplitude, np.zeros(humps.frequency_hz.size))
     if smooth is None:
-        posterior = average(problem, optimum, scales, basis.gather, briefly=briefly)
+        posed = problem
     else:
         stiffness = best_stiffness(smooth, problem, optimum, scales.reference_area)
         posed = smooth.posed(problem, stiffness)
-        posterior = average(posed, optimum, scales, basis.gather, briefly=briefly)
+    posterior = average(posed, optimum, scales, basis.gather, briefly=briefly)
+    chance = 1.0
+    if beside is not None:
+        rows = beside.rows(basis, posed.model, scan, posterior.mean.parameters)
+        chance = chance_of_none(posterior, rows, posed.data)
+    if smooth is not None:
         problem, posterior = with_spline(smooth, problem, posterior, stiffness)
 
     # 4. The posterior in the units of the data.
@@ -293,16 +297,7 @@ def fit_fid(
     doubt = doubt or _doubt(best.parameters, start) or _doubt(posterior.mean.parameters, start)
     units = noise * largest, misfit
     result = _result(problem, posterior, None if briefly else whole, basis, units, doubt)
-    if rivals is None:
-        return result
-    costs = []
-    for rival in rivals:
-        other = _model(rival, scan, n_points)
-        posed = _problem(other, slow[:n_points], rival, delay_sd_s, solver.humps, reference_area)
-        if smooth is not None:
-            posed = smooth.posed(posed, first_stiffness(reference_area))
-        costs.append(solve(posed, _first_guess(other, start, delay_sd_s)).cost)
-    return replace(result, rivals_apart_sd=sqrt(max(costs[0] - costs[1], 0.0)) / misfit)
+    return replace(result, beside_p=chance)
 
 
 def points_before_echo(

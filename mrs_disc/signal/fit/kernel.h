@@ -88,15 +88,15 @@ struct problem {
     const uint8_t *fixed;
     const double *ratios; /* (ratio, 5): numerator, denominator, mean, sd, has tails */
     int64_t n_ratios;
-    double hump_precision, tolerance, rounding, ratio_freedom;
+    double hump_precision, tolerance, rounding;
     double first_damping, least_damping, most_damping, stride[N_COMMON];
     int64_t iterations;
 };
 
 /* Add the quadratic form of the ratio priors (`solver.ratio_precision`) to a matrix; `squares` are
- * the square sums of the components' spectra. */
+ * the square sums of the components' spectra. Those with tails only where `tails` says so. */
 void mrs_disc_ratio_precision(const struct problem *s, const double *squares,
-                              const double *amplitude, double *matrix, int64_t stride);
+                              const double *amplitude, int tails, double *matrix, int64_t stride);
 
 /* Where the model is evaluated at one point, and what of it its derivatives need. */
 struct at {

@@ -12,9 +12,9 @@
 struct expansion {
     const double *parameters, *amplitude, *areas; /* the point */
     const double *weak;                           /* (nonlinear,): precision about the point */
-    int64_t n_sites;
-    const int64_t *site_rows;
-    const double *site_precision, *site_force;
+    int64_t n_sites, knows_tails; /* whether ratios with tails are among the sites */
+    const int64_t *site_rows;     /* (site, 2): its row, and another of which it holds a multiple */
+    const double *site_multiple, *site_precision, *site_force; /* no other row: -1 */
     const double *products; /* (hump, hump, 2): scalar products of the humps' spectra */
 };
 
@@ -105,7 +105,7 @@ static void add_priors(const struct problem *s, const struct expansion *e, const
     for (int64_t k = 0; k < count; k++)
         squares[k] = mrs_disc_dot(2 * s->model.n_bins, design + k * 2 * s->model.n_bins,
                                   design + k * 2 * s->model.n_bins);
-    mrs_disc_ratio_precision(s, squares, e->amplitude, ratios, count);
+    mrs_disc_ratio_precision(s, squares, e->amplitude, !e->knows_tails, ratios, count);
     memset(prior_force, 0, sizeof(double) * (size_t)n);
     for (int64_t i = 0; i < count; i++)
         for (int64_t j = i; j < count; j++)
@@ -117,8 +117,16 @@ static void add_priors(const struct problem *s, const struct expansion *e, const
             prior_force[row++] = e->weak[i] * e->parameters[i];
         }
     for (int64_t k = 0; k < e->n_sites; k++) {
-        matrix[e->site_rows[k] * (n + 1)] += e->site_precision[k];
-        prior_force[e->site_rows[k]] += e->site_force[k];
+        int64_t row = e->site_rows[2 * k], other = e->site_rows[2 * k + 1];
+        double multiple = e->site_multiple[k], precision = e->site_precision[k];
+        matrix[row * (n + 1)] += precision;
+        prior_force[row] += e->site_force[k];
+        if (other < 0)
+            continue;
+        int64_t first = row < other ? row : other, second = row < other ? other : row;
+        matrix[other * (n + 1)] += precision * multiple * multiple;
+        matrix[first * n + second] += precision * multiple;
+        prior_force[other] += e->site_force[k] * multiple;
     }
     free(ratios);
 }

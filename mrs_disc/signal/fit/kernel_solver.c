@@ -151,10 +151,12 @@ WIDE static int evaluated(const struct problem *s, struct trial *t, const double
 }
 
 void mrs_disc_ratio_precision(const struct problem *s, const double *squares,
-                              const double *amplitude, double *matrix, int64_t stride)
+                              const double *amplitude, int tails, double *matrix, int64_t stride)
 {
     for (int64_t k = 0; k < s->n_ratios; k++) {
         const double *ratio = s->ratios + 5 * k;
+        if (ratio[4] != 0.0 && !tails)
+            continue;
         int64_t above = (int64_t)ratio[0], below = (int64_t)ratio[1];
         double a = amplitude[above], b = amplitude[below], mean = ratio[2];
         double error = 1 / sqrt(squares[below] > TINY ? squares[below] : TINY);
@@ -162,7 +164,7 @@ void mrs_disc_ratio_precision(const struct problem *s, const double *squares,
         double scale = ratio[3] * (fabs(b) > error ? fabs(b) : error), off = a - mean * b;
         double squared = (off * off - error_above * error_above) / (scale * scale);
         if (ratio[4] != 0.0 && squared > 1)
-            scale *= sqrt((s->ratio_freedom + squared) / (s->ratio_freedom + 1));
+            scale *= sqrt((1 + squared) / 2);
         double first = 1 / scale, second = -mean / scale;
         matrix[above * stride + above] += first * first;
         matrix[below * stride + below] += second * second;
@@ -180,7 +182,7 @@ static int with_ratios(const struct problem *s, struct trial *t, double *work)
     set_prior(s, t, 0);
     for (int64_t k = 0; k < count; k++)
         work[k] = t->gram[k * (n + 1)];
-    mrs_disc_ratio_precision(s, work, t->amplitude, t->prior, n);
+    mrs_disc_ratio_precision(s, work, t->amplitude, 1, t->prior, n);
     return solved(s, t, work);
 }
 

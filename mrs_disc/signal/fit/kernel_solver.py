@@ -61,7 +61,6 @@ class _Problem(ctypes.Structure):
         *((name, _ADDRESS) for name in ("data", "precision", "low", "high", "fixed", "ratios")),
         ("n_ratios", _INT),
         *((name, _DOUBLE) for name in ("hump_precision", "tolerance", "rounding")),
-        ("ratio_freedom", _DOUBLE),
         *((name, _DOUBLE) for name in ("first_damping", "least_damping", "most_damping")),
         ("stride", _DOUBLE * N_COMMON),
         ("iterations", _INT),
@@ -73,8 +72,9 @@ class _Expansion(ctypes.Structure):
 
     _fields_ = (
         *((name, _ADDRESS) for name in ("parameters", "amplitude", "areas", "weak")),
-        ("n_sites", _INT),
-        *((name, _ADDRESS) for name in ("site_rows", "site_precision", "site_force", "products")),
+        *((name, _INT) for name in ("n_sites", "knows_tails")),
+        *((name, _ADDRESS) for name in ("site_rows", "site_multiple", "site_precision")),
+        *((name, _ADDRESS) for name in ("site_force", "products")),
     )
 
 
@@ -99,14 +99,11 @@ class Steps:
         The first, the least and the largest.
     stride : tuple of float
         Longest steps of the shared parameters.
-    ratio_freedom : float
-        Degrees of freedom of ratios with tails.
     """
 
     iterations: int
     damping: tuple[float, float, float]
     stride: tuple[float, ...]
-    ratio_freedom: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,21 +176,25 @@ def linearized(
     weak : float array, shape (nonlinear,)
         Precision about the point.
     steps : Steps
-        As in `solve`; of its numbers the freedom of ratios counts.
+        As in `solve`.
     """
     library, prepared = kernel.library(), _prepared(problem.model)
     if library is None or prepared is None:
         return None
     posed = _posed(problem, prepared, steps)
-    sites = list(zip(problem.limits, point.sites, strict=False))
+    # Each factor: its row, and the row of which it holds a multiple, if any.
+    rows_of = [(limit.row, -1, 0.0) for limit in problem.limits[: len(point.sites)]]
+    rows_of += [(r.numerator, r.denominator, -r.mean) for r in problem.tails[: len(point.tails)]]
+    sites = [*point.sites, *point.tails]
     arrays = {
         "parameters": point.parameters,
         "amplitude": point.amplitude,
         "areas": point.areas,
         "weak": weak,
-        "site_rows": np.array([limit.row for limit, _ in sites], dtype=np.int64),
-        "site_precision": np.array([site.precision for _, site in sites], dtype=np.float64),
-        "site_force": np.array([site.force for _, site in sites], dtype=np.float64),
+        "site_rows": np.array([one[:2] for one in rows_of], dtype=np.int64),
+        "site_multiple": np.array([one[2] for one in rows_of], dtype=np.float64),
+        "site_precision": np.array([site.precision for site in sites], dtype=np.float64),
+        "site_force": np.array([site.force for site in sites], dtype=np.float64),
         "products": problem.humps.products,
     }
     n = problem.model.n_components + problem.model.n_nonlinear - 2
@@ -203,7 +204,9 @@ def linearized(
     rows, *found = together(shapes)
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     about = _Expansion(
-        n_sites=len(sites), **{name: array.ctypes.data for name, array in contiguous.items()}
+        n_sites=len(sites),
+        knows_tails=bool(point.tails),
+        **{name: array.ctypes.data for name, array in contiguous.items()},
     )
     first = rows.ctypes.data  # of all: they lie in one block
     places = np.cumsum([0, *(8 * array.size for array in (rows, *found[:-1]))]).tolist()
@@ -247,7 +250,6 @@ def _posed(problem: Problem, prepared: _Prepared, steps: Steps) -> _Problem:
             problem.hump_precision,
             problem.tolerance,
             problem.rounding,
-            steps.ratio_freedom,
             *steps.damping,
             (_DOUBLE * N_COMMON)(*steps.stride),
             steps.iterations,

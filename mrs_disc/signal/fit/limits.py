@@ -108,15 +108,12 @@ def sites_of(
         if limit.held and site.mean == 0 and isfinite(site.sd):
             found.append(site)
             continue
-        variance = float(linear.covariance[limit.row, limit.row])
-        # Given what was drawn, the parameter is normal; without the site its variance is `wider`
-        # times as large, and its mean as much farther from the site's.
-        wider = 1 / max(1 - site.precision * variance, _LEAST_SHARE)
         drawn, between, within = (
             float(values[limit.row]) for values in (moments.mean, moments.between, moments.within)
         )
-        mean = wider * (float(linear.centre[limit.row]) - drawn - variance * site.force)
-        total = wider * variance + wider**2 * (within + between)
+        centre = float(linear.centre[limit.row]) - drawn
+        variance = float(linear.covariance[limit.row, limit.row])
+        mean, total = without(site, centre, variance, within + between)
         width = limit.scale * abs(float(amplitude[limit.of]))
         sd = sqrt(total)
         if limit.held and mean < 0:
@@ -124,6 +121,24 @@ def sites_of(
         else:
             found.append(_site(mean, sd, limit.present, width))
     return tuple(found)
+
+
+def without(site: Site, mean: float, variance: float, drawn: float) -> tuple[float, float]:
+    """Return mean and variance of a parameter with its factor taken out again.
+
+    Parameters
+    ----------
+    site : Site
+        The factor.
+    mean, variance : float
+        Of the parameter with it: over all that was drawn, and given that.
+    drawn : float
+        Variance by what was drawn.
+    """
+    # Given what was drawn, the parameter is normal; without the site its variance is `wider` times
+    # as large, and its mean as much farther from the site's.
+    wider = 1 / max(1 - site.precision * variance, _LEAST_SHARE)
+    return wider * (mean - variance * site.force), wider * variance + wider**2 * drawn
 
 
 def _site(mean: float, sd: float, present: float, width: float) -> Site:

@@ -40,10 +40,12 @@ from mrs_disc.signal.fit.solver import (
     STEPS,
     Problem,
     inverse_positive,
+    least_error,
     ratio_precision,
     rows_at,
     solve_positive,
 )
+from mrs_disc.signal.fit.tails import first_tails, tails_of
 from mrs_disc.typing import FloatArray
 
 _CHAINS, _BURN_IN, _MOST_SWEEPS = 24, 3, 5
@@ -83,12 +85,15 @@ class Point:
         Areas of the humps.
     sites : tuple of Site
         What stands for the limits of the problem; none: not known yet.
+    tails : tuple of Site
+        What stands for its ratios with tails; none: they are taken at the amplitudes.
     """
 
     parameters: FloatArray
     amplitude: FloatArray
     areas: FloatArray
     sites: tuple[Site, ...] = ()
+    tails: tuple[Site, ...] = ()
 
     def within_limits(self, limits: Sequence[Limit]) -> Point:
         """Return the point where the limits have its parameters."""
@@ -149,16 +154,19 @@ class Posterior:
         Data less the fit.
     determined : float
         How many parameters the data determine, each by what its prior leaves.
+    expansion : Expansion
+        The last one, from which all this was drawn.
     """
 
     mean: Point
     amplitudes: Amplitudes
     residual: FloatArray
     determined: float
+    expansion: Expansion
 
 
 @dataclass(frozen=True, slots=True)
-class _Expansion:
+class Expansion:
     """The problem linearized about a point, what was drawn from it, and the mean of that.
 
     `rows` are the model's derivatives there, X and Z of `_linearized`; `moments` those of what the
@@ -172,6 +180,31 @@ class _Expansion:
     draws: Draws
     moments: Moments
     mean: Point
+
+    def left_along(self, rows: FloatArray, data: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return what the fits of the draws leave of the data along some spectra.
+
+        Parameters
+        ----------
+        rows : float array, shape (row, datum)
+        data : float array, shape (datum,)
+
+        Returns
+        -------
+        float array, shape (draw, row)
+            ``rows (data - F)`` with F the mean fit of a draw, about the point as all that is drawn.
+        float array, shape (draw, row, row)
+            Covariance of ``rows F``.
+        """
+        (integrated, drawn), linear, parameters = self.rows, self.linear, self.point.parameters
+        n_components = self.point.amplitude.size
+        about = data + parameters[_integrated(parameters.size)] @ integrated[n_components:]
+        about += parameters[_DRAWN] @ drawn[:2]
+        of_integrated = rows @ integrated.T
+        # Given a draw z the fit is normal about X^T (centre - response z) + Z^T z.
+        fits, within = self.draws.of(rows @ drawn.T - of_integrated @ linear.response)
+        fits += of_integrated @ linear.centre
+        return rows @ about - fits, within + of_integrated @ linear.covariance @ of_integrated.T
 
     def moved_sd(self) -> float:
         """Return by how many standard deviations the farthest non-linear parameter moved."""
@@ -251,10 +284,11 @@ def average(
         ),
         residual=problem.data - mean.amplitude @ design - mean.areas @ humps,
         determined=_determined(problem, last),
+        expansion=last,
     )
 
 
-def _repetition(problem: Problem, last: _Expansion, covariance: FloatArray) -> FloatArray:
+def _repetition(problem: Problem, last: Expansion, covariance: FloatArray) -> FloatArray:
     """Return the covariance of the components over repeats of the measurement."""
     amplitude = last.mean.amplitude
     integrated, drawn = (problem.model.of_noise(rows) for rows in last.rows)
@@ -263,10 +297,11 @@ def _repetition(problem: Problem, last: _Expansion, covariance: FloatArray) -> F
         amplitude,
         covariance,
         problem.ratios,
+        dict(zip(problem.tails, last.point.tails, strict=False)),
     )
 
 
-def _over_humps(problem: Problem, point: Point, scales: Scales) -> _Expansion:
+def _over_humps(problem: Problem, point: Point, scales: Scales) -> Expansion:
     """Expand until the point moves no more, and draw enough about the last one."""
     expansion = _followed(problem, point, scales)
     if expansion.moved_sd() < _ASTRAY or not problem.limits:
@@ -276,7 +311,7 @@ def _over_humps(problem: Problem, point: Point, scales: Scales) -> _Expansion:
     return _followed(replace(problem, limits=held), point, scales)
 
 
-def _followed(problem: Problem, point: Point, scales: Scales) -> _Expansion:
+def _followed(problem: Problem, point: Point, scales: Scales) -> Expansion:
     rng = Repeated()
     warm = partial(_sample_warming, scales=scales, rng=rng)
     once = partial(draw_chains, scales=scales, burn_in=0, keep=1, rng=rng)
@@ -293,7 +328,7 @@ def _followed(problem: Problem, point: Point, scales: Scales) -> _Expansion:
     return _expand(problem, point, chains, enough)
 
 
-def _without_humps(problem: Problem, point: Point, scales: Scales) -> _Expansion:
+def _without_humps(problem: Problem, point: Point, scales: Scales) -> Expansion:
     """Expand about the solver's optimum, which is near enough where there is no baseline."""
 
     def sample(linear: LinearProblem, chains: Chains) -> tuple[Chains, Draws]:
@@ -309,13 +344,13 @@ def _without_humps(problem: Problem, point: Point, scales: Scales) -> _Expansion
     return expansion
 
 
-def _settled(problem: Problem, expansion: _Expansion) -> bool:
+def _settled(problem: Problem, expansion: Expansion) -> bool:
     """Say whether the next expansion would be the same."""
     moved = max(expansion.moved_sd(), expansion.beyond_limits_sd(problem.limits))
     return moved < _NEAR
 
 
-def _expand(problem: Problem, point: Point, chains: Chains, sample: _Sample) -> _Expansion:
+def _expand(problem: Problem, point: Point, chains: Chains, sample: _Sample) -> Expansion:
     """Expand the model about a point, sample, and take the mean."""
     rows, linear = _about_point(problem, point)
     return _sampled(problem, point, rows, linear, chains, sample)
@@ -342,12 +377,12 @@ def _sampled(
     linear: LinearProblem,
     chains: Chains,
     sample: _Sample,
-) -> _Expansion:
+) -> Expansion:
     """Sample from the problem linearized about a point, and take the mean."""
     chains, draws = sample(linear, chains)
     moments = draws.moments(linear.response)
-    mean = _mean(problem, linear, (draws, moments), point)
-    return _Expansion(point, rows, linear, chains, draws, moments, mean)
+    mean = _mean(problem, rows[0], linear, (draws, moments), point)
+    return Expansion(point, rows, linear, chains, draws, moments, mean)
 
 
 def _sample_warming(
@@ -391,21 +426,31 @@ def _empty_chains(point: Point, n_chains: int, n_slots: int) -> Chains:
 
 
 def _mean(
-    problem: Problem, linear: LinearProblem, drawn: tuple[Draws, Moments], before: Point
+    problem: Problem,
+    integrated: FloatArray,
+    linear: LinearProblem,
+    drawn: tuple[Draws, Moments],
+    before: Point,
 ) -> Point:
-    """Return the mean of what was drawn about a point."""
+    """Return the mean of what was drawn about a point, where the derivatives are `integrated`."""
     draws, moments = drawn
     n_components = problem.model.n_components
     coordinates = draws.mean.sum(axis=0) / len(draws.mean)
-    integrated = linear.centre - moments.mean
+    means = linear.centre - moments.mean
     parameters = np.empty(problem.model.n_nonlinear)
-    parameters[_integrated(parameters.size)] = integrated[n_components:]
+    parameters[_integrated(parameters.size)] = means[n_components:]
     parameters[_DRAWN] = coordinates[:2]
-    amplitude = integrated[:n_components]
+    amplitude = means[:n_components]
     sites = sites_of(problem.limits, linear, moments, before.amplitude, before.sites)
     low, high = problem.bounds
     within_bounds = np.minimum(np.maximum(parameters, low), high)
-    return Point(within_bounds, amplitude, coordinates[2:], sites)
+    old = before.tails or first_tails(
+        problem.tails, least_error(integrated[:n_components]), before.amplitude
+    )
+    variance = moments.between + moments.within + np.diag(linear.covariance)
+    known = amplitude, np.sqrt(variance[:n_components])
+    tails = tails_of(problem.tails, linear, draws, known, old)
+    return Point(within_bounds, amplitude, coordinates[2:], sites, tails)
 
 
 def _integrated(size: int) -> list[int]:
@@ -478,6 +523,8 @@ def _about(
     force = np.append(np.zeros(n_components), weak * point.parameters[indices])
     for limit, site in zip(problem.limits, point.sites, strict=False):
         force[limit.row] += site.force
+    for ratio, site in zip(problem.tails, point.tails, strict=False):
+        force[[ratio.numerator, ratio.denominator]] += site.force * np.array([1.0, -ratio.mean])
     return data, precision, force
 
 
@@ -486,9 +533,15 @@ def _prior_precision(problem: Problem, point: Point, design: FloatArray) -> Floa
     indices = _integrated(point.parameters.size)
     n_components = point.amplitude.size
     precision = np.zeros((n_components + len(indices),) * 2)
+    ratios = problem.ratios
+    if point.tails:
+        ratios = [ratio for ratio in ratios if not ratio.has_tails]
     precision[:n_components, :n_components] = ratio_precision(
-        problem.ratios, design, point.amplitude
+        ratios, least_error(design), point.amplitude
     )
+    for ratio, site in zip(problem.tails, point.tails, strict=False):
+        pair = np.ix_([ratio.numerator, ratio.denominator], [ratio.numerator, ratio.denominator])
+        precision[pair] += site.precision * np.outer((1.0, -ratio.mean), (1.0, -ratio.mean))
     for row, index in enumerate(indices, start=n_components):
         precision[row, row] = problem.precision[index] + _weak_precision(index)
     for limit, site in zip(problem.limits, point.sites, strict=False):
@@ -496,7 +549,7 @@ def _prior_precision(problem: Problem, point: Point, design: FloatArray) -> Floa
     return precision
 
 
-def _determined(problem: Problem, expansion: _Expansion) -> float:
+def _determined(problem: Problem, expansion: Expansion) -> float:
     """Return how many parameters the data determine: each counts by what its prior leaves.
 
     With S the covariance and P the prior's precision, trace(X X^T S) = n - trace(P S); both drawn

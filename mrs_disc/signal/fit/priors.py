@@ -47,13 +47,6 @@ OWN_SD, NARROWER_SD = 6.0, 2.0
 """Standard deviations of its prior that a component's own shift or width may reach; and those by
 which its width may be less than the model's: lines must not grow."""
 
-RATIO_FREEDOM = 1.0
-"""Degrees of freedom of the Student law of a ratio of amplitudes.
-
-In discs whose acids stood 2 to 3 prior standard deviations above their ratios the normal law's
-intervals held ALA in 75 and PA in 72 %, those with two degrees PA in 85 %, with one in 92 % (the
-same 60 discs); where the ratios are usual no amount moved by a twentieth of its error."""
-
 # Baseline.
 
 SLOTS, EXPECTED_HUMPS = 10, 8.0

@@ -25,11 +25,13 @@ The priors of ratios are made at the amplitudes that were found, and follow the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import sqrt
 
 import numpy as np
 
 from mrs_disc.signal.fit.chains import Draws, LinearProblem
+from mrs_disc.signal.fit.limits import Site
 from mrs_disc.signal.fit.solver import NormalRatio
 from mrs_disc.typing import FloatArray
 
@@ -74,7 +76,11 @@ def repetition_covariance(
 
 
 def with_priors_that_follow(
-    repetition: FloatArray, mean: FloatArray, covariance: FloatArray, ratios: Sequence[NormalRatio]
+    repetition: FloatArray,
+    mean: FloatArray,
+    covariance: FloatArray,
+    ratios: Sequence[NormalRatio],
+    tails: Mapping[NormalRatio, Site],
 ) -> FloatArray:
     """Return the covariance over repeats when each brings its own priors of ratios.
 
@@ -91,6 +97,8 @@ def with_priors_that_follow(
         Posterior mean.
     ratios : sequence of NormalRatio
         The priors.
+    tails : mapping of NormalRatio to Site
+        The factors that stand for those with tails.
     """
     count = mean.size
     follows = np.zeros((count, count))
@@ -101,7 +109,8 @@ def with_priors_that_follow(
             continue  # the prior is held at the error of its denominator
         row = np.zeros(count)
         row[above], row[below] = 1.0, -ratio.mean
-        row /= ratio.sd * abs(mean[below])
+        tail = tails.get(ratio)
+        row *= sqrt(tail.precision) if tail else 1 / (ratio.sd * abs(mean[below]))
         slope = 2 * mean[below] / (square + 2 * covariance[below, below])
         follows[:, below] += slope * (row @ mean) * (covariance @ row)
     if np.abs(np.linalg.eigvals(follows)).max() > _RUNS_AWAY:

@@ -47,7 +47,6 @@ STEPS = kernel_solver.Steps(
     iterations=_ITERATIONS,
     damping=(_FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING),
     stride=_STRIDE,
-    ratio_freedom=priors.RATIO_FREEDOM,
 )
 """All of them for the compiled solver."""
 
@@ -131,6 +130,11 @@ class Problem:
     def rounding(self) -> float:
         """What a sum of squares may be off by rounding."""
         return 1e-14 * float(self.data @ self.data)
+
+    @cached_property
+    def tails(self) -> tuple[NormalRatio, ...]:
+        """The ratios that have tails."""
+        return tuple(ratio for ratio in self.ratios if ratio.has_tails)
 
     @cached_property
     def bounds(self) -> tuple[FloatArray, FloatArray]:
@@ -302,7 +306,7 @@ def _with_ratios(problem: Problem, current: _Trial) -> _Trial:
     """Return a point with the ratio priors taken at its amplitudes."""
     if not problem.ratios:
         return current
-    ratios = ratio_precision(problem.ratios, current.model.design, current.amplitude)
+    ratios = ratio_precision(problem.ratios, least_error(current.model.design), current.amplitude)
     products = current.design, current.gram, current.projected
     return _solved(problem, current.parameters, current.model, products, ratios)
 
@@ -471,7 +475,7 @@ def inverse_positive(matrix: FloatArray) -> FloatArray:
 
 
 def ratio_precision(
-    ratios: Sequence[NormalRatio], design: FloatArray, amplitude: FloatArray
+    ratios: Sequence[NormalRatio], error: FloatArray, amplitude: FloatArray
 ) -> FloatArray:
     """Return the quadratic form of the ratio priors at the present amplitudes.
 
@@ -480,23 +484,30 @@ def ratio_precision(
     below its own error, where the prior would pin both amplitudes to zero.
 
     A ratio with tails that lies far from its prior by more than its error is not held as tightly:
-    the precision is that of a Student law of `RATIO_FREEDOM` degrees at the present amplitudes, so
-    that a disc unlike the others is measured, not drawn to them.
+    the precision is that of Cauchy's law at the present amplitudes, so that a disc unlike the
+    others is measured, not drawn to them. The average knows better (`tails`).
     """
-    count = design.shape[0]
-    error = 1 / np.sqrt(np.maximum(np.einsum("ij,ij->i", design, design), TINY))
     # Each prior is one row r of rank one: (a_1 / s - a_2 mean / s)^2 = a^T r r^T a.
-    rows = np.zeros((len(ratios), count))
+    rows = np.zeros((len(ratios), len(error)))
     for row, ratio in zip(rows, ratios, strict=True):
-        above, below = float(amplitude[ratio.numerator]), float(amplitude[ratio.denominator])
-        scale = ratio.sd * max(abs(below), float(error[ratio.denominator]))
-        off = above - ratio.mean * below
-        squared = (off**2 - float(error[ratio.numerator]) ** 2) / scale**2
-        if ratio.has_tails and squared > 1:
-            scale *= sqrt((priors.RATIO_FREEDOM + squared) / (priors.RATIO_FREEDOM + 1))
+        scale = ratio_scale(ratio, error, amplitude)
         row[ratio.numerator] += 1 / scale
         row[ratio.denominator] -= ratio.mean / scale
     return np.asarray(rows.T @ rows)
+
+
+def ratio_scale(ratio: NormalRatio, error: FloatArray, amplitude: FloatArray) -> float:
+    """Return the standard deviation of a ratio's numerator about what the denominator says."""
+    above, below = float(amplitude[ratio.numerator]), float(amplitude[ratio.denominator])
+    scale = ratio.sd * max(abs(below), float(error[ratio.denominator]))
+    off = above - ratio.mean * below
+    squared = (off**2 - float(error[ratio.numerator]) ** 2) / scale**2
+    return scale * sqrt((1 + squared) / 2) if ratio.has_tails and squared > 1 else scale
+
+
+def least_error(design: FloatArray) -> FloatArray:
+    """Return the error of each amplitude that the noise alone leaves, all else known."""
+    return np.asarray(1 / np.sqrt(np.maximum(np.einsum("ij,ij->i", design, design), TINY)))
 
 
 def wrapped(angle: float) -> float:
