@@ -45,6 +45,7 @@ from mrs_disc.signal.fit.solver import (
     rows_at,
     solve_positive,
 )
+from mrs_disc.signal.fit.start import LOST_HZ
 from mrs_disc.signal.fit.tails import first_tails, tails_of
 from mrs_disc.typing import FloatArray
 
@@ -444,6 +445,9 @@ def _mean(
     sites = sites_of(problem.limits, linear, moments, before.amplitude, before.sites)
     low, high = problem.bounds
     within_bounds = np.minimum(np.maximum(parameters, low), high)
+    # Where the model misses most of the data, its lines would leave theirs in one step.
+    farthest = before.parameters[SHIFT] + np.array([-LOST_HZ, LOST_HZ])
+    within_bounds[SHIFT] = np.clip(within_bounds[SHIFT], *farthest)
     old = before.tails or first_tails(
         problem.tails, least_error(integrated[:n_components]), before.amplitude
     )
