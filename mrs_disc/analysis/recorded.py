@@ -22,7 +22,7 @@ from mrs_disc.data import (
 from mrs_disc.record.level import Level, Measured
 from mrs_disc.record.parts import Correlation, Fit
 from mrs_disc.record.signals import LevelSignals
-from mrs_disc.steps.tissue import tissue_in
+from mrs_disc.steps.tissue import tissue_in, water_of_others
 from mrs_disc.typing import FloatArray
 
 
@@ -50,12 +50,14 @@ def recorded(
     if isinstance(outcome, LevelFailure):
         return LevelReport(record=replace(level, error=outcome), inputs=inputs, origin=entry.origin)
     signals = signals_of(outcome.preprocessed, outcome.fit)
+    tissue = tissue_in(anatomy, signals.voxel_affine)
+    diluted = water_of_others(tissue, outcome.quantities.values)
     return LevelReport(
         record=replace(
             level,
             measured=measured(outcome),
-            findings=outcome.preprocessed.findings,
-            tissue=tissue_in(anatomy, signals.voxel_affine),
+            findings=(*outcome.preprocessed.findings, *filter(None, (diluted,))),
+            tissue=tissue,
         ),
         measurement=outcome,
         signals=signals,

@@ -708,6 +708,12 @@ KINDS: dict[str, Kind] = {
         "not the same",
         "remark",
     ),
+    "water_of_others": Kind(
+        "bone marrow ({bone:.0f} % of the voxel) and fat or fluid ({fat:.0f} %) hold water too: "
+        "per kg of the disc's own water the amounts are {least:.2f} to {most:.2f} times those "
+        "given",
+        "remark",
+    ),
     # ---- verdict: transients
     "many_rejected": Kind(
         "{n} of {of} transients rejected; at least {least:.0%} have to stay", "reason", "poor"

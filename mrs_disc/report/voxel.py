@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mrs_disc.constants import LIPID_TO_WATER_PPM
+from mrs_disc.record.findings import words
 from mrs_disc.record.level import Level
 from mrs_disc.record.signals import LevelSignals
 from mrs_disc.report.anatomy import FIELD_MM, PLANES, section
@@ -121,9 +122,13 @@ def tissue_words(level: Level) -> str:
     if not said:
         return f" What share of it is disc, bone or fat is not stated: {tissue.reason}."
     more = f"; {tissue.reason}" if tissue.reason else ""
-    return (
-        f" It holds {', '.join(said)} by the image's grey values (thresholds halfway between "
-        f"tissues, tested on simulated images alone{more})."
+    diluted = [words(one) for one in level.findings if one.kind == "water_of_others"]
+    return " ".join(
+        [
+            f" It holds {', '.join(said)} by the image's grey values (thresholds halfway between "
+            f"tissues, tested on simulated images alone{more}).",
+            *(f"{one[0].upper()}{one[1:]}." for one in diluted),
+        ]
     )
 
 

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from mrs_disc.data import Anatomy
+from mrs_disc.data import Anatomy, Quantity
+from mrs_disc.record.findings import Finding, finding
 from mrs_disc.record.level import Tissue
 from mrs_disc.signal.tissue import tissue_shares
 from mrs_disc.typing import FloatArray
+
+MARROW_WATER = (0.4, 0.8)
+"""Water signal of bone marrow over that of as much disc: four to six tenths of its signal are fat
+(lumbar, Mulkern, J Magn Reson Imaging 1994;4:585-589), a disc is three quarters water [D]."""
+
+FAT_OR_FLUID_WATER = (0.0, 1.5)
+"""The same of what is bright: fat has none, fluid is all water, and relaxes more slowly [D]."""
+
+_LEAST_PERCENT = 5.0
+"""Of the voxel that is not disc, from which it is worth a remark [P]."""
 
 
 def tissue_in(anatomy: Anatomy | None, voxel_affine: FloatArray | None) -> Tissue | None:
@@ -48,3 +61,36 @@ def holds(anatomy: Anatomy, voxel_affine: FloatArray) -> bool:
     except np.linalg.LinAlgError:
         return True  # an affine that is no affine is refused where it is used
     return bool(np.all((index > -1) & (index < np.array(shape))))
+
+
+def water_of_others(tissue: Tissue | None, quantities: Mapping[str, Quantity]) -> Finding | None:
+    """Say by how much water outside the disc dilutes the amounts per tissue water.
+
+    Parameters
+    ----------
+    tissue : Tissue, optional
+        What the voxel holds.
+    quantities : mapping of str to Quantity
+        Of the disc; without any per tissue water there is nothing to say.
+
+    Notes
+    -----
+    Shares of an image are no corrections: one image does not tell fluid from fat, and nobody
+    measured the water of this patient's marrow. What it may be at most and at least is said.
+    """
+    given = any(
+        name.endswith("/water") and one.value is not None for name, one in quantities.items()
+    )
+    if not given or tissue is None:
+        return None
+    disc, bone, fat = tissue.disc_percent, tissue.bone_percent, tissue.fat_percent
+    if disc is None or bone is None or not disc > 0:
+        return None
+    fat = max(100 - disc - bone, 0.0) if fat is None else fat
+    if bone + fat < _LEAST_PERCENT:
+        return None
+    least, most = (
+        1 + (marrow * bone + bright * fat) / disc
+        for marrow, bright in zip(MARROW_WATER, FAT_OR_FLUID_WATER, strict=True)
+    )
+    return finding("water_of_others", bone=bone, fat=fat, least=least, most=most)

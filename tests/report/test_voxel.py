@@ -28,7 +28,7 @@ from mrs_disc.report.dictated import finding_sentence
 from mrs_disc.report.results import results_from, signals_from
 from mrs_disc.signal.transients.picture import COLUMNS, MOST_ROWS, before_and_after
 from mrs_disc.simulate.anatomy import draw_anatomy, places
-from mrs_disc.steps.tissue import tissue_in
+from mrs_disc.steps.tissue import tissue_in, water_of_others
 
 PIXEL = FIELD_MM / PLANE_PIXELS
 
@@ -214,6 +214,33 @@ def test_what_the_voxel_holds_is_said_with_its_method(report):
     alike = replace(level, tissue=Tissue(reason="disc and marrow are of like brightness"))
     assert "not stated: disc and marrow are of like brightness." in voxel.voxel_words(alike)
     assert "grey values" not in voxel.voxel_words(replace(level, tissue=None))
+
+
+def test_by_how_much_other_water_dilutes_the_amounts_is_said(report):
+    """10 % marrow of .4 to .8 and 20 % fat or fluid of none to 1.5 of a disc's water, over 70 %."""
+    results = results_from(report)
+    quantities = results.levels[1].quantities
+    tissue = Tissue(disc_percent=70.0, bone_percent=10.0, fat_percent=20.0)
+    found = water_of_others(tissue, quantities)
+    assert found.values["least"] == pytest.approx(1 + 0.4 * 10 / 70)
+    assert found.values["most"] == pytest.approx(1 + (0.8 * 10 + 1.5 * 20) / 70)
+    level = replace(results.levels[1], tissue=tissue, findings=(found,))
+    assert "own water the amounts are 1.06 to 1.54 times those given." in voxel.voxel_words(level)
+
+    # Nothing is said of a disc alone, of shares that nobody knows, and without amounts per water.
+    for other in (
+        None,
+        Tissue(disc_percent=97.0, bone_percent=3.0, fat_percent=0.0),
+        Tissue(disc_percent=90.0, bone_percent=None, fat_percent=0.0),
+        Tissue(reason="the shares depend on the thresholds"),
+    ):
+        assert water_of_others(other, quantities) is None
+    without = {n: replace(q, value=None) for n, q in quantities.items() if "water" in n}
+    assert water_of_others(tissue, without) is None
+    # What is bright was not told: the rest of the voxel is.
+    alone = water_of_others(Tissue(disc_percent=80.0, bone_percent=20.0), quantities)
+    assert alone.values["fat"] == 0
+    assert alone.values["most"] == pytest.approx(1.2)
 
 
 @pytest.mark.parametrize("pfirrmann", [2, 3, 4])
