@@ -18,7 +18,7 @@ N_X, N_Z, N_DATA, N_AMPLITUDES = 4, 3, 40, 2
 
 
 def linear_problem(x, z, prior_x, data):
-    """Return the problem with x integrated out, by the formulas of `posterior._linearized`."""
+    """Return the problem with x integrated out, by the formulas of `linear._linearized`."""
     covariance = np.linalg.inv(x @ x.T + prior_x)
     response = covariance @ x @ z.T
     return LinearProblem(

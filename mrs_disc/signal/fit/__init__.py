@@ -9,8 +9,10 @@ The modules in the order of reading, which is that of the data::
     start      the best point of a grid on which amplitudes and phase have closed forms
     solver     the optimum next to it, humps of free sign for the baseline
     humps      equation of the baseline: positive humps of unknown number, position and width
-    posterior  the model made linear about a point, and its average over baselines
+    linear     the model made linear about a point
     chains     draws humps, Gaussian width and delay from the linear problem
+    expansion  the linear problem about better and better points, and what is drawn about each
+    posterior  what the draws about the last point say: means, covariance, intervals
     repetition how far the answer follows new noise: the error of a change
     slots      draws one hump, the areas of all integrated out
     beside     whether the residual holds signals that the fit has not

@@ -42,6 +42,7 @@ from mrs_disc.signal.fit.chains import Scales
 from mrs_disc.signal.fit.humps import HumpGrid, hump_grid, no_humps
 from mrs_disc.signal.fit.inputs import FitBasis, checked_data, refuse_collinear
 from mrs_disc.signal.fit.limits import Limit
+from mrs_disc.signal.fit.linear import Point
 from mrs_disc.signal.fit.model import (
     DELAY,
     GAUSS2,
@@ -52,7 +53,7 @@ from mrs_disc.signal.fit.model import (
     MetaboliteModel,
     Scan,
 )
-from mrs_disc.signal.fit.posterior import Amplitudes, Point, Posterior, average
+from mrs_disc.signal.fit.posterior import Amplitudes, Posterior, average
 from mrs_disc.signal.fit.solver import Problem, Solution, solve, wrapped
 from mrs_disc.signal.fit.spline import (
     best_stiffness,
