@@ -44,7 +44,8 @@ from mrs_disc.record.findings import finding
 from mrs_disc.record.parts import RatioHeld
 from mrs_disc.signal.axes import phasors, window_hz
 from mrs_disc.signal.fit.basis import component_fid, resample_basis
-from mrs_disc.signal.fit.fit import Doubt, FitArrays, fit_fid, points_before_echo, unexplained_from
+from mrs_disc.signal.fit.before_echo import points_before_echo, unexplained_from
+from mrs_disc.signal.fit.fit import Doubt, FitArrays, fit_fid
 from mrs_disc.signal.fit.humps import Narrow
 from mrs_disc.signal.fit.inputs import FitBasis, Presence
 from mrs_disc.signal.fit.model import Scan

@@ -9,8 +9,7 @@ import mrs_disc as md
 from mrs_disc.errors import InputError
 from mrs_disc.report.results import results_from
 from mrs_disc.signal import water_lines
-from mrs_disc.signal.fit import expansion, kernel, kernel_solver, linear, priors, solver
-from mrs_disc.signal.fit import fit as fit_module
+from mrs_disc.signal.fit import expansion, kernel, kernel_solver, linear, optimum, priors, solver
 from mrs_disc.signal.fit.chains import Chains, LinearProblem, Scales, _Sweeper
 from mrs_disc.signal.fit.humps import hump_grid
 from mrs_disc.signal.fit.model import MetaboliteModel, Scan
@@ -101,7 +100,7 @@ def posed(monkeypatch, regime="in vivo", seed=77):
         met.append((problem, parameters))
         return solver.solve(problem, parameters)
 
-    monkeypatch.setattr(fit_module, "solve", solve)
+    monkeypatch.setattr(optimum, "solve", solve)
     md.fit(md.preprocess(REGIMES[regime].make(seed, 0).acquisition))
     return met
 
