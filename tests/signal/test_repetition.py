@@ -12,7 +12,7 @@ from mrs_disc.signal.fit.repetition import repetition_covariance, with_priors_th
 from mrs_disc.signal.fit.solver import NormalRatio
 from mrs_disc.signal.fit.spins import Evolution
 from mrs_disc.steps import preprocess
-from mrs_disc.steps.fitting import basis_of
+from mrs_disc.steps.basis import basis_of
 
 N_X, N_Z, N_DATA, N_AMPLITUDES = 4, 3, 40, 2
 
