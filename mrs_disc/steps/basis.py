@@ -135,26 +135,11 @@ class Shape(NamedTuple):
 
     @classmethod
     def parts_of(cls, component: Component, model: MetaboliteModel) -> list[Shape]:
-        """Return what is fitted of a component: its parts, or itself."""
-        if not component.part:
-            own = cls.of(component, model)
-            pools = (own.pool(k, pool) for k, pool in enumerate(component.pool, 1))
-            return [own, *pools]
-        return [
-            cls(
-                _part_name(component.name, k),
-                component.name,
-                part.share,
-                part.resonance,
-                None,
-                None,
-                part.extra_width_hz,
-                part.shift_sd_ppm,
-                part.extra_width_sd_hz,
-                component.presence,
-            )
-            for k, part in enumerate(component.part)
-        ]
+        """Return what is fitted of a component: its parts, or itself with its pools."""
+        own = cls.of(component, model)
+        if component.part:
+            return [own.part(k, part) for k, part in enumerate(component.part)]
+        return [own, *(own.pool(k, pool) for k, pool in enumerate(component.pool, 1))]
 
     @classmethod
     def of(cls, component: Component, model: MetaboliteModel) -> Shape:
@@ -177,6 +162,17 @@ class Shape(NamedTuple):
             component.shift_sd_ppm,
             component.extra_width_sd_hz,
             component.presence,
+        )
+
+    def part(self, k: int, part: models.Part) -> Shape:
+        """Return a part of the component in its place."""
+        return self._replace(
+            name=_part_name(self.name, k),
+            share=part.share,
+            resonance=part.resonance,
+            extra_width_hz=part.extra_width_hz,
+            shift_sd_ppm=part.shift_sd_ppm,
+            extra_width_sd_hz=part.extra_width_sd_hz,
         )
 
     def pool(self, k: int, pool: models.Pool) -> Shape:
