@@ -189,6 +189,10 @@ class Component(StrictModel):
         component._simulated = read_basis_fid(folder / self.basis)
         return component
 
+    def without_pools(self) -> Component:
+        """Return the component with no more of it than at its own place."""
+        return self.model_copy(update={"pool": ()})
+
     @field_validator("sources", mode="before")
     @classmethod
     def _plain_sources(cls, value: Any, known: ValidationInfo) -> Any:

@@ -41,8 +41,8 @@ from mrs_disc.signal.roots import root
 from mrs_disc.simulate import Scan
 from mrs_disc.simulate.lines import GAUSS
 from mrs_disc.simulate.scanner import peak_of
+from mrs_disc.steps.basis import basis_of
 from mrs_disc.steps.chosen import without
-from mrs_disc.steps.fitting import basis_of
 from mrs_disc.typing import ComplexArray, FloatArray
 from mrs_disc.validate.bounds import covariance_bound, hump_jacobian
 
@@ -93,7 +93,7 @@ class Lines:
 def chemistry(name: str, ratio_priors: bool, exclude: tuple[str, ...] = ()) -> Chemistry:
     """Return the metabolite model of a recipe, of what every disc holds."""
     model = without(load_metabolite_model(name), exclude)
-    usual = tuple(component.model_copy(update={"pool": ()}) for component in model.component)
+    usual = tuple(component.without_pools() for component in model.component)
     model = model.model_copy(update={"component": usual})
     return model if ratio_priors else model.model_copy(update={"prior": ()})
 

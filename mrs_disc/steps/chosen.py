@@ -129,7 +129,7 @@ def chosen(
     foreign = tuple(c for c in model.foreign if _reach(c, model, sampling, window_ppm)[0])
     # Of a component whose lines mostly lie elsewhere, pools cannot be told from itself.
     usual = tuple(
-        c if reach[c.name][1] >= POOLED else c.model_copy(update={"pool": ()})
+        c if reach[c.name][1] >= POOLED else c.without_pools()
         for c in model.component
         if c.name in kept
     )

@@ -1,56 +1,34 @@
 """From a preprocessed spectrum and a model to amplitudes with their covariance.
 
-The model's resonances become unit FIDs as the protocol's sequence leaves them (`signal.fit.basis`),
-the kernel fits them (`signal.fit`); this room knows records, the kernel knows arrays.
+The model's resonances become unit FIDs as the protocol's sequence leaves them (`basis`), the kernel
+fits them (`signal.fit`), and its arrays become a record (`fit_result`). This room knows records,
+the kernel knows arrays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache
-from math import log
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
 import numpy as np
-import scipy.fft
 
-from mrs_disc import models
-from mrs_disc.data import (
-    Curves,
-    Fid,
-    FitResult,
-    Noise,
-    Phase,
-    Preprocessed,
-    QualityPeak,
-    Sampling,
-)
-from mrs_disc.errors import InputError, ModelError
-from mrs_disc.models import (
-    Component,
-    MetaboliteModel,
-    RatioPrior,
-    Resonance,
-    Unresolved,
-    load_metabolite_model,
-    model_reference,
-)
-from mrs_disc.models.basis import BasisFid
+from mrs_disc.data import Fid, FitResult, Preprocessed, Sampling
+from mrs_disc.errors import InputError
+from mrs_disc.models import MetaboliteModel, load_metabolite_model
 from mrs_disc.models.sequences import load_sequences
 from mrs_disc.recipe import Recipe, load_recipe
 from mrs_disc.record.findings import finding
-from mrs_disc.record.parts import RatioHeld
-from mrs_disc.signal.axes import phasors, window_hz
-from mrs_disc.signal.fit.basis import component_fid, resample_basis
-from mrs_disc.signal.fit.fit import Doubt, FitArrays, fit_fid, points_before_echo, unexplained_from
-from mrs_disc.signal.fit.humps import Narrow
-from mrs_disc.signal.fit.inputs import FitBasis, Presence
+from mrs_disc.signal.axes import window_hz
+from mrs_disc.signal.fit.before_echo import points_before_echo, unexplained_from
+from mrs_disc.signal.fit.fit import fit_fid
+from mrs_disc.signal.fit.inputs import FitBasis
 from mrs_disc.signal.fit.model import Scan
 from mrs_disc.signal.fit.priors import MAX_DELAY_S
 from mrs_disc.signal.fit.spins import Evolution
-from mrs_disc.signal.phase import full_width
+from mrs_disc.steps.basis import Shape, basis_of
 from mrs_disc.steps.chosen import Chosen, chosen, found, told
 from mrs_disc.steps.echo_time import (
     States,
@@ -60,10 +38,9 @@ from mrs_disc.steps.echo_time import (
     with_later_states,
 )
 from mrs_disc.steps.evolution import Played, played
+from mrs_disc.steps.fit_result import result_of
 from mrs_disc.threads import one_blas_thread
 from mrs_disc.typing import ComplexArray, FloatArray
-
-_ZERO_FILL = 4
 
 _SUSPICIOUS_P = 0.2
 """Chance of as much of other states in the residual below which a whole fit is asked. At wrong echo
@@ -185,7 +162,7 @@ def _fitted_whole(preprocessed: Preprocessed, recipe: Recipe, model: MetaboliteM
         **_baseline(recipe, window),
         beside=later.states.beside if later is not None else None,
     )
-    result = _result(arrays, model, preprocessed, window)
+    result = result_of(arrays, model, preprocessed, window)
     asks = arrays.beside_p < _SUSPICIOUS_P or arrays.residual.ratio >= _SUSPICIOUS_RATIO
     if later is None or not asks:
         return result
@@ -219,7 +196,7 @@ def _beside_later_states(
     low, high = (sampling.reference_ppm + hz / sampling.spectrometer_mhz for hz in window_hz)
     shapes = tuple(
         shape
-        for shape in (_Shape.of(c, model) for c in model.component if c.basis is None)
+        for shape in (Shape.of(c, model) for c in model.component if c.basis is None)
         if any(low <= r.ppm <= high for r in shape.in_amplitude().resonance)
     )
     coupled = evolving((shape.name, shape.resonance) for shape in shapes)
@@ -232,7 +209,7 @@ def _beside_later_states(
 @lru_cache(maxsize=4)
 def _echo_times(
     basis: FitBasis,
-    multiplets: tuple[_Shape, ...],
+    multiplets: tuple[Shape, ...],
     sampling: Sampling,
     evolution: Evolution,
 ) -> _EchoTimes:
@@ -240,8 +217,7 @@ def _echo_times(
 
     def at(echo_time_s: float) -> dict[str, ComplexArray]:
         other = evolution.at(echo_time_s)
-        alone = _basis.__wrapped__(multiplets, (), sampling, n_points, other)
-        return dict(zip(alone.names, alone.fids, strict=True))
+        return {one.name: one.fid(other, sampling, n_points) for one in multiplets}
 
     later_s = evolving((shape.name, shape.resonance) for shape in multiplets)
     states = with_later_states(basis, later_s, evolution.echo_time_s, at)
@@ -348,12 +324,9 @@ def _played(preprocessed: Preprocessed, recipe: Recipe, model: MetaboliteModel) 
 
 def _without_parts(model: MetaboliteModel) -> MetaboliteModel:
     """Return the model with a quality peak of fixed shape, and of what every disc holds."""
+    sure = (c.without_pools() for c in model.component if c.presence is None)
     components = tuple(
-        c.model_copy(
-            update={"pool": ()} | ({"part": ()} if c.name == model.quality_component else {})
-        )
-        for c in model.component
-        if c.presence is None
+        c.model_copy(update={"part": ()}) if c.name == model.quality_component else c for c in sure
     )
     return model.model_copy(update={"component": components})
 
@@ -417,312 +390,3 @@ def _window_hz(sampling: Sampling, window_ppm: tuple[float, float]) -> tuple[flo
     """Return the fitted range in Hz, cut where a narrow spectral width ends."""
     axis = (sampling.dwell_time_s, sampling.spectrometer_mhz, sampling.reference_ppm)
     return window_hz(window_ppm, *axis)
-
-
-def basis_of(
-    model: MetaboliteModel, evolution: Evolution, sampling: Sampling, n_points: int
-) -> FitBasis:
-    """Return the model's components as unit FIDs on the points of the data.
-
-    Parameters
-    ----------
-    model : MetaboliteModel
-        The components.
-    evolution : Evolution
-        What the sequence did to coupled spins until the echo.
-    sampling : Sampling
-        Dwell time, field and reference of the data.
-    n_points : int
-        Points of the data.
-    """
-    components = tuple(
-        shape for component in model.component for shape in _Shape.parts_of(component, model)
-    )
-    quality = [shape.whole for shape in components].index(model.quality_component)
-    basis = (components, ratios_of(model), sampling, n_points, evolution)
-    return _basis(*basis, model.unresolved, quality)
-
-
-def ratios_of(model: MetaboliteModel) -> tuple[RatioPrior, ...]:
-    """Return the ratio priors of what is fitted: those of a component fall on its parts.
-
-    A prior of a component that has parts holds each of them, at its share of the median and with
-    its own width. Parts without such a prior are held to the first one.
-    """
-    parts = {component.name: component.part for component in model.component}
-    ratios = []
-    for prior in model.prior:
-        below = _part_name(prior.denominator, 0)
-        for k, part in enumerate(parts[prior.numerator]):
-            changes = {"median": prior.median * part.share, "log_sd": part.log_sd}
-            names = {"numerator": _part_name(prior.numerator, k), "denominator": below}
-            ratios.append(prior.model_copy(update=changes | names))
-        if not parts[prior.numerator]:
-            ratios.append(prior.model_copy(update={"denominator": below}))
-    held = {prior.numerator for prior in model.prior}
-    held |= {component.name for component in model.component if component.presence is not None}
-    for name, of in parts.items():
-        if name not in held:
-            ratios += [
-                RatioPrior(
-                    numerator=_part_name(name, k),
-                    denominator=name,
-                    median=part.share / of[0].share,
-                    log_sd=part.log_sd,
-                    source=part.source,
-                    status=part.status,
-                )
-                for k, part in enumerate(of[1:], 1)
-            ]
-    return tuple(ratios)
-
-
-def _part_name(name: str, k: int) -> str:
-    """Return what a part of a component is called: the first goes by the component's own name."""
-    return f"{name}_{k + 1}" if k else name
-
-
-class _Shape(NamedTuple):
-    """What the fit has to know of a component, without where it is from."""
-
-    name: str
-    whole: str
-    share: float
-    resonance: tuple[Resonance, ...]
-    simulated: BasisFid | None
-    dwell_time_s: float | None
-    extra_width_hz: float
-    shift_sd_ppm: float
-    extra_width_sd_hz: float
-    presence: models.Presence | None = None
-
-    @classmethod
-    def parts_of(cls, component: Component, model: MetaboliteModel) -> list[_Shape]:
-        """Return what is fitted of a component: its parts, or itself."""
-        if not component.part:
-            own = cls.of(component, model)
-            pools = (own.pool(k, pool) for k, pool in enumerate(component.pool, 1))
-            return [own, *pools]
-        return [
-            cls(
-                _part_name(component.name, k),
-                component.name,
-                part.share,
-                part.resonance,
-                None,
-                None,
-                part.extra_width_hz,
-                part.shift_sd_ppm,
-                part.extra_width_sd_hz,
-                component.presence,
-            )
-            for k, part in enumerate(component.part)
-        ]
-
-    @classmethod
-    def of(cls, component: Component, model: MetaboliteModel) -> _Shape:
-        simulated = component.simulated
-        if component.basis is not None and simulated is None:
-            raise ModelError(
-                f"model {model.name}: the basis file of {component.name} has not been read; "
-                "load the model with load_metabolite_model, or its files with load_basis_fids"
-            )
-        of_file = simulated.dwell_time_s if simulated is not None else None
-        return cls(
-            component.name,
-            component.name,
-            1.0,
-            component.resonance,
-            simulated,
-            of_file or model.basis_dwell_time_s,
-            component.extra_width_hz,
-            component.shift_sd_ppm,
-            component.extra_width_sd_hz,
-            component.presence,
-        )
-
-    def pool(self, k: int, pool: models.Pool) -> _Shape:
-        """Return more of the component, of which discs usually hold none."""
-        return self._replace(
-            name=_part_name(self.name, k),
-            share=0.0,
-            resonance=pool.lines_of(self.resonance),
-            shift_sd_ppm=0.0,
-            extra_width_sd_hz=0.0,
-            presence=pool,
-        )
-
-    def in_amplitude(self) -> _Shape:
-        """Return the component without the groups that do not count in its amplitude."""
-        return self._replace(resonance=tuple(r for r in self.resonance if r.in_amplitude))
-
-
-@lru_cache(maxsize=4)
-def _basis(
-    components: tuple[_Shape, ...],
-    ratio_priors: tuple[RatioPrior, ...],
-    sampling: Sampling,
-    n_points: int,
-    evolution: Evolution,
-    unresolved: tuple[Unresolved, ...] = (),
-    quality: int = 0,
-) -> FitBasis:
-    """Return the components' unit FIDs with their priors: one object for discs of one protocol.
-
-    The fit keeps what depends on the basis alone for as long as it meets the same object.
-    """
-    fids = [
-        _simulated_fid(component, sampling, n_points)
-        if component.simulated is not None
-        else component_fid(
-            component.resonance,
-            time_s=sampling.time_s(n_points),
-            spectrometer_mhz=sampling.spectrometer_mhz,
-            reference_ppm=sampling.reference_ppm,
-            evolution=evolution,
-            extra_width_hz=component.extra_width_hz,
-        )
-        for component in components
-    ]
-    return FitBasis(
-        names=tuple(component.name for component in components),
-        fids=np.array(fids),
-        shift_sd_hz=np.array([c.shift_sd_ppm * sampling.spectrometer_mhz for c in components]),
-        extra_width_sd_hz=np.array([c.extra_width_sd_hz for c in components]),
-        ratio_priors=ratio_priors,
-        wholes=tuple(component.whole for component in components),
-        shares=tuple(component.share for component in components),
-        presence=tuple(
-            Presence(index, c.presence.probability, c.presence.ratio, quality, c.presence.at_start)
-            for index, c in enumerate(components)
-            if c.presence is not None and index != quality
-        ),
-        narrow=tuple(
-            Narrow((sampling.hz(one.ppm[0]), sampling.hz(one.ppm[1])), one.widths_hz, one.odds)
-            for one in unresolved
-        ),
-    )
-
-
-def _simulated_fid(component: _Shape, sampling: Sampling, n_points: int) -> ComplexArray:
-    """Return the simulated FID of a component at the dwell time of the data."""
-    assert component.simulated is not None
-    assert component.dwell_time_s is not None
-    fid, dwell_time_s = component.simulated.fid, component.dwell_time_s
-    broadened = fid * np.exp(-np.pi * component.extra_width_hz * dwell_time_s * np.arange(fid.size))
-    return resample_basis(broadened, dwell_time_s, sampling.dwell_time_s, n_points)
-
-
-def _result(
-    arrays: FitArrays,
-    model: MetaboliteModel,
-    preprocessed: Preprocessed,
-    window_hz: tuple[float, float],
-) -> FitResult:
-    """Return the fit as a record: names beside numbers, ppm beside Hz, phases taken off."""
-    signal = preprocessed.fid
-    sampling = signal.sampling
-    mhz, carrier_ppm = sampling.spectrometer_mhz, sampling.reference_ppm
-    amplitudes, lines, phase = arrays.amplitudes, arrays.lines, arrays.phase
-    upright = np.exp(-1j * phase.zero_order_rad)
-    components = np.asarray(arrays.components * upright)
-    names = tuple(c.name for c in model.component)
-    quality = names.index(model.quality_component)
-    height, width_hz = _peak(components[quality], amplitudes.mean[quality], phase.delay_s, sampling)
-    extra_hz = [(c.part[0] if c.part else c).extra_width_hz for c in model.component]
-    linewidth_hz = lines.linewidth_hz + np.array(extra_hz)
-    if width_hz is not None:
-        linewidth_hz[quality] = width_hz
-    # The axis is referenced to the lines themselves: water moves 0.01 ppm per kelvin, they do not.
-    # The quality peak stands for them: it is the one that is nearly always there.
-    off_ppm = float(lines.shift_hz[quality]) / mhz
-    referenced = replace(sampling, reference_ppm=carrier_ppm - off_ppm)
-    own_ppm = (lines.shift_hz - lines.shift_hz[quality]) / mhz
-    first_ppm = [c.resonance[0].ppm if c.resonance else np.nan for c in model.component]
-    low_hz, high_hz = window_hz
-    noise_sd = arrays.residual.noise_sd
-    return FitResult(
-        model=model_reference(model),
-        names=names,
-        amplitude=amplitudes.mean,
-        covariance=amplitudes.covariance,
-        repetition=amplitudes.repetition,
-        crlb=amplitudes.crlb,
-        low=amplitudes.low,
-        high=amplitudes.high,
-        ppm=np.array(first_ppm) + own_ppm,
-        linewidth_hz=linewidth_hz,
-        curves=Curves(
-            sampling=referenced,
-            data=np.asarray(signal.signal * upright),
-            baseline=np.asarray(arrays.baseline * upright),
-            components=components,
-            window_ppm=(low_hz / mhz + carrier_ppm, high_hz / mhz + carrier_ppm),
-            reference_shift_ppm=off_ppm,
-        ),
-        noise=Noise(
-            sd=noise_sd,
-            spectrum_sd=noise_sd * float(np.sqrt(signal.n_points)),
-            residual_ratio=arrays.residual.ratio,
-            residual_whiteness_p=arrays.residual.whiteness_p,
-        ),
-        phase=Phase(
-            zero_order_rad=phase.zero_order_rad, delay_s=phase.delay_s + sampling.start_time_s
-        ),
-        peak=QualityPeak(name=model.quality_component, height=height),
-        converged=arrays.doubt is None,
-        reason=_in_words(arrays.doubt),
-        ratio_priors=tuple(
-            _held(prior, dict(zip(names, amplitudes.mean.tolist(), strict=True)))
-            for prior in model.prior
-        ),
-    )
-
-
-def _held(prior: RatioPrior, amplitude: Mapping[str, float]) -> RatioHeld:
-    """Return a prior of a ratio, and by how many of its standard deviations the fit lies off."""
-    above, below = amplitude[prior.numerator], amplitude[prior.denominator]
-    off = log(above / below / prior.median) / prior.log_sd if above > 0 and below > 0 else None
-    return RatioHeld(
-        name=f"{prior.numerator}/{prior.denominator}",
-        median=prior.median,
-        log_sd=prior.log_sd,
-        source=prior.source,
-        status=prior.status,
-        deviation_sd=off,
-    )
-
-
-def _in_words(doubt: Doubt | None) -> str:
-    """Return why a fit is not to be used, in a sentence."""
-    if doubt is None:
-        return ""
-    return {
-        "unsettled": "the search for the optimum did not end",
-        "too broad": f"the lines are as broad as is allowed, {doubt.hz:.0f} Hz",
-        "lost": f"the fit ended {doubt.hz:+.0f} Hz from where it started",
-    }[doubt.kind]
-
-
-def _peak(
-    fid: ComplexArray, amplitude: float, delay_s: float, sampling: Sampling
-) -> tuple[float, float | None]:
-    """Return height and full width at half maximum (Hz) of a fitted component's highest line.
-
-    The known start turns the line by its own phase at that time. Turned over the whole frequency
-    axis it would be mixed with its dispersion, and look narrower than it is.
-    """
-    if amplitude <= 0 or not np.any(fid):
-        return 0.0, None
-    n = scipy.fft.next_fast_len(_ZERO_FILL * fid.size)
-    bin_hz = 1 / (n * sampling.dwell_time_s)
-    first_rad = 2 * np.pi * bin_hz * (n // 2) * delay_s
-    turn = phasors(np.array([-delay_s]), np.array([first_rad]), n, bin_hz)[0]
-    turned = scipy.fft.fftshift(scipy.fft.fft(fid, n)) * turn
-    if sampling.start_time_s:
-        line_hz = bin_hz * (int(np.argmax(np.abs(turned))) - n // 2)
-        turned *= np.exp(-2j * np.pi * line_hz * sampling.start_time_s)
-    real = turned.real
-    top = int(np.argmax(real))
-    width = full_width(real, top)
-    return float(real[top]), None if width is None else width / (n * sampling.dwell_time_s)

@@ -22,8 +22,8 @@ from mrs_disc.signal.phase import dominant_frequency_hz
 from mrs_disc.signal.transients.align import align
 from mrs_disc.signal.transients.series import Series
 from mrs_disc.simulate import Scan
+from mrs_disc.steps.basis import basis_of
 from mrs_disc.steps.evolution import played
-from mrs_disc.steps.fitting import basis_of
 
 plt.rcParams.update(
     {

@@ -16,7 +16,7 @@ from mrs_disc.signal.fit.fit import fit_fid
 from mrs_disc.signal.fit.inputs import FitBasis
 from mrs_disc.signal.fit.model import Scan
 from mrs_disc.signal.fit.spins import Evolution
-from mrs_disc.steps.fitting import basis_of, ratios_of
+from mrs_disc.steps.basis import basis_of, ratios_of
 
 MHZ, DWELL, POINTS, ECHO = 127.7, 1 / 2000, 1024, 0.030
 TIME = DWELL * np.arange(POINTS)

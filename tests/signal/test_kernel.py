@@ -9,8 +9,7 @@ import mrs_disc as md
 from mrs_disc.errors import InputError
 from mrs_disc.report.results import results_from
 from mrs_disc.signal import water_lines
-from mrs_disc.signal.fit import fit as fit_module
-from mrs_disc.signal.fit import kernel, kernel_solver, posterior, priors, solver
+from mrs_disc.signal.fit import expansion, kernel, kernel_solver, linear, optimum, priors, solver
 from mrs_disc.signal.fit.chains import Chains, LinearProblem, Scales, _Sweeper
 from mrs_disc.signal.fit.humps import hump_grid
 from mrs_disc.signal.fit.model import MetaboliteModel, Scan
@@ -101,7 +100,7 @@ def posed(monkeypatch, regime="in vivo", seed=77):
         met.append((problem, parameters))
         return solver.solve(problem, parameters)
 
-    monkeypatch.setattr(fit_module, "solve", solve)
+    monkeypatch.setattr(optimum, "solve", solve)
     md.fit(md.preprocess(REGIMES[regime].make(seed, 0).acquisition))
     return met
 
@@ -165,19 +164,19 @@ def test_the_solver_ends_where_that_of_numpy_does(regime, monkeypatch):
 def test_the_linear_problem_is_that_of_numpy(regime, monkeypatch):
     """To 1e-9 of standard deviations, or of what a hump has before lines are integrated out."""
     met = []
-    expand = posterior._expand
+    expand = expansion._expand
 
     def recorded(*arguments):
         met.append(arguments)
         return expand(*arguments)
 
-    monkeypatch.setattr(posterior, "_expand", recorded)
+    monkeypatch.setattr(expansion, "_expand", recorded)
     md.fit(md.preprocess(REGIMES[regime].make(78, 0).acquisition))
     assert any(point.sites and point.tails for _, point, *_ in met)
     for problem, point, *_ in met:
-        rows, fast = posterior._about_point(problem, point)
-        X, Z = posterior._rows(problem, point)
-        plain = posterior._linearized(problem, point, X, Z)
+        rows, fast = linear.about_point(problem, point)
+        X, Z = linear._rows(problem, point)
+        plain = linear._linearized(problem, point, X, Z)
         assert apart(np.vstack(rows), np.vstack([X, Z])) < 1e-9
         sd, hump = np.sqrt(np.diag(plain.covariance)), np.sqrt((Z**2).sum(axis=1))
         pairs = [

@@ -12,13 +12,13 @@ from mrs_disc.signal.fit.repetition import repetition_covariance, with_priors_th
 from mrs_disc.signal.fit.solver import NormalRatio
 from mrs_disc.signal.fit.spins import Evolution
 from mrs_disc.steps import preprocess
-from mrs_disc.steps.fitting import basis_of
+from mrs_disc.steps.basis import basis_of
 
 N_X, N_Z, N_DATA, N_AMPLITUDES = 4, 3, 40, 2
 
 
 def linear_problem(x, z, prior_x, data):
-    """Return the problem with x integrated out, by the formulas of `posterior._linearized`."""
+    """Return the problem with x integrated out, by the formulas of `linear._linearized`."""
     covariance = np.linalg.inv(x @ x.T + prior_x)
     response = covariance @ x @ z.T
     return LinearProblem(

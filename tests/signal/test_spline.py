@@ -7,8 +7,8 @@ from scipy.linalg import block_diag
 
 from mrs_disc.signal.fit import priors
 from mrs_disc.signal.fit.humps import no_humps
+from mrs_disc.signal.fit.linear import Point, expanded_rows
 from mrs_disc.signal.fit.model import MetaboliteModel
-from mrs_disc.signal.fit.posterior import Point, expanded_rows
 from mrs_disc.signal.fit.solver import Problem
 from mrs_disc.signal.fit.spline import Evidence, spline_of
 

@@ -24,6 +24,7 @@ from mrs_disc.signal.fit.fit import Doubt
 from mrs_disc.signal.fit.spins import Evolution, RefocusingPulse
 from mrs_disc.simulate.study import simulate_study
 from mrs_disc.steps import fit, fitting, preprocess
+from mrs_disc.steps.basis import _basis, basis_of
 from mrs_disc.validate.regimes import REGIMES
 
 in_vivo = REGIMES["in vivo"].make
@@ -47,11 +48,11 @@ OTHERS = {
 
 
 def basis(model=MODEL, sampling=SAMPLING, evolution=PLAYED, n_points=512):
-    return fitting.basis_of(model, evolution, sampling, n_points).fids
+    return basis_of(model, evolution, sampling, n_points).fids
 
 
 def anew(*case):
-    fitting._basis.cache_clear()
+    _basis.cache_clear()
     return basis(MODEL, *case)
 
 
@@ -175,11 +176,11 @@ def test_basis_files_are_opened_once_however_many_discs_there_are(simulated_mode
 def test_discs_of_one_protocol_share_the_basis_of_files(simulated_model):
     """The same object, also where the model was loaded anew from files of the same content."""
     first, again = (load_metabolite_model(str(simulated_model)) for _ in range(2))
-    one = fitting.basis_of(first, PLAYED, SAMPLING, 512)
-    assert fitting.basis_of(again, PLAYED, SAMPLING, 512) is one
+    one = basis_of(first, PLAYED, SAMPLING, 512)
+    assert basis_of(again, PLAYED, SAMPLING, 512) is one
     basis_file(simulated_model.with_name("B.raw"), 1.33)
     changed = load_metabolite_model(str(simulated_model))
-    other = fitting.basis_of(changed, PLAYED, SAMPLING, 512)
+    other = basis_of(changed, PLAYED, SAMPLING, 512)
     assert np.array_equal(other.fids[0], one.fids[0])
     assert not np.array_equal(other.fids[1], one.fids[1])
 

@@ -10,7 +10,8 @@ from mrs_disc.data import DiscAcquisition, Fid, Protocol, Sampling
 from mrs_disc.models import Component, load_metabolite_model
 from mrs_disc.recipe import load_recipe
 from mrs_disc.signal.fit.spins import Evolution
-from mrs_disc.steps import fit, fitting, preprocess
+from mrs_disc.steps import fit, preprocess
+from mrs_disc.steps.basis import basis_of
 from mrs_disc.steps.chosen import without
 from mrs_disc.validate.second import signals
 
@@ -64,13 +65,13 @@ def test_pools_like_their_component_where_lines_are_broad_do_not_stop_a_fit(fiel
 
 
 def test_pools_are_no_part_of_the_usual_shape_and_go_with_their_component():
-    basis = fitting.basis_of(MODEL, PULSED, SAMPLING, 512)
+    basis = basis_of(MODEL, PULSED, SAMPLING, 512)
     assert basis.reported.count("LIP") == 1
     lipid = basis.reported.index("LIP")
     alone = basis.fids[basis.names.index("LIP")]
     assert np.array_equal(basis.whole_fids[lipid], alone)
     assert lipid in basis.sure
-    less = fitting.basis_of(without(MODEL, ["LIP"]), PULSED, SAMPLING, 512)
+    less = basis_of(without(MODEL, ["LIP"]), PULSED, SAMPLING, 512)
     assert not [name for name in less.wholes if name == "LIP"]
 
 

@@ -10,7 +10,7 @@ from mrs_disc.analysis import load_models
 from mrs_disc.recipe import FitOptions, Recipe
 from mrs_disc.simulate import simulate_study
 from mrs_disc.steps import fit, preprocess
-from mrs_disc.steps.fitting import ratios_of
+from mrs_disc.steps.basis import ratios_of
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,22 @@ The modules in the order of reading, which is that of the data::
     model      equation of the signal; its spectra and their derivatives in the window
     priors     every number that is taken for known before the data
     start      the best point of a grid on which amplitudes and phase have closed forms
-    solver     the optimum next to it, humps of free sign for the baseline
+    problem    data, model and priors of one fit, in units of the noise
+    solver     the optimum next to the start, humps of free sign for the baseline
+    optimum    the choice among several starts
     humps      equation of the baseline: positive humps of unknown number, position and width
-    posterior  the model made linear about a point, and its average over baselines
+    linear     the model made linear about a point
     chains     draws humps, Gaussian width and delay from the linear problem
-    repetition how far the answer follows new noise: the error of a change
     slots      draws one hump, the areas of all integrated out
+    limits     what is not negative, or perhaps not there: normal factors that stand for it
+    tails      ratios unlike those of other discs: the same
+    expansion  the linear problem about better and better points, and what is drawn about each
+    posterior  what the draws about the last point say: means, covariance, intervals
+    repetition how far the answer follows new noise: the error of a change
     beside     whether the residual holds signals that the fit has not
+    spline     another baseline, for comparison with other programs
     fit        `fit_fid`: these steps, then back to the units of the data
+    before_echo  whether an FID begins before its echo
 
 PG, LAC, ALA, PA and the other components of the disc model: `mrs_disc.words` says what they are.
 

@@ -26,7 +26,7 @@ from mrs_disc.typing import ComplexArray, FloatArray
 
 if TYPE_CHECKING:
     from mrs_disc.signal.fit.humps import HumpGrid
-    from mrs_disc.signal.fit.posterior import Point
+    from mrs_disc.signal.fit.linear import Point
     from mrs_disc.signal.fit.solver import Problem
 
 _LANES, _MOST_FACTORS, _LARGEST_FACTOR = 8, 24, 31  # of kernel.h and kernel_lines.c
@@ -172,7 +172,7 @@ def linearized(
     Parameters
     ----------
     problem, point : Problem, Point
-        As in `posterior._linearized`.
+        As in `linear.about_point`.
     weak : float array, shape (nonlinear,)
         Precision about the point.
     steps : Steps

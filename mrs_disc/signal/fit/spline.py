@@ -54,8 +54,9 @@ from scipy.linalg import block_diag
 
 from mrs_disc.signal.fit import priors
 from mrs_disc.signal.fit.humps import HumpGrid
+from mrs_disc.signal.fit.linear import Point, expanded_rows
 from mrs_disc.signal.fit.model import PHASE, MetaboliteModel
-from mrs_disc.signal.fit.posterior import Point, Posterior, expanded_rows
+from mrs_disc.signal.fit.posterior import Posterior
 from mrs_disc.signal.fit.solver import Problem, Solution, solve, solve_positive
 from mrs_disc.signal.roots import root
 from mrs_disc.typing import ComplexArray, FloatArray

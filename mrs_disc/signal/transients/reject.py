@@ -305,11 +305,10 @@ def _energies(parts: _Sizes, wording: str) -> _Test:
     """Residual energy of each part of the spectrum against the series; more is suspect."""
     size = parts.cube_root
     n_parts, n_transients = size.shape
-    middle = median(size)[:, None]
-    usual = np.maximum(middle, TINY)
+    usual = np.maximum(median(size)[:, None], TINY)
     # the cube root of a mean of n exponentials varies by 1 / (3 sqrt(n)) of itself
     least = usual / (3 * np.sqrt(parts.n_bins))[:, None]
-    shown = 1.4826 * median(np.abs(size - middle))[:, None]
+    shown = np.array([deviation(part) for part in size])[:, None]
     spread = np.maximum(np.maximum(shown, least), 1e-9 * size.max(axis=1, keepdims=True))
     # a tenth more energy harms nobody, however well it is measured: 3 % of the cube root
     beyond = (size - usual - 0.03 * usual) / spread / _widening(n_transients)
