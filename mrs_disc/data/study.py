@@ -52,6 +52,7 @@ class DiscAcquisition:
     `water` is the unsuppressed reference, `water_protocol` how that was measured. `findings` are
     what the reader noticed and mended or only suspects; what forbids analysis is an error.
     `subject` is a digest of whom the header names: compared in memory, never shown or written.
+    `named` is the level that the name or header of the file gives.
     """
 
     level: str
@@ -64,6 +65,7 @@ class DiscAcquisition:
     provocation: Provocation | None = None
     findings: tuple[Finding, ...] = ()
     subject: str | None = field(default=None, repr=False)
+    named: str | None = None
 
     __repr__ = brief
 

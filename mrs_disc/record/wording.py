@@ -84,6 +84,21 @@ KINDS: dict[str, Kind] = {
         "name each file once",
         "forbids",
     ),
+    "same_measurement_twice": Kind(
+        "{subject} and {other} have the same noise: one measurement under two names, copied or "
+        "converted; name it once",
+        "forbids",
+    ),
+    "other_level_named": Kind(
+        "{subject} is named {level} by its file's name or header: hold it against the image, and "
+        "correct the one that is wrong",
+        "problem",
+    ),
+    "same_water_twice": Kind(
+        "{subject} and {other} have the same water reference: amounts that refer to water are "
+        "wrong in one of them; name to each its own",
+        "problem",
+    ),
     "other_person": Kind(
         "the header of {subject} names another person than that of {others:and}: files of two "
         "examinations are mixed; take out what does not belong",
