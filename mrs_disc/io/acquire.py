@@ -29,6 +29,7 @@ from mrs_disc.data import (
 )
 from mrs_disc.io import gate
 from mrs_disc.io.carrier import in_frame_of
+from mrs_disc.io.consistent import consistent
 from mrs_disc.io.formats.scan import Scan, read_only
 from mrs_disc.record.findings import Finding, finding, once, stop
 from mrs_disc.schema import StrictModel, within
@@ -227,7 +228,7 @@ def judge(source: Source, given: Given) -> Source:
     scan, by_user = given.fill(source.scan, source.name)
     if "start_time_s" in by_user and scan.n_early:
         scan = scan.noted(finding("early_samples", n=scan.n_early))
-    scan = scan.from_echo()
+    scan = consistent(scan.from_echo())
     examined = gate.examine(scan)
     asked = gate.echo_time_asked(scan) if "echo_time_s" not in by_user else []
     for forbids in (*examined.forbids, *gate.missing(scan), *asked):

@@ -270,7 +270,8 @@ def missing(scan: Scan) -> list[Finding]:
     found: list[Finding] = []
     for name in ("echo_time_s", "spectrometer_mhz", "dwell_time_s"):
         if getattr(scan, name) is None:
-            wrong = [f for f in scan.findings if f.kind == "no_time" and f.subject == name]
+            said = ("no_time", "time_implausible", "said_twice")
+            wrong = [f for f in scan.findings if f.kind in said and f.subject == name]
             instead = {"instead": wrong[0]} if wrong else {}
             found.append(finding("stated_wrong" if wrong else "not_stated", name, **instead))
     return found

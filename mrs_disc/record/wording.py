@@ -62,6 +62,7 @@ FIELDS = {
     "echo_time_s": "echo time",
     "spectrometer_mhz": "spectrometer frequency",
     "dwell_time_s": "dwell time",
+    "repetition_time_s": "repetition time",
 }
 """What a sentence calls a field of the records."""
 
@@ -160,6 +161,16 @@ KINDS: dict[str, Kind] = {
     "image": Kind("is an image, not spectroscopy (its samples are not complex)", "forbids"),
     "no_partner": Kind("its {what} {file} is not beside it", "forbids"),
     "partner_absent": Kind("its partner {file} is absent", "forbids"),
+    "fid_in_pieces": Kind(
+        "its header says {points} points, but it holds {n} times as many, and what follows begins "
+        "as no FID does: the number of points is wrong; export it again",
+        "forbids",
+    ),
+    "extensions_differ": Kind(
+        "its header holds {n} MRS extensions (code 44) that contradict each other: keep the one "
+        "that is right",
+        "forbids",
+    ),
     "parameter_absent": Kind("{file} has no valid {key} (Hz), which is required", "forbids"),
     "not_one_acquisition": Kind(
         "{file} and {first} are not of one acquisition: {why}. List the files of one series only.",
@@ -195,6 +206,35 @@ KINDS: dict[str, Kind] = {
     "no_mrs_extension": Kind("no MRS header extension: frequency and dimensions are the sidecar's"),
     "no_time": Kind(
         "its {key} is {value:g|no number}: seconds expected, above 0 and below {below:g}"
+    ),
+    "time_implausible": Kind(
+        "its {subject:field} of {seconds:g} s lies outside of {low:g} to {high:g} s and is not "
+        "used: written in another unit?",
+        "problem",
+    ),
+    "said_twice": Kind(
+        "its header gives {key} as {one:g|no number} and as {other:g|no number}: neither is used",
+        "problem",
+    ),
+    "field_contradicts": Kind(
+        "its field strength of {field_t:g} T contradicts its frequency of {mhz:.6g} MHz, which is "
+        "that of 1H at {taken_t:.3g} T: the frequency counts; correct the one that is wrong",
+        "problem",
+    ),
+    "mixing_time_contradicts": Kind(
+        "its header holds a mixing time of {seconds:g} s, but names {sequence}, which has none: "
+        'where it is a stimulated echo, give sequence = "STEAM" with overrule = ["sequence"]',
+        "problem",
+    ),
+    "list_of_other_length": Kind(
+        "its dim_{axis}_header holds {key} of {n} values for {size} in that dimension: transients "
+        "are missing, or it is another file's",
+        "problem",
+    ),
+    "several_frequencies": Kind(
+        "its SpectrometerFrequency is a list of {n} for one nucleus: the first, {mhz:.6g|no "
+        "number} MHz, counts",
+        "problem",
     ),
     "untagged_dimension": Kind(
         "dimension {dimension} of size {size} has no tag: taken as transients"
@@ -264,8 +304,9 @@ KINDS: dict[str, Kind] = {
     ),
     "other_start": Kind("start after the echo {one:.6g} s and {other:.6g} s", "because"),
     "varies": Kind(
-        "{keys:list} {keys:verb changes change} along the transients: series of several protocols; "
-        "split it, or name one of its parts",
+        "{keys:list} {keys:verb changes change} along the transients, or {keys:verb is are} said "
+        "otherwise for all of them: series of several protocols; split it, or name one of its "
+        "parts",
         "forbids",
     ),
     # ---- gate: what holds no signal

@@ -18,6 +18,7 @@ import numpy as np
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.files import reading
 from mrs_disc.io import gate
+from mrs_disc.io.consistent import consistent
 from mrs_disc.io.formats import (
     bruker,
     data_list,
@@ -160,7 +161,7 @@ def read_scan(path: Path, sidecar: Mapping[str, Any] | None = None) -> Scan:
     gate.check_samples(path, scan.signal)
     if scan.water is not None:
         gate.check_samples(path, scan.water.signal, "samples of its water reference")
-    return scan
+    return consistent(scan)
 
 
 def read_series(paths: Sequence[Path]) -> Scan:

@@ -254,6 +254,7 @@ def conjugate_in_place(signal: ComplexArray) -> ComplexArray:
 
 _SEQUENCES: tuple[tuple[str, str], ...] = (
     (r"svs_ed|mega|mescher|hermes|hercules|herc_|hyper|isthmus|gaba|_edit", "edited"),
+    (r"svs_m(press|slaser|special|steam)", "edited"),
     (r"s-?laser|semi-?laser|slsr", "sLASER"),
     (r"laser", "LASER"),
     (r"special", "SPECIAL"),
