@@ -518,6 +518,13 @@ KINDS: dict[str, Kind] = {
     "residual_structured": Kind(
         "the residual has structure (whiteness p below {limit:g})", "reason", "acceptable"
     ),
+    "turned_in_doubt": Kind(
+        "it was turned over, as its lines seemed to lie mirrored, and then holds {subject} alone: "
+        "another shift than water's may lie on the carrier, though the file does not say so; "
+        "write it as NIfTI-MRS with its SpecFreqChemShift",
+        "reason",
+        "poor",
+    ),
     "below_zero": Kind(
         "{names:and} below zero, {subject} by {ratio:beside {most} 1} sd, beyond {most:g}: no disc "
         "holds less than none; echo time, phase or start of the signal may be wrong, or it is a "

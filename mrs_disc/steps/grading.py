@@ -129,6 +129,7 @@ def grade(
         *_transients(preprocessed, gates),
         *_residual(fit, gates),
         *_below_zero(fit, gates),
+        *_turned_over(fit, preprocessed),
         *_echo_time(fit, gates),
         *_shift(fit, preprocessed, gates),
         *of_role(preprocessed.findings, "reason", "remark"),
@@ -247,6 +248,21 @@ def _highest(signal: Fid, band_ppm: tuple[float, float]) -> float:
         return 0.0
     spectrum = scipy.fft.fft(signal.signal, norm="ortho")
     return float(np.abs(spectrum[inside]).max())
+
+
+def _turned_over(fit: FitResult, preprocessed: Preprocessed) -> list[Finding]:
+    """Find a spectrum that was turned over for nothing: its residual water then lies at PG.
+
+    A carrier on the metabolites, of which the file says nothing, leaves all beside water on the
+    wrong side too. A disc holds more than one component, whichever way it lies.
+    """
+    if not any(one.kind == "turned_over" for one in preprocessed.findings):
+        return []
+    seen = fit.amplitude > MEASURABLE_SD * fit.sd
+    others = [name for name in fit.names if name != fit.peak.name]
+    if len(others) < 2 or any(seen[fit.index(name)] for name in others):
+        return []
+    return [finding("turned_in_doubt", fit.peak.name)]
 
 
 def _residual_water(
