@@ -67,6 +67,10 @@ fat alone [proposed]: a disc without residual water has half of it in its highes
 
 LIPID_BAND_PPM = (1.0, 1.6)
 
+ALONE, _FEW_COMPONENTS = 0.25, 4
+"""All other components together over the quality peak, below which that is alone [proposed]:
+simulated discs 1.1 to 3, residual water taken for PG below .15. A model of fewer says nothing."""
+
 MEASURABLE_SD = 3.0
 """A quality peak below so many of its standard deviations is not there [proposed]."""
 
@@ -258,11 +262,12 @@ def _turned_over(fit: FitResult, preprocessed: Preprocessed) -> list[Finding]:
     """
     if not any(one.kind == "turned_over" for one in preprocessed.findings):
         return []
-    seen = fit.amplitude > MEASURABLE_SD * fit.sd
-    others = [name for name in fit.names if name != fit.peak.name]
-    if len(others) < 2 or any(seen[fit.index(name)] for name in others):
+    beside = [name for name in fit.names if name != fit.peak.name]
+    if len(beside) < _FEW_COMPONENTS or not fit.has(fit.peak.name):
         return []
-    return [finding("turned_in_doubt", fit.peak.name)]
+    others = sum(max(float(fit.amplitude[fit.index(name)]), 0.0) for name in beside)
+    alone = others < ALONE * float(fit.amplitude[fit.index(fit.peak.name)])
+    return [finding("turned_in_doubt", fit.peak.name)] if alone else []
 
 
 def _residual_water(
