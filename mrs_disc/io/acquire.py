@@ -28,9 +28,10 @@ from mrs_disc.data import (
     Transients,
 )
 from mrs_disc.io import gate
-from mrs_disc.io.carrier import in_frame_of
+from mrs_disc.io.carrier import in_frame_of, lying_alike
 from mrs_disc.io.consistent import consistent
 from mrs_disc.io.formats.scan import Scan, read_only
+from mrs_disc.io.transients import sound
 from mrs_disc.record.findings import Finding, finding, once, stop
 from mrs_disc.schema import StrictModel, within
 
@@ -228,7 +229,9 @@ def judge(source: Source, given: Given) -> Source:
     scan, by_user = given.fill(source.scan, source.name)
     if "start_time_s" in by_user and scan.n_early:
         scan = scan.noted(finding("early_samples", n=scan.n_early))
-    scan = consistent(scan.from_echo())
+    scan = sound(consistent(scan.from_echo()))
+    if scan.processed:
+        scan = scan.noted(finding("processed", steps=[s.replace("_", " ") for s in scan.processed]))
     examined = gate.examine(scan)
     asked = gate.echo_time_asked(scan) if "echo_time_s" not in by_user else []
     for forbids in (*examined.forbids, *gate.missing(scan), *asked):
@@ -295,6 +298,8 @@ def pair(
         )
     examined = gate.examine(reference)
     why = examined.first or gate.false_pair(scan, reference)
+    if why is None:
+        reference = lying_alike(scan, reference)
     if why is None and not {*metabolite.given, *by_user} & {"spectrometer_mhz"}:
         reference = in_frame_of(scan, reference)
     stronger = gate.water_height(reference) > _STRONGER * gate.water_height(scan)
@@ -315,7 +320,7 @@ def _as_reference(metabolite: Source, water: Source, given: Given) -> tuple[Scan
         reference = reference.turned_over()
     own = given.of_the_water(started=water.own)
     reference, by_user = own.fill(reference, water.name)
-    reference = reference.from_echo()
+    reference = sound(reference.from_echo())
     if not reference.spectrometer_mhz:
         reference = replace(reference, spectrometer_mhz=scan.spectrometer_mhz)
     if not reference.dwell_time_s:

@@ -24,6 +24,7 @@ from mrs_disc.io.formats.scan import Scan, read_only
 from mrs_disc.io.gate import offset_power
 from mrs_disc.record.findings import finding
 from mrs_disc.signal.axes import time_axis
+from mrs_disc.typing import ComplexArray
 
 SAME_HZ = 0.05
 """Carriers nearer than this are one: headers hold the frequency to 1 Hz, some to their last bit."""
@@ -60,6 +61,40 @@ def in_frame_of(scan: Scan, water: Scan) -> Scan:
     if not _believed(scan, same, moved):
         return same.noted(finding("carrier_doubted", hz=shift_hz))
     return moved.noted(finding("carrier_moved", hz=shift_hz))
+
+
+_SEEN_ALIKE, _SEEN_OTHERWISE = 0.9, 0.7
+"""Overlap of the coils' weights for water and metabolites: of one voxel near 1 [proposed]."""
+
+
+def lying_alike(scan: Scan, water: Scan) -> Scan:
+    """Return the water reference turned over where its coils' phases are those of a mirror image.
+
+    A water line alone does not tell how it lies. But coils see water and metabolites of a voxel
+    with the same phases, and conjugating a file conjugates these too; weights from such a
+    reference would add the coils against each other.
+    """
+    if scan.n_coils < 2 or water.n_coils != scan.n_coils:
+        return water
+    mine, its = _seen_by_coils(scan.signal), _seen_by_coils(water.signal)
+    if mine is None or its is None:
+        return water
+    as_it_is, turned = float(abs(np.vdot(its, mine))), float(abs(its @ mine))
+    if turned > _SEEN_ALIKE and as_it_is < _SEEN_OTHERWISE * turned:
+        return water.turned_over().noted(finding("water_mirrored"))
+    return water
+
+
+def _seen_by_coils(signal: ComplexArray) -> ComplexArray | None:
+    """Return how coils see the strongest signal, of unit length; `None` for no number."""
+    start = signal[..., : min(64, signal.shape[-1])].astype(np.complex128)
+    start = start.reshape(len(start), -1)
+    start = start[:, np.isfinite(start).all(axis=0)]
+    if not start.any():
+        return None
+    start /= np.abs(start).max()
+    found: ComplexArray = np.linalg.eigh(start @ start.conj().T)[1][:, -1]
+    return found
 
 
 def _declared_hz(scan: Scan, water: Scan) -> float:

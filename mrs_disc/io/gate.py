@@ -23,6 +23,7 @@ import numpy as np
 from mrs_disc.constants import WATER_PPM
 from mrs_disc.data.places import OTHER_SCANNER
 from mrs_disc.io.formats.scan import Scan, other_voxel
+from mrs_disc.io.transients import holes
 from mrs_disc.record.findings import Finding, finding, unread
 from mrs_disc.signal.stored import evenly_taken, length_in_a_row, spectrum_top
 from mrs_disc.typing import ComplexArray, FloatArray
@@ -123,6 +124,10 @@ def examine(scan: Scan) -> Examined:
     if (top := spectrum_top(scan.signal)) is not None:
         forbids.append(finding("holds_spectrum", at=top + 1, of=scan.n_points))
         is_water = None
+    if (share := holes(scan.signal)) is not None:
+        forbids.append(finding("holes", share=share))
+    if "subtracted" in scan.processed:
+        forbids.append(finding("subtracted"))
     if (ratio := alternation(scan)) is not None:
         forbids.append(finding("alternates", ratio=ratio))
     if scan.n_points < MIN_POINTS:

@@ -236,6 +236,28 @@ KINDS: dict[str, Kind] = {
         "number} MHz, counts",
         "problem",
     ),
+    "transients_silent": Kind(
+        "{n} of {of} transients hold nothing and are left out: the scan was stopped, or they were "
+        "lost",
+        "problem",
+    ),
+    "transients_repeated": Kind(
+        "{n} of {of} transients are copies of others and are left out: they count once", "problem"
+    ),
+    "instances_missing": Kind(
+        "its instance numbers run from {first} to {last}, but {n} of them are missing: objects "
+        "were lost on the way",
+        "problem",
+    ),
+    "processed": Kind("the file says of its samples: {steps:list}"),
+    "subtracted": Kind(
+        "the file says that spectra were subtracted from each other: a difference spectrum is not "
+        "analysed; name the spectra that were not",
+        "forbids",
+    ),
+    "eddy_corrected_before": Kind(
+        "no eddy-current correction: the file says that it was corrected already"
+    ),
     "untagged_dimension": Kind(
         "dimension {dimension} of size {size} has no tag: taken as transients"
     ),
@@ -346,6 +368,11 @@ KINDS: dict[str, Kind] = {
         "of one object; export one FID a file, or give them a dimension of their own",
         "forbids",
     ),
+    "holes": Kind(
+        "{share:.0%} of its samples are zero amid the signal, in every transient: samples were "
+        "lost, or another file's layout was written; export it again",
+        "forbids",
+    ),
     "alternates": Kind(
         "by turns transients are {ratio:.3g} times as strong as the others: parts of a scheme that "
         "adds and subtracts (SPECIAL, ISIS); combine them first, as the sequence says",
@@ -408,6 +435,10 @@ KINDS: dict[str, Kind] = {
     ),
     "other_voxel_place": Kind("its voxel lies {apart_mm:.0f} mm away", "because"),
     "holds_no_water": Kind("its water is suppressed, or it holds none", "because"),
+    "water_mirrored": Kind(
+        "its coils see it with the phases of a mirrored spectrum: turned over, as the metabolites "
+        "lie"
+    ),
     "carrier_moved": Kind(
         "its carrier lies {hz:+.3g} Hz from that of the metabolites: moved into their frame"
     ),

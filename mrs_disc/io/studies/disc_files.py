@@ -23,9 +23,6 @@ from mrs_disc.record.findings import Finding, finding, finding_of, stop, unread,
 from mrs_disc.signal.noise_print import noise_print
 
 _MAX_SERIES = 4_096
-_NOT_THERE = (
-    *("no_such_file", "windows_path", "no_match", "no_pattern", "name_unusable", "empty_folder"),
-)
 Role = Literal["metabolite", "water"]
 ROLES: tuple[Role, Role] = ("metabolite", "water")
 
@@ -111,7 +108,7 @@ class DiscFiles:
     ) -> DiscAcquisition:
         """Read and judge the files of both roles; `names` are what messages call them.
 
-        A water reference that is not there is left out: the fit needs none.
+        A water reference that is not there or cannot be read is left out: the fit needs none.
         """
         metabolite, water = read("metabolite"), None
         absent: tuple[Finding, ...] = ()
@@ -119,8 +116,6 @@ class DiscFiles:
             water = read("water")
         except InputError as error:
             why = finding_of(error)
-            if why.kind not in _NOT_THERE:
-                raise
             absent = (finding("water_not_used", "water", file=names["water"], why=why),)
         if metabolite is None:
             raise stop(finding("no_metabolite_file", level=self.level))
