@@ -171,6 +171,11 @@ KINDS: dict[str, Kind] = {
         "that is right",
         "forbids",
     ),
+    "reconstructed": Kind(
+        "is what ParaVision reconstructed, a spectrum or an image, and not what was measured: name "
+        "the fid or rawdata.job0 of the scan",
+        "forbids",
+    ),
     "parameter_absent": Kind("{file} has no valid {key} (Hz), which is required", "forbids"),
     "not_one_acquisition": Kind(
         "{file} and {first} are not of one acquisition: {why}. List the files of one series only.",
