@@ -486,6 +486,12 @@ KINDS: dict[str, Kind] = {
     "nucleus_left_out": Kind(
         "{file} is left out: nucleus {nucleus}, only 1H spectra are analysed", "problem"
     ),
+    "named_for_other": Kind(
+        "{file} is left out: it lies in {place}, but its name gives another subject or session; "
+        "put it where it belongs",
+        "problem",
+    ),
+    "of_other": Kind("its name gives another subject", "because"),
     "voi_no_level": Kind("{file} is left out: voi-{voi} is not a disc level", "problem"),
     "run_no_number": Kind(
         "{file} is left out: run-{run} is no number from 1, as in run-02", "problem"
