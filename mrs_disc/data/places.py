@@ -258,6 +258,21 @@ def doubts(
     return (*noticed, *_spacing(sites), *_sideways(sites), *_handedness(sites), *_scanners(sites))
 
 
+def image_of_other(sites: Sequence[Site], subjects: Sequence[str]) -> Finding | None:
+    """Return that an image is of another person than the spectra; `None` where nothing says so.
+
+    Parameters
+    ----------
+    sites : sequence of Site
+        All runs of all levels of one examination.
+    subjects : sequence of str
+        Digests of the name and the number of the person whom the image's header names.
+    """
+    named = {site.subject for site in sites if site.subject}
+    other = bool(named and subjects) and not named & set(subjects)
+    return finding("anatomy_of_other") if other else None
+
+
 def _of_one(site: Site) -> Iterator[Finding]:
     size = site.size_mm
     if size is not None and (min(size) > MAX_HEIGHT_MM or max(size) > MAX_EDGE_MM):

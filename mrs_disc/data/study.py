@@ -35,12 +35,14 @@ class Anatomy:
     """A morphologic image to draw the voxels on: voxels (i, j, k) and their affine (mm, RAS).
 
     The voxels are as the file stores them; ``slope * image + intercept`` are its grey values.
+    `subjects` are digests of whom its header names: compared in memory, never shown or written.
     """
 
     image: NDArray[Any]
     affine: FloatArray
     slope: float = 1.0
     intercept: float = 0.0
+    subjects: tuple[str, ...] = field(default=(), repr=False)
 
     __repr__ = brief
 

@@ -7,7 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mrs_disc.data.places import Site, contradictions, doubts, is_repeat, water_digest
+from mrs_disc.data.places import (
+    Site,
+    contradictions,
+    doubts,
+    image_of_other,
+    is_repeat,
+    water_digest,
+)
 from mrs_disc.errors import InputError, NoSuchPathError, ReadError
 from mrs_disc.files import reading
 from mrs_disc.io import gate
@@ -80,6 +87,8 @@ def _describe(path: Path) -> dict[str, Any]:
     problems = [f"{e['level']}: {p}" for e in levels for p in e["problems"]]
     anatomy, unusable = _anatomy(described)
     sites = [site for _, site in described_discs]
+    if anatomy is not None and (of_other := image_of_other(sites, anatomy.subjects)) is not None:
+        anatomy, unusable = None, [of_other]
     unlikely = doubts(sites, anatomy.affine, anatomy.image.shape) if anatomy else doubts(sites)
     against = contradictions(sites)
     places = (*against, *unlikely)

@@ -504,6 +504,9 @@ KINDS: dict[str, Kind] = {
         "output: give the study another id",
         "problem",
     ),
+    "anatomy_of_other": Kind(
+        "the anatomy image is not used: its header names another person than the spectra", "problem"
+    ),
     "anatomy_not_used": Kind("the anatomy image could not be used: {why}", "problem"),
     # ---- a draft
     "level_by_name": Kind("level from the file's name"),
