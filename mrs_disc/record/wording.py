@@ -176,6 +176,9 @@ KINDS: dict[str, Kind] = {
         "the fid or rawdata.job0 of the scan",
         "forbids",
     ),
+    "signals_of_levels": Kind(
+        "holds {n} signals, by their names of {levels:and}: write one level a file", "forbids"
+    ),
     "parameter_absent": Kind("{file} has no valid {key} (Hz), which is required", "forbids"),
     "not_one_acquisition": Kind(
         "{file} and {first} are not of one acquisition: {why}. List the files of one series only.",

@@ -183,3 +183,31 @@ def test_edited_sequences_of_cmrr_are_edited(name, build, tmp_path, spectrum, pr
     path = build("siemens-rda")(tmp_path, spectrum(), protocol)
     scan = read_scan(edited(path, (rb"(SequenceName:) \S+", rb"\1 " + name.encode())))
     assert gate.examine(scan).first.kind == "edited"
+
+
+def named_signals(build, folder, rows, protocol, *names):
+    path = build("jmrui")(folder, rows, protocol)
+    told = f"SignalNames: {';'.join(names)}\nMagneticField".encode()
+    return edited(path, (rb"MagneticField", told))
+
+
+def test_signals_of_several_levels_in_one_file_are_no_transients(
+    build, tmp_path, spectrum, protocol
+):
+    path = named_signals(build, tmp_path, spectrum(3), protocol, "L3L4", "L4L5", "L5S1")
+    with pytest.raises(ReadError, match="3 signals, by their names of L3-L4, L4-L5 and L5-S1"):
+        read_scan(path)
+
+
+def test_a_signal_that_is_named_water_is_the_reference(build, tmp_path, spectrum, protocol):
+    rows = spectrum(3)
+    scan = read_scan(named_signals(build, tmp_path, rows, protocol, "l45_1", "l45_ref", "l45_2"))
+    np.testing.assert_allclose(scan.signal[0], rows[[0, 2]], rtol=1e-6)
+    np.testing.assert_allclose(scan.water.signal[0], rows[[1]], rtol=1e-6)
+
+
+def test_points_that_were_acquired_one_by_one_are_refused(build, tmp_path, spectrum, protocol):
+    path = build("lcmodel-raw")(tmp_path, spectrum(), protocol)
+    assert read_scan(path).n_points == 512
+    with pytest.raises(ReadError, match="SEQACQ"):
+        read_scan(edited(path, (rb"volume=1.0", rb"seqacq=.true., volume=1.0")))
