@@ -129,6 +129,13 @@ def test_another_level_in_a_name_and_a_shared_water_reference_are_said():
     ]
 
 
+def test_names_of_another_region_are_told_by_all_distances_together():
+    necks = ["C2-C3", "C3-C4", "C4-C5", "C5-C6", "C6-C7"]
+    found = doubts(renamed(spine(3), *necks))
+    assert "region_unlikely" in {f.kind for f in found}
+    assert not any(f.kind == "region_unlikely" for seed in range(200) for f in doubts(spine(seed)))
+
+
 def test_a_repeat_lies_at_the_place_of_its_first_run():
     """A second run is another measurement of one disc; the same file again is none."""
     sites = spine(3)

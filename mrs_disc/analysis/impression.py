@@ -43,6 +43,7 @@ DISC_CLAUSES = {
     "same_water_twice": "one water reference for two levels",
     "other_person": "another person in the header",
     "spacing_unlikely": "unusual distance",
+    "region_unlikely": "distances of another region",
     "beside_the_spine": "beside the line of the discs",
     "voxel_larger_than_disc": "voxel larger than a disc",
     "voxel_outside_image": "voxel outside the image",

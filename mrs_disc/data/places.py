@@ -56,6 +56,10 @@ MAX_HEIGHT_MM = 16.0
 MAX_EDGE_MM = 60.0
 """Largest edge beyond which no disc holds it [P]: lumbar discs are up to 55 mm wide."""
 
+_OF_REGION, _FEW_GAPS = (0.6, 1.5), 2
+"""Share of the usual distance that all discs of an adult lie within [P]: those of the loins lie at
+twice the distance of those of the neck. Of a single pair nothing is said."""
+
 _SIDEWAYS_MM, _SLOPE = 25.0, 1.5
 """Two neighbouring discs lie no farther apart across the body than this, or 1.5 times their
 distance along it [P]: no spine runs flatter than 56 degrees, sacrum and scoliosis included."""
@@ -255,6 +259,7 @@ def doubts(
             and (beyond := _beyond(site.centre, image_affine, image_shape)) > _MARGIN_MM
         ]
     noticed += [*_misnamed(sites), *_shared_water(sites)]
+    noticed += _region(sites)
     return (*noticed, *_spacing(sites), *_sideways(sites), *_handedness(sites), *_scanners(sites))
 
 
@@ -328,6 +333,22 @@ def _spacing(sites: Sequence[Site]) -> Iterator[Finding]:
                 n_steps=n_steps,
                 expected_mm=scale * sum(expected),
             )
+
+
+def _region(sites: Sequence[Site]) -> Iterator[Finding]:
+    """Find a spine whose discs all lie as those of another region do."""
+    placed = _one_a_level(sites)
+    ratios = [
+        float(np.linalg.norm(_known(upper.centre) - _known(lower.centre))) / sum(steps)
+        for upper, lower in pairwise(placed)
+        if (steps := expected_steps_mm(upper.level, lower.level))
+    ]
+    if len(ratios) < _FEW_GAPS:
+        return
+    low, high = _OF_REGION
+    if max(ratios) < low or min(ratios) > high:
+        ratio = float(np.median(ratios))
+        yield finding("region_unlikely", placed[0].name, last=placed[-1].name, ratio=ratio)
 
 
 def expected_steps_mm(upper: str, lower: str) -> list[float]:

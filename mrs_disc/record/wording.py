@@ -110,6 +110,11 @@ KINDS: dict[str, Kind] = {
         "one of the two names may be wrong",
         "problem",
     ),
+    "region_unlikely": Kind(
+        "from {subject} to {last} all voxels lie {ratio:.2g} times as far apart as discs of these "
+        "names do: the names may be of another region of the spine",
+        "problem",
+    ),
     "beside_the_spine": Kind(
         "{subject} lies {across_mm:.0f} mm across and {along_mm:.0f} mm along the body from "
         "{other}: one of the two voxels may lie beside the spine",
