@@ -28,7 +28,7 @@ from mrs_disc.data import (
     Transients,
 )
 from mrs_disc.io import gate
-from mrs_disc.io.carrier import in_frame_of, lying_alike
+from mrs_disc.io.carrier import in_frame_of, seen_alike
 from mrs_disc.io.consistent import consistent
 from mrs_disc.io.formats.scan import Scan, read_only
 from mrs_disc.io.transients import sound
@@ -299,7 +299,7 @@ def pair(
     examined = gate.examine(reference)
     why = examined.first or gate.false_pair(scan, reference)
     if why is None:
-        reference = lying_alike(scan, reference)
+        reference, why = seen_alike(scan, reference)
     if why is None and not {*metabolite.given, *by_user} & {"spectrometer_mhz"}:
         reference = in_frame_of(scan, reference)
     stronger = gate.water_height(reference) > _STRONGER * gate.water_height(scan)

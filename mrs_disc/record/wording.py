@@ -448,6 +448,11 @@ KINDS: dict[str, Kind] = {
     ),
     "other_voxel_place": Kind("its voxel lies {apart_mm:.0f} mm away", "because"),
     "holds_no_water": Kind("its water is suppressed, or it holds none", "because"),
+    "coils_see_otherwise": Kind(
+        "the coils see it otherwise than the metabolites (overlap {overlap:.2f} of 1): it is of "
+        "another voxel, or its coils stand in another order",
+        "because",
+    ),
     "water_mirrored": Kind(
         "its coils see it with the phases of a mirrored spectrum: turned over, as the metabolites "
         "lie"

@@ -9,7 +9,7 @@ import pytest
 from mrs_disc.errors import ReadError
 from mrs_disc.io import gate
 from mrs_disc.io.acquire import Given, Source, to_acquisition
-from mrs_disc.io.carrier import lying_alike
+from mrs_disc.io.carrier import seen_alike
 from mrs_disc.io.formats.readers import read_scan, read_series
 from mrs_disc.io.formats.scan import Scan
 from mrs_disc.io.studies.disc_files import DiscFiles
@@ -66,11 +66,16 @@ def test_a_water_reference_lies_as_its_coils_see_it(turned, spectrum):
     coils = (rng.normal(size=(6, 1, 1)) + 1j * rng.normal(size=(6, 1, 1))) / 2
     metabolites = scan_of(coils * spectrum(8, seed=1))
     water = coils * spectrum(2, seed=2, water=900.0)
-    found = lying_alike(metabolites, scan_of(np.conj(water) if turned else water))
+    found, why = seen_alike(metabolites, scan_of(np.conj(water) if turned else water))
+    assert why is None
     np.testing.assert_allclose(found.signal, water, rtol=1e-6)
     assert kinds(found) == (["water_mirrored"] if turned else [])
+    _, why = seen_alike(metabolites, scan_of(water[[1, 2, 0, 4, 5, 3]]))
+    assert why.kind == "coils_see_otherwise"
+    noise = scan_of(rng.normal(size=(6, 8, 512)) + 0j)  # tells nothing of the coils
+    assert seen_alike(noise, scan_of(water))[1] is None
     alike = scan_of(np.abs(coils) * spectrum(2, water=900.0))  # without phases nothing is told
-    assert lying_alike(scan_of(np.abs(coils) * spectrum(8)), alike) is alike
+    assert seen_alike(scan_of(np.abs(coils) * spectrum(8)), alike) == (alike, None)
 
 
 def test_eddy_currents_are_not_corrected_a_second_time(spectrum):
