@@ -309,8 +309,19 @@ def pair(
     if why is not None:
         return None, (finding("water_not_used", "water", file=water.name, why=why),)
     new = [f for f in reference.findings if f not in scan.findings]
+    new += _otherwise_measured(scan, reference)
     noted = tuple(finding("of_the_water", "water", note=one) for one in new)
     return replace(water, scan=reference, given=by_user), noted
+
+
+def _otherwise_measured(scan: Scan, reference: Scan) -> list[Finding]:
+    """Return which times of the reference are others: amounts are corrected with each its own."""
+    found = []
+    for field in ("echo_time_s", "repetition_time_s"):
+        mine, its = getattr(scan, field), getattr(reference, field)
+        if mine and its and abs(its - mine) > 0.01 * mine:
+            found.append(finding("measured_otherwise", field, came=its, wanted=mine))
+    return found
 
 
 def _as_reference(metabolite: Source, water: Source, given: Given) -> tuple[Scan, tuple[str, ...]]:

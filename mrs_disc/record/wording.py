@@ -198,7 +198,8 @@ KINDS: dict[str, Kind] = {
     "frequency_in_hz": Kind("the spectrometer frequency stood in Hz and was divided by 1e6"),
     "sidecar_contradicts": Kind(
         "the JSON sidecar says {key} {sidecar:g}, the file's own header {file:g}: the header "
-        "counts; correct one of them"
+        "counts; correct one of them",
+        "problem",
     ),
     "other_width": Kind(
         "its SpectralWidth of {hz:g} Hz contradicts its dwell time of {dwell_time_s:g} s, which "
@@ -308,11 +309,13 @@ KINDS: dict[str, Kind] = {
         "problem",
     ),
     "no_start": Kind(
-        "its AcquisitionStartTime is {value:g|no number}: seconds from the echo; 0 is taken"
+        "its AcquisitionStartTime is {value:g|no number}: seconds from the echo; 0 is taken",
+        "problem",
     ),
     "no_carrier": Kind(
         "its {key} is {value:g|no number}: ppm expected, between {low:g} and {high:g}; {taken:g} "
-        "ppm is taken"
+        "ppm is taken",
+        "problem",
     ),
     "carrier_off_water": Kind(
         "its Chemical Shift Reference (0018,9053) puts {ppm:g} ppm on the carrier, not water, and "
@@ -452,6 +455,10 @@ KINDS: dict[str, Kind] = {
         "the coils see it otherwise than the metabolites (overlap {overlap:.2f} of 1): it is of "
         "another voxel, or its coils stand in another order",
         "because",
+    ),
+    "measured_otherwise": Kind(
+        "its {subject:field} is {came:g} s, that of the metabolites {wanted:g} s: each is "
+        "corrected with its own"
     ),
     "water_mirrored": Kind(
         "its coils see it with the phases of a mirrored spectrum: turned over, as the metabolites "

@@ -153,3 +153,11 @@ def test_dicom_slabs_meet_in_the_centre_and_samples_are_counted(
     dataset.save_as(path)
     with pytest.raises(ReadError, match="longer than its header says"):
         read_scan(path)
+
+
+def test_a_reference_of_other_times_is_used_and_said(spectrum):
+    metabolites = Source(scan=scan_of(spectrum(4)[None], repetition_time_s=1.5), name="m")
+    other = scan_of(spectrum(2, water=9000.0)[None], repetition_time_s=10.0)
+    disc = to_acquisition("L4-L5", metabolites, Source(scan=other, name="w"), Given())
+    assert disc.water_protocol.repetition_time_s == 10.0
+    assert any("repetition time is 10 s, that of the metabolites 1.5 s" in n for n in disc.notes)
