@@ -161,3 +161,34 @@ def test_a_reference_of_other_times_is_used_and_said(spectrum):
     disc = to_acquisition("L4-L5", metabolites, Source(scan=other, name="w"), Given())
     assert disc.water_protocol.repetition_time_s == 10.0
     assert any("repetition time is 10 s, that of the metabolites 1.5 s" in n for n in disc.notes)
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "values", "key"),
+    [
+        ("MREchoSequence", "EffectiveEchoTime", (30, 144), "EchoTime"),
+        ("PlanePositionSequence", "ImagePositionPatient", ([0, 0, 0], [0, 0, 36]), "ImagePosition"),
+    ],
+)
+def test_frames_of_one_object_that_were_measured_otherwise_are_no_transients(
+    group, name, values, key, build, tmp_path, spectrum, protocol
+):
+    path = build("dicom-mrs")(tmp_path, spectrum(), protocol)
+    dataset = pydicom.dcmread(path)
+    dataset.NumberOfFrames = 2
+    dataset.SpectroscopyData = dataset.SpectroscopyData * 2
+    for change in (values[0],), values:
+        frames = []
+        for k in range(2):
+            item, frame = pydicom.Dataset(), pydicom.Dataset()
+            setattr(item, name, change[k % len(change)])
+            setattr(frame, group, pydicom.Sequence([item]))
+            frames.append(frame)
+        dataset.PerFrameFunctionalGroupsSequence = pydicom.Sequence(frames)
+        dataset.save_as(path)
+        first = gate.examine(read_scan(path)).first
+        if len(change) == 1:
+            assert first is None
+        else:
+            assert first.kind == "varies"
+            assert first.values["keys"][0].startswith(key)

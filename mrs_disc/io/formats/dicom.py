@@ -36,6 +36,7 @@ from mrs_disc.errors import ReadError
 from mrs_disc.files import read_bytes
 from mrs_disc.io.formats import vendor
 from mrs_disc.io.formats.dicom_file import check_inflated, read_dicom
+from mrs_disc.io.formats.dicom_groups import along_frames, group
 from mrs_disc.io.formats.entries import inversion
 from mrs_disc.io.formats.scan import (
     HIGHEST_FIELD_T,
@@ -167,18 +168,19 @@ def _standard(path: Path, dataset: Any) -> Scan:
         spectrometer_mhz=mhz,
         dwell_time_s=1.0 / width,
         reference_ppm=carrier_ppm,
-        echo_time_s=seconds(_group(dataset, "MREchoSequence", "EffectiveEchoTime"), 1e-3, 1.0)
+        echo_time_s=seconds(group(dataset, "MREchoSequence", "EffectiveEchoTime"), 1e-3, 1.0)
         or seconds(dataset.get("EchoTime"), 1e-3, 1.0),
         repetition_time_s=seconds(
-            _group(dataset, "MRTimingAndRelatedParametersSequence", "RepetitionTime"), 1e-3, 60.0
+            group(dataset, "MRTimingAndRelatedParametersSequence", "RepetitionTime"), 1e-3, 60.0
         )
         or seconds(dataset.get("RepetitionTime"), 1e-3, 60.0),
         sequence=_sequence(dataset),
         manufacturer=maker,
-        n_averages=int(positive(_group(dataset, "MRAveragesSequence", "NumberOfAverages")) or 0)
+        n_averages=int(positive(group(dataset, "MRAveragesSequence", "NumberOfAverages")) or 0)
         or None,
         voxel_affine=_affine(dataset),
         n_voxels=voxels,
+        varying=along_frames(dataset),
         processed=_processed(dataset, maker),
         findings=(*notes, *said, *_inverted(dataset)),
         **_common(dataset),
@@ -191,7 +193,7 @@ def _standard(path: Path, dataset: Any) -> Scan:
 
 def _inverted(dataset: Any) -> tuple[Finding, ...]:
     """Return that an inversion came before the signal, which the modifiers of a frame tell."""
-    times = _group(dataset, "MRModifierSequence", "InversionTimes") or dataset.get("InversionTimes")
+    times = group(dataset, "MRModifierSequence", "InversionTimes") or dataset.get("InversionTimes")
     first = times[0] if isinstance(times, Sequence) and len(times) else times
     return inversion(first if first is not None else dataset.get("InversionTime"), 1e-3)
 
@@ -284,10 +286,10 @@ def _sequence(dataset: Any) -> str | None:
 
 def _affine(dataset: Any) -> FloatArray | None:
     """Return the voxel's affine from plane orientation, or from three orthogonal slabs."""
-    plane = _group(dataset, "PlaneOrientationSequence", "ImageOrientationPatient")
-    place = _group(dataset, "PlanePositionSequence", "ImagePositionPatient")
-    spacing = _group(dataset, "PixelMeasuresSequence", "PixelSpacing")
-    depth = positive(_group(dataset, "PixelMeasuresSequence", "SliceThickness"))
+    plane = group(dataset, "PlaneOrientationSequence", "ImageOrientationPatient")
+    place = group(dataset, "PlanePositionSequence", "ImagePositionPatient")
+    spacing = group(dataset, "PixelMeasuresSequence", "PixelSpacing")
+    depth = positive(group(dataset, "PixelMeasuresSequence", "SliceThickness"))
     slabs = list(dataset.get("VolumeLocalizationSequence", None) or [])
     try:
         thick = [float(s.SlabThickness) for s in slabs]
@@ -468,14 +470,3 @@ def _item(tags: dict[str, Any], name: str) -> Any:
 def _integer(dataset: Any, name: str) -> int | None:
     value = positive(dataset.get(name))
     return int(value) if value else None
-
-
-def _group(dataset: Any, sequence: str, name: str) -> Any:
-    """Return an attribute of the functional groups: of the first frame, else the shared one."""
-    for place in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
-        groups = dataset.get(place)
-        if groups and (items := groups[0].get(sequence)):
-            value = items[0].get(name)
-            if value is not None and value != "":
-                return value
-    return None
