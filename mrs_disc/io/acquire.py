@@ -31,7 +31,7 @@ from mrs_disc.io import gate
 from mrs_disc.io.carrier import in_frame_of, seen_alike
 from mrs_disc.io.consistent import consistent
 from mrs_disc.io.formats.scan import Scan, read_only
-from mrs_disc.io.transients import sound
+from mrs_disc.io.transients import like_coils, sound
 from mrs_disc.record.findings import Finding, finding, once, stop
 from mrs_disc.schema import StrictModel, within
 
@@ -238,6 +238,8 @@ def judge(source: Source, given: Given) -> Source:
         raise stop(forbids, source.name)
     if examined.mirrored:
         scan = scan.turned_over().noted(finding("turned_over"))
+    if scan.n_coils == 1 and (spread := like_coils(split_water(scan)[0].signal)) is not None:
+        scan = scan.noted(finding("transients_like_coils", spread=spread))
     if gate.is_clipped(scan.signal):
         scan = scan.noted(finding("clipped"))
     return replace(
@@ -310,8 +312,10 @@ def pair(
         return None, (finding("water_not_used", "water", file=water.name, why=why),)
     new = [f for f in reference.findings if f not in scan.findings]
     new += _otherwise_measured(scan, reference)
-    noted = tuple(finding("of_the_water", "water", note=one) for one in new)
-    return replace(water, scan=reference, given=by_user), noted
+    noted = [finding("of_the_water", "water", note=one) for one in new]
+    if scan.n_coils == reference.n_coils == 1 and (spread := like_coils(reference.signal)):
+        noted.append(finding("transients_like_coils", spread=spread))
+    return replace(water, scan=reference, given=by_user), tuple(noted)
 
 
 def _otherwise_measured(scan: Scan, reference: Scan) -> list[Finding]:

@@ -250,6 +250,11 @@ KINDS: dict[str, Kind] = {
         "number} MHz, counts",
         "problem",
     ),
+    "transients_like_coils": Kind(
+        "the strengths of its transients are spread as those of coils (by {spread:.0%}): where "
+        "they are coils, tag them as such, or each adds noise and phase of its own",
+        "problem",
+    ),
     "transients_silent": Kind(
         "{n} of {of} transients hold nothing and are left out: the scan was stopped, or they were "
         "lost",
@@ -382,6 +387,11 @@ KINDS: dict[str, Kind] = {
     "fids_in_a_row": Kind(
         "each row holds {n} FIDs of {points} points end to end, as converters lay down the frames "
         "of one object; export one FID a file, or give them a dimension of their own",
+        "forbids",
+    ),
+    "axes_exchanged": Kind(
+        "the strengths of its transients are spread as those of coils (by {spread:.0%}), those of "
+        "its coils are alike: the two dimensions were exchanged; correct their tags",
         "forbids",
     ),
     "holes": Kind(

@@ -211,3 +211,16 @@ def test_points_that_were_acquired_one_by_one_are_refused(build, tmp_path, spect
     assert read_scan(path).n_points == 512
     with pytest.raises(ReadError, match="SEQACQ"):
         read_scan(edited(path, (rb"volume=1.0", rb"seqacq=.true., volume=1.0")))
+
+
+def test_two_dimensions_of_transients_or_one_without_a_name_are_not_guessed(tmp_path, spectrum):
+    rows = np.stack([spectrum(3), spectrum(3, seed=2)])  # (2, 3, point)
+    for tags in ({"dim_5": "DIM_DYN", "dim_6": "DIM_DYN"}, {"dim_5": None, "dim_6": "DIM_DYN"}):
+        samples = np.conj(rows.T).reshape(1, 1, 1, 512, 3, 2)
+        image = nibabel.Nifti2Image(samples, np.eye(4))
+        image.header["pixdim"][4] = DWELL
+        told = {k: v for k, v in (HEADER | tags).items() if v}
+        content = json.dumps(told).encode()
+        image.header.extensions.append(nibabel.nifti1.Nifti1Extension(44, content))
+        nibabel.save(image, tmp_path / "x.nii")
+        assert gate.examine(read_scan(tmp_path / "x.nii")).first.kind == "more_dimensions"

@@ -192,3 +192,17 @@ def test_frames_of_one_object_that_were_measured_otherwise_are_no_transients(
         else:
             assert first.kind == "varies"
             assert first.values["keys"][0].startswith(key)
+
+
+def test_coils_that_are_called_transients_are_noticed(spectrum):
+    rng = np.random.default_rng(2)
+    coils = (rng.normal(size=(8, 1, 1)) + 1j * rng.normal(size=(8, 1, 1))) / 2
+    signal = coils * spectrum(6, water=400.0)
+    assert gate.examine(scan_of(signal)).first is None
+    assert gate.examine(scan_of(signal.swapaxes(0, 1))).first.kind == "axes_exchanged"
+    flat = Source(scan=scan_of((coils * spectrum(6)).reshape(1, -1, 512)), name="m")
+    disc = to_acquisition("L4-L5", flat, None, Given())
+    assert "transients_like_coils" in [f.kind for f in disc.findings]
+    sound_one = Source(scan=scan_of(spectrum(48)[None]), name="m")
+    disc = to_acquisition("L4-L5", sound_one, None, Given())
+    assert "transients_like_coils" not in [f.kind for f in disc.findings]

@@ -364,21 +364,23 @@ def _axes(
     n_axes = max([samples.ndim, *tags])
     first = samples[0, 0, 0].reshape(samples.shape[3:] + (1,) * (n_axes - samples.ndim))
     notes: list[Finding] = []
-    coil, transients, extra = None, [], {}
+    told = [tag for tag in tags.values() if tag in TRANSIENT_TAGS]
+    coil, transients, extra, tagged = None, [], {}, set[str]()
     for axis in range(1, first.ndim):
         tag, size = tags.get(axis + 4), first.shape[axis]
         if tag == "DIM_COIL" and coil is None:
             coil = axis
-        elif tag in TRANSIENT_TAGS:
+        elif tag in TRANSIENT_TAGS and tag not in tagged:
             transients.append(axis)
+            tagged.add(tag)
         elif tag == "DIM_USER_0" and size > 1 and facts.get("Manufacturer") == "Bruker":
             transients.append(axis)  # spec2nii 0.8.15 knows no other name for ParaVision's averages
             notes.append(finding("bruker_averages", dimension=axis + 4))
-        elif tag is None and size > 1 and not transients:
+        elif tag is None and size > 1 and not transients and not told:
             transients.append(axis)
             notes.append(finding("untagged_dimension", dimension=axis + 4, size=size))
         elif size > 1:
-            extra[str(tag or f"dim_{axis + 4}")] = size
+            extra[str(tag or f"{axis + 4} (without a tag)")] = size
     kept = [0, *([coil] if coil is not None else []), *transients]
     first = first[tuple(slice(None) if a in kept else 0 for a in range(first.ndim))]
     place = {axis: n for n, axis in enumerate(sorted(kept))}
