@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from mrs_disc.data import LEVELS
 from mrs_disc.data.places import Site, contradictions, doubts, samples_digest
 from mrs_disc.record.findings import words
+from mrs_disc.signal.noise_print import noise_print
 
 CERVICAL = ("C3-C4", "C4-C5", "C5-C6", "C6-C7")
 THORACIC = ("T6-T7", "T7-T8", "T8-T9", "T9-T10")
@@ -106,6 +107,33 @@ def test_one_place_and_one_file_count_once(seed):
     same_file = [*sites[:2], replace(sites[2], file_sha256=sites[1].file_sha256), *sites[3:]]
     found = contradictions(same_file)
     assert {f.subject for f in found if f.kind == "same_file_twice"} == {"L2-L3", "L3-L4"}
+
+
+def test_one_measurement_under_two_names_is_known_by_its_noise():
+    rng = np.random.default_rng(3)
+    noise = [noise_print(rng.normal(size=1024) + 1j * rng.normal(size=1024)) for _ in LUMBAR]
+    sites = [replace(s, noise=one) for s, one in zip(spine(3), noise, strict=True)]
+    assert not contradictions(sites)
+    found = contradictions([*sites[:2], replace(sites[2], noise=noise[1]), *sites[3:]])
+    assert {f.kind for f in found} == {"same_measurement_twice"}
+    assert {f.subject for f in found} == {"L2-L3", "L3-L4"}
+
+
+def test_another_level_in_a_name_and_a_shared_water_reference_are_said():
+    sites = [replace(s, named=s.level, water_sha256=s.level) for s in spine(3)]
+    assert not doubts(sites)
+    found = doubts([replace(sites[0], named="L2-L3", water_sha256="L4-L5"), *sites[1:]])
+    assert [(f.kind, f.subject) for f in found] == [
+        ("other_level_named", "L1-L2"),
+        ("same_water_twice", "L4-L5"),
+    ]
+
+
+def test_names_of_another_region_are_told_by_all_distances_together():
+    necks = ["C2-C3", "C3-C4", "C4-C5", "C5-C6", "C6-C7"]
+    found = doubts(renamed(spine(3), *necks))
+    assert "region_unlikely" in {f.kind for f in found}
+    assert not any(f.kind == "region_unlikely" for seed in range(200) for f in doubts(spine(seed)))
 
 
 def test_a_repeat_lies_at_the_place_of_its_first_run():

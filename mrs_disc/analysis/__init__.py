@@ -30,7 +30,7 @@ from mrs_disc.data import (
     StudyReport,
     parse_level,
 )
-from mrs_disc.data.places import Site
+from mrs_disc.data.places import Site, image_of_other
 from mrs_disc.errors import InputError, ModelError
 from mrs_disc.models import (
     MetaboliteModel,
@@ -157,13 +157,16 @@ def analyze(
     outcomes = [_measured_or_failed(entry, recipe, models) for entry in chosen]
     outcomes = with_measured_t2(chosen, outcomes, recipe, models.relaxation)
     beside = [read_site(entry) for entry in study if entry not in chosen]
-    naming = check_names([*beside, *(site for _, site in outcomes)], anatomy, recipe)
+    sites = [*beside, *(site for _, site in outcomes)]
+    of_other = None if anatomy is None else image_of_other(sites, anatomy.subjects)
+    anatomy = anatomy if of_other is None else None
+    naming = check_names(sites, anatomy, recipe)
     reports = [
         recorded(entry, naming.allowed(site, outcome), anatomy)
         for entry, (outcome, site) in zip(chosen, outcomes, strict=True)
     ]
     records = scored([report.record for report in reports], models.score, recipe)
-    noticed = (*study.findings, *naming.findings)
+    noticed = (*study.findings, *naming.findings, *([of_other] if of_other else []))
     completeness = completeness_of(records, recipe.score.min_levels, noticed)
     comparison = compare_discs(records)
     return StudyReport(

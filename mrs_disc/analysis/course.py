@@ -20,7 +20,7 @@ from typing import Literal, TypeAlias
 
 from mrs_disc.constants import Z95
 from mrs_disc.data.places import is_repeat
-from mrs_disc.record.level import Results
+from mrs_disc.record.level import Level, Results
 from mrs_disc.record.levels import level_order
 from mrs_disc.record.parts import Quantity
 from mrs_disc.scoring.comparison import repeatability
@@ -137,8 +137,35 @@ def cautions(records: Sequence[Results]) -> list[str]:
         )
     if len({r.recipe_sha256 for r in records}) > 1:
         notes.append("The examinations were analysed with different recipes or models")
+    notes += _same_measurements(records)
     notes += _protocols_differ(records)
     return notes
+
+
+_SAME, _FEW = 1e-4, 3
+"""Relative difference of all amounts below which two measurements are one: formats round at 1e-6,
+and measured again, three or more amounts are never all that near."""
+
+
+def _same_measurements(records: Sequence[Results]) -> list[str]:
+    """Return which levels have one measurement under the names of two examinations."""
+    copied: set[str] = set()
+    for k, record in enumerate(records):
+        for other in records[:k]:
+            for level in record.levels:
+                copied |= {level.level for one in other.levels if _one_measurement(level, one)}
+    if not copied:
+        return []
+    named = ", ".join(sorted(copied, key=level_order))
+    return [f"{named}: two examinations have the same measurement, copied or converted: no change"]
+
+
+def _one_measurement(one: Level, other: Level) -> bool:
+    if one.level != other.level or one.measured is None or other.measured is None:
+        return False
+    mine, its = one.measured.fit.metabolites, other.measured.fit.metabolites
+    pairs = [(mine[name].amplitude, its[name].amplitude) for name in mine.keys() & its.keys()]
+    return len(pairs) >= _FEW and all(abs(a - b) <= _SAME * abs(a) for a, b in pairs)
 
 
 def _protocols_differ(records: Sequence[Results]) -> list[str]:

@@ -19,10 +19,12 @@ from mrs_disc.data.places import (
     is_repeat,
     samples_digest,
     signal_digests,
+    water_digest,
 )
 from mrs_disc.errors import InputError
 from mrs_disc.recipe import Recipe
 from mrs_disc.record.findings import Finding, words
+from mrs_disc.signal.noise_print import noise_print
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,9 @@ def site_of(entry: DiscEntry, acquisition: DiscAcquisition | None) -> Site:
         run=entry.run,
         affine=acquisition.protocol.voxel_affine,
         file_sha256=(*digests, samples_digest(acquisition.metabolite.signal)),
+        noise=noise_print(acquisition.metabolite.signal),
+        water_sha256=water_digest(acquisition),
+        named=acquisition.named,
         subject=acquisition.subject,
         frequency_mhz=acquisition.metabolite.sampling.spectrometer_mhz,
     )

@@ -35,6 +35,11 @@ from mrs_disc.record.table import (
 from mrs_disc.report.files import OF_FORMAT, links_in
 from mrs_disc.scoring.again import as_reviewed
 
+_METABOLITE = re.compile(
+    r"^(?P<label>[^/]+)/metabolite(?!.*\.(spar|list|json)$)|voi-(?P<voi>[^_/]+)\S*_svs\.nii",
+    re.IGNORECASE,
+)
+"""Label or BIDS path of a file of metabolites, parameter files left out."""
 BIDS_VERSION = "1.10.0"
 LEVELS_TABLE, DICTIONARY, FAILURES_TABLE = "levels.tsv", "levels.json", "failures.tsv"
 IGNORED = ".bidsignore"
@@ -135,7 +140,7 @@ def _spool(out: Path, rows: TextIO, found: Collected) -> Iterator[str]:
         key = participant if session is None else f"{participant}/{session}"
         found.n_studies += 1
         try:
-            results, review = _record(folder)
+            results, review, inputs = _record(folder)
         except ReadError as error:
             found.n_studies_failed += 1
             yield _line(key, None, None, "collect", error.problem)
@@ -147,6 +152,8 @@ def _spool(out: Path, rows: TextIO, found: Collected) -> Iterator[str]:
             continue
         if review.problem:
             found.broken_reviews.append(key)
+        for disc, sha256 in _measured_from(inputs):
+            found.measured_from(sha256, key, disc)
         found.recipes.add(results.recipe_sha256)
         found.versions.add(results.software.version)
         page = REPORT if (folder / REPORT).exists() else RESULTS
@@ -163,23 +170,34 @@ def _spool(out: Path, rows: TextIO, found: Collected) -> Iterator[str]:
                 yield _line(*place, level.failure.stage, level.failure.message)
 
 
+def _measured_from(inputs: Any) -> Iterator[tuple[str, str]]:
+    """Yield level and SHA-256 of the files that hold the signals of metabolites."""
+    for file in inputs if isinstance(inputs, list) else []:
+        found = _METABOLITE.search(str(file.get("path")))
+        if found is not None and re.fullmatch("[0-9a-f]{64}", str(file.get("sha256"))):
+            yield found["label"] or found["voi"], file["sha256"]
+
+
 def _written(folder: Path) -> list[str]:
     """Return what the page leads to of a study, the final reports of its review among it."""
     final = [f"{FINAL_FOLDER}/"] if (folder / FINAL_FOLDER).is_dir() else []
     return [*links_in(folder), *final]
 
 
-def _record(folder: Path) -> tuple[Results | None, Review]:
-    """Return a study's results as its reviewer left them, and the review; `None`: it failed."""
+def _record(folder: Path) -> tuple[Results | None, Review, Any]:
+    """Return a study's results as its reviewer left them, the review, and its inputs.
+
+    `None` for the results: it failed.
+    """
     path = folder / RESULTS
     if not path.is_file():
-        return None, Review()
+        return None, Review(), []
     try:
         record = read_record(path)
     except ReadError as error:
         raise ReadError(path, "is damaged; 'mrs-disc batch --resume' makes it again") from error
     results = as_reviewed(results_of(record, path), path)
-    return results, results.review or Review()
+    return results, results.review or Review(), record.get("inputs")
 
 
 def level_row(participant: str, session: str | None, level: Level) -> dict[str, Any]:

@@ -51,6 +51,15 @@ class Collected:
     recipes: set[str] = field(default_factory=set)
     versions: set[str] = field(default_factory=set)
     broken_reviews: list[str] = field(default_factory=list)
+    twice: list[str] = field(default_factory=list)
+    """Pairs of discs of two studies that one file is the measurement of."""
+    _measured: dict[bytes, tuple[str, str]] = field(default_factory=dict)
+
+    def measured_from(self, sha256: str, study: str, disc: str) -> None:
+        """Take note of the file of a disc, and of one that was met in another study."""
+        other, its = self._measured.setdefault(bytes.fromhex(sha256), (study, disc))
+        if other != study:
+            self.twice.append(f"{other} {its} and {study} {disc}")
 
     def add(
         self, row: Mapping[str, Any], units: Mapping[str, str], fitted: Iterable[str] = ()
@@ -77,4 +86,7 @@ class Collected:
             named = ", ".join(self.broken_reviews[:5])
             more = " and others" if len(self.broken_reviews) > 5 else ""
             notes.append(f"the review log of {named}{more} is broken; mrs-disc review says where")
+        if self.twice:
+            named = "; ".join(self.twice[:5]) + ("; and others" if len(self.twice) > 5 else "")
+            notes.append(f"one file is the measurement of two discs, which count twice: {named}")
         return tuple(notes)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from pathlib import Path
 
 import click
+
+_UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
+_DATES = re.compile(r"\d{8}(-(\d{8})?)?|-\d{8}")
 
 
 @click.command()
@@ -47,6 +51,12 @@ def command(
 
     if not (study or patient):
         raise click.UsageError("--study UID is missing, or --patient ID with --date")
+    if study and not _UID.fullmatch(study):
+        raise click.UsageError(
+            f"--study {study[:64]}: a StudyInstanceUID is digits and dots, as 1.2.840.113619.2.1"
+        )
+    if date and not _DATES.fullmatch(date):
+        raise click.UsageError(f"--date {date[:64]}: YYYYMMDD expected, or a range of two with -")
     with writing(output), suppress(FileNotFoundError):
         output.lstat()  # also what no file can be called is said before anyone is asked
         if not output.is_dir() or any(output.iterdir()):

@@ -17,14 +17,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mrs_disc.record.findings import Finding, finding
 from mrs_disc.record.levels import LEVELS, level_order
 from mrs_disc.record.parts import InputFile
+from mrs_disc.signal.noise_print import same_noise
 from mrs_disc.typing import ComplexArray, FloatArray
+
+if TYPE_CHECKING:
+    from mrs_disc.data.study import DiscAcquisition
 
 SAME_PLACE_MM = 6.0
 """Centres nearer than this are one place [P]: two discs of a small neck lie some 14 mm apart, a
@@ -52,6 +56,10 @@ MAX_HEIGHT_MM = 16.0
 MAX_EDGE_MM = 60.0
 """Largest edge beyond which no disc holds it [P]: lumbar discs are up to 55 mm wide."""
 
+_OF_REGION, _FEW_GAPS = (0.6, 1.5), 2
+"""Share of the usual distance that all discs of an adult lie within [P]: those of the loins lie at
+twice the distance of those of the neck. Of a single pair nothing is said."""
+
 _SIDEWAYS_MM, _SLOPE = 25.0, 1.5
 """Two neighbouring discs lie no farther apart across the body than this, or 1.5 times their
 distance along it [P]: no spine runs flatter than 56 degrees, sacrum and scoliosis included."""
@@ -76,6 +84,12 @@ class Site:
         Voxel to patient coordinates, its centre in the last column; `None`: the file is silent.
     file_sha256 : tuple of str
         Of the files that hold the metabolite signal, and of its samples.
+    noise : complex array, or None
+        What only one measurement has (`noise_print`).
+    water_sha256 : str or None
+        Digest of the samples of the water reference.
+    named : str or None
+        The level that the file's name or its header gives, where it is another one.
     subject, frequency_mhz
         Digest of the subject that the header names; spectrometer frequency. `None` where unknown.
     """
@@ -84,6 +98,9 @@ class Site:
     run: int = 1
     affine: FloatArray | None = None
     file_sha256: tuple[str, ...] = ()
+    noise: ComplexArray | None = None
+    water_sha256: str | None = None
+    named: str | None = None
     subject: str | None = None
     frequency_mhz: float | None = None
 
@@ -125,6 +142,11 @@ def samples_digest(signal: ComplexArray) -> str:
     return hashlib.sha256(first.astype(np.complex64).tobytes()).hexdigest()
 
 
+def water_digest(acquisition: DiscAcquisition) -> str | None:
+    """Return a digest of a level's water reference; `None` where it has none."""
+    return None if acquisition.water is None else samples_digest(acquisition.water.signal)
+
+
 def signal_digests(inputs: Iterable[InputFile]) -> tuple[str, ...]:
     """Return the SHA-256 of the files that hold a level's metabolite signal."""
     return tuple(
@@ -147,19 +169,20 @@ def contradictions(sites: Sequence[Site]) -> tuple[Finding, ...]:
     Returns
     -------
     tuple of Finding
-        ``levels_exchanged``, ``levels_at_one_place``, ``same_file_twice``, ``other_person``, one
-        for each run and each other that it contradicts; empty where names and places agree. Of
-        these, what `is_repeat` tells has to be said, but leaves no doubt which disc it is.
+        ``levels_exchanged``, ``levels_at_one_place``, ``same_file_twice``,
+        ``same_measurement_twice``, ``other_person``, one for each run and each other that it
+        contradicts; empty where names and places agree. Of these, what `is_repeat` tells has to be
+        said, but leaves no doubt which disc it is.
     """
     noticed: list[Finding] = []
     doubled = set()
     for a, b in combinations(_ordered(sites), 2):
-        if set(a.file_sha256) & set(b.file_sha256):
+        if (kind := _twice(a, b)) is not None:
             doubled.add((a.name, b.name))
             # of two runs of one level the first stands: which of two levels it is nobody knows
             pair = [(b, a)] if a.level == b.level else [(a, b), (b, a)]
             noticed += [
-                finding("same_file_twice", one.name, other=two.name, levels=[a.level, b.level])
+                finding(kind, one.name, other=two.name, levels=[a.level, b.level])
                 for one, two in pair
             ]
     for a, b in _placed_pairs(sites):
@@ -167,6 +190,13 @@ def contradictions(sites: Sequence[Site]) -> tuple[Finding, ...]:
             continue
         noticed += _order_of(a, b)
     return (*noticed, *_subjects(sites))
+
+
+def _twice(a: Site, b: Site) -> str | None:
+    """Return the finding for one measurement under two names; `None` for two measurements."""
+    if set(a.file_sha256) & set(b.file_sha256):
+        return "same_file_twice"
+    return "same_measurement_twice" if same_noise(a.noise, b.noise) else None
 
 
 def is_repeat(noticed: Finding) -> bool:
@@ -228,7 +258,24 @@ def doubts(
             if site.centre is not None
             and (beyond := _beyond(site.centre, image_affine, image_shape)) > _MARGIN_MM
         ]
+    noticed += [*_misnamed(sites), *_shared_water(sites)]
+    noticed += _region(sites)
     return (*noticed, *_spacing(sites), *_sideways(sites), *_handedness(sites), *_scanners(sites))
+
+
+def image_of_other(sites: Sequence[Site], subjects: Sequence[str]) -> Finding | None:
+    """Return that an image is of another person than the spectra; `None` where nothing says so.
+
+    Parameters
+    ----------
+    sites : sequence of Site
+        All runs of all levels of one examination.
+    subjects : sequence of str
+        Digests of the name and the number of the person whom the image's header names.
+    """
+    named = {site.subject for site in sites if site.subject}
+    other = bool(named and subjects) and not named & set(subjects)
+    return finding("anatomy_of_other") if other else None
 
 
 def _of_one(site: Site) -> Iterator[Finding]:
@@ -236,6 +283,20 @@ def _of_one(site: Site) -> Iterator[Finding]:
     if size is not None and (min(size) > MAX_HEIGHT_MM or max(size) > MAX_EDGE_MM):
         shown = " x ".join(f"{edge:.3g}" for edge in size)
         yield finding("voxel_larger_than_disc", site.name, size=shown, height_mm=MAX_HEIGHT_MM)
+
+
+def _misnamed(sites: Sequence[Site]) -> Iterator[Finding]:
+    """Find levels of which the file itself says that it is another."""
+    for site in _ordered(sites):
+        if site.named is not None and site.named != site.level:
+            yield finding("other_level_named", site.name, level=site.named)
+
+
+def _shared_water(sites: Sequence[Site]) -> Iterator[Finding]:
+    """Find levels that refer to the water of another: runs of one level may share it."""
+    for a, b in combinations(_ordered(sites), 2):
+        if a.level != b.level and a.water_sha256 and a.water_sha256 == b.water_sha256:
+            yield finding("same_water_twice", b.name, other=a.name)
 
 
 def _beyond(centre: FloatArray, affine: FloatArray, shape: Sequence[int]) -> float:
@@ -272,6 +333,22 @@ def _spacing(sites: Sequence[Site]) -> Iterator[Finding]:
                 n_steps=n_steps,
                 expected_mm=scale * sum(expected),
             )
+
+
+def _region(sites: Sequence[Site]) -> Iterator[Finding]:
+    """Find a spine whose discs all lie as those of another region do."""
+    placed = _one_a_level(sites)
+    ratios = [
+        float(np.linalg.norm(_known(upper.centre) - _known(lower.centre))) / sum(steps)
+        for upper, lower in pairwise(placed)
+        if (steps := expected_steps_mm(upper.level, lower.level))
+    ]
+    if len(ratios) < _FEW_GAPS:
+        return
+    low, high = _OF_REGION
+    if max(ratios) < low or min(ratios) > high:
+        ratio = float(np.median(ratios))
+        yield finding("region_unlikely", placed[0].name, last=placed[-1].name, ratio=ratio)
 
 
 def expected_steps_mm(upper: str, lower: str) -> list[float]:

@@ -35,12 +35,14 @@ class Anatomy:
     """A morphologic image to draw the voxels on: voxels (i, j, k) and their affine (mm, RAS).
 
     The voxels are as the file stores them; ``slope * image + intercept`` are its grey values.
+    `subjects` are digests of whom its header names: compared in memory, never shown or written.
     """
 
     image: NDArray[Any]
     affine: FloatArray
     slope: float = 1.0
     intercept: float = 0.0
+    subjects: tuple[str, ...] = field(default=(), repr=False)
 
     __repr__ = brief
 
@@ -52,6 +54,7 @@ class DiscAcquisition:
     `water` is the unsuppressed reference, `water_protocol` how that was measured. `findings` are
     what the reader noticed and mended or only suspects; what forbids analysis is an error.
     `subject` is a digest of whom the header names: compared in memory, never shown or written.
+    `named` is the level that the name or header of the file gives.
     """
 
     level: str
@@ -64,6 +67,7 @@ class DiscAcquisition:
     provocation: Provocation | None = None
     findings: tuple[Finding, ...] = ()
     subject: str | None = field(default=None, repr=False)
+    named: str | None = None
 
     __repr__ = brief
 

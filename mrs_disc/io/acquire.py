@@ -28,8 +28,10 @@ from mrs_disc.data import (
     Transients,
 )
 from mrs_disc.io import gate
-from mrs_disc.io.carrier import in_frame_of
+from mrs_disc.io.carrier import in_frame_of, seen_alike
+from mrs_disc.io.consistent import consistent
 from mrs_disc.io.formats.scan import Scan, read_only
+from mrs_disc.io.transients import like_coils, sound
 from mrs_disc.record.findings import Finding, finding, once, stop
 from mrs_disc.schema import StrictModel, within
 
@@ -227,13 +229,17 @@ def judge(source: Source, given: Given) -> Source:
     scan, by_user = given.fill(source.scan, source.name)
     if "start_time_s" in by_user and scan.n_early:
         scan = scan.noted(finding("early_samples", n=scan.n_early))
-    scan = scan.from_echo()
+    scan = sound(consistent(scan.from_echo()))
+    if scan.processed:
+        scan = scan.noted(finding("processed", steps=[s.replace("_", " ") for s in scan.processed]))
     examined = gate.examine(scan)
     asked = gate.echo_time_asked(scan) if "echo_time_s" not in by_user else []
     for forbids in (*examined.forbids, *gate.missing(scan), *asked):
         raise stop(forbids, source.name)
     if examined.mirrored:
         scan = scan.turned_over().noted(finding("turned_over"))
+    if scan.n_coils == 1 and (spread := like_coils(split_water(scan)[0].signal)) is not None:
+        scan = scan.noted(finding("transients_like_coils", spread=spread))
     if gate.is_clipped(scan.signal):
         scan = scan.noted(finding("clipped"))
     return replace(
@@ -294,6 +300,8 @@ def pair(
         )
     examined = gate.examine(reference)
     why = examined.first or gate.false_pair(scan, reference)
+    if why is None:
+        reference, why = seen_alike(scan, reference)
     if why is None and not {*metabolite.given, *by_user} & {"spectrometer_mhz"}:
         reference = in_frame_of(scan, reference)
     stronger = gate.water_height(reference) > _STRONGER * gate.water_height(scan)
@@ -303,8 +311,21 @@ def pair(
     if why is not None:
         return None, (finding("water_not_used", "water", file=water.name, why=why),)
     new = [f for f in reference.findings if f not in scan.findings]
-    noted = tuple(finding("of_the_water", "water", note=one) for one in new)
-    return replace(water, scan=reference, given=by_user), noted
+    new += _otherwise_measured(scan, reference)
+    noted = [finding("of_the_water", "water", note=one) for one in new]
+    if scan.n_coils == reference.n_coils == 1 and (spread := like_coils(reference.signal)):
+        noted.append(finding("transients_like_coils", spread=spread))
+    return replace(water, scan=reference, given=by_user), tuple(noted)
+
+
+def _otherwise_measured(scan: Scan, reference: Scan) -> list[Finding]:
+    """Return which times of the reference are others: amounts are corrected with each its own."""
+    found = []
+    for field in ("echo_time_s", "repetition_time_s"):
+        mine, its = getattr(scan, field), getattr(reference, field)
+        if mine and its and abs(its - mine) > 0.01 * mine:
+            found.append(finding("measured_otherwise", field, came=its, wanted=mine))
+    return found
 
 
 def _as_reference(metabolite: Source, water: Source, given: Given) -> tuple[Scan, tuple[str, ...]]:
@@ -314,7 +335,7 @@ def _as_reference(metabolite: Source, water: Source, given: Given) -> tuple[Scan
         reference = reference.turned_over()
     own = given.of_the_water(started=water.own)
     reference, by_user = own.fill(reference, water.name)
-    reference = reference.from_echo()
+    reference = sound(reference.from_echo())
     if not reference.spectrometer_mhz:
         reference = replace(reference, spectrometer_mhz=scan.spectrometer_mhz)
     if not reference.dwell_time_s:

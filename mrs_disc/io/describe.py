@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mrs_disc.data.places import Site, contradictions, doubts, is_repeat
+from mrs_disc.data.places import (
+    Site,
+    contradictions,
+    doubts,
+    image_of_other,
+    is_repeat,
+    water_digest,
+)
 from mrs_disc.errors import InputError, NoSuchPathError, ReadError
 from mrs_disc.files import reading
 from mrs_disc.io import gate
@@ -79,6 +87,8 @@ def _describe(path: Path) -> dict[str, Any]:
     problems = [f"{e['level']}: {p}" for e in levels for p in e["problems"]]
     anatomy, unusable = _anatomy(described)
     sites = [site for _, site in described_discs]
+    if anatomy is not None and (of_other := image_of_other(sites, anatomy.subjects)) is not None:
+        anatomy, unusable = None, [of_other]
     unlikely = doubts(sites, anatomy.affine, anatomy.image.shape) if anatomy else doubts(sites)
     against = contradictions(sites)
     places = (*against, *unlikely)
@@ -178,6 +188,7 @@ def _describe_disc(disc: DiscFiles) -> tuple[dict[str, Any], Site]:
     except InputError as error:
         said = _said([*noticed, finding_of(error)]) | {"problems": [str(error)]}
         return entry | said | {"analysable": False}, site
+    site = replace(site, water_sha256=water_digest(acquisition))
     if entry["is_water"] is None:
         entry["is_water"] = False  # the study names it as the metabolites
     without = () if acquisition.water else (finding("no_water", "water"),)

@@ -23,6 +23,7 @@ import numpy as np
 from mrs_disc.constants import WATER_PPM
 from mrs_disc.data.places import OTHER_SCANNER
 from mrs_disc.io.formats.scan import Scan, other_voxel
+from mrs_disc.io.transients import holes, like_coils
 from mrs_disc.record.findings import Finding, finding, unread
 from mrs_disc.signal.stored import evenly_taken, length_in_a_row, spectrum_top
 from mrs_disc.typing import ComplexArray, FloatArray
@@ -123,6 +124,12 @@ def examine(scan: Scan) -> Examined:
     if (top := spectrum_top(scan.signal)) is not None:
         forbids.append(finding("holds_spectrum", at=top + 1, of=scan.n_points))
         is_water = None
+    if (share := holes(scan.signal)) is not None:
+        forbids.append(finding("holes", share=share))
+    if scan.n_coils > 1 and (spread := like_coils(scan.signal)) is not None:
+        forbids.append(finding("axes_exchanged", spread=spread))
+    if "subtracted" in scan.processed:
+        forbids.append(finding("subtracted"))
     if (ratio := alternation(scan)) is not None:
         forbids.append(finding("alternates", ratio=ratio))
     if scan.n_points < MIN_POINTS:
@@ -195,12 +202,12 @@ def _is_real(scan: Scan) -> bool:
     """Say whether every FID lies on one line through zero, as a real signal times a phase does.
 
     Noise fills the plane. Only metabolites are asked: water alone lies so where it is on resonance
-    and without noise, as in simulated references.
+    and without noise, as in simulated references. A lost part leaves rounding alone, 1e-13.
     """
     fids = evenly_taken(scan.signal, 16).astype(np.complex128)
     fids /= max(float(np.abs(fids).max()), 1e-300)
     energy = float(np.sum(np.abs(fids) ** 2))
-    return bool(np.abs(np.sum(fids**2, axis=1)).sum() > (1 - 1e-4) * energy)
+    return bool(np.abs(np.sum(fids**2, axis=1)).sum() > (1 - 1e-6) * energy)
 
 
 def alternation(scan: Scan) -> float | None:
@@ -270,7 +277,8 @@ def missing(scan: Scan) -> list[Finding]:
     found: list[Finding] = []
     for name in ("echo_time_s", "spectrometer_mhz", "dwell_time_s"):
         if getattr(scan, name) is None:
-            wrong = [f for f in scan.findings if f.kind == "no_time" and f.subject == name]
+            said = ("no_time", "time_implausible", "said_twice")
+            wrong = [f for f in scan.findings if f.kind in said and f.subject == name]
             instead = {"instead": wrong[0]} if wrong else {}
             found.append(finding("stated_wrong" if wrong else "not_stated", name, **instead))
     return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,16 @@ from mrs_disc.data import Anatomy
 from mrs_disc.errors import NoSuchPathError, ReadError
 from mrs_disc.files import check_file, is_folder, is_regular
 from mrs_disc.io.formats.dicom_file import read_dicom
-from mrs_disc.io.formats.scan import head, lps_affine, number
+from mrs_disc.io.formats.scan import digest, head, lps_affine, number
 from mrs_disc.io.names import format_suffix
+from mrs_disc.typing import FloatArray
 
 MAX_IMAGE_BYTES = 300_000_000
 _MAX_FILES, _MAX_SLICES = 20_000, 2_000
+
+
+_UNEVEN = 0.2
+"""Difference of the slices' distances over their median beyond which slices are missing."""
 
 
 def load_image(path: Path) -> Anatomy:
@@ -110,15 +117,17 @@ def _dicom_series(path: Path, files: list[Path]) -> Anatomy:
     slices = [d for file in chosen if "PixelData" in (d := _whole(path, file))]
     if not slices:
         raise ReadError(path, "its DICOM images hold no pixels: cut off?")
-    shape = Counter((d.Rows, d.Columns) for d in slices).most_common(1)[0][0]
-    slices = [d for d in slices if (d.Rows, d.Columns) == shape]
+    slices = _of_most(slices, lambda d: (d.Rows, d.Columns))
+    slices = _of_most(slices, lambda d: str(d.get("ImageOrientationPatient")))
     try:
         _check_size(path, sum(_declared(d) for d in slices))  # packed pixels may become any number
         row, column = np.reshape([float(v) for v in slices[0].ImageOrientationPatient], (2, 3))
         normal = np.cross(row, column)
-        place = [float(np.dot([float(v) for v in d.ImagePositionPatient], normal)) for d in slices]
-        order = np.argsort(place)
-        steps = np.diff(np.sort(place))
+        places = [float(np.dot([float(v) for v in d.ImagePositionPatient], normal)) for d in slices]
+        # echoes and repeats lie at one place: the first stands for them
+        _, first = np.unique(np.round(places, 2), return_index=True)
+        order, steps = [int(i) for i in first], np.diff(np.array(places)[first])
+        _check_steps(path, steps)
         thickness = float(np.median(steps)) if len(steps) and np.median(steps) > 0 else None
         thickness = thickness or number(slices[0].get("SliceThickness")) or 1.0
         spacing = [float(v) for v in slices[0].PixelSpacing]
@@ -131,7 +140,25 @@ def _dicom_series(path: Path, files: list[Path]) -> Anatomy:
     affine = lps_affine(row, column, corner, (spacing[1], spacing[0], thickness))
     if affine is None:
         raise ReadError(path, "its DICOM images have no valid orientation")
-    return _anatomy(path, array, affine)
+    named = {digest(slices[0].get(tag)) for tag in ("PatientID", "PatientName")}
+    found = _anatomy(path, array, affine)
+    return replace(found, subjects=tuple(sorted(one for one in named if one is not None)))
+
+
+def _of_most(slices: list[Any], kind: Callable[[Any], object]) -> list[Any]:
+    """Return the slices that are of the most frequent kind."""
+    most = Counter(kind(one) for one in slices).most_common(1)[0][0]
+    return [one for one in slices if kind(one) == most]
+
+
+def _check_steps(path: Path, steps: FloatArray) -> None:
+    """Refuse slices at unequal distances: all beyond the gap would be drawn at a wrong place."""
+    if len(steps) > 1 and np.ptp(steps) > _UNEVEN * np.median(steps):
+        raise ReadError(
+            path,
+            f"its slices lie {steps.min():.3g} to {steps.max():.3g} mm apart: some are missing; "
+            "export the whole series",
+        )
 
 
 def _check_size(path: Path, size: float) -> None:

@@ -62,6 +62,7 @@ FIELDS = {
     "echo_time_s": "echo time",
     "spectrometer_mhz": "spectrometer frequency",
     "dwell_time_s": "dwell time",
+    "repetition_time_s": "repetition time",
 }
 """What a sentence calls a field of the records."""
 
@@ -84,6 +85,21 @@ KINDS: dict[str, Kind] = {
         "name each file once",
         "forbids",
     ),
+    "same_measurement_twice": Kind(
+        "{subject} and {other} have the same noise: one measurement under two names, copied or "
+        "converted; name it once",
+        "forbids",
+    ),
+    "other_level_named": Kind(
+        "{subject} is named {level} by its file's name or header: hold it against the image, and "
+        "correct the one that is wrong",
+        "problem",
+    ),
+    "same_water_twice": Kind(
+        "{subject} and {other} have the same water reference: amounts that refer to water are "
+        "wrong in one of them; name to each its own",
+        "problem",
+    ),
     "other_person": Kind(
         "the header of {subject} names another person than that of {others:and}: files of two "
         "examinations are mixed; take out what does not belong",
@@ -92,6 +108,11 @@ KINDS: dict[str, Kind] = {
     "spacing_unlikely": Kind(
         "{subject} lies {apart_mm:.0f} mm from {other}, where some {expected_mm:.0f} mm are usual: "
         "one of the two names may be wrong",
+        "problem",
+    ),
+    "region_unlikely": Kind(
+        "from {subject} to {last} all voxels lie {ratio:.2g} times as far apart as discs of these "
+        "names do: the names may be of another region of the spine",
         "problem",
     ),
     "beside_the_spine": Kind(
@@ -145,6 +166,24 @@ KINDS: dict[str, Kind] = {
     "image": Kind("is an image, not spectroscopy (its samples are not complex)", "forbids"),
     "no_partner": Kind("its {what} {file} is not beside it", "forbids"),
     "partner_absent": Kind("its partner {file} is absent", "forbids"),
+    "fid_in_pieces": Kind(
+        "its header says {points} points, but it holds {n} times as many, and what follows begins "
+        "as no FID does: the number of points is wrong; export it again",
+        "forbids",
+    ),
+    "extensions_differ": Kind(
+        "its header holds {n} MRS extensions (code 44) that contradict each other: keep the one "
+        "that is right",
+        "forbids",
+    ),
+    "reconstructed": Kind(
+        "is what ParaVision reconstructed, a spectrum or an image, and not what was measured: name "
+        "the fid or rawdata.job0 of the scan",
+        "forbids",
+    ),
+    "signals_of_levels": Kind(
+        "holds {n} signals, by their names of {levels:and}: write one level a file", "forbids"
+    ),
     "parameter_absent": Kind("{file} has no valid {key} (Hz), which is required", "forbids"),
     "not_one_acquisition": Kind(
         "{file} and {first} are not of one acquisition: {why}. List the files of one series only.",
@@ -159,7 +198,8 @@ KINDS: dict[str, Kind] = {
     "frequency_in_hz": Kind("the spectrometer frequency stood in Hz and was divided by 1e6"),
     "sidecar_contradicts": Kind(
         "the JSON sidecar says {key} {sidecar:g}, the file's own header {file:g}: the header "
-        "counts; correct one of them"
+        "counts; correct one of them",
+        "problem",
     ),
     "other_width": Kind(
         "its SpectralWidth of {hz:g} Hz contradicts its dwell time of {dwell_time_s:g} s, which "
@@ -180,6 +220,62 @@ KINDS: dict[str, Kind] = {
     "no_mrs_extension": Kind("no MRS header extension: frequency and dimensions are the sidecar's"),
     "no_time": Kind(
         "its {key} is {value:g|no number}: seconds expected, above 0 and below {below:g}"
+    ),
+    "time_implausible": Kind(
+        "its {subject:field} of {seconds:g} s lies outside of {low:g} to {high:g} s and is not "
+        "used: written in another unit?",
+        "problem",
+    ),
+    "said_twice": Kind(
+        "its header gives {key} as {one:g|no number} and as {other:g|no number}: neither is used",
+        "problem",
+    ),
+    "field_contradicts": Kind(
+        "its field strength of {field_t:g} T contradicts its frequency of {mhz:.6g} MHz, which is "
+        "that of 1H at {taken_t:.3g} T: the frequency counts; correct the one that is wrong",
+        "problem",
+    ),
+    "mixing_time_contradicts": Kind(
+        "its header holds a mixing time of {seconds:g} s, but names {sequence}, which has none: "
+        'where it is a stimulated echo, give sequence = "STEAM" with overrule = ["sequence"]',
+        "problem",
+    ),
+    "list_of_other_length": Kind(
+        "its dim_{axis}_header holds {key} of {n} values for {size} in that dimension: transients "
+        "are missing, or it is another file's",
+        "problem",
+    ),
+    "several_frequencies": Kind(
+        "its SpectrometerFrequency is a list of {n} for one nucleus: the first, {mhz:.6g|no "
+        "number} MHz, counts",
+        "problem",
+    ),
+    "transients_like_coils": Kind(
+        "the strengths of its transients are spread as those of coils (by {spread:.0%}): where "
+        "they are coils, tag them as such, or each adds noise and phase of its own",
+        "problem",
+    ),
+    "transients_silent": Kind(
+        "{n} of {of} transients hold nothing and are left out: the scan was stopped, or they were "
+        "lost",
+        "problem",
+    ),
+    "transients_repeated": Kind(
+        "{n} of {of} transients are copies of others and are left out: they count once", "problem"
+    ),
+    "instances_missing": Kind(
+        "its instance numbers run from {first} to {last}, but {n} of them are missing: objects "
+        "were lost on the way",
+        "problem",
+    ),
+    "processed": Kind("the file says of its samples: {steps:list}"),
+    "subtracted": Kind(
+        "the file says that spectra were subtracted from each other: a difference spectrum is not "
+        "analysed; name the spectra that were not",
+        "forbids",
+    ),
+    "eddy_corrected_before": Kind(
+        "no eddy-current correction: the file says that it was corrected already"
     ),
     "untagged_dimension": Kind(
         "dimension {dimension} of size {size} has no tag: taken as transients"
@@ -218,11 +314,13 @@ KINDS: dict[str, Kind] = {
         "problem",
     ),
     "no_start": Kind(
-        "its AcquisitionStartTime is {value:g|no number}: seconds from the echo; 0 is taken"
+        "its AcquisitionStartTime is {value:g|no number}: seconds from the echo; 0 is taken",
+        "problem",
     ),
     "no_carrier": Kind(
         "its {key} is {value:g|no number}: ppm expected, between {low:g} and {high:g}; {taken:g} "
-        "ppm is taken"
+        "ppm is taken",
+        "problem",
     ),
     "carrier_off_water": Kind(
         "its Chemical Shift Reference (0018,9053) puts {ppm:g} ppm on the carrier, not water, and "
@@ -249,8 +347,9 @@ KINDS: dict[str, Kind] = {
     ),
     "other_start": Kind("start after the echo {one:.6g} s and {other:.6g} s", "because"),
     "varies": Kind(
-        "{keys:list} {keys:verb changes change} along the transients: series of several protocols; "
-        "split it, or name one of its parts",
+        "{keys:list} {keys:verb changes change} along the transients, or {keys:verb is are} said "
+        "otherwise for all of them: series of several protocols; split it, or name one of its "
+        "parts",
         "forbids",
     ),
     # ---- gate: what holds no signal
@@ -288,6 +387,16 @@ KINDS: dict[str, Kind] = {
     "fids_in_a_row": Kind(
         "each row holds {n} FIDs of {points} points end to end, as converters lay down the frames "
         "of one object; export one FID a file, or give them a dimension of their own",
+        "forbids",
+    ),
+    "axes_exchanged": Kind(
+        "the strengths of its transients are spread as those of coils (by {spread:.0%}), those of "
+        "its coils are alike: the two dimensions were exchanged; correct their tags",
+        "forbids",
+    ),
+    "holes": Kind(
+        "{share:.0%} of its samples are zero amid the signal, in every transient: samples were "
+        "lost, or another file's layout was written; export it again",
         "forbids",
     ),
     "alternates": Kind(
@@ -352,6 +461,19 @@ KINDS: dict[str, Kind] = {
     ),
     "other_voxel_place": Kind("its voxel lies {apart_mm:.0f} mm away", "because"),
     "holds_no_water": Kind("its water is suppressed, or it holds none", "because"),
+    "coils_see_otherwise": Kind(
+        "the coils see it otherwise than the metabolites (overlap {overlap:.2f} of 1): it is of "
+        "another voxel, or its coils stand in another order",
+        "because",
+    ),
+    "measured_otherwise": Kind(
+        "its {subject:field} is {came:g} s, that of the metabolites {wanted:g} s: each is "
+        "corrected with its own"
+    ),
+    "water_mirrored": Kind(
+        "its coils see it with the phases of a mirrored spectrum: turned over, as the metabolites "
+        "lie"
+    ),
     "carrier_moved": Kind(
         "its carrier lies {hz:+.3g} Hz from that of the metabolites: moved into their frame"
     ),
@@ -394,6 +516,12 @@ KINDS: dict[str, Kind] = {
     "nucleus_left_out": Kind(
         "{file} is left out: nucleus {nucleus}, only 1H spectra are analysed", "problem"
     ),
+    "named_for_other": Kind(
+        "{file} is left out: it lies in {place}, but its name gives another subject or session; "
+        "put it where it belongs",
+        "problem",
+    ),
+    "of_other": Kind("its name gives another subject", "because"),
     "voi_no_level": Kind("{file} is left out: voi-{voi} is not a disc level", "problem"),
     "run_no_number": Kind(
         "{file} is left out: run-{run} is no number from 1, as in run-02", "problem"
@@ -405,6 +533,9 @@ KINDS: dict[str, Kind] = {
         "the study's id looks like a person's name or a date of birth, and it stands in every "
         "output: give the study another id",
         "problem",
+    ),
+    "anatomy_of_other": Kind(
+        "the anatomy image is not used: its header names another person than the spectra", "problem"
     ),
     "anatomy_not_used": Kind("the anatomy image could not be used: {why}", "problem"),
     # ---- a draft
@@ -461,6 +592,13 @@ KINDS: dict[str, Kind] = {
     "residual_good": Kind("residual {ratio:.2f} times the noise", "passed"),
     "residual_structured": Kind(
         "the residual has structure (whiteness p below {limit:g})", "reason", "acceptable"
+    ),
+    "turned_in_doubt": Kind(
+        "it was turned over, as its lines seemed to lie mirrored, and then holds {subject} alone: "
+        "another shift than water's may lie on the carrier, though the file does not say so; "
+        "write it as NIfTI-MRS with its SpecFreqChemShift",
+        "reason",
+        "poor",
     ),
     "below_zero": Kind(
         "{names:and} below zero, {subject} by {ratio:beside {most} 1} sd, beyond {most:g}: no disc "

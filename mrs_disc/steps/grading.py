@@ -67,6 +67,10 @@ fat alone [proposed]: a disc without residual water has half of it in its highes
 
 LIPID_BAND_PPM = (1.0, 1.6)
 
+ALONE, _FEW_COMPONENTS = 0.25, 4
+"""All other components together over the quality peak, below which that is alone [proposed]:
+simulated discs 1.1 to 3, residual water taken for PG below .15. A model of fewer says nothing."""
+
 MEASURABLE_SD = 3.0
 """A quality peak below so many of its standard deviations is not there [proposed]."""
 
@@ -129,6 +133,7 @@ def grade(
         *_transients(preprocessed, gates),
         *_residual(fit, gates),
         *_below_zero(fit, gates),
+        *_turned_over(fit, preprocessed),
         *_echo_time(fit, gates),
         *_shift(fit, preprocessed, gates),
         *of_role(preprocessed.findings, "reason", "remark"),
@@ -247,6 +252,22 @@ def _highest(signal: Fid, band_ppm: tuple[float, float]) -> float:
         return 0.0
     spectrum = scipy.fft.fft(signal.signal, norm="ortho")
     return float(np.abs(spectrum[inside]).max())
+
+
+def _turned_over(fit: FitResult, preprocessed: Preprocessed) -> list[Finding]:
+    """Find a spectrum that was turned over for nothing: its residual water then lies at PG.
+
+    A carrier on the metabolites, of which the file says nothing, leaves all beside water on the
+    wrong side too. A disc holds more than one component, whichever way it lies.
+    """
+    if not any(one.kind == "turned_over" for one in preprocessed.findings):
+        return []
+    beside = [name for name in fit.names if name != fit.peak.name]
+    if len(beside) < _FEW_COMPONENTS or not fit.has(fit.peak.name):
+        return []
+    others = sum(max(float(fit.amplitude[fit.index(name)]), 0.0) for name in beside)
+    alone = others < ALONE * float(fit.amplitude[fit.index(fit.peak.name)])
+    return [finding("turned_in_doubt", fit.peak.name)] if alone else []
 
 
 def _residual_water(

@@ -57,6 +57,8 @@ _ONE_DELAY = 1.0
 _WATER_LINE_PPM = 0.45
 """How far downfield residual water itself may lie; farther it may have sidebands."""
 
+EDDY_CORRECTED = "eddy corrected"
+"""What the finding ``processed`` says of a file whose eddy currents were corrected."""
 _PICTURE_SEARCH_PPM = (0.8, 5.2)
 """Where the line that shows the alignment is looked for: from lipid to water."""
 
@@ -413,6 +415,13 @@ def _eddy_corrected(
         noticed.append(finding("eddy_not_corrected", why=str(error)))
         return fid.skipped("eddy currents", str(error)), reference
     measured = {"largest_phase_deg": float(np.degrees(np.abs(corrected.phase_rad).max()))}
+    if any(f.kind == "processed" and EDDY_CORRECTED in f.values["steps"] for f in noticed):
+        # the water alone: its own phase is not in the metabolites any more
+        noticed.append(finding("eddy_corrected_before"))
+        water = reference.become(
+            Fid, corrected.water, "eddy currents", method="klose", measured=measured
+        )
+        return fid.skipped("eddy currents", "corrected already, as the file says"), water
     return (
         fid.become(Fid, corrected.signal, "eddy currents", method="klose", measured=measured),
         reference.become(Fid, corrected.water, "eddy currents", method="klose", measured=measured),

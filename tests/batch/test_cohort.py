@@ -187,3 +187,15 @@ def test_every_later_run_stands_in_the_picture_of_differences_and_its_table():
     two = np.asarray(Image.open(io.BytesIO(cohort_files(made())[0]["retest.png"])).convert("L"))
     assert image.shape == two.shape
     assert (image != two).any()
+
+
+def test_a_measurement_under_two_names_is_used_once():
+    table = made()
+    for k, name in enumerate(("snr", "a", "b", "c")):
+        table[f"{name}_sd"] = np.arange(len(table)) / 7 + k
+        table[name] = table[f"{name}_sd"] * 3
+    copied = table.iloc[[3, 5]].assign(participant_id="sub-99")
+    discs = Discs.of(pd.concat([table, copied], ignore_index=True), (), {})
+    assert discs.n_copies == 2
+    assert not discs.usable[-2:].any()
+    assert discs.usable[:-2].sum() == Discs.of(table, (), {}).usable.sum()

@@ -243,3 +243,20 @@ def test_an_empty_folder_is_no_output(tmp_path, capsys):
     assert run(["collect", str(tmp_path)]) == 2
     assert "no study has a result in it" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_one_file_that_is_the_measurement_of_two_studies_is_said(results):
+    def measured_from(number):
+        def change(record):
+            (level,) = {one["level"] for one in record["levels"][:1]}
+            record["inputs"] = [
+                {"path": f"{level}/{name}", "sha256": f"{value:064x}", "reader": "x"}
+                for name, value in (("metabolite.SDAT", number), ("metabolite.SPAR", 7))
+            ]
+
+        return change
+
+    out = results(a=measured_from(1), b=measured_from(2), c=measured_from(1))
+    (note,) = [n for n in collect_results(out).notes if "count twice" in n]
+    assert note.count(" and ") == 1
+    assert re.search(r"a L\S+ and c L\S+$", note)

@@ -46,6 +46,11 @@ def test_every_command_has_help_with_an_example(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["fetch", "--from", "A@1:2", "-o", "x", "--study", "Doe"], "a StudyInstanceUID is digits"),
+        (
+            ["fetch", "--from", "A@1:2", "-o", "x", "--study", "1.2", "--date", "2025-01-01"],
+            "--date 2025-01-01: YYYYMMDD expected",
+        ),
         (["anlyze"], "there is no command 'anlyze'. Did you mean 'analyze'?"),
         (["analyze", "--recpie", "x"], "--recpie"),
         (["analyze"], "Missing argument 'STUDY'. 'mrs-disc analyze --help' shows an example."),

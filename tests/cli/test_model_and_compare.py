@@ -367,6 +367,26 @@ def test_what_may_feign_a_change_is_said(tmp_path, capsys):
         assert words in told
 
 
+def fitted(name, *amplitudes):
+    made = level(name, -2.0, 0.3)
+    names = ("PG", "LAC", "CHO")
+    made["fit"]["metabolites"] = {
+        n: METABOLITE | {"amplitude": a} for n, a in zip(names, amplitudes, strict=True)
+    }
+    return made
+
+
+def test_one_measurement_under_two_names_is_no_change(tmp_path, capsys):
+    first = write(tmp_path / "a", [fitted("L4-L5", 30.0, 9.0, 4.0), fitted("L5-S1", 20.0, 5.0, 3)])
+    last = write(
+        tmp_path / "b", [fitted("L4-L5", 30.00002, 9.0, 4.0), fitted("L5-S1", 20.0, 5.2, 3)]
+    )
+    assert run(["compare", first, last, "-o", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().err
+    assert "L4-L5: two examinations have the same measurement" in told
+    assert "L5-S1" not in told
+
+
 PLACES = {"upper": "L3-L4", "lower": "L4-L5", "upper_z_mm": 0.0, "lower_z_mm": 1.0}
 
 

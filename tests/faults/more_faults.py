@@ -55,6 +55,23 @@ def a_socket(path: Path) -> None:
         os.chdir(here)
 
 
+def every_second(signal: np.ndarray) -> np.ndarray:
+    """Lose every second point."""
+    signal[:, :, :, 1::2] = 0
+    return signal
+
+
+def half(value: complex | None) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a change of the second half of the transients; `None` makes it the first."""
+
+    def change(signal: np.ndarray) -> np.ndarray:
+        n = signal.shape[-1] // 2
+        signal[..., n:] = signal[..., :n] if value is None else value
+        return signal
+
+    return change
+
+
 def deflated(folder: Path) -> None:
     """Deflate all files of a DICOM series behind their first group."""
     import pydicom
@@ -180,6 +197,18 @@ FILES: list[tuple[str, Callable[[Path], None], str, str]] = [
      s.text("synthesizer_frequency : 127700000", "synthesizer_frequency : 0", "L4-L5_act.SPAR"),
      "synthesizer_frequency", "sdat"),
     ("samples of 1e-30", s.samples(lambda x: (x * np.complex64(1e-30))), "scaled back", "nifti"),
+    ("an echo time in thousandths", s.header(EchoTime=3e-5), "written in another unit", "nifti"),
+    ("an echo time of each transient that is another",
+     s.header(dim_6_header={"EchoTime": [0.144] * 32}), "said otherwise for all", "nifti"),
+    ("every second sample lost", s.samples(every_second), "zero amid the signal", "nifti"),
+    ("a difference spectrum",
+     s.header(ProcessingApplied=[{"Method": "Subtraction of sub-spectra"}]),
+     "a difference spectrum is not", "nifti"),
+    ("an echo time twice in a header",
+     s.text("TM: 0.000000", "TE: 135.000000", "L4-L5_press.rda"), "neither is used", "rda"),
+    ("half of the points declared",
+     s.text("VectorSize: 2048", "VectorSize: 1024", "L4-L5_press.rda"), "number of points", "rda"),
+    ("two voxels", s.text("volumes : 1", "volumes : 2", "L4-L5_act.SPAR"), "2 voxels", "sdat"),
 ]  # fmt: skip
 
 BORNE: list[tuple[str, Callable[[Path], None], str]] = [
@@ -189,6 +218,15 @@ BORNE: list[tuple[str, Callable[[Path], None], str]] = [
     ("an image that is text", anatomy(lambda p: p.write_text("no image")), "is no NIfTI"),
     ("an image that is a pipe", anatomy(os.mkfifo), "is no regular file"),
     ("an image that unpacks to 4 GB", anatomy(huge_image), "declares 4096 MB"),
+    ("a repetition time in thousandths", s.header(RepetitionTime=0.0015), "in another unit"),
+    ("a field of another frequency", s.header(MagneticFieldStrength=7), "the frequency counts"),
+    ("a mixing time without a stimulated echo", s.header(MixingTime=0.01), "which has none"),
+    ("half of the transients silent", s.samples(half(0)), "16 of 32 transients hold nothing"),
+    ("half of the transients copies", s.samples(half(None)), "16 of 32 transients are copies"),
+    ("a level's name in another's header",
+     s.header(ProtocolName="press L3L4"), "is named L3-L4 by its file's name or header"),
+    ("a water reference that is cut off", s.replaced(lambda b: b[:5000], s.WATER), "ends after"),
+    ("a water reference that lies mirrored", s.samples(np.conj, s.WATER), "turned over, as the"),
     ("a folder in a circle beside the spectra", lambda f: (f / "again").symlink_to(f), ""),
     ("a comment in every script", s.replaced(
         lambda b: b + "# 椎間板 ü \u202e רווח\n".encode(), "study.toml"), ""),

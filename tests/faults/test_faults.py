@@ -105,7 +105,7 @@ FAULTS = [
     file_fault("frequency in words", s.header(SpectrometerFrequency="3 T"), "Spectrometer"),
     file_fault("frequency of another kind", s.header(SpectrometerFrequency={"a": 1}), "Spectrome"),
     borne("frequency in Hz", s.header(SpectrometerFrequency=[127.7e6]), "stood in Hz"),
-    borne("a dimension of another kind", s.header(dim_5=5), "dimension 5 of size 4 has no tag"),
+    file_fault("a dimension of another kind", s.header(dim_5=5), r"dimension 5 \(without a tag\)"),
     borne("fields of 4,000 characters", s.header(ProtocolName="x" * 4000, SequenceName="y" * 4000)),
     borne("markup in a field", s.header(Manufacturer="<script>alert(1)</script>" * 9)),
     borne("formulas and separators in fields",

@@ -120,3 +120,25 @@ def test_of_a_list_of_reference_signals_one_is_taken_and_said(subject):
     (said,) = (f for f in disc.findings if f.kind == "water_chosen")
     assert said.values["file"].name == "sub-01_acq-a_voi-L4L5_mrsref.nii.gz"
     assert "acq-b_voi-L4L5_mrsref.nii.gz is not used" in " ".join(disc.notes)
+
+
+def test_a_file_that_its_name_gives_to_another_subject_is_no_disc_of_this_one(subject):
+    folder = subject("voi-L4L5_svs", "voi-L5S1_svs", "voi-L4L5_mrsref", "voi-L5S1_mrsref")
+    mrs = folder / "mrs"
+    for name in ("voi-L5S1_svs", "voi-L4L5_mrsref"):
+        (mrs / f"sub-01_{name}.nii.gz").rename(mrs / f"sub-02_{name}.nii.gz")
+    study = read_study(folder)
+    assert [d.level for d in study] == ["L4-L5"]
+    assert study["L4-L5"].water is None
+    assert [f.kind for f in study.findings] == ["named_for_other"] * 2
+
+
+def test_a_water_reference_that_is_another_subjects_is_not_used(subject, tmp_path):
+    link = {"voi-L4L5_svs": {"ReferenceSignal": "bids::sub-02/mrs/sub-02_voi-L4L5_mrsref.nii.gz"}}
+    folder = subject("voi-L4L5_svs", "voi-L4L5_mrsref", sidecars=link)
+    other = tmp_path / "sub-02" / "mrs" / "sub-02_voi-L4L5_mrsref.nii.gz"
+    other.parent.mkdir(parents=True)
+    (folder / "mrs" / "sub-01_voi-L4L5_mrsref.nii.gz").rename(other)
+    disc = read_study(folder)["L4-L5"]
+    assert disc.water is None
+    assert any("its name gives another subject" in note for note in disc.notes)

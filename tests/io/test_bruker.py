@@ -199,3 +199,13 @@ def test_the_delay_that_scanners_state_is_measured_on_their_samples(real_data):
             assert measured == pytest.approx(stated[-1], abs=0.7)
             assert delay_of(scan.from_echo().signal) is None
     assert len(stated) >= 2
+
+
+def test_what_paravision_reconstructed_is_refused_in_one_sentence(tmp_path, spectrum, protocol):
+    measured = bruker(tmp_path / "5", spectrum(2), protocol)
+    made = tmp_path / "5" / "pdata" / "1" / "2dseq"
+    made.parent.mkdir(parents=True)
+    made.write_bytes(b"\1\0\0\0" * 1024)
+    with pytest.raises(ReadError, match=r"2dseq: is what ParaVision reconstructed.*name the fid"):
+        read_scan(made)
+    assert read_series([made, measured]).n_transients == 2  # of both, what was measured

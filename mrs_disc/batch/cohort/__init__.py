@@ -353,10 +353,19 @@ def _tsv(rows: Sequence[Row]) -> bytes:
     return "".join("\t".join(harmless(word) for word in line) + "\n" for line in lines).encode()
 
 
+def _copies_told(n: int) -> list[str]:
+    if not n:
+        return []
+    return [
+        f"{n} rows have all numbers of another row: one measurement under two names, used once."
+    ]
+
+
 def _text(discs: Discs, left: Sequence[str]) -> str:
     told = [
         f"{discs.best.sum()} discs of {np.unique(discs.patient[discs.best]).size} patients; "
         f"{discs.out} of {len(discs.table)} rows not usable (failed, poor, or rejected on review).",
+        *_copies_told(discs.n_copies),
         "",
         "Not done",
         *(f"- {harmless(sentence, 400)}" for sentence in left or ["nothing was left out."]),

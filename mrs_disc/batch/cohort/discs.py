@@ -52,6 +52,8 @@ class Discs:
     patient: IntArray
     usable: BoolArray
     best: BoolArray
+    n_copies: int = 0
+    """Rows with the numbers of another, which are not used: one measurement under two names."""
 
     @classmethod
     def of(
@@ -73,6 +75,8 @@ class Discs:
         usable = np.array(table["verdict"].isin(["good", "acceptable"]), dtype=bool)
         if "review" in table:
             usable &= np.array(table["review"] != "rejected", dtype=bool)
+        copies = _copies(table) & usable
+        usable &= ~copies
         keys = _keys(table)
         rank = [
             (VERDICT_RANK.get(str(verdict), -1), 0.0 if snr != snr or snr is None else snr, -run)
@@ -91,6 +95,7 @@ class Discs:
             patient=patient,
             usable=usable,
             best=best,
+            n_copies=int(copies.sum()),
         )
 
     @property
@@ -181,6 +186,24 @@ class Discs:
 def _keys(table: pd.DataFrame) -> list[tuple[str, ...]]:
     columns = (table[name] for name in ("participant_id", "session_id", "level"))
     return [tuple(_word(part) for part in key) for key in zip(*columns, strict=True)]
+
+
+_FEW_NUMBERS = 6
+
+
+def _copies(table: pd.DataFrame) -> BoolArray:
+    """Return which rows hold the measured numbers of a row before them, to the last digit."""
+    names = [n for n in table.columns if n.endswith("_sd") or f"{n}_sd" in table.columns]
+    copies = np.zeros(len(table), dtype=bool)
+    if len(names) < _FEW_NUMBERS:
+        return copies
+    numbers = np.array(table[names], dtype=float)
+    seen: set[bytes] = set()
+    for row in np.flatnonzero(np.isfinite(numbers).sum(axis=1) >= _FEW_NUMBERS):
+        key = numbers[row].tobytes()
+        copies[row] = key in seen
+        seen.add(key)
+    return copies
 
 
 def _word(value: object) -> str:

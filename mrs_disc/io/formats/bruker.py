@@ -10,7 +10,7 @@ Five lines of ``method`` and ``acqp``, text in the form of JCAMP-DX::
 
 Own reader: spec2nii 0.8.15 through brukerapi stops at ParaVision 360 with a single job and at every
 ``fid`` of it (there ``ACQ_size`` is not the number of points), leaves averages without a tag, and
-cuts the samples before the echo. Complex ``2dseq`` still goes through it.
+cuts the samples before the echo. ``2dseq`` is what ParaVision reconstructed, and is refused.
 
 Layout, read off files of ParaVision 6.0.1 and 360 V3.5: transient after transient, in each coil
 after coil, in each point after point, real and imaginary part of integers (``fid_proc.64``: of
@@ -30,7 +30,6 @@ import numpy as np
 
 from mrs_disc.constants import WATER_PPM
 from mrs_disc.errors import ReadError
-from mrs_disc.io.formats import vendor
 from mrs_disc.io.formats.scan import (
     MAX_SIGNAL_BYTES,
     Identity,
@@ -47,7 +46,7 @@ from mrs_disc.io.formats.scan import (
     whole,
 )
 from mrs_disc.io.names import level_in
-from mrs_disc.record.findings import Finding, finding
+from mrs_disc.record.findings import Finding, finding, unread
 from mrs_disc.typing import ComplexArray, FloatArray
 
 FORMAT = "bruker"
@@ -108,7 +107,7 @@ def read(path: Path) -> Scan:
         If it is no spectroscopy, the samples are not all there, or a required parameter is absent.
     """
     if path.name == "2dseq":
-        return vendor.bruker(path)
+        raise unread(path, finding("reconstructed"))
     values = _Parameters(_scan_folder(path))
     if "spectroscopic" not in values.text("ACQ_dim_desc", "Spectroscopic").lower():
         raise ReadError(path, "is an image, not spectroscopy")

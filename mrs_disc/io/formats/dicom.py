@@ -36,6 +36,8 @@ from mrs_disc.errors import ReadError
 from mrs_disc.files import read_bytes
 from mrs_disc.io.formats import vendor
 from mrs_disc.io.formats.dicom_file import check_inflated, read_dicom
+from mrs_disc.io.formats.dicom_groups import along_frames, group
+from mrs_disc.io.formats.entries import inversion
 from mrs_disc.io.formats.scan import (
     HIGHEST_FIELD_T,
     PARTS_OF_ECHO,
@@ -166,25 +168,40 @@ def _standard(path: Path, dataset: Any) -> Scan:
         spectrometer_mhz=mhz,
         dwell_time_s=1.0 / width,
         reference_ppm=carrier_ppm,
-        echo_time_s=seconds(_group(dataset, "MREchoSequence", "EffectiveEchoTime"), 1e-3, 1.0)
+        echo_time_s=seconds(group(dataset, "MREchoSequence", "EffectiveEchoTime"), 1e-3, 1.0)
         or seconds(dataset.get("EchoTime"), 1e-3, 1.0),
         repetition_time_s=seconds(
-            _group(dataset, "MRTimingAndRelatedParametersSequence", "RepetitionTime"), 1e-3, 60.0
+            group(dataset, "MRTimingAndRelatedParametersSequence", "RepetitionTime"), 1e-3, 60.0
         )
         or seconds(dataset.get("RepetitionTime"), 1e-3, 60.0),
         sequence=_sequence(dataset),
         manufacturer=maker,
-        n_averages=int(positive(_group(dataset, "MRAveragesSequence", "NumberOfAverages")) or 0)
+        n_averages=int(positive(group(dataset, "MRAveragesSequence", "NumberOfAverages")) or 0)
         or None,
         voxel_affine=_affine(dataset),
         n_voxels=voxels,
-        findings=(*notes, *said),
+        varying=along_frames(dataset),
+        processed=_processed(dataset, maker),
+        findings=(*notes, *said, *_inverted(dataset)),
         **_common(dataset),
     )
     if water is None:
         return scan
     reference = replace(scan, signal=read_only(sign(water)[None]), water_suppressed=False)
     return replace(scan, water=reference)
+
+
+def _inverted(dataset: Any) -> tuple[Finding, ...]:
+    """Return that an inversion came before the signal, which the modifiers of a frame tell."""
+    times = group(dataset, "MRModifierSequence", "InversionTimes") or dataset.get("InversionTimes")
+    first = times[0] if isinstance(times, Sequence) and len(times) else times
+    return inversion(first if first is not None else dataset.get("InversionTime"), 1e-3)
+
+
+def _processed(dataset: Any, maker: str | None) -> tuple[str, ...]:
+    """Return what was done to the samples; Philips flags so that the water lies beside them."""
+    corrected = dataset.get("WaterReferencedPhaseCorrection") == "YES" and maker != "Philips"
+    return ("eddy_corrected",) if corrected else ()
 
 
 def _time_samples(path: Path, dataset: Any) -> ComplexArray:
@@ -225,11 +242,13 @@ def _frames(
     """Return the FIDs, shape (frame, point); a single frame holds all voxels."""
     frames = _integer(dataset, "NumberOfFrames") or 1
     per_frame = voxels if frames == 1 else 1
-    if samples.size < points * frames * per_frame or samples.size % points:
+    wanted = points * frames * per_frame
+    if samples.size != wanted:
+        why = "cut off" if samples.size < wanted else "longer than its header says"
         raise ReadError(
             path,
             f"has {samples.size} samples, but {frames} frames of {points} points need "
-            f"{points * frames * per_frame}: cut off; export it again",
+            f"{wanted}: {why}; export it again",
         )
     return samples.reshape(-1, points)
 
@@ -267,16 +286,18 @@ def _sequence(dataset: Any) -> str | None:
 
 def _affine(dataset: Any) -> FloatArray | None:
     """Return the voxel's affine from plane orientation, or from three orthogonal slabs."""
-    plane = _group(dataset, "PlaneOrientationSequence", "ImageOrientationPatient")
-    place = _group(dataset, "PlanePositionSequence", "ImagePositionPatient")
-    spacing = _group(dataset, "PixelMeasuresSequence", "PixelSpacing")
-    depth = positive(_group(dataset, "PixelMeasuresSequence", "SliceThickness"))
+    plane = group(dataset, "PlaneOrientationSequence", "ImageOrientationPatient")
+    place = group(dataset, "PlanePositionSequence", "ImagePositionPatient")
+    spacing = group(dataset, "PixelMeasuresSequence", "PixelSpacing")
+    depth = positive(group(dataset, "PixelMeasuresSequence", "SliceThickness"))
     slabs = list(dataset.get("VolumeLocalizationSequence", None) or [])
     try:
         thick = [float(s.SlabThickness) for s in slabs]
         normals = np.array([[float(v) for v in s.SlabOrientation] for s in slabs])
         if len(slabs) == 3 and np.allclose(normals @ normals.T, np.eye(3), atol=0.02):
-            centre = slabs[0].MidSlabPosition
+            middle = np.array([[float(v) for v in s.MidSlabPosition] for s in slabs])
+            # a point of each slab's middle plane: the three planes meet in the centre
+            centre = np.linalg.solve(normals, np.sum(normals * middle, axis=1))
             return lps_affine(normals[0], normals[1], centre, (thick[0], thick[1], thick[2]))
         if plane is None or place is None or spacing is None:
             return None
@@ -335,7 +356,7 @@ def _csa(path: Path, dataset: Any) -> Scan:
         n_averages=int(positive(_item(tags, "NumberOfAverages")) or 0) or None,
         voxel_affine=_csa_affine(tags, protocol),
         n_voxels=voxels,
-        findings=notes,
+        findings=(*notes, *inversion(_item(tags, "InversionTime"), 1e-3)),
         **_common(dataset),
     )
 
@@ -449,14 +470,3 @@ def _item(tags: dict[str, Any], name: str) -> Any:
 def _integer(dataset: Any, name: str) -> int | None:
     value = positive(dataset.get(name))
     return int(value) if value else None
-
-
-def _group(dataset: Any, sequence: str, name: str) -> Any:
-    """Return an attribute of the functional groups: of the first frame, else the shared one."""
-    for place in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
-        groups = dataset.get(place)
-        if groups and (items := groups[0].get(sequence)):
-            value = items[0].get(name)
-            if value is not None and value != "":
-                return value
-    return None

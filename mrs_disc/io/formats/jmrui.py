@@ -7,13 +7,17 @@ by the suffix of the name.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from mrs_disc.constants import GAMMA_1H_MHZ_PER_T
 from mrs_disc.errors import ReadError
 from mrs_disc.io.formats.scan import Scan, head, megahertz, number, positive, read_only, whole
+from mrs_disc.io.names import level_in, names_water
 from mrs_disc.jmrui_file import HEADER_BYTES, is_jmrui, parse_jmrui
-from mrs_disc.record.findings import finding
+from mrs_disc.record.findings import finding, unread
 
 FORMAT = "jmrui"
 _NUCLEI = {1: "1H", 2: "31P", 3: "13C", 4: "19F", 5: "23Na"}
@@ -32,7 +36,8 @@ def read(path: Path) -> Scan:
     Raises
     ------
     ReadError
-        If the samples are fewer than the header says, or a required entry is absent.
+        If the samples are fewer than the header says, a required entry is absent, or the names of
+        its signals are those of several levels.
     """
     found = parse_jmrui(path, whole(path, "jMRUI text"))
     mhz, _ = megahertz(found.frequency)
@@ -44,18 +49,29 @@ def read(path: Path) -> Scan:
     if begin is not None and abs(begin) > _LATEST_MS:
         begin = None
     n = found.signals.shape[0]
+    levels = sorted({level for name in found.names if (level := level_in(name)) is not None})
+    if len(levels) > 1:
+        raise unread(path, finding("signals_of_levels", n=n, levels=levels))
+    is_water = np.array([names_water(name) for name in found.names] or [False] * n)
+    if is_water.all():
+        is_water[:] = False
     field_t = positive(found.field_t)
-    return Scan(
+    scan = Scan(
         format=FORMAT,
         reader="jmrui",
-        signal=read_only(found.signals[None]),
+        signal=read_only(found.signals[None, ~is_water]),
         nucleus=_nucleus(found.nucleus, mhz, field_t),
         spectrometer_mhz=mhz,
         dwell_time_s=dwell,
         start_time_s=(begin or 0.0) * 1e-3,
         field_strength_t=field_t,
+        level_hint=levels[0] if levels else None,
         findings=(finding("signals_as_transients", n=n),) if n > 1 else (),
     )
+    if not is_water.any():
+        return scan
+    water = replace(scan, signal=read_only(found.signals[None, is_water]), water_suppressed=False)
+    return replace(scan, water=water)
 
 
 def _nucleus(told: object, mhz: float, field_t: float | None) -> str | None:

@@ -34,6 +34,12 @@ def sniff(path: Path) -> bool:
 def read(path: Path) -> Scan:
     """Read a RAW or H2O file; frequency and dwell time are `None` where it holds none."""
     raw = read_lcmodel_raw(path)
+    if raw.header.get("seqacq", "").strip(".").lower().startswith("t"):
+        raise ReadError(
+            path,
+            "was acquired sequentially (SEQACQ = T): real and imaginary points are of different "
+            "times, which is not read; write complex points",
+        )
     mhz, notes = megahertz(raw.number("hzpppm"))
     points = raw.number("nunfil", "numberofpoints")
     if points and len(raw.fid) < points:

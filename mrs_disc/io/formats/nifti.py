@@ -32,6 +32,7 @@ import numpy as np
 from mrs_disc import files
 from mrs_disc.errors import ReadError
 from mrs_disc.io.formats.scan import MAX_SIGNAL_BYTES, conjugate_in_place, head
+from mrs_disc.record.findings import finding, unread
 from mrs_disc.typing import ComplexArray, FloatArray
 
 MRS_EXTENSION = 44
@@ -106,6 +107,8 @@ _FIELDS: dict[int, dict[str, tuple[str, int]]] = {
 """Type and place of the fields that are read, by the size of the header (nifti1.h, nifti2.h)."""
 _COMPLEX = {32: "c8", 1792: "c16"}
 _TIME_UNITS = {0: 1.0, 8: 1.0, 16: 1e-3, 24: 1e-6}
+_PLACE_UNITS_MM = {1: 1e3, 3: 1e-3}
+"""Units of space other than millimetres; 0, unknown, is millimetres for all who write it."""
 
 
 def _plain_header(block: bytes, order: Literal["<", ">"]) -> Header | None:
@@ -129,11 +132,18 @@ def _plain_header(block: bytes, order: Literal["<", ">"]) -> Header | None:
         dtype=np.dtype(order + code),
         shape=shape,
         dwell_time_s=unit * _shortest(raw["pixdim"][4]),
-        affine=np.vstack([raw["srow"].astype(float), [0.0, 0.0, 0.0, 1.0]]),
+        affine=_millimetres(
+            np.vstack([raw["srow"].astype(float), [0.0, 0.0, 0.0, 1.0]]), int(raw["xyzt_units"])
+        ),
         slope=float(raw["scl_slope"]),
         offset=float(raw["scl_inter"]),
         start=int(start) or len(block) + 4,
     )
+
+
+def _millimetres(affine: FloatArray, units: int) -> FloatArray:
+    scale = _PLACE_UNITS_MM.get(units & 0x07, 1.0)
+    return affine if scale == 1.0 else np.diag([scale, scale, scale, 1.0]) @ affine
 
 
 @cache
@@ -160,7 +170,7 @@ def _any_header(block: bytes) -> Header:
         dtype=np.dtype(raw.get_data_dtype()),
         shape=tuple(int(n) for n in raw.get_data_shape()),
         dwell_time_s=unit * _shortest(raw["pixdim"][4]),
-        affine=np.asarray(raw.get_best_affine(), dtype=float),
+        affine=_millimetres(np.asarray(raw.get_best_affine(), float), int(raw["xyzt_units"])),
         slope=float(raw["scl_slope"]),
         offset=float(raw["scl_inter"]),
         start=int(raw["vox_offset"]) or len(block) + 4,
@@ -193,7 +203,7 @@ def _extension(path: Path, block: bytes, order: str) -> dict[str, Any] | None:
     """Return the JSON of the extension with code 44, or `None` where there is none."""
     if len(block) < 4 or block[0] == 0:
         return None
-    at = 4
+    at, told = 4, list[dict[str, Any]]()
     while at + 8 <= len(block):
         size, code = (int(v) for v in np.frombuffer(block, order + "i4", 2, at))
         if size < 8 or at + size > len(block):
@@ -208,9 +218,11 @@ def _extension(path: Path, block: bytes, order: str) -> dict[str, Any] | None:
                 ) from error
             if not isinstance(found, dict):
                 raise ReadError(path, "its MRS header extension is not a JSON object")
-            return found
+            told.append(found)
         at += size
-    return None
+    if any(other != told[0] for other in told[1:]):
+        raise unread(path, finding("extensions_differ", n=len(told)))
+    return told[0] if told else None
 
 
 def read_samples(path: Path, stream: io.BufferedIOBase, header: Header) -> ComplexArray:

@@ -29,10 +29,18 @@ import numpy as np
 
 from mrs_disc.constants import WATER_PPM
 from mrs_disc.errors import ReadError
+from mrs_disc.io.formats.entries import inversion
 from mrs_disc.io.formats.nifti import Header, is_nifti, opened, read_header, read_samples
+from mrs_disc.io.formats.nifti_series import (
+    TRANSIENT_TAGS,
+    along_transients,
+    first_of,
+    is_number,
+    lengths,
+    listed,
+)
 from mrs_disc.io.formats.scan import (
     HIGHEST_FIELD_T,
-    MAX_SIGNAL_BYTES,
     PARTS_OF_ECHO,
     Identity,
     Scan,
@@ -44,7 +52,6 @@ from mrs_disc.io.formats.scan import (
     megahertz,
     named_sequence,
     number,
-    positive,
     read_only,
     seconds,
 )
@@ -54,39 +61,27 @@ from mrs_disc.record.findings import Finding, finding, unread
 from mrs_disc.typing import ComplexArray, FloatArray
 
 FORMAT = "nifti-mrs"
-_LONGEST_S = {"EchoTime": 1.0, "RepetitionTime": 60.0}
-_LONGEST_INVERSION_S = 20.0
-_FIELD_OF = {"EchoTime": "echo_time_s", "RepetitionTime": "repetition_time_s"}
+_LONGEST_S = {"EchoTime": 1.0, "RepetitionTime": 60.0, "MixingTime": 10.0}
+_FIELD_OF = {
+    "EchoTime": "echo_time_s",
+    "RepetitionTime": "repetition_time_s",
+    "MixingTime": "mixing_time_s",
+}
 _ONE_NUMBER = (
     *_LONGEST_S,
     "AcquisitionStartTime",
     "DwellTime",
     "InversionTime",
     "MagneticFieldStrength",
-    "MixingTime",
     "SpecFreqChemShift",
     "SpectralWidth",
 )
 """Entries that are one number each, for all transients."""
-_OF_THE_PROTOCOL = (
-    "EchoTime",
-    "RepetitionTime",
-    "InversionTime",
-    "MixingTime",
-    "ExcitationFlipAngle",
-    "FlipAngle",
-    "TxOffset",
-    "AcquisitionStartTime",
-    "EditCondition",
-    "EditPulse",
-)
-"""Entries that may not change along transients that are averaged."""
 _CARRIER_PPM = (-5.0, 15.0)
 """Carriers of 1H spectroscopy stand between 0 and 5 ppm; wider, for nobody measures elsewhere."""
 _PARTS_KNOWN_S = {0.008: 0.030}
 """First part and sum of a split echo time, s: 8 + 12 + 10 ms, CMRR's protocol at 3 T, of which both
 the protocol and NIfTI-MRS files are public. A guess: the user has to confirm it."""
-_TRANSIENT_TAGS = ("DIM_DYN", "DIM_MEAS")
 
 
 def sniff(path: Path) -> bool:
@@ -191,7 +186,7 @@ def _plain(path: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
         while isinstance(value, list) and value and all(_same(v, value[0]) for v in value):
             value = value[0]  # one number, or the same for each transient
         if isinstance(value, list):
-            shown = json.dumps(value) if all(_is_number(v) for v in value) else "no numbers"
+            shown = json.dumps(value) if all(is_number(v) for v in value) else "no numbers"
             raise ReadError(
                 path,
                 f"its {key} is a list of {len(value)}, {shown[:80]}: one number expected. Correct "
@@ -206,22 +201,14 @@ def _same(one: object, other: object) -> bool:
     return type(one) is type(other) and one == other
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
 def _contradictions(extension: Mapping[str, Any], sidecar: Mapping[str, Any]) -> list[Finding]:
     """Return what a sidecar says otherwise than the file itself, whose word counts."""
     notes = []
     for key in ("EchoTime", "RepetitionTime", "SpectrometerFrequency", "SpectralWidth"):
-        file, beside = (number(_first(facts.get(key))) for facts in (extension, sidecar))
+        file, beside = (number(first_of(facts.get(key))) for facts in (extension, sidecar))
         if file is not None and beside is not None and not math.isclose(file, beside, rel_tol=1e-3):
             notes.append(finding("sidecar_contradicts", key=key, sidecar=beside, file=file))
     return notes
-
-
-def _first(value: Any) -> Any:
-    return value[0] if isinstance(value, (list, tuple)) and value else value
 
 
 def _scan(
@@ -285,11 +272,12 @@ def scan_from_parts(
         What `Scan.format` and `Scan.reader` say.
     """
     mhz, notes = megahertz(
-        _first(facts.get("SpectrometerFrequency", facts.get("ImagingFrequency")))
+        first_of(facts.get("SpectrometerFrequency", facts.get("ImagingFrequency")))
     )
-    nucleus = _first(facts.get("ResonantNucleus"))
+    nucleus = first_of(facts.get("ResonantNucleus"))
     signal, coil_axis, extra, more = _axes(samples, facts)
-    facts, varying = _along_transients(samples, facts)
+    more = (*more, *listed(facts), *lengths(samples, facts))
+    facts, varying = along_transients(samples, facts)
     return Scan(
         format=form,
         reader=reader,
@@ -302,11 +290,11 @@ def scan_from_parts(
         start_time_s=_start_time(facts.get("AcquisitionStartTime")) or 0.0,
         echo_time_s=seconds(facts.get("EchoTime"), 1.0, _LONGEST_S["EchoTime"]),
         repetition_time_s=seconds(facts.get("RepetitionTime"), 1.0, _LONGEST_S["RepetitionTime"]),
-        mixing_time_s=seconds(facts.get("MixingTime"), 1.0, 10.0),
+        mixing_time_s=seconds(facts.get("MixingTime"), 1.0, _LONGEST_S["MixingTime"]),
         sequence=_sequence(facts),
         manufacturer=known_manufacturer(facts.get("Manufacturer")),
         scanner=known_model(facts.get("ManufacturersModelName")),
-        software=known_software(_first(facts.get("SoftwareVersions"))),
+        software=known_software(first_of(facts.get("SoftwareVersions"))),
         field_strength_t=seconds(facts.get("MagneticFieldStrength"), 1.0, HIGHEST_FIELD_T),
         voxel_affine=_placed(affine),
         water_suppressed=_suppressed(facts),
@@ -320,18 +308,17 @@ def scan_from_parts(
             device=digest(facts.get("DeviceSerialNumber")),
         ),
         level_hint=level_in(facts.get("ProtocolName")),
-        findings=(*notes, *more, *_no_numbers(facts), *_inversion(facts)),
+        findings=(
+            *notes,
+            *more,
+            *_no_numbers(facts),
+            *inversion(first_of(facts.get("InversionTime")), 1.0),
+        ),
     )
 
 
 def _inversion(facts: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """Return that an inversion came before the signal; 0 s is how some write that none did."""
-    time_s = positive(_first(facts.get("InversionTime")))
-    if time_s is None:
-        return ()
-    if time_s >= _LONGEST_INVERSION_S:
-        return (finding("inversion_too_long", seconds=time_s),)
-    return (finding("inverted", seconds=time_s),)
+    return inversion(first_of(facts.get("InversionTime")), 1.0)
 
 
 def _sequence(facts: Mapping[str, Any]) -> str | None:
@@ -339,45 +326,6 @@ def _sequence(facts: Mapping[str, Any]) -> str | None:
         return "edited"
     names = [facts.get(key) for key in ("SequenceName", "PulseSequenceType")]
     return named_sequence(names, facts.get("ProtocolName"))
-
-
-def _along_transients(
-    samples: ComplexArray, facts: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, tuple[float, ...]]]:
-    """Return the entries with those that all transients share, and those that change along them.
-
-    An entry is a list, or ``{"start": …, "increment": …}``, either of them also under ``Value``.
-    """
-    found, varying = dict(facts), dict[str, tuple[float, ...]]()
-    for n in (5, 6, 7):
-        header = facts.get(f"dim_{n}_header")
-        if facts.get(f"dim_{n}") not in _TRANSIENT_TAGS or not isinstance(header, dict):
-            continue
-        size = samples.shape[n - 1] if samples.ndim >= n else 1
-        for key in _OF_THE_PROTOCOL:
-            values = _values(header.get(key), size)
-            numbers = sorted({float(v) for v in values if _is_number(v)})
-            steps = np.diff(numbers) > 1e-3 * np.abs(numbers[1:])
-            if len(numbers) > 0 and all(_is_number(v) for v in values):
-                if steps.any():
-                    varying[key] = tuple(numbers)
-                else:
-                    found.setdefault(key, numbers[0])
-            elif len({json.dumps(v, sort_keys=True) for v in values}) > 1:
-                varying[key] = ()
-    return found, varying
-
-
-def _values(entry: Any, size: int) -> list[Any]:
-    """Return what a header says of each index of a dimension; nothing where it is silent."""
-    if isinstance(entry, dict):
-        if "Value" in entry:
-            return _values(entry["Value"], size)
-        start, step = number(entry.get("start")), number(entry.get("increment"))
-        if start is None or step is None:
-            return []
-        return [start + step * i for i in range(min(size, MAX_SIGNAL_BYTES // 2048))]
-    return entry if isinstance(entry, list) else []
 
 
 def _processed(facts: Mapping[str, Any]) -> tuple[str, ...]:
@@ -394,7 +342,9 @@ def _no_numbers(facts: Mapping[str, Any]) -> list[Finding]:
     for key, longest in _LONGEST_S.items():
         if facts.get(key) is None or seconds(facts[key], 1.0, longest) is not None:
             continue
-        value = number(_first(facts[key]))
+        value = number(first_of(facts[key]))
+        if value == 0.0 and key == "MixingTime":
+            continue  # how some write that there is none
         found.append(finding("no_time", _FIELD_OF[key], key=key, value=value, below=longest))
     start, shift = facts.get("AcquisitionStartTime"), facts.get("SpecFreqChemShift")
     if start is not None and _start_time(start) is None:
@@ -414,21 +364,23 @@ def _axes(
     n_axes = max([samples.ndim, *tags])
     first = samples[0, 0, 0].reshape(samples.shape[3:] + (1,) * (n_axes - samples.ndim))
     notes: list[Finding] = []
-    coil, transients, extra = None, [], {}
+    told = [tag for tag in tags.values() if tag in TRANSIENT_TAGS]
+    coil, transients, extra, tagged = None, [], {}, set[str]()
     for axis in range(1, first.ndim):
         tag, size = tags.get(axis + 4), first.shape[axis]
         if tag == "DIM_COIL" and coil is None:
             coil = axis
-        elif tag in _TRANSIENT_TAGS:
+        elif tag in TRANSIENT_TAGS and tag not in tagged:
             transients.append(axis)
+            tagged.add(tag)
         elif tag == "DIM_USER_0" and size > 1 and facts.get("Manufacturer") == "Bruker":
             transients.append(axis)  # spec2nii 0.8.15 knows no other name for ParaVision's averages
             notes.append(finding("bruker_averages", dimension=axis + 4))
-        elif tag is None and size > 1 and not transients:
+        elif tag is None and size > 1 and not transients and not told:
             transients.append(axis)
             notes.append(finding("untagged_dimension", dimension=axis + 4, size=size))
         elif size > 1:
-            extra[str(tag or f"dim_{axis + 4}")] = size
+            extra[str(tag or f"{axis + 4} (without a tag)")] = size
     kept = [0, *([coil] if coil is not None else []), *transients]
     first = first[tuple(slice(None) if a in kept else 0 for a in range(first.ndim))]
     place = {axis: n for n, axis in enumerate(sorted(kept))}

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from mrs_disc.errors import ReadError
+from mrs_disc.io.formats.entries import inversion, said_twice, told
 from mrs_disc.io.formats.scan import (
     Identity,
     Scan,
@@ -41,6 +42,8 @@ from mrs_disc.record.findings import finding, unread
 from mrs_disc.typing import ComplexArray, FloatArray
 
 FORMAT = "philips-sdat"
+_TIMES = {"echo_time": "echo_time_s", "repetition_time": "repetition_time_s"}
+_ONLY_ONCE = {*_TIMES, "samples", "rows", "sample_frequency", "synthesizer_frequency", "nucleus"}
 
 
 def sniff(path: Path) -> bool:
@@ -66,7 +69,9 @@ def read(path: Path) -> Scan:
         raise _partner_missing(path, "parameter file", ".SPAR")
     if sdat is None:
         raise _partner_missing(path, "data file", ".SDAT")
-    values = _parameters(spar)
+    values, twice = _parameters(spar)
+    values |= dict.fromkeys(twice.keys() & _ONLY_ONCE, "")  # of two that differ none counts
+    notes = (*said_twice(twice, _TIMES), *inversion(values.get("spectrum_inversion_time"), 1e-3))
     samples = _count(path, values, "samples")
     rows = _count(path, values, "rows") if "rows" in values else sdat.stat().st_size // samples // 8
     width = positive(values.get("sample_frequency"))
@@ -77,6 +82,7 @@ def read(path: Path) -> Scan:
     dates = re.match(r"\d{4}\.\d{2}\.\d{2}", values.get("scan_date", ""))
     profiles = positive(values.get("nr_phase_encoding_profiles")) or 1
     profiles *= positive(values.get("nr_of_phase_encoding_profiles_ky")) or 1
+    affine = _affine(values)
     imaging = values.get("phase_encoding_enable", "").lower() == "yes" and profiles > 1
     return Scan(
         format=FORMAT,
@@ -91,13 +97,14 @@ def read(path: Path) -> Scan:
         manufacturer="Philips",
         software=known_software(values.get("equipment_sw_verions")),
         n_averages=int(positive(values.get("averages")) or 0) or None,
-        voxel_affine=_affine(values),
-        n_voxels=int(profiles) if imaging else 1,
+        voxel_affine=affine,
+        n_voxels=int(profiles) if imaging else int(positive(values.get("volumes")) or 1),
         identity=Identity(
             subject=digest(values.get("patient_name")),
             date=digest(dates.group(0).replace(".", "")) if dates else None,
         ),
         level_hint=level_in(values.get("scan_id"), values.get("examination_name")),
+        findings=notes if affine is not None else (*notes, finding("no_voxel")),
     )
 
 
@@ -106,15 +113,22 @@ def _partner_missing(path: Path, what: str, suffix: str) -> ReadError:
     return unread(path, finding("no_partner", what=what, file=other))
 
 
-def _parameters(spar: Path) -> dict[str, str]:
-    """Return the parameters of a SPAR file, keys in lower case, quotes removed."""
+def _parameters(spar: Path) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
+    """Return the parameters of a SPAR file, keys in lower case, quotes removed.
+
+    The echo time stands under two keys, as that of the scan and that of the spectrum.
+    """
     text = whole(spar, "Philips SDAT").decode("latin-1")
-    values = {}
+    pairs = []
     for line in text.splitlines():
         if ":" in line and not line.startswith("!"):
             key, _, value = line.partition(":")
-            values[key.strip().lower()] = value.strip().strip("\"'").strip()
-    return values
+            pairs.append((key.strip().lower(), value.strip().strip("\"'").strip()))
+    values, twice = told(pairs)
+    one, other = values.get("echo_time", ""), values.get("spectrum_echo_time", "")
+    if positive(other) and positive(other) != (positive(one) or positive(other)):
+        twice.setdefault("echo_time", (one, other))
+    return values, twice
 
 
 def _count(path: Path, values: dict[str, str], name: str) -> int:

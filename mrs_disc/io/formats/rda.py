@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from mrs_disc.errors import ReadError
+from mrs_disc.io.formats.entries import inversion, said_twice, told
 from mrs_disc.io.formats.scan import (
     HIGHEST_FIELD_T,
     Identity,
@@ -40,10 +41,15 @@ from mrs_disc.io.formats.scan import (
     whole,
 )
 from mrs_disc.io.names import level_in
-from mrs_disc.record.findings import finding
+from mrs_disc.record.findings import finding, unread
+from mrs_disc.signal.water_scan import early_amplitude
 from mrs_disc.typing import ComplexArray, FloatArray
 
 FORMAT = "siemens-rda"
+_TIMES = {"TE": "echo_time_s", "TR": "repetition_time_s", "TM": "mixing_time_s"}
+_ONLY_ONCE = {*_TIMES, "VectorSize", "DwellTime", "MRFrequency", "Nucleus"}
+_BEGINS = 0.5
+"""Amplitude at the start of further FIDs over that of the first: below, they are its rest."""
 _BEGIN, _END = b">>> Begin of header <<<", b">>> End of header <<<"
 
 
@@ -66,7 +72,9 @@ def read(path: Path) -> Scan:
         raise ReadError(path, "has no '>>> End of header <<<' line: cut off or not an RDA file")
     start = end + len(_END)
     start += 2 if raw[start : start + 2] == b"\r\n" else 1
-    values = _header(raw[:end])
+    values, twice = _header(raw[:end])
+    notes = said_twice(twice, _TIMES)
+    values |= dict.fromkeys(twice.keys() & _ONLY_ONCE, "")  # of two that differ none counts
     points = int(positive(values.get("VectorSize")) or 0)
     matrix = [int(positive(values.get(f"CSIMatrixSize[{i}]")) or 1) for i in range(3)]
     voxels = int(np.prod([float(n) for n in matrix]))
@@ -74,7 +82,8 @@ def read(path: Path) -> Scan:
     for name, value in (("VectorSize", points), ("DwellTime", dwell), ("MRFrequency", mhz)):
         if not value:
             raise ReadError(path, f"its header has no valid {name}, which is required")
-    mhz, notes = megahertz(mhz)
+    mhz, in_hz = megahertz(mhz)
+    notes = (*notes, *in_hz, *inversion(values.get("TI"), 1e-3))
     affine = _affine(values)
     if affine is None:
         notes = (*notes, finding("no_voxel"))
@@ -117,13 +126,15 @@ def _samples(path: Path, raw: bytes, points: int, voxels: int) -> ComplexArray:
         )
     samples = np.frombuffer(raw, "<c16", points * n_fids)
     signal: ComplexArray = samples.conj().reshape(1, n_fids, points)
+    size = early_amplitude(signal)
+    if n_fids > 1 and np.median(size[1:]) < _BEGINS * size[0]:
+        raise unread(path, finding("fid_in_pieces", points=points, n=n_fids))
     return signal
 
 
-def _header(block: bytes) -> dict[str, str]:
+def _header(block: bytes) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
     """Return the header's values; its encoding differs between sites, only ASCII is used."""
-    pairs = re.findall(r"^([\w\[\],]+):[ \t]*(.*?)\s*$", block.decode("latin-1"), re.MULTILINE)
-    return dict(pairs)
+    return told(re.findall(r"^([\w\[\],]+):[ \t]*(.*?)\s*$", block.decode("latin-1"), re.MULTILINE))
 
 
 def _vector(values: dict[str, str], *names: str) -> list[float | None]:

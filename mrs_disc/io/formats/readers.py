@@ -18,6 +18,7 @@ import numpy as np
 from mrs_disc.errors import InputError, ReadError
 from mrs_disc.files import reading
 from mrs_disc.io import gate
+from mrs_disc.io.consistent import consistent
 from mrs_disc.io.formats import (
     bruker,
     data_list,
@@ -160,7 +161,7 @@ def read_scan(path: Path, sidecar: Mapping[str, Any] | None = None) -> Scan:
     gate.check_samples(path, scan.signal)
     if scan.water is not None:
         gate.check_samples(path, scan.water.signal, "samples of its water reference")
-    return scan
+    return consistent(scan)
 
 
 def read_series(paths: Sequence[Path]) -> Scan:
@@ -189,15 +190,29 @@ def read_series(paths: Sequence[Path]) -> Scan:
                     why=differs,
                 )
             )
+    lost = _missing_instances([scans[i] for i in order])
     signal = np.concatenate([scans[i].signal for i in order], axis=1)
     water = [w for i in order if (w := scans[i].water) is not None]
-    noticed = once(note for i in order for note in scans[i].findings)
+    noticed = once([*(note for i in order for note in scans[i].findings), *lost])
     varying = {key: values for i in order for key, values in scans[i].varying.items()}
     merged = replace(first, signal=read_only(signal), varying=varying, findings=noticed)
     if not water:
         return merged
     stacked = read_only(np.concatenate([w.signal for w in water], axis=1))
     return replace(merged, water=replace(water[0], signal=stacked))
+
+
+def _missing_instances(scans: Sequence[Scan]) -> list[Finding]:
+    """Find gaps in the numbers of the objects of one series; without numbers there are none."""
+    if any(scan.series is None or len(scan.order) != 2 for scan in scans):
+        return []
+    numbers = sorted({scan.order[1] for scan in scans})
+    steps = np.diff(numbers)
+    if len(numbers) < 2 or 0 in numbers or (steps == steps[0]).all():
+        return []
+    step = int(np.gcd.reduce(steps))
+    n_missing = (numbers[-1] - numbers[0]) // step + 1 - len(numbers)
+    return [finding("instances_missing", first=numbers[0], last=numbers[-1], n=n_missing)]
 
 
 def _differs(a: Scan, b: Scan) -> Finding | None:

@@ -254,6 +254,7 @@ def conjugate_in_place(signal: ComplexArray) -> ComplexArray:
 
 _SEQUENCES: tuple[tuple[str, str], ...] = (
     (r"svs_ed|mega|mescher|hermes|hercules|herc_|hyper|isthmus|gaba|_edit", "edited"),
+    (r"svs_m(press|slaser|special|steam)", "edited"),
     (r"s-?laser|semi-?laser|slsr", "sLASER"),
     (r"laser", "LASER"),
     (r"special", "SPECIAL"),
@@ -455,6 +456,10 @@ _FARTHEST_MM = 1e6
 """Places and directions beyond it are no patient's; squares of larger ones overflow."""
 
 
+_SLANTED = 0.1
+"""Cosine of the angle of rows and columns beyond which they are no sides of one voxel."""
+
+
 def lps_affine(
     row: object, column: object, position: object, size_mm: tuple[float, float, float]
 ) -> FloatArray | None:
@@ -479,6 +484,8 @@ def lps_affine(
     if min(lengths) == 0:
         return None
     r, c = r / lengths[0], c / lengths[1]
+    if abs(float(r @ c)) > _SLANTED:  # no two sides of a voxel
+        return None
     affine[:3, :3] = np.column_stack([r, c, np.cross(r, c)]) * np.asarray(size_mm)
     affine[:3, 3] = p
     affine[:2] *= -1

@@ -11,13 +11,11 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import sys
 import traceback
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -45,23 +43,12 @@ _IGNORED_STARTS = ("_empty", "noi", "nav_", "rej_", "phc_", "frc_")
 
 
 @contextlib.contextmanager
-def _no_questions() -> Iterator[None]:
-    """Let a question to the terminal, which spec2nii asks of Bruker's dwell times, fail at once."""
-    before, sys.stdin = sys.stdin, io.StringIO()
-    try:
-        yield
-    finally:
-        sys.stdin = before
-
-
-@contextlib.contextmanager
 def _quiet(path: Path, what: str) -> Iterator[None]:
     """Keep spec2nii silent, and turn what it raises into one sentence that names the file."""
     with (
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()),
-        _no_questions(),
     ):
         warnings.simplefilter("ignore")
         try:
@@ -189,34 +176,6 @@ def ge_pfile(path: Path) -> Scan:
         from spec2nii.GE.ge_pfile import read_pfile
 
         return _choose(path, "ge-pfile", _pairs(read_pfile(path, None)))
-
-
-def bruker(path: Path) -> Scan:
-    """Read a complex 2dseq file of Bruker ParaVision with the parameters around it."""
-    check_file(path, "signal")
-    options: dict[str, Any] = {
-        "file": str(path),
-        "mode": "2DSEQ",
-        "query": [],
-        "fileout": None,
-        "zeropad": False,
-        "nospectrum": False,
-        "dump_headers": False,
-    }
-    with _quiet(path, "Bruker ParaVision"):
-        from spec2nii.bruker import read_bruker
-
-        try:
-            made = read_bruker(SimpleNamespace(**options))
-        except ValueError as error:
-            if "not suitable" in str(error):
-                raise ReadError(
-                    path,
-                    "is no complex spectrum (an image, or a reconstructed magnitude); name the "
-                    "fid or rawdata.job0 of the spectroscopy scan",
-                ) from error
-            raise
-        return _choose(path, "bruker", _pairs(made))
 
 
 def _pairs(made: tuple[Any, Any]) -> list[tuple[Any, str]]:

@@ -147,8 +147,14 @@ def _discs(
     files = sorted(p for p in mrs.iterdir() if ".nii" in p.suffixes) if mrs.is_dir() else []
     names = [parse_name(p) for p in files]
     names = [n for n in names if fits(filters or {}, n.suffix, dict(n.entities))]
+    strange = [n for n in names if not _of_the_folder(n, subject, session)]
+    names = [n for n in names if n not in strange]
     spectra, references = ([n for n in names if n.suffix == suffix] for suffix in ("svs", "mrsref"))
-    left_out: list[Finding] = []
+    left_out = [
+        finding("named_for_other", file=Path(n.path.name), place=session or subject)
+        for n in strange
+        if n.suffix in ("svs", "mrsref")
+    ]
     of_level: dict[str, list[Name]] = defaultdict(list)
     for name in spectra:
         voi, nucleus = name.get("voi"), _nucleus(name, dataset, folder)
@@ -185,6 +191,13 @@ def _discs(
                 )
             )
     return found, left_out
+
+
+def _of_the_folder(name: Name, subject: str, session: str | None) -> bool:
+    """Say whether a file's name gives the subject and session that its folder has."""
+    told, ses = name.get("sub"), name.get("ses")
+    right = told is None or f"sub-{told}" == subject
+    return right and (ses is None or session is None or f"ses-{ses}" == session)
 
 
 def _disc_files(
@@ -284,6 +297,10 @@ def _reference(
     if (told := facts.get("ReferenceSignal")) is not None:
         values = told if isinstance(told, list) else [told]
         linked = [p for value in values if (p := _linked(value, dataset, folder)) is not None]
+        others = [p for p in linked if parse_name(p).get("sub") not in (None, name.get("sub"))]
+        if others:
+            file = Path(others[0].name)
+            return None, (finding("water_not_used", "water", file=file, why=finding("of_other")),)
         if linked:
             return _chosen(name, [parse_name(path) for path in dict.fromkeys(linked)])
         noticed = (finding("reference_not_there", "water"),)

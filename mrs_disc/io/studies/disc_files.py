@@ -18,13 +18,11 @@ from mrs_disc.io.formats.dicom import sop_class
 from mrs_disc.io.formats.readers import find_reader, is_spectroscopy, read_scan, read_series
 from mrs_disc.io.formats.scan import Scan, head, sibling
 from mrs_disc.io.formats.sidecar import own_sidecar, read_sidecar
-from mrs_disc.io.names import format_suffix
+from mrs_disc.io.names import format_suffix, level_in
 from mrs_disc.record.findings import Finding, finding, finding_of, stop, unread, with_labels, words
+from mrs_disc.signal.noise_print import noise_print
 
 _MAX_SERIES = 4_096
-_NOT_THERE = (
-    *("no_such_file", "windows_path", "no_match", "no_pattern", "name_unusable", "empty_folder"),
-)
 Role = Literal["metabolite", "water"]
 ROLES: tuple[Role, Role] = ("metabolite", "water")
 
@@ -110,7 +108,7 @@ class DiscFiles:
     ) -> DiscAcquisition:
         """Read and judge the files of both roles; `names` are what messages call them.
 
-        A water reference that is not there is left out: the fit needs none.
+        A water reference that is not there or cannot be read is left out: the fit needs none.
         """
         metabolite, water = read("metabolite"), None
         absent: tuple[Finding, ...] = ()
@@ -118,18 +116,22 @@ class DiscFiles:
             water = read("water")
         except InputError as error:
             why = finding_of(error)
-            if why.kind not in _NOT_THERE:
-                raise
             absent = (finding("water_not_used", "water", file=names["water"], why=why),)
         if metabolite is None:
             raise stop(finding("no_metabolite_file", level=self.level))
-        return to_acquisition(
+        acquisition = to_acquisition(
             self.level,
             Source(scan=metabolite, name=names["metabolite"]),
             None if water is None else Source(scan=water, name=names["water"]),
             self.given,
             (*self.findings, *absent),
         )
+        return replace(acquisition, named=self.named_otherwise(metabolite))
+
+    def named_otherwise(self, metabolite: Scan) -> str | None:
+        """Return the level that the metabolites' name or header gives, where it is another."""
+        told = (*(level_in(name) for name in self.metabolite), metabolite.level_hint)
+        return next((level for level in told if level not in (None, self.level)), None)
 
     def _scan_for_report(self, role: Role) -> Scan | None:
         """Read the files of a role; an error names their labels."""
@@ -201,6 +203,8 @@ class DiscFiles:
             run=self.run,
             affine=metabolite.voxel_affine,
             file_sha256=(*digests, samples_digest(metabolite.signal)),
+            noise=noise_print(metabolite.signal),
+            named=self.named_otherwise(metabolite),
             subject=metabolite.identity.subject,
             frequency_mhz=metabolite.spectrometer_mhz,
         )

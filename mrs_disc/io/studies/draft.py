@@ -40,6 +40,7 @@ from mrs_disc.io.studies.draft_images import Proposed, propose_anatomy
 from mrs_disc.io.studies.study_toml import DRAFT_ID, FILE_NAME, StudyFile
 from mrs_disc.record.findings import Finding, finding, finding_of, sentences, words
 from mrs_disc.schema import validate
+from mrs_disc.signal.noise_print import noise_print
 from mrs_disc.toml_text import toml_value
 
 STRONGER = 3.0
@@ -170,6 +171,8 @@ def _site(found: Found) -> Site:
         run=found.run,
         affine=found.scan.voxel_affine,
         file_sha256=digests,
+        noise=noise_print(found.scan.signal),
+        named=found.scan.level_hint,
         subject=found.scan.identity.subject,
         frequency_mhz=found.scan.spectrometer_mhz,
     )
