@@ -74,15 +74,15 @@ def _half_68(values: list[float]) -> float:
 
 def table(found: Mapping[tuple[float, int], Mapping[str, float]]) -> list[str]:
     """Return the lines of the table from the ratios of each SNR and seed."""
-    lines = [f"{'SNR of PG':12s}" + "".join(f"{snr:>8g}" for snr, _ in found)]
-    lines.append(f"{'seed':12s}" + "".join(f"{seed:>8d}" for _, seed in found))
+    lines = [f"{'SNR of PG':12s}" + "".join(f"{snr:>10g}" for snr, _ in found)]
+    lines.append(f"{'seed':12s}" + "".join(f"{seed:>10d}" for _, seed in found))
     for name in QUANTITIES:
         mean = {
             snr: np.exp(np.mean([np.log(r[name]) for (at, _), r in found.items() if at == snr]))
             for snr, _ in found
         }
         mark = "   outside" if any(abs(r - 1) > WITHIN for r in mean.values()) else ""
-        cells = "".join(f"{ratios[name]:8.2f}" for ratios in found.values())
+        cells = "".join(f"{ratios[name]:10.2f}" for ratios in found.values())
         lines.append(f"{name:12s}{cells}{mark}")
     return lines
 
