@@ -334,6 +334,11 @@ KINDS: dict[str, Kind] = {
         "its centre is right",
         "problem",
     ),
+    "forms_differ": Kind(
+        "its header gives two places that lie {apart_mm:.0f} mm apart (sform and qform): the first "
+        "is taken; correct the one that is wrong",
+        "problem",
+    ),
     "no_voxel": Kind("its header holds no place and size of the voxel that can be read"),
     "reference_unfit": Kind("its reference scan has other points or coils and is not used"),
     "reference_coils": Kind(
