@@ -399,6 +399,11 @@ KINDS: dict[str, Kind] = {
         "its coils are alike: the two dimensions were exchanged; correct their tags",
         "forbids",
     ),
+    "wrapped": Kind(
+        "its last {n} points are as strong as its first ones: the signal was shifted in a circle, "
+        "as a first-order phase on the spectrum does; shift it back by {n} points",
+        "forbids",
+    ),
     "holes": Kind(
         "{share:.0%} of its samples are zero amid the signal, in every transient: samples were "
         "lost, or another file's layout was written; export it again",

@@ -229,3 +229,12 @@ def test_a_name_that_gives_another_level_is_noticed(
         disc = DiscFiles(level=level, folder=folder, metabolite=(told,))
         assert disc.load().named == other
         assert disc.site(disc.scan("metabolite")).named == other
+
+
+def test_a_signal_that_was_shifted_in_a_circle_is_known(spectrum):
+    rows = spectrum(6)[None]
+    assert gate.examine(scan_of(rows)).first is None
+    for n in (1, 6):
+        (found,) = gate.examine(scan_of(np.roll(rows, -n, axis=-1))).forbids
+        assert (found.kind, found.values["n"]) == ("wrapped", n)
+    assert gate.examine(scan_of(rows[..., :300])).first is None  # cut before it has decayed
