@@ -90,6 +90,11 @@ KINDS: dict[str, Kind] = {
         "converted; name it once",
         "forbids",
     ),
+    "same_noise_elsewhere": Kind(
+        "{subject} and {other} have the same noise, though their voxels lie at two places: one "
+        "measurement, of which one place is wrong; both count",
+        "problem",
+    ),
     "other_level_named": Kind(
         "{subject} is named {level} by its file's name or header: hold it against the image, and "
         "correct the one that is wrong",

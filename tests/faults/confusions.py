@@ -36,7 +36,8 @@ NOTICED = {
     "levels_exchanged", "levels_at_one_place", "same_file_twice", "other_person",
     "spacing_unlikely", "beside_the_spine", "voxel_larger_than_disc", "voxel_outside_image",
     "voxel_mirrored", "other_scanner", "water_not_used", "other_dwell_time",
-    "same_measurement_twice", "other_level_named", "same_water_twice", "region_unlikely",
+    "same_measurement_twice", "same_noise_elsewhere", "other_level_named", "same_water_twice",
+    "region_unlikely",
 }  # fmt: skip
 README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- begin: confusions -->", "<!-- end: confusions -->"
