@@ -114,9 +114,14 @@ def test_one_measurement_under_two_names_is_known_by_its_noise():
     noise = [noise_print(rng.normal(size=1024) + 1j * rng.normal(size=1024)) for _ in LUMBAR]
     sites = [replace(s, noise=one) for s, one in zip(spine(3), noise, strict=True)]
     assert not contradictions(sites)
-    found = contradictions([*sites[:2], replace(sites[2], noise=noise[1]), *sites[3:]])
-    assert {f.kind for f in found} == {"same_measurement_twice"}
-    assert {f.subject for f in found} == {"L2-L3", "L3-L4"}
+    copied = replace(sites[2], noise=noise[1])
+    for unplaced in (replace(copied, affine=None), replace(copied, affine=sites[1].affine)):
+        found = contradictions([*sites[:2], unplaced, *sites[3:]])
+        assert {f.kind for f in found} == {"same_measurement_twice"}
+        assert {f.subject for f in found} == {"L2-L3", "L3-L4"}
+    elsewhere = [*sites[:2], copied, *sites[3:]]
+    assert not contradictions(elsewhere)
+    assert [(f.kind, f.subject) for f in doubts(elsewhere)] == [("same_noise_elsewhere", "L3-L4")]
 
 
 def test_another_level_in_a_name_and_a_shared_water_reference_are_said():

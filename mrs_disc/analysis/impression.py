@@ -39,6 +39,7 @@ DISC_CLAUSES = {
     "levels_at_one_place": "one place for two names",
     "same_file_twice": "one file for two names",
     "same_measurement_twice": "one measurement for two names",
+    "same_noise_elsewhere": "one measurement at two places",
     "other_level_named": "another level in the file's name or header",
     "same_water_twice": "one water reference for two levels",
     "other_person": "another person in the header",

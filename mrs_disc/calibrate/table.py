@@ -101,6 +101,7 @@ def read_cohort(path: Path, outcome: str = "provocation") -> Cohort:
                 f"Columns: {', '.join(header[:12])}{' …' if len(header) > 12 else ''}"
             )
     kept, painful, skipped = _with_outcome(rows, outcome, path)
+    _check_numbers(kept, header)
     cohort = Cohort(
         patients=tuple(row.cells["participant_id"] for row in kept),
         painful=np.array(painful, dtype=bool),
@@ -236,6 +237,38 @@ def _with_outcome(
             f"{path.name}: no disc can be used ({why}); '{outcome}' has to say positive or negative"
         )
     return kept, painful, skipped
+
+
+_FEW_NUMBERS, _AGREE = 6, 0.05
+"""Numbers that make a row known again; relative difference within which a ratio is that of its
+parts, rounded."""
+
+
+def _check_numbers(rows: Sequence[_Row], header: Sequence[str]) -> None:
+    """Refuse one measurement under two names, and ratios that are not those of their parts."""
+    names = [n for n in header if n.endswith("_sd") or f"{n}_sd" in header]
+    seen: dict[tuple[float, ...], int] = {}
+    for row in rows:
+        numbers = tuple(row.number(name) for name in names)
+        known = tuple(value for value in numbers if isfinite(value))
+        if len(known) >= _FEW_NUMBERS and seen.setdefault(known, row.line) != row.line:
+            raise row.wrong(f"has all the numbers of line {seen[known]}: one disc under two names")
+        acidity, structure, ratio = (
+            row.number(name) for name in ("acidity", "structure", "acidity/structure")
+        )
+        if not (acidity > 0 and structure > 0 and ratio > 0):  # also where one is not known
+            continue
+        if abs(ratio * structure / acidity - 1) > _AGREE:
+            raise row.wrong(
+                f"acidity/structure = {ratio:g}, but {acidity:g} / {structure:g} is "
+                f"{acidity / structure:.4g}: are these of one disc, in one unit?"
+            )
+        logarithm = row.number("log(acidity/structure)")
+        if abs(logarithm - np.log(ratio)) > _AGREE:
+            raise row.wrong(
+                f"log(acidity/structure) = {logarithm:g}, but that of {ratio:g} is "
+                f"{np.log(ratio):.4g} (natural)"
+            )
 
 
 def _numeric(rows: Sequence[_Row], header: Sequence[str]) -> dict[str, FloatArray]:

@@ -196,7 +196,14 @@ def _twice(a: Site, b: Site) -> str | None:
     """Return the finding for one measurement under two names; `None` for two measurements."""
     if set(a.file_sha256) & set(b.file_sha256):
         return "same_file_twice"
-    return "same_measurement_twice" if same_noise(a.noise, b.noise) else None
+    return "same_measurement_twice" if _one_place(a, b) and same_noise(a.noise, b.noise) else None
+
+
+def _one_place(a: Site, b: Site) -> bool:
+    """Say whether two measurements may be of one place: also where a file does not say its own."""
+    if a.centre is None or b.centre is None:
+        return True
+    return float(np.linalg.norm(a.centre - b.centre)) < SAME_PLACE_MM
 
 
 def is_repeat(noticed: Finding) -> bool:
@@ -258,7 +265,7 @@ def doubts(
             if site.centre is not None
             and (beyond := _beyond(site.centre, image_affine, image_shape)) > _MARGIN_MM
         ]
-    noticed += [*_misnamed(sites), *_shared_water(sites)]
+    noticed += [*_misnamed(sites), *_shared_water(sites), *_shared_noise(sites)]
     noticed += _region(sites)
     return (*noticed, *_spacing(sites), *_sideways(sites), *_handedness(sites), *_scanners(sites))
 
@@ -290,6 +297,14 @@ def _misnamed(sites: Sequence[Site]) -> Iterator[Finding]:
     for site in _ordered(sites):
         if site.named is not None and site.named != site.level:
             yield finding("other_level_named", site.name, level=site.named)
+
+
+def _shared_noise(sites: Sequence[Site]) -> Iterator[Finding]:
+    """Find one measurement at two places: one of the two is not where it was measured."""
+    for a, b in combinations(_ordered(sites), 2):
+        same_file = set(a.file_sha256) & set(b.file_sha256)
+        if not same_file and not _one_place(a, b) and same_noise(a.noise, b.noise):
+            yield finding("same_noise_elsewhere", b.name, other=a.name)
 
 
 def _shared_water(sites: Sequence[Site]) -> Iterator[Finding]:

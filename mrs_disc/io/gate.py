@@ -23,7 +23,7 @@ import numpy as np
 from mrs_disc.constants import WATER_PPM
 from mrs_disc.data.places import OTHER_SCANNER
 from mrs_disc.io.formats.scan import Scan, other_voxel
-from mrs_disc.io.transients import holes, like_coils
+from mrs_disc.io.transients import holes, like_coils, wrapped
 from mrs_disc.record.findings import Finding, finding, unread
 from mrs_disc.signal.stored import evenly_taken, length_in_a_row, spectrum_top
 from mrs_disc.typing import ComplexArray, FloatArray
@@ -126,6 +126,8 @@ def examine(scan: Scan) -> Examined:
         is_water = None
     if (share := holes(scan.signal)) is not None:
         forbids.append(finding("holes", share=share))
+    if top is None and length is None and (n := wrapped(scan.signal)):
+        forbids.append(finding("wrapped", n=n))
     if scan.n_coils > 1 and (spread := like_coils(scan.signal)) is not None:
         forbids.append(finding("axes_exchanged", spread=spread))
     if "subtracted" in scan.processed:

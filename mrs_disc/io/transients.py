@@ -96,3 +96,29 @@ def holes(signal: ComplexArray) -> float | None:
     length = max(16, (int(places[-1]) - int(places[0]) + 1) // _EARLY)
     share = 1.0 - float(there[places[0] : places[0] + length].mean())
     return share if share > _HOLES else None
+
+
+_BEHIND, _STANDS_OUT, _OF_START = 64, 5.0, 0.8
+"""Points before the last ones that tell the noise; size of what wrapped around over it, and over
+the first point, at least [proposed]. What a receiver's filter builds up, where its delay was taken
+off in a circle, is weaker than the first point, and does no harm."""
+
+
+def wrapped(signal: ComplexArray) -> int:
+    """Return how many last points are the signal's start, shifted in a circle; 0 for none.
+
+    A first-order phase on a spectrum does that to its FID.
+    """
+    n_points = signal.shape[-1]
+    if n_points < 4 * _BEHIND:
+        return 0
+    with np.errstate(all="ignore"):
+        mean = signal.mean(axis=1, dtype=np.complex128)
+        size = np.sqrt(np.mean(np.abs(mean) ** 2, axis=0))
+    for n in range(1, _BEHIND // 2):
+        if size[-n - 1] > _STANDS_OUT * np.median(size[-n - _BEHIND : -n - 1]):
+            continue  # one more belongs to them
+        last, noise = size[-n:], np.median(size[-n - _BEHIND : -n])
+        found = last.min() > _STANDS_OUT * noise and last.max() > _OF_START * size[0]
+        return n if found else 0
+    return 0

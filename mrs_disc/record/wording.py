@@ -90,6 +90,11 @@ KINDS: dict[str, Kind] = {
         "converted; name it once",
         "forbids",
     ),
+    "same_noise_elsewhere": Kind(
+        "{subject} and {other} have the same noise, though their voxels lie at two places: one "
+        "measurement, of which one place is wrong; both count",
+        "problem",
+    ),
     "other_level_named": Kind(
         "{subject} is named {level} by its file's name or header: hold it against the image, and "
         "correct the one that is wrong",
@@ -334,6 +339,11 @@ KINDS: dict[str, Kind] = {
         "its centre is right",
         "problem",
     ),
+    "forms_differ": Kind(
+        "its header gives two places that lie {apart_mm:.0f} mm apart (sform and qform): the first "
+        "is taken; correct the one that is wrong",
+        "problem",
+    ),
     "no_voxel": Kind("its header holds no place and size of the voxel that can be read"),
     "reference_unfit": Kind("its reference scan has other points or coils and is not used"),
     "reference_coils": Kind(
@@ -392,6 +402,11 @@ KINDS: dict[str, Kind] = {
     "axes_exchanged": Kind(
         "the strengths of its transients are spread as those of coils (by {spread:.0%}), those of "
         "its coils are alike: the two dimensions were exchanged; correct their tags",
+        "forbids",
+    ),
+    "wrapped": Kind(
+        "its last {n} points are as strong as its first ones: the signal was shifted in a circle, "
+        "as a first-order phase on the spectrum does; shift it back by {n} points",
         "forbids",
     ),
     "holes": Kind(

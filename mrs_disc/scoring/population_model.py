@@ -257,7 +257,10 @@ def _ratio(grid: Grid, shares: FloatArray, joint: FloatArray) -> FloatArray:
     painful, painless = grid.painful, 1 - grid.painful
     sick = joint @ painful / (shares @ painful)
     well = joint @ painless / (shares @ painless)
-    return np.asarray(sick / np.maximum(well, 1e-300 * np.maximum(sick, 1e-300)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = sick / np.maximum(well, 1e-300 * np.maximum(sick, 1e-300))
+    # beyond what numbers can hold no class explains the disc: it speaks for none of them
+    return np.where(np.isnan(ratio), 1.0, ratio)
 
 
 def _quantiles(values: FloatArray, weights: FloatArray) -> tuple[float, float]:

@@ -345,6 +345,7 @@ def edited(path, line, column, cell):
         ("status", "perhaps", r"line 4: status = 'perhaps'"),
         ("acidity_sd", "-4.0", r"line 4: acidity_sd = -4: a standard deviation cannot be below 0"),
         ("acidity", "12,3", r"line 4: acidity = '12,3' is no number"),
+        ("structure", "0.001", r"line 4: acidity/structure = \S+, but \S+ / 0.001 is"),
         ("structure", "inf", r"line 4: structure = 'inf' is no number"),
         ("pfirrmann", "7", r"line 4: pfirrmann = 7: 1 to 5 or n/a expected"),
         ("participant_id", "", r"line 4: participant_id is missing"),
@@ -358,6 +359,14 @@ def test_a_cell_that_no_disc_can_have_is_named_with_its_line(tmp_path, column, c
     with pytest.raises(InputError, match=words) as caught:
         read_cohort(path)
     assert "\n" not in str(caught.value)
+
+
+def test_one_measurement_under_two_names_is_named_with_both_lines(tmp_path):
+    path = write_cohort(tmp_path / "levels.tsv", patients=20)
+    copied = path.read_text().splitlines()[5].replace("sub-000", "sub-999")
+    path.write_text(path.read_text() + copied + "\n")
+    with pytest.raises(InputError, match="line 102: has all the numbers of line 6: one disc under"):
+        read_cohort(path)
 
 
 @pytest.mark.parametrize(

@@ -224,3 +224,21 @@ def test_two_dimensions_of_transients_or_one_without_a_name_are_not_guessed(tmp_
         image.header.extensions.append(nibabel.nifti1.Nifti1Extension(44, content))
         nibabel.save(image, tmp_path / "x.nii")
         assert gate.examine(read_scan(tmp_path / "x.nii")).first.kind == "more_dimensions"
+
+
+@pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image])
+def test_two_places_in_one_header_are_said(kind, tmp_path, spectrum):
+    samples = np.conj(spectrum(2).T).reshape(1, 1, 1, 512, 2)
+    affine = np.diag([20.0, 20.0, 20.0, 1.0])
+    affine[:3, 3] = [1, 2, 3]
+    image = kind(samples, affine)
+    image.header["pixdim"][4] = DWELL
+    content = json.dumps(HEADER).encode()
+    image.header.extensions.append(nibabel.nifti1.Nifti1Extension(44, content))
+    for moved_mm in (0.0, 40.0):
+        other = affine.copy()
+        other[2, 3] += moved_mm
+        image.set_qform(other, code=1)
+        nibabel.save(image, tmp_path / "x.nii")
+        said = [f for f in read_scan(tmp_path / "x.nii").findings if f.kind == "forms_differ"]
+        assert [f.values["apart_mm"] for f in said] == ([] if moved_mm == 0 else [40.0])

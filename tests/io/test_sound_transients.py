@@ -206,3 +206,35 @@ def test_coils_that_are_called_transients_are_noticed(spectrum):
     sound_one = Source(scan=scan_of(spectrum(48)[None]), name="m")
     disc = to_acquisition("L4-L5", sound_one, None, Given())
     assert "transients_like_coils" not in [f.kind for f in disc.findings]
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "other"),
+    [
+        ("L3-L4_press.rda", "L4-L5", "L3-L4"),
+        ("L3-L4/press.rda", "L4-L5", "L3-L4"),
+        ("l4l5_press.rda", "L4-L5", None),
+        ("press.rda", "L4-L5", None),
+        ("L3-L4_or_L4-L5.rda", "L4-L5", None),
+    ],
+)
+def test_a_name_that_gives_another_level_is_noticed(
+    name, level, other, build, tmp_path, spectrum, protocol
+):
+    folder = tmp_path / "L1-L2"  # above the study: nobody's level
+    path = folder / name
+    path.parent.mkdir(parents=True)
+    build("siemens-rda")(tmp_path, spectrum(), protocol).rename(path)
+    for told in (name, str(path) if "/" not in name else name):
+        disc = DiscFiles(level=level, folder=folder, metabolite=(told,))
+        assert disc.load().named == other
+        assert disc.site(disc.scan("metabolite")).named == other
+
+
+def test_a_signal_that_was_shifted_in_a_circle_is_known(spectrum):
+    rows = spectrum(6)[None]
+    assert gate.examine(scan_of(rows)).first is None
+    for n in (1, 6):
+        (found,) = gate.examine(scan_of(np.roll(rows, -n, axis=-1))).forbids
+        assert (found.kind, found.values["n"]) == ("wrapped", n)
+    assert gate.examine(scan_of(rows[..., :300])).first is None  # cut before it has decayed

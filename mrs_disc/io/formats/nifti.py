@@ -78,6 +78,8 @@ class Header:
     slope: float
     offset: float
     start: int
+    forms_apart_mm: float = 0.0
+    """How far the two places that a header may give lie from each other (sform, qform)."""
 
 
 _FIELDS: dict[int, dict[str, tuple[str, int]]] = {
@@ -89,7 +91,9 @@ _FIELDS: dict[int, dict[str, tuple[str, int]]] = {
         "scl_slope": ("f4", 112),
         "scl_inter": ("f4", 116),
         "xyzt_units": ("u1", 123),
+        "qform_code": ("i2", 252),
         "sform_code": ("i2", 254),
+        "qoffset": ("3f4", 268),
         "srow": ("(3,4)f4", 280),
     },
     540: {
@@ -100,7 +104,9 @@ _FIELDS: dict[int, dict[str, tuple[str, int]]] = {
         "scl_slope": ("f8", 176),
         "scl_inter": ("f8", 184),
         "xyzt_units": ("i4", 500),
+        "qform_code": ("i4", 344),
         "sform_code": ("i4", 348),
+        "qoffset": ("3f8", 376),
         "srow": ("(3,4)f8", 400),
     },
 }
@@ -128,13 +134,20 @@ def _plain_header(block: bytes, order: Literal["<", ">"]) -> Header | None:
         return None
     if raw["sform_code"] <= 0 or not math.isfinite(start):
         return None
+    affine = _millimetres(
+        np.vstack([raw["srow"].astype(float), [0.0, 0.0, 0.0, 1.0]]), int(raw["xyzt_units"])
+    )
+    with np.errstate(all="ignore"):
+        apart = affine[:3, 3] - _millimetres(np.eye(4), int(raw["xyzt_units"]))[:3, :3] @ raw[
+            "qoffset"
+        ].astype(float)
+        apart_mm = float(np.linalg.norm(apart)) if raw["qform_code"] > 0 else 0.0
     return Header(
+        forms_apart_mm=apart_mm,
         dtype=np.dtype(order + code),
         shape=shape,
         dwell_time_s=unit * _shortest(raw["pixdim"][4]),
-        affine=_millimetres(
-            np.vstack([raw["srow"].astype(float), [0.0, 0.0, 0.0, 1.0]]), int(raw["xyzt_units"])
-        ),
+        affine=affine,
         slope=float(raw["scl_slope"]),
         offset=float(raw["scl_inter"]),
         start=int(start) or len(block) + 4,

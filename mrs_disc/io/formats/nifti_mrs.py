@@ -77,6 +77,7 @@ _ONE_NUMBER = (
     "SpectralWidth",
 )
 """Entries that are one number each, for all transients."""
+_FORMS_APART_MM = 3.0
 _CARRIER_PPM = (-5.0, 15.0)
 """Carriers of 1H spectroscopy stand between 0 and 5 ppm; wider, for nobody measures elsewhere."""
 _PARTS_KNOWN_S = {0.008: 0.030}
@@ -223,6 +224,8 @@ def _scan(
         affine=header.affine,
     )
     scan = _with_asked_echo(scan, facts).noted(*_other_width(header, facts))
+    if header.forms_apart_mm > _FORMS_APART_MM:
+        scan = scan.noted(finding("forms_differ", apart_mm=header.forms_apart_mm))
     if not standard:
         return scan.noted(finding("no_mrs_extension"))
     if scan.spectrometer_mhz is None or scan.nucleus is None:

@@ -130,7 +130,9 @@ class DiscFiles:
 
     def named_otherwise(self, metabolite: Scan) -> str | None:
         """Return the level that the metabolites' name or header gives, where it is another."""
-        told = (*(level_in(name) for name in self.metabolite), metabolite.level_hint)
+        # of a whole path the folders above the study say nothing of the disc
+        names = (p.name if (p := Path(name)).is_absolute() else name for name in self.metabolite)
+        told = (*map(level_in, names), metabolite.level_hint)
         return next((level for level in told if level not in (None, self.level)), None)
 
     def _scan_for_report(self, role: Role) -> Scan | None:
