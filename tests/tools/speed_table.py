@@ -10,6 +10,7 @@ runs with ``MRS_DISC_KERNEL=numpy``, as where no C compiler is. NEW writes the s
 files, and all builds read them: disc after disc, one build after the other, so that other work on
 the machine slows all of them. Times are processor times, each the least of some rounds, since other
 work only adds to them; of the fits it is the median over the discs. Peaks of memory are Linux's.
+Where Valgrind is installed, it counts the instructions of a fit, which no other work changes.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import contextlib
 import datetime
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -191,6 +193,31 @@ def memory(folder: Path) -> float:
     return float(done.stdout)
 
 
+def instructions(python: Path, folder: Path, kernel: str = "") -> float:
+    """Return how many million instructions a fit takes, mean over the discs of a study.
+
+    Of OpenBLAS' kernels for older processors, since Valgrind does not know the newest registers.
+    """
+    program = (
+        "import sys, mrs_disc as md\n"
+        "recipe, study = md.load_recipe(), md.read_study(sys.argv[1])\n"
+        "for level in sys.argv[3:]:\n"
+        "    clean = md.preprocess(study[level], recipe)\n"
+        "    for _ in range(int(sys.argv[2])):\n"
+        "        md.fit(clean, recipe)\n"
+    )
+    variables = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    variables |= {"OMP_NUM_THREADS": "1", "OPENBLAS_CORETYPE": "Haswell"}
+    variables |= {"MRS_DISC_KERNEL": kernel} if kernel else {}
+    counts = []
+    for times in ("1", "3"):
+        words = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", python, "-c"]
+        words += [program, folder / "study0", times, *LEVELS]
+        done = subprocess.run(words, check=True, capture_output=True, text=True, env=variables)
+        counts.append(int(re.findall(r"Collected : (\d+)", done.stderr)[-1]))
+    return (counts[1] - counts[0]) / (2 * len(LEVELS)) / 1e6
+
+
 TASKS: dict[str, Callable[..., Any]] = {
     f.__name__: f for f in (make, knows, analysed, fitted, timed, stressed, cold, memory)
 }
@@ -203,7 +230,7 @@ class Build:
     """A build in its environment, with a process that waits for orders."""
 
     def __init__(self, name: str, python: Path, folder: Path, kernel: str = "") -> None:
-        self.name = name
+        self.name, self.folder = name, folder
         one = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
         variables = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | one
         if kernel:
@@ -389,6 +416,14 @@ def main() -> None:
         if not builds[0]("knows"):
             builds[0] = Build("old", old, options.folder / SILENT)
         figures, lines = measure(builds, options)
+        if shutil.which("valgrind"):
+            counts = [
+                instructions(old, builds[0].folder),
+                instructions(new, options.folder),
+                instructions(new, options.folder, kernel="numpy"),
+            ]
+            said = ", ".join(f"{c:.0f} ({c / counts[0]:.2f})" for c in counts)
+            lines.append(f"million instructions of a fit, old, new, and new with NumPy: {said}")
     command = (
         f"python tests/tools/speed_table.py {options.old} {options.new} "
         f"--studies {options.studies} --seed {options.seed} --rounds {options.rounds}"
