@@ -77,10 +77,11 @@ def seen_alike(scan: Scan, water: Scan) -> tuple[Scan, Finding | None]:
     """
     if scan.n_coils < 2 or water.n_coils != scan.n_coils or scan.n_transients < 2:
         return water, None
-    one, other = (_seen_by_coils(scan.signal[:, k::2]) for k in (0, 1))
-    mine, its = _seen_by_coils(scan.signal), _seen_by_coils(water.signal)
-    if mine is None or its is None or one is None or other is None:
+    metabolites, of_water = _ends(scan.signal), _ends(water.signal)
+    if metabolites is None or of_water is None:
         return water, None
+    one, other = (_seen_by_coils(*(part[:, k::2] for part in metabolites)) for k in (0, 1))
+    mine, its = _seen_by_coils(*metabolites), _seen_by_coils(*of_water)
     if abs(np.vdot(one, other)) < _SEEN_SURELY:
         return water, None  # too weak to tell
     as_it_is, turned = float(abs(np.vdot(its, mine))), float(abs(its @ mine))
@@ -91,19 +92,22 @@ def seen_alike(scan: Scan, water: Scan) -> tuple[Scan, Finding | None]:
     return water, finding("coils_see_otherwise", overlap=as_it_is)
 
 
-def _seen_by_coils(signal: ComplexArray) -> ComplexArray | None:
-    """Return how coils see the strongest signal, of unit length; `None` for no signal."""
-    filled = np.flatnonzero(np.any(signal, axis=(0, 1)))
-    if not filled.size or not np.isfinite(signal.view(np.float32)).all():
-        return None
-    end = int(filled[-1]) + 1
+def _ends(signal: ComplexArray) -> tuple[ComplexArray, ComplexArray] | None:
+    """Return the first and the last samples of a signal; `None` where there is none."""
+    end = signal.shape[-1]
+    if not signal[..., -1].any():  # zeros were appended
+        filled = np.flatnonzero(np.any(signal, axis=(0, 1)))
+        end = int(filled[-1]) + 1 if filled.size else 0
     length = min(64, end // 4)
     if length < 1:
         return None
-    first, last = (
-        signal[..., part].reshape(len(signal), -1).astype(np.complex128)
-        for part in (slice(0, length), slice(end - length, end))
-    )
+    first, last = signal[..., :length], signal[..., end - length : end]
+    return (first, last) if np.isfinite(first).all() and np.isfinite(last).all() else None
+
+
+def _seen_by_coils(first: ComplexArray, last: ComplexArray) -> ComplexArray:
+    """Return how coils see the strongest signal, of unit length, from `_ends`."""
+    first, last = (one.reshape(len(one), -1).astype(np.complex128) for one in (first, last))
     scale = max(float(np.abs(first).max()), 1e-300)
     # what the end of the FID holds as well is noise, which no coil has as much of as another
     power = (first @ first.conj().T - last @ last.conj().T) / scale**2

@@ -14,6 +14,8 @@ from mrs_disc.io.formats.scan import Scan, read_only
 from mrs_disc.record.findings import Finding, finding
 from mrs_disc.typing import BoolArray, ComplexArray
 
+_BEGINNING = 8
+"""Samples by which transients are told apart at first."""
 _HOLES, _EARLY = 0.2, 4
 """Share of zeros in the first fourth of the signal from which it has holes [proposed]."""
 _FEW, _OF_COILS, _OF_TRANSIENTS, _LOUD = 4, 0.3, 0.1, 3.0
@@ -25,7 +27,9 @@ def sound(scan: Scan) -> Scan:
     """Return the scan without silent transients and copies of others, which is noted."""
     if scan.n_transients < 2:
         return scan
-    silent: BoolArray = ~np.any(scan.signal, axis=(0, 2))
+    silent: BoolArray = ~np.any(scan.signal[..., :_BEGINNING], axis=(0, 2))
+    if silent.any():
+        silent = ~np.any(scan.signal, axis=(0, 2))
     copies = _copies(scan.signal) & ~silent
     noticed: list[Finding] = []
     for kind, mask in (("transients_silent", silent), ("transients_repeated", copies)):
@@ -42,7 +46,7 @@ def _copies(signal: ComplexArray) -> BoolArray:
     copies = np.zeros(signal.shape[1], dtype=bool)
     seen: dict[bytes, list[int]] = {}
     for i in range(signal.shape[1]):
-        start = seen.setdefault(signal[:, i, :8].tobytes(), [])
+        start = seen.setdefault(signal[:, i, :_BEGINNING].tobytes(), [])
         copies[i] = any(np.array_equal(signal[:, i], signal[:, k]) for k in start)
         start.append(i)
     return copies
@@ -89,6 +93,8 @@ def holes(signal: ComplexArray) -> float | None:
 
     Zeros before the first sample are a delay, those behind the last were appended.
     """
+    if signal[0, 0].all():
+        return None
     there: BoolArray = np.any(signal, axis=(0, 1))
     places = np.flatnonzero(there)
     if places.size < 2:
@@ -112,8 +118,9 @@ def wrapped(signal: ComplexArray) -> int:
     n_points = signal.shape[-1]
     if n_points < 4 * _BEHIND:
         return 0
+    used = np.r_[0, n_points - _BEHIND - _BEHIND // 2 : n_points]  # what is looked at below
     with np.errstate(all="ignore"):
-        mean = signal.mean(axis=1, dtype=np.complex128)
+        mean = signal[..., used].mean(axis=1, dtype=np.complex128)
         size = np.sqrt(np.mean(np.abs(mean) ** 2, axis=0))
     for n in range(1, _BEHIND // 2):
         if size[-n - 1] > _STANDS_OUT * np.median(size[-n - _BEHIND : -n - 1]):
