@@ -193,7 +193,7 @@ def memory(folder: Path) -> float:
     return float(done.stdout)
 
 
-def instructions(python: Path, folder: Path, kernel: str = "") -> float:
+def instructions(python: Path, folder: Path) -> float:
     """Return how many million instructions a fit takes, mean over the discs of a study.
 
     Of OpenBLAS' kernels for older processors, since Valgrind does not know the newest registers.
@@ -208,12 +208,14 @@ def instructions(python: Path, folder: Path, kernel: str = "") -> float:
     )
     variables = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     variables |= {"OMP_NUM_THREADS": "1", "OPENBLAS_CORETYPE": "Haswell"}
-    variables |= {"MRS_DISC_KERNEL": kernel} if kernel else {}
     counts = []
     for times in ("1", "3"):
         words = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", python, "-c"]
         words += [program, folder / "study0", times, *LEVELS]
-        done = subprocess.run(words, check=True, capture_output=True, text=True, env=variables)
+        # In another folder: where a build lies, Python would take that.
+        done = subprocess.run(
+            words, check=True, capture_output=True, text=True, env=variables, cwd=folder
+        )
         counts.append(int(re.findall(r"Collected : (\d+)", done.stderr)[-1]))
     return (counts[1] - counts[0]) / (2 * len(LEVELS)) / 1e6
 
@@ -417,13 +419,14 @@ def main() -> None:
             builds[0] = Build("old", old, options.folder / SILENT)
         figures, lines = measure(builds, options)
         if shutil.which("valgrind"):
-            counts = [
-                instructions(old, builds[0].folder),
-                instructions(new, options.folder),
-                instructions(new, options.folder, kernel="numpy"),
-            ]
-            said = ", ".join(f"{c:.0f} ({c / counts[0]:.2f})" for c in counts)
-            lines.append(f"million instructions of a fit, old, new, and new with NumPy: {said}")
+            before, now = (
+                instructions(python, build.folder)
+                for python, build in ((old, builds[0]), (new, builds[1]))
+            )
+            lines.append(
+                f"million instructions of a fit: old {before:.0f}, new {now:.0f}, "
+                f"new / old {now / before:.2f}"
+            )
     command = (
         f"python tests/tools/speed_table.py {options.old} {options.new} "
         f"--studies {options.studies} --seed {options.seed} --rounds {options.rounds}"
