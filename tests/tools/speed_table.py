@@ -10,7 +10,7 @@ runs with ``MRS_DISC_KERNEL=numpy``, as where no C compiler is. NEW writes the s
 files, and all builds read them: disc after disc, one build after the other, so that other work on
 the machine slows all of them. Times are processor times, each the least of some rounds, since other
 work only adds to them; of the fits it is the median over the discs. Peaks of memory are Linux's.
-Where Valgrind is installed, it counts the instructions of a fit, which no other work changes.
+With ``--instructions`` Valgrind counts those of a fit, which no other work changes.
 """
 
 from __future__ import annotations
@@ -402,6 +402,7 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=40, help="of five discs each")
     parser.add_argument("--seed", type=int, default=31)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--instructions", action="store_true", help="by Valgrind, in minutes")
     parser.add_argument("--write", action="store_true", help="into tests/README.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mrs-disc-speed-") as work:
@@ -418,7 +419,7 @@ def main() -> None:
         if not builds[0]("knows"):
             builds[0] = Build("old", old, options.folder / SILENT)
         figures, lines = measure(builds, options)
-        if shutil.which("valgrind"):
+        if options.instructions:
             before, now = (
                 instructions(python, build.folder)
                 for python, build in ((old, builds[0]), (new, builds[1]))

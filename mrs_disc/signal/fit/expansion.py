@@ -30,7 +30,7 @@ from mrs_disc.signal.fit.chains import (
     draw_chains,
 )
 from mrs_disc.signal.fit.limits import Limit, sites_of
-from mrs_disc.signal.fit.linear import DRAWN, Point, about_point, integrated_out
+from mrs_disc.signal.fit.linear import DRAWN, Point, about_point, data_about, integrated_out
 from mrs_disc.signal.fit.model import SHIFT
 from mrs_disc.signal.fit.random_numbers import Repeated
 from mrs_disc.signal.fit.solver import Problem, least_error
@@ -90,9 +90,7 @@ class Expansion:
             Covariance of ``rows F``.
         """
         (integrated, drawn), linear, parameters = self.rows, self.linear, self.point.parameters
-        n_components = self.point.amplitude.size
-        about = data + parameters[integrated_out(parameters.size)] @ integrated[n_components:]
-        about += parameters[DRAWN] @ drawn[:2]
+        about = data_about(self.point, data, integrated) + parameters[DRAWN] @ drawn[:2]
         of_integrated = rows @ integrated.T
         # Given a draw z the fit is normal about X^T (centre - response z) + Z^T z.
         fits, within = self.draws.of(rows @ drawn.T - of_integrated @ linear.response)

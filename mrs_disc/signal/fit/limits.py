@@ -32,7 +32,7 @@ from scipy.special import expit, log_ndtr
 from mrs_disc.signal.fit.chains import LinearProblem, Moments
 from mrs_disc.typing import FloatArray
 
-_LEAST_SHARE = 1e-3  # of the variance that a limit leaves: less is no different, and rounding
+_LEAST_SHARE = 1e-3  # of the variance that a factor leaves: less is no different, and rounding
 _MOST_SPREAD = 1.0  # and at most: negative precisions of two that hang together would be no law
 
 _HELD = 1e-3  # standard deviation of what is held, in that which it had
@@ -79,6 +79,25 @@ class Site:
     force: float = 0.0
     mean: float = 0.0
     sd: float = inf
+
+    @classmethod
+    def of(cls, mean: float, sd: float, cut_mean: float, cut_variance: float) -> Site:
+        """Return the factor that gives a normal law other moments.
+
+        Parameters
+        ----------
+        mean, sd : float
+            Of the normal law.
+        cut_mean, cut_variance : float
+            What it has with the factor, its variance as near as a factor may bring it.
+        """
+        variance = min(max(cut_variance, _LEAST_SHARE * sd**2), _MOST_SPREAD * sd**2)
+        return cls(
+            precision=1 / variance - 1 / sd**2,
+            force=cut_mean / variance - mean / sd**2,
+            mean=cut_mean,
+            sd=sqrt(variance),
+        )
 
 
 def sites_of(
@@ -152,10 +171,4 @@ def _site(mean: float, sd: float, present: float, width: float) -> Site:
         share = float(expit(odds))
     cut_mean = share * above
     cut_variance = share * (mean * above + sd**2) - cut_mean**2
-    cut_variance = min(max(cut_variance, _LEAST_SHARE * sd**2), _MOST_SPREAD * sd**2)
-    return Site(
-        precision=1 / cut_variance - 1 / sd**2,
-        force=cut_mean / cut_variance - mean / sd**2,
-        mean=cut_mean,
-        sd=sqrt(cut_variance),
-    )
+    return Site.of(mean, sd, cut_mean, cut_variance)

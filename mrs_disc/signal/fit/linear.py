@@ -108,8 +108,8 @@ def _linearized(
     not in it; the chains know them.
     """
     parameters = point.parameters
-    data, precision, prior_force = _about(problem, point, integrated)  # y, P, P p_0
-    data += parameters[DRAWN] @ drawn[:2]
+    precision, prior_force = _priors(problem, point, integrated)  # P, P p_0
+    data = data_about(point, problem.data, integrated) + parameters[DRAWN] @ drawn[:2]  # y
     covariance = inverse_positive(integrated @ integrated.T + precision)
     cross = integrated @ drawn.T  # X Z^T
     response = covariance @ cross
@@ -136,26 +136,34 @@ def expanded_rows(
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return the linear problem about a point, what is drawn held there: X, y, P and P p_0."""
     integrated, _ = _rows(problem, point)
-    return (integrated, *_about(problem, point, integrated))
+    data = data_about(point, problem.data, integrated)
+    return (integrated, data, *_priors(problem, point, integrated))
 
 
-def _about(
+def data_about(point: Point, data: FloatArray, integrated: FloatArray) -> FloatArray:
+    """Return data with what the slopes at a point add to them; those of what is drawn are not in.
+
+    The model is y_0 + slopes (x - x_0): with x itself as the unknown the data gain slopes x_0.
+    Amplitudes and areas need no such term, in them the model is linear and zero at zero.
+    """
+    indices = integrated_out(point.parameters.size)
+    return np.asarray(data + point.parameters[indices] @ integrated[point.amplitude.size :])
+
+
+def _priors(
     problem: Problem, point: Point, integrated: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the data, prior precision and prior force of what is integrated out."""
+) -> tuple[FloatArray, FloatArray]:
+    """Return the prior precision and prior force of what is integrated out."""
     n_components = point.amplitude.size
     indices = integrated_out(point.parameters.size)
-    # The model is y_0 + slopes (x - x_0): with x itself as the unknown the data gain slopes x_0.
-    # Amplitudes and areas need no such term, in them the model is linear and zero at zero.
-    data = problem.data + point.parameters[indices] @ integrated[n_components:]
     precision = prior_precision(problem, point, integrated[:n_components])
     weak = weak_precisions(point.parameters.size)
     force = np.append(np.zeros(n_components), (weak * point.parameters)[indices])
     for limit, site in zip(problem.limits, point.sites, strict=False):
         force[limit.row] += site.force
     for ratio, site in zip(problem.tails, point.tails, strict=False):
-        force[[ratio.numerator, ratio.denominator]] += site.force * np.array([1.0, -ratio.mean])
-    return data, precision, force
+        force += site.force * ratio.along(force.size)
+    return precision, force
 
 
 def prior_precision(problem: Problem, point: Point, design: FloatArray) -> FloatArray:
@@ -170,8 +178,8 @@ def prior_precision(problem: Problem, point: Point, design: FloatArray) -> Float
         ratios, least_error(design), point.amplitude
     )
     for ratio, site in zip(problem.tails, point.tails, strict=False):
-        pair = np.ix_([ratio.numerator, ratio.denominator], [ratio.numerator, ratio.denominator])
-        precision[pair] += site.precision * np.outer((1.0, -ratio.mean), (1.0, -ratio.mean))
+        row = ratio.along(len(precision))
+        precision += site.precision * np.outer(row, row)
     of_lines = problem.precision + weak_precisions(problem.precision.size)
     precision[n_components:, n_components:] = np.diag(of_lines[indices])
     for limit, site in zip(problem.limits, point.sites, strict=False):

@@ -103,12 +103,11 @@ def with_priors_that_follow(
     count = mean.size
     follows = np.zeros((count, count))
     for ratio in ratios:
-        above, below = ratio.numerator, ratio.denominator
+        below = ratio.denominator
         square = mean[below] ** 2
         if not square > covariance[below, below]:
             continue  # the prior is held at the error of its denominator
-        row = np.zeros(count)
-        row[above], row[below] = 1.0, -ratio.mean
+        row = ratio.along(count)
         tail = tails.get(ratio)
         row *= sqrt(tail.precision) if tail else 1 / (ratio.sd * abs(mean[below]))
         slope = 2 * mean[below] / (square + 2 * covariance[below, below])

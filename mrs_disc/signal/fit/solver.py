@@ -74,6 +74,13 @@ class NormalRatio:
     sd: float
     has_tails: bool = False
 
+    def along(self, count: int) -> FloatArray:
+        """Return the numerator less what the denominator says, as a row of so many amplitudes."""
+        row = np.zeros(count)
+        row[self.numerator] = 1.0
+        row[self.denominator] -= self.mean
+        return row
+
     @classmethod
     def of(
         cls,
@@ -490,9 +497,7 @@ def ratio_precision(
     # Each prior is one row r of rank one: (a_1 / s - a_2 mean / s)^2 = a^T r r^T a.
     rows = np.zeros((len(ratios), len(error)))
     for row, ratio in zip(rows, ratios, strict=True):
-        scale = ratio_scale(ratio, error, amplitude)
-        row[ratio.numerator] += 1 / scale
-        row[ratio.denominator] -= ratio.mean / scale
+        row[:] = ratio.along(len(error)) / ratio_scale(ratio, error, amplitude)
     return np.asarray(rows.T @ rows)
 
 

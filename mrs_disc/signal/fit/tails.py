@@ -31,8 +31,6 @@ from mrs_disc.signal.fit.limits import Site, without
 from mrs_disc.signal.fit.solver import NormalRatio, ratio_scale
 from mrs_disc.typing import FloatArray
 
-_LEAST_SHARE = 1e-3  # of the variance that a prior leaves: less is rounding
-
 
 def first_tails(
     ratios: Sequence[NormalRatio], error: FloatArray, amplitude: FloatArray
@@ -72,10 +70,7 @@ def tails_of(
     if not ratios:
         return ()
     amplitude, error = known
-    along = np.zeros((len(ratios), linear.centre.size))  # x of each
-    for row, ratio in zip(along, ratios, strict=True):
-        row[ratio.numerator] = 1.0
-        row[ratio.denominator] -= ratio.mean
+    along = np.array([ratio.along(linear.centre.size) for ratio in ratios])  # x of each
     moments = draws.moments(along @ linear.response)
     found = []
     for k, (ratio, site) in enumerate(zip(ratios, before, strict=True)):
@@ -106,11 +101,4 @@ def tail(mean: float, sd: float, scale: float) -> Site:
     second = -2 * (w + z * first)
     slope = first.real / (w.real * unit)
     curvature = second.real / (w.real * unit**2) - slope**2
-    cut_mean = mean + sd**2 * slope
-    cut_variance = min(max(sd**2 + sd**4 * curvature, _LEAST_SHARE * sd**2), sd**2)
-    return Site(
-        precision=1 / cut_variance - 1 / sd**2,
-        force=cut_mean / cut_variance - mean / sd**2,
-        mean=cut_mean,
-        sd=sqrt(cut_variance),
-    )
+    return Site.of(mean, sd, mean + sd**2 * slope, sd**2 + sd**4 * curvature)
