@@ -18,6 +18,7 @@ and their fixed point); Tipping, J Mach Learn Res 2001;1:211-244 (a variance for
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -69,11 +70,20 @@ class WaterLines(NamedTuple):
 
 
 class _Lines(NamedTuple):
-    """The lines of the model: their poles, which are water, and whose variance they share."""
+    """Lines of the model, and all products of them that no data enter.
 
-    pole: ComplexArray
-    water: BoolArray
-    group: IntArray  # -1 for a variance of its own
+    `group` says whose variance a line shares, -1 for one of its own. Spectra are unitary and over
+    their norm; of the Gram matrix, columns first, the lower triangle counts: that is all that a
+    Cholesky factor reads.
+    """
+
+    pole: ComplexArray  # (line,)
+    water: BoolArray  # (line,)
+    group: IntArray  # (line,)
+    scale: FloatArray  # (line,), the norms
+    spectra: ComplexArray  # (bin, line)
+    gram: ComplexArray  # (line, line)
+    neighbours: FloatArray  # (line, line), weights with which lines share a variance
 
 
 def water_lines(
@@ -109,25 +119,19 @@ def water_lines(
     width_hz = -np.log(np.abs(poles)) / (np.pi * dwell_time_s)
     inside = np.abs(frequency_hz) <= half_hz
     narrow = inside & (width_hz <= WIDEST_HZ)
-    n_bins = int(np.ceil(reach_hz * n_points * dwell_time_s))
-    bins = np.arange(-n_bins, n_bins + 1)
+    bins = _bins(n_points, dwell_time_s, reach_hz)
     hz = bins / (n_points * dwell_time_s)
     spectrum = scipy.fft.fft(signal, norm="ortho")[bins]
     noise = 2 * max(sd, EXACT * float(np.sqrt(np.mean(np.abs(spectrum) ** 2)))) ** 2
-    lines = _lines(poles[narrow], poles[~inside], dwell_time_s, half_hz, reach_hz)
-    shapes = _spectra(lines.pole, bins, n_points)
-    amplitude = _amplitudes(shapes, lines, spectrum, hz, noise, half_hz)
+    everywhere = _everywhere(n_points, dwell_time_s, half_hz, reach_hz)
+    lines = _with_poles(everywhere, poles[narrow], poles[~inside], bins, n_points)
+    amplitude = _amplitudes(lines, spectrum, hz, noise, half_hz)
     return WaterLines(np.log(lines.pole[lines.water]), amplitude[lines.water])
 
 
-def _lines(
-    narrow: ComplexArray,
-    outside: ComplexArray,
-    dwell_time_s: float,
-    half_hz: float,
-    reach_hz: float,
-) -> _Lines:
-    """Return the lines of the model: poles in and outside of the band, and lines everywhere."""
+@lru_cache(maxsize=2)
+def _everywhere(n_points: int, dwell_time_s: float, half_hz: float, reach_hz: float) -> _Lines:
+    """Return the lines at every frequency, the same for all FIDs of one protocol."""
     n_water = max(int(2 * half_hz / STEP_HZ), 1)
     within = STEP_HZ * (np.arange(n_water) - 0.5 * (n_water - 1))
     families = [(within, width) for width in WATER_WIDTHS_HZ]
@@ -136,43 +140,71 @@ def _lines(
         every = step * np.arange(-n_steps, n_steps + 1)
         families.append((every[np.abs(every) > half_hz + 0.5 * width], width))
     made = [np.exp((2j * np.pi * hz - np.pi * width) * dwell_time_s) for hz, width in families]
-    sizes = [len(narrow), *map(len, made), len(outside)]
-    number = np.arange(-1, len(made) + 1)
+    group = np.repeat(np.arange(len(made)), [len(poles) for poles in made])
+    poles = np.concatenate(made)
+    unit, scale = _spectra(poles, _bins(n_points, dwell_time_s, reach_hz), n_points)
+    gram = zherk(1.0, unit.T, lower=1).conj()
+    water = group < len(WATER_WIDTHS_HZ)
+    found = _Lines(poles, water, group, scale, unit, gram, _neighbours(group))
+    for array in found:
+        array.flags.writeable = False
+    return found
+
+
+def _with_poles(
+    lines: _Lines, narrow: ComplexArray, outside: ComplexArray, bins: IntArray, n_points: int
+) -> _Lines:
+    """Return the lines with those that a state-space method found: water, and what is none."""
+    n, poles = len(lines.pole), np.concatenate([narrow, outside])
+    unit, scale = _spectra(poles, bins, n_points)
+    n_lines = n + len(poles)
+    gram = np.zeros((n_lines, n_lines), dtype=np.complex128, order="F")
+    gram[:n, :n] = lines.gram
+    gram[n:, :n] = unit.conj().T @ lines.spectra
+    gram[n:, n:] = unit.conj().T @ unit
+    neighbours = np.eye(n_lines)
+    neighbours[:n, :n] = lines.neighbours
     return _Lines(
-        pole=np.concatenate([narrow, *made, outside]),
-        water=np.repeat(number < len(WATER_WIDTHS_HZ), sizes),
-        group=np.repeat(np.where(number < len(made), number, -1), sizes),
+        pole=np.concatenate([lines.pole, poles]),
+        water=np.concatenate([lines.water, np.arange(len(poles)) < len(narrow)]),
+        group=np.concatenate([lines.group, np.full(len(poles), -1)]),
+        scale=np.concatenate([lines.scale, scale]),
+        spectra=np.concatenate([lines.spectra, unit], axis=1),
+        gram=gram,
+        neighbours=neighbours,
     )
 
 
-def _spectra(poles: ComplexArray, bins: IntArray, n_points: int) -> ComplexArray:
-    """Return the unitary spectra of damped sinusoids, shape (bin, line): a geometric sum each."""
+def _bins(n_points: int, dwell_time_s: float, reach_hz: float) -> IntArray:
+    """Return the bins of a spectrum that are modelled, about frequency zero."""
+    n_bins = int(np.ceil(reach_hz * n_points * dwell_time_s))
+    return np.arange(-n_bins, n_bins + 1)
+
+
+def _spectra(poles: ComplexArray, bins: IntArray, n_points: int) -> tuple[ComplexArray, FloatArray]:
+    """Return the spectra of damped sinusoids over their norms, (bin, line), and the norms.
+
+    Each is a geometric sum.
+    """
     wave = np.exp(-2j * np.pi * bins / n_points)
-    shapes = (1 - poles**n_points) / (1 - wave[:, None] * poles)
-    return np.asarray(shapes / np.sqrt(n_points))
+    shapes = (1 - poles**n_points) / (1 - wave[:, None] * poles) / np.sqrt(n_points)
+    scale = np.linalg.norm(shapes, axis=0)
+    return shapes / scale, scale
 
 
 def _amplitudes(
-    shapes: ComplexArray,
-    lines: _Lines,
-    spectrum: ComplexArray,
-    hz: FloatArray,
-    noise: float,
-    half_hz: float,
+    lines: _Lines, spectrum: ComplexArray, hz: FloatArray, noise: float, half_hz: float
 ) -> ComplexArray:
     """Return the posterior means of the amplitudes, their variances by the fixed point."""
-    scale = np.linalg.norm(shapes, axis=0)
-    unit = shapes / scale
-    # Its lower triangle, which is all that a Cholesky factor reads: half of the product.
-    gram = zherk(1.0, unit.T, lower=1).conj()
-    told = unit.conj().T @ (spectrum / np.sqrt(noise))  # all in units of the noise from here
+    # all in units of the noise from here
+    told = (spectrum.conj() @ lines.spectra).conj() / np.sqrt(noise)
     power = np.abs(spectrum) ** 2
     beyond = power[np.abs(hz) > 2 * half_hz]
-    variance = np.full(len(scale), float(np.median(beyond if len(beyond) else power)))
+    variance = np.full(len(told), float(np.median(beyond if len(beyond) else power)))
     variance[lines.water] = float(power[np.abs(hz) <= half_hz].mean())
     variance = np.maximum(variance / noise, LEAST_VARIANCE)
-    mean = _fixed_point(gram, told, _neighbours(lines.group), variance)
-    return np.asarray(mean * np.sqrt(noise) / scale)
+    mean = _fixed_point(lines.gram, told, lines.neighbours, variance)
+    return np.asarray(mean * np.sqrt(noise) / lines.scale)
 
 
 def _fixed_point(
