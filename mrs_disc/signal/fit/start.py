@@ -201,10 +201,11 @@ class StartGrid:
         n_fft = spectrum.size
         ratio = n_fft // self._frequency.size
         kernels = scipy.fft.fft(self._fids.conj() * decay, n_fft).conj()
+        twice = np.concatenate([kernels, kernels], axis=1)  # of which each turn is a part
         found = np.empty((shifts.size, len(kernels), n_starts), dtype=np.complex128)
         for row, shift in zip(found, shifts, strict=True):  # one by one, for the sake of memory
-            moved = np.roll(kernels, ratio * shift, axis=1)
-            moved *= spectrum
+            first = -ratio * shift % n_fft
+            moved = twice[:, first : first + n_fft] * spectrum
             row[:] = scipy.fft.ifft(moved, overwrite_x=True)[:, :n_starts]
         return found
 
