@@ -332,12 +332,12 @@ def _combined(scan: Scan, n_points: int) -> ComplexArray:
     """
     fids = scan.signal[..., :n_points].reshape(-1, n_points)
     fids = fids[:: max(1, len(fids) // _MAX_FIDS)].astype(np.complex128)
-    fids /= max(float(np.abs(fids).max()), 1e-300)
-    energy = np.sum(fids.real**2 + fids.imag**2, axis=1)
-    found: ComplexArray = fids[int(np.argmax(energy))]
+    parts = fids.view(np.float64)
+    parts /= max(float(parts.max()), -float(parts.min()), 1e-300)
+    found: ComplexArray = fids[int(np.argmax(np.einsum("ij,ij->i", parts, parts)))]
     for _ in range(6 if len(fids) > 1 else 0):
         weights = fids @ np.conj(found)
-        weights /= max(float(np.sqrt(np.sum(np.abs(weights) ** 2))), 1e-300)
+        weights /= max(float(np.linalg.norm(weights)), 1e-300)
         found = np.conj(weights) @ fids
     return found
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mrs_disc.signal.axes import exponential_tables, exponentials
+from mrs_disc.signal.axes import exponentials
 from mrs_disc.typing import ComplexArray, FloatArray
 
 MOST_ROWS, COLUMNS = 64, 72
@@ -83,15 +83,18 @@ def _strongest_hz(fid: ComplexArray, time_s: FloatArray, search_hz: tuple[float,
 
 
 def _heights(fid: ComplexArray, frequency_hz: FloatArray, time_s: FloatArray) -> ComplexArray:
-    """Return the spectrum of an FID at some frequencies."""
+    """Return the spectrum of an FID at evenly spaced frequencies, two or more."""
     # Point k = block * n_fine + j: the sum over j is one matrix product for all blocks.
     first, dwell = _sampling(time_s)
-    turn = -2j * np.pi * frequency_hz
-    coarse, fine = exponential_tables(turn * dwell, fid.size, turn * first)
-    blocks = np.zeros(coarse.shape[1] * fine.shape[1], dtype=np.complex128)
+    n_fine = max(int(np.sqrt(fid.size)), 1)
+    n_blocks = -(-fid.size // n_fine)
+    turn, step = -2j * np.pi * frequency_hz[0], -2j * np.pi * (frequency_hz[1] - frequency_hz[0])
+    late, within = first + dwell * n_fine * np.arange(n_blocks), dwell * np.arange(n_fine)
+    coarse, fine = (exponentials(step * t, frequency_hz.size, turn * t) for t in (late, within))
+    blocks = np.zeros(n_blocks * n_fine, dtype=np.complex128)
     blocks[: fid.size] = fid
-    partial = fine @ blocks.reshape(coarse.shape[1], fine.shape[1]).T
-    return np.asarray(np.sum(coarse * partial, axis=1))
+    partial = blocks.reshape(n_blocks, n_fine) @ fine
+    return np.asarray(np.sum(coarse * partial, axis=0))
 
 
 def _sampling(time_s: FloatArray) -> tuple[float, float]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 
-from mrs_disc.signal.axes import exponentials
+from mrs_disc.signal.axes import exponentials, phasors
 from mrs_disc.signal.noise import median
 from mrs_disc.signal.transients import priors as prior
 from mrs_disc.signal.transients.robust import TINY, deviation, power_above_noise
@@ -44,7 +44,12 @@ class Band:
     """Part of the spectrum as decimated time signals, noise variance 1 a complex point."""
 
     signal: ComplexArray  # (transient, sample)
-    time: FloatArray  # (sample,), s
+    time: FloatArray  # (sample,), s; evenly from 0
+
+    @property
+    def step_s(self) -> float:
+        """Time from sample to sample, s."""
+        return float(self.time[1]) if self.time.size > 1 else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +170,7 @@ def register(
     -------
     Registration
     """
-    signal, time = band.signal, band.time
+    signal, time, step_s = band.signal, band.time, band.step_s
     n_transients = len(signal)
     norm = np.sqrt(np.sum(np.abs(signal) ** 2, axis=1))
     # a transient much louder than the others must not become the reference
@@ -177,21 +182,23 @@ def register(
     result = Registration(hz, rad, np.zeros((n_transients, 2, 2)), 0.0)
     weight = clamp
     for _ in range(n_rounds):
-        aligned = signal * np.exp(-1j * (rad[:, None] + 2 * np.pi * hz[:, None] * time))
+        aligned = signal * phasors(-hz, -rad, time.size, step_s)
         total = weight @ aligned
         mean = total / max(float(weight.sum()), TINY)
         noise = max(float(np.sum(weight**2) / max(weight.sum() ** 2, TINY)), TINY)
         shape, power = shape_of(mean, noise)
-        keep = shape > WEIGHTLESS
-        if not keep.any():
+        heard = np.flatnonzero(shape > WEIGHTLESS)
+        if not heard.size:
             return result
+        # mostly all from the first on: then no copies
+        keep = slice(heard.size) if heard[-1] == heard.size - 1 else heard
         # the reference of each transient leaves this transient out: else its own noise, which is
         # in the mean too, would bias it to its present phase
         others = (total[keep] - weight[:, None] * aligned[:, keep]) / (
             np.maximum(weight.sum() - weight[:, None], TINY)
         )
         product = signal[:, keep] * np.conj(others * shape[keep])
-        hz, rad, height = _highest_points(product, time[keep], max_shift_hz)
+        hz, rad, height = _highest_points(product, band, keep, max_shift_hz)
         information = _information(power, time)
         # a transient that holds little of the reference has as little information
         share = np.minimum(height / max(float(median(height)), TINY), 1.0) ** 2
@@ -232,13 +239,20 @@ def shape_of(mean: ComplexArray, noise: float) -> tuple[FloatArray, FloatArray]:
 
 def _highest_points(
     product: ComplexArray,
-    time: FloatArray,
+    band: Band,
+    keep: slice | IntArray,
     max_shift_hz: float,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Frequency, phase and height of the highest point of each periodogram.
 
-    The frequency is weakly drawn to zero.
+    The frequency is weakly drawn to zero. `product` has only the samples of the band to `keep`.
     """
+    time = band.time[keep]
+
+    def demodulated(hz: FloatArray) -> ComplexArray:
+        turns = phasors(-hz, np.zeros(len(hz)), band.time.size, band.step_s)
+        return np.asarray(product * turns[:, keep])
+
     # 16 steps within the width of a periodogram's peak: Newton's steps then begin on its flank
     span = float(np.sqrt(np.average(time**2, weights=np.abs(product).mean(axis=0) + TINY)))
     step = min(max(1 / (16 * max(span, 1e-4)), max_shift_hz / 200), max_shift_hz / 8)
@@ -248,13 +262,10 @@ def _highest_points(
     # twice the height is the log likelihood with the amplitude fixed at the reference's
     penalty = 0.5 * (grid_hz / prior.JITTER_HZ) ** 2
     hz = grid_hz[np.argmax(2 * height - penalty, axis=1)]
-    lever = 2j * np.pi * time
+    levers = np.stack([np.ones(time.size), turn, turn**2], axis=1)
     for _ in range(4):
-        demodulated = product * np.exp(-lever * hz[:, None])
         # the periodogram's amplitude and its first two derivatives by the frequency
-        c0 = demodulated.sum(axis=1)
-        c1 = -(demodulated @ lever)
-        c2 = demodulated @ lever**2
+        c0, c1, c2 = (demodulated(hz) @ levers).T
         size = np.maximum(np.abs(c0), TINY)
         slope = 2 * np.real(np.conj(c0) * c1) / size - hz / prior.JITTER_HZ**2
         curvature = (
@@ -265,7 +276,7 @@ def _highest_points(
         # where the flank is not concave, Newton would run away from the peak: stay there
         move = np.where(curvature < 0, -slope / np.where(curvature < 0, curvature, -1.0), 0.0)
         hz = np.clip(hz + np.clip(move, -step, step), -max_shift_hz, max_shift_hz)
-    c0 = np.sum(product * np.exp(-lever * hz[:, None]), axis=1)
+    c0 = demodulated(hz).sum(axis=1)
     return hz, np.angle(c0), np.abs(c0)
 
 

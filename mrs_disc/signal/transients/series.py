@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from mrs_disc.errors import InputError
 from mrs_disc.signal.axes import check_dwell_time, complex_array, frequency_axis, window
+from mrs_disc.signal.noise import median
 from mrs_disc.signal.noise import noise_sd as measure_noise
 from mrs_disc.signal.transients.robust import TINY
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
@@ -63,7 +64,7 @@ class Spectra(NamedTuple):
             Orthonormal columns: what a line of any shape near the water adds to the window.
         """
         # the fourth power of the median magnitude: the highest points alone tell the frequency
-        power = np.median(np.abs(self.bins[:, water]), axis=0).astype(float) ** 4
+        power = median(np.abs(self.bins[:, water]).T).astype(float) ** 4
         centre = float(self.frequency_hz[water] @ power / max(power.sum(), TINY))
         dwell_s = self.duration_s / len(self.frequency_hz)
         tail = 1 / (1 - np.exp(-2j * np.pi * dwell_s * (self.frequency_hz[inside] - centre)))
