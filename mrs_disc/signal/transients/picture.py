@@ -62,7 +62,8 @@ def before_and_after(
     # exp(iwt) times the weight. In single precision: a grey level is a 255th of the whole.
     rate = (2j * np.pi * frequency - np.pi * _BROADENING_HZ) * dwell
     start = (2j * np.pi * frequency - np.pi * _BROADENING_HZ) * first
-    shown = np.stack([before[chosen], after[chosen]]).astype(np.complex64)
+    shown = np.empty((2, chosen.size, time_s.size), dtype=np.complex64)
+    shown[0], shown[1] = before[chosen], after[chosen]
     shown[~np.isfinite(shown).all(axis=2)] = 0
     mean = _heights(shown[1].mean(axis=0, dtype=np.complex128) * weight, frequency, time_s)
     strongest = mean[int(np.argmax(np.abs(mean)))]
