@@ -70,18 +70,16 @@ class WaterLines(NamedTuple):
 
 
 class _Lines(NamedTuple):
-    """Lines of the model, and all products of them that no data enter.
+    """Lines of the model, with their spectra over their norm.
 
-    `group` says whose variance a line shares, -1 for one of its own. Spectra are unitary and over
-    their norm; of the Gram matrix, columns first, the lower triangle counts: that is all that a
-    Cholesky factor reads.
+    Of the Gram matrix, columns first, the lower triangle counts: that is all that a Cholesky factor
+    reads.
     """
 
     pole: ComplexArray  # (line,)
     water: BoolArray  # (line,)
-    group: IntArray  # (line,)
     scale: FloatArray  # (line,), the norms
-    spectra: ComplexArray  # (bin, line)
+    spectra: tuple[ComplexArray, ...]  # (bin, line) each, of some lines and of those behind them
     gram: ComplexArray  # (line, line)
     neighbours: FloatArray  # (line, line), weights with which lines share a variance
 
@@ -144,11 +142,10 @@ def _everywhere(n_points: int, dwell_time_s: float, half_hz: float, reach_hz: fl
     poles = np.concatenate(made)
     unit, scale = _spectra(poles, _bins(n_points, dwell_time_s, reach_hz), n_points)
     gram = zherk(1.0, unit.T, lower=1).conj()
-    water = group < len(WATER_WIDTHS_HZ)
-    found = _Lines(poles, water, group, scale, unit, gram, _neighbours(group))
-    for array in found:
+    neighbours, water = _neighbours(group), group < len(WATER_WIDTHS_HZ)
+    for array in (poles, water, scale, unit, gram, neighbours):
         array.flags.writeable = False
-    return found
+    return _Lines(poles, water, scale, (unit,), gram, neighbours)
 
 
 def _with_poles(
@@ -160,16 +157,15 @@ def _with_poles(
     n_lines = n + len(poles)
     gram = np.zeros((n_lines, n_lines), dtype=np.complex128, order="F")
     gram[:n, :n] = lines.gram
-    gram[n:, :n] = unit.conj().T @ lines.spectra
+    gram[n:, :n] = unit.conj().T @ lines.spectra[0]
     gram[n:, n:] = unit.conj().T @ unit
     neighbours = np.eye(n_lines)
     neighbours[:n, :n] = lines.neighbours
     return _Lines(
         pole=np.concatenate([lines.pole, poles]),
         water=np.concatenate([lines.water, np.arange(len(poles)) < len(narrow)]),
-        group=np.concatenate([lines.group, np.full(len(poles), -1)]),
         scale=np.concatenate([lines.scale, scale]),
-        spectra=np.concatenate([lines.spectra, unit], axis=1),
+        spectra=(*lines.spectra, unit),
         gram=gram,
         neighbours=neighbours,
     )
@@ -197,7 +193,7 @@ def _amplitudes(
 ) -> ComplexArray:
     """Return the posterior means of the amplitudes, their variances by the fixed point."""
     # all in units of the noise from here
-    told = (spectrum.conj() @ lines.spectra).conj() / np.sqrt(noise)
+    told = np.concatenate([spectrum.conj() @ one for one in lines.spectra]).conj() / np.sqrt(noise)
     power = np.abs(spectrum) ** 2
     beyond = power[np.abs(hz) > 2 * half_hz]
     variance = np.full(len(told), float(np.median(beyond if len(beyond) else power)))

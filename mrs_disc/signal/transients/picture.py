@@ -63,7 +63,8 @@ def before_and_after(
     rate = (2j * np.pi * frequency - np.pi * _BROADENING_HZ) * dwell
     start = (2j * np.pi * frequency - np.pi * _BROADENING_HZ) * first
     shown = np.empty((2, chosen.size, time_s.size), dtype=np.complex64)
-    shown[0], shown[1] = before[chosen], after[chosen]
+    for row, transient in enumerate(chosen):  # one by one: a selection would be a copy
+        shown[0, row], shown[1, row] = before[transient], after[transient]
     shown[~np.isfinite(shown).all(axis=2)] = 0
     mean = _heights(shown[1].mean(axis=0, dtype=np.complex128) * weight, frequency, time_s)
     strongest = mean[int(np.argmax(np.abs(mean)))]

@@ -22,7 +22,12 @@ import scipy.fft
 from mrs_disc.signal.axes import exponentials, phasors
 from mrs_disc.signal.noise import median
 from mrs_disc.signal.transients import priors as prior
-from mrs_disc.signal.transients.robust import TINY, deviation, power_above_noise
+from mrs_disc.signal.transients.robust import (
+    TINY,
+    deviation,
+    power_above_noise,
+    square_sums,
+)
 from mrs_disc.typing import ComplexArray, FloatArray, IntArray
 
 MIN_ENERGY = 14.0
@@ -172,7 +177,7 @@ def register(
     """
     signal, time, step_s = band.signal, band.time, band.step_s
     n_transients = len(signal)
-    norm = np.sqrt(np.sum(np.abs(signal) ** 2, axis=1))
+    norm = np.sqrt(square_sums(signal))
     # a transient much louder than the others must not become the reference
     clamp = np.minimum(1.0, 1.5 * float(median(norm)) / np.maximum(norm, TINY))
     if start is None:
@@ -214,9 +219,12 @@ def _first_phases(signal: ComplexArray) -> FloatArray:
     Where the transients agree well, the mean is the better start at low signal-to-noise ratio.
     """
     gram = signal @ signal.conj().T
+    in_mean = float(np.real(np.sum(gram)))
+    # no component holds more than the norm: mostly this tells, and no eigenvectors are needed
+    if in_mean > 0.7 * float(np.linalg.norm(gram)) * len(gram):
+        return np.zeros(len(signal))
     first = np.linalg.eigh(gram)[1][:, -1]
     agreement = np.abs(first.sum()) / np.sqrt(len(first))
-    in_mean = float(np.real(np.sum(gram)))
     in_first = float(np.real(first.conj() @ gram @ first)) * len(first)
     if in_mean > 0.7 * in_first or agreement > 0.9:
         return np.zeros(len(signal))
@@ -267,15 +275,14 @@ def _highest_points(
         # the periodogram's amplitude and its first two derivatives by the frequency
         c0, c1, c2 = (demodulated(hz) @ levers).T
         size = np.maximum(np.abs(c0), TINY)
-        slope = 2 * np.real(np.conj(c0) * c1) / size - hz / prior.JITTER_HZ**2
-        curvature = (
-            2 * (np.abs(c1) ** 2 + np.real(np.conj(c0) * c2)) / size
-            - 2 * np.real(np.conj(c0) * c1) ** 2 / size**3
-            - 1 / prior.JITTER_HZ**2
-        )
+        along = c0.real * c1.real + c0.imag * c1.imag
+        bend = c1.real**2 + c1.imag**2 + c0.real * c2.real + c0.imag * c2.imag
+        slope = 2 * along / size - hz / prior.JITTER_HZ**2
+        curvature = 2 * bend / size - 2 * along**2 / size**3 - 1 / prior.JITTER_HZ**2
         # where the flank is not concave, Newton would run away from the peak: stay there
         move = np.where(curvature < 0, -slope / np.where(curvature < 0, curvature, -1.0), 0.0)
-        hz = np.clip(hz + np.clip(move, -step, step), -max_shift_hz, max_shift_hz)
+        hz = hz + np.minimum(np.maximum(move, -step), step)
+        hz = np.minimum(np.maximum(hz, -max_shift_hz), max_shift_hz)
     c0 = demodulated(hz).sum(axis=1)
     return hz, np.angle(c0), np.abs(c0)
 
@@ -304,7 +311,7 @@ def likeness(aligned: ComplexArray, mean: ComplexArray) -> FloatArray:
     amplitude = np.real(aligned @ mean.conj()) / max(float(np.sum(np.abs(mean) ** 2)), TINY)
     usual = float(median(amplitude))
     spread = max(deviation(amplitude), 1e-12)
-    residual = np.sum(np.abs(aligned - amplitude[:, None] * mean) ** 2, axis=1)
+    residual = square_sums(aligned - amplitude[:, None] * mean)
     usual_residual = float(median(residual))
     residual_spread = max(deviation(residual), 1e-12 * usual_residual, TINY)
     # too little and too much amplitude are suspect, but only too much residual

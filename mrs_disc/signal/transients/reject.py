@@ -28,7 +28,7 @@ from mrs_disc.signal.transients import priors as prior
 from mrs_disc.signal.transients.align import Alignment
 from mrs_disc.signal.transients.motion import Motion, judge_motion
 from mrs_disc.signal.transients.motion_bands import part
-from mrs_disc.signal.transients.robust import TINY, deviation, robust_mean
+from mrs_disc.signal.transients.robust import TINY, deviation, robust_mean, square_sums
 from mrs_disc.signal.transients.series import Series, Spectra, blocks, projected_out
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray, IntArray
 
@@ -245,7 +245,7 @@ def _widening(n_transients: int) -> float:
 
 def _central_mean(lines: ComplexArray) -> ComplexArray:
     """Mean of the lines that are near their robust mean."""
-    distance = np.sum(np.abs(lines - robust_mean(lines)) ** 2, axis=1)
+    distance = square_sums(lines - robust_mean(lines))
     near = distance <= median(distance) + 3 * max(deviation(distance), TINY)
     return np.asarray(lines[near].mean(axis=0))
 
