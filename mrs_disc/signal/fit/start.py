@@ -175,7 +175,8 @@ class StartGrid:
         used = data[self._used.start : self._used.stop + n_starts - 1]
         shifts = np.flatnonzero(np.abs(self._frequency) <= shift_range_hz)
         n_fft = self._frequency.size * -(-used.size // self._frequency.size)
-        spectrum = scipy.fft.fft(used, n_fft)
+        # In single precision: shares are rounded by 1e-6, and starts differ by thousandths.
+        spectrum = scipy.fft.fft(used.astype(np.complex64), n_fft)
         best = np.zeros(n_starts)
         sizes = self._size * bound
         for decay, whitening, size in zip(self._decays, self._whitening, sizes, strict=True):
@@ -197,14 +198,14 @@ class StartGrid:
         """Return the correlations of data with conjugates of some FIDs at every shift and start.
 
         Shape (shift, row, start), by the theorem of convolution: what `_spectra` gives of
-        data from each start on. `spectrum` is the transform of the data, of a multiple of the
-        frequencies; a shift moves the rows by as many bins.
+        data from each start on, in the precision of `spectrum`. That is the transform of the data,
+        of a multiple of the frequencies; a shift moves the rows by as many bins.
         """
         n_fft = spectrum.size
         ratio = n_fft // self._frequency.size
-        kernels = scipy.fft.fft(rows.conj(), n_fft).conj()
+        kernels = scipy.fft.fft(rows.conj().astype(spectrum.dtype), n_fft).conj()
         twice = np.concatenate([kernels, kernels], axis=1)  # of which each turn is a part
-        found = np.empty((shifts.size, len(kernels), n_starts), dtype=np.complex128)
+        found = np.empty((shifts.size, len(kernels), n_starts), dtype=spectrum.dtype)
         for row, shift in zip(found, shifts, strict=True):  # one by one, for the sake of memory
             first = -ratio * shift % n_fft
             moved = twice[:, first : first + n_fft] * spectrum
