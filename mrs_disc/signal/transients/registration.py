@@ -203,7 +203,7 @@ def register(
             np.maximum(weight.sum() - weight[:, None], TINY)
         )
         product = signal[:, keep] * np.conj(others * shape[keep])
-        hz, rad, height = _highest_points(product, band, keep, max_shift_hz)
+        hz, rad, height = _highest_points(product, time[: heard[-1] + 1], keep, max_shift_hz)
         information = _information(power, time)
         # a transient that holds little of the reference has as little information
         share = np.minimum(height / max(float(median(height)), TINY), 1.0) ** 2
@@ -247,18 +247,20 @@ def shape_of(mean: ComplexArray, noise: float) -> tuple[FloatArray, FloatArray]:
 
 def _highest_points(
     product: ComplexArray,
-    band: Band,
+    every_time: FloatArray,
     keep: slice | IntArray,
     max_shift_hz: float,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Frequency, phase and height of the highest point of each periodogram.
 
-    The frequency is weakly drawn to zero. `product` has only the samples of the band to `keep`.
+    The frequency is weakly drawn to zero. `product` has only the samples to `keep` of evenly spaced
+    ones from time 0 on.
     """
-    time = band.time[keep]
+    time = every_time[keep]
+    step_s = float(every_time[1]) if every_time.size > 1 else 0.0
 
     def demodulated(hz: FloatArray) -> ComplexArray:
-        turns = phasors(-hz, np.zeros(len(hz)), band.time.size, band.step_s)
+        turns = phasors(-hz, np.zeros(len(hz)), every_time.size, step_s)
         return np.asarray(product * turns[:, keep])
 
     # 16 steps within the width of a periodogram's peak: Newton's steps then begin on its flank
