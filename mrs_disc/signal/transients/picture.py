@@ -71,7 +71,7 @@ def before_and_after(
     start += 1j * np.angle(strongest)
     kernel = exponentials(rate, time_s.size, start, dtype=np.complex64)
     # The real part alone, one real product: that of a and b is the dot product of a and conj(b).
-    real = shown.view(np.float32) @ np.ascontiguousarray(kernel).view(np.float32).T
+    real = shown.view(np.float32) @ kernel.view(np.float32).T
     highest = float(np.quantile(real, 0.995))
     if highest <= 0:
         return np.zeros(real.shape, dtype=np.uint8), centre
