@@ -65,7 +65,7 @@ def noise_sd(signal: ComplexArray) -> float:
     fids = np.atleast_2d(complex_array(signal, "signal", 1, 2))
     n_used = _n_filled(fids)
     tail = _tail(fids[:, n_used // 4 : n_used], many=len(fids) >= FEW)
-    power = _power(tail)
+    power = power_of(tail)
     level = median(power)
     sounding = level[level > 0]
     if len(sounding):
@@ -154,7 +154,7 @@ def noise_covariance(raw: ComplexArray) -> ComplexArray:
         raise InputError("raw signal: every transient has points that are not finite numbers")
     if not finite.all():
         tail = tail[:, finite]
-    level = median(_power(tail[:, :, 1 :: max(1, tail.shape[2] // 128)]))
+    level = median(power_of(tail[:, :, 1 :: max(1, tail.shape[2] // 128)]))
     coil_level = median(level)
     sounding = coil_level > 0
     if not sounding.any():
@@ -167,7 +167,7 @@ def noise_covariance(raw: ComplexArray) -> ComplexArray:
         tail = tail[:, usable]
     share = np.where(sounding, 1 / np.where(sounding, coil_level, 1), 0)
     pooled = np.mean(
-        [s * _power(one).mean(axis=0) for s, one in zip(share, tail, strict=True)], axis=0
+        [s * power_of(one).mean(axis=0) for s, one in zip(share, tail, strict=True)], axis=0
     )
     quiet = quiet_bins(pooled * (n_coils / sounding.sum()), int(usable.sum()))
     tail *= quiet
@@ -223,6 +223,13 @@ def quiet_bins(power: FloatArray, n_averaged: int) -> BoolArray:
     return quiet
 
 
+def power_of(signal: ComplexArray) -> FloatArray:
+    """Return the squares of magnitudes in double precision, of no more than one temporary array."""
+    power: FloatArray = np.square(signal.real, dtype=np.float64)
+    power += np.square(signal.imag, dtype=np.float64)
+    return power
+
+
 def median(values: NDArray[np.floating[Any]]) -> FloatArray:
     """Return the median over the last axis; of so few values NumPy's own takes three times as long.
 
@@ -257,13 +264,6 @@ def _tail(late: ComplexArray, *, many: bool) -> ComplexArray:
     tapered = tapered.reshape(*late.shape[:-2], -1, n_tail)
     transformed: ComplexArray = scipy.fft.fft(tapered, axis=-1, overwrite_x=True)
     return transformed
-
-
-def _power(values: ComplexArray) -> FloatArray:
-    """Return squares of magnitudes, with one temporary array."""
-    power: FloatArray = np.square(values.real)
-    power += np.square(values.imag)
-    return power
 
 
 @lru_cache(maxsize=8)

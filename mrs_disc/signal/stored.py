@@ -27,7 +27,7 @@ import numpy as np
 import scipy.fft
 
 from mrs_disc.signal.axes import is_finite
-from mrs_disc.signal.noise import median
+from mrs_disc.signal.noise import median, power_of
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
 
 _BLOCK = 64
@@ -207,14 +207,7 @@ def _finite(signal: ComplexArray, enough: int) -> ComplexArray:
 
 
 def _mean_power(fids: ComplexArray) -> FloatArray:
-    return np.asarray(_power(fids).mean(axis=0))
-
-
-def _power(fids: ComplexArray) -> FloatArray:
-    """Return squares of magnitudes, in double precision."""
-    power: FloatArray = np.square(fids.real, dtype=np.float64)
-    power += np.square(fids.imag, dtype=np.float64)
-    return power
+    return np.asarray(power_of(fids).mean(axis=0))
 
 
 def spectrum_top(signal: ComplexArray) -> int | None:
@@ -359,7 +352,7 @@ def _block_noise(fids: ComplexArray) -> tuple[BoolArray, FloatArray, int] | None
     position = (np.arange(_BLOCK) + 0.5) / _BLOCK
     taper = 0.36 - 0.49 * np.cos(2 * np.pi * position) + 0.14 * np.cos(4 * np.pi * position)
     spectra = scipy.fft.fft(blocks * (taper / np.sqrt(np.sum(taper**2))), axis=-1)
-    power = _power(spectra)
+    power = power_of(spectra)
     n_early = max(n_blocks // 6, 1)
     early = power[:, :n_early].mean(axis=(0, 1))
     quiet = np.flatnonzero(early <= _QUIET * np.partition(early, _BLOCK // 5)[_BLOCK // 5])

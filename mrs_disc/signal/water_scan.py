@@ -10,7 +10,7 @@ import numpy as np
 import scipy.fft
 
 from mrs_disc.signal.axes import complex_array
-from mrs_disc.signal.noise import median
+from mrs_disc.signal.noise import median, power_of
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
 
 
@@ -65,7 +65,7 @@ def early_amplitude(raw: ComplexArray) -> FloatArray:
     early = np.asarray(raw[..., : max(4, min(32, raw.shape[-1] // 16))])
     with np.errstate(invalid="ignore", over="ignore"):
         finite = np.isfinite(early).all(axis=-1)
-        power = np.square(early.real, dtype=float) + np.square(early.imag, dtype=float)
+        power = power_of(early)
         power = np.where(np.isfinite(power), power, 0.0)
     if raw.ndim == 3:
         finite, power = finite.all(axis=0), power.sum(axis=0)
