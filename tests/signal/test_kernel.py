@@ -177,6 +177,10 @@ def test_the_linear_problem_is_that_of_numpy(regime, monkeypatch):
         rows, fast = linear.about_point(problem, point)
         X, Z = linear._rows(problem, point)
         plain = linear._linearized(problem, point, X, Z)
+        with monkeypatch.context() as patched:  # as with a factor, which then sees the same
+            patched.setattr(linear, "_SURE", 0.0)
+            seen = linear._linearized(problem, point, X, Z)
+        assert np.array_equal(plain.curvature, seen.curvature)
         assert apart(np.vstack(rows), np.vstack([X, Z])) < 1e-9
         sd, hump = np.sqrt(np.diag(plain.covariance)), np.sqrt((Z**2).sum(axis=1))
         pairs = [
