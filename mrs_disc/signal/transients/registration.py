@@ -20,6 +20,7 @@ import numpy as np
 import scipy.fft
 
 from mrs_disc.signal.axes import exponentials, phasors
+from mrs_disc.signal.fit import kernel
 from mrs_disc.signal.noise import median
 from mrs_disc.signal.transients import priors as prior
 from mrs_disc.signal.transients.robust import (
@@ -42,6 +43,9 @@ LATEST_S = 0.3
 
 WEIGHTLESS = 1e-3
 """Samples of the reference with a Wiener weight below this are not computed with."""
+
+_CLIMBS = 4
+"""Newton's steps from the grid to the top of a periodogram."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,34 +261,59 @@ def _highest_points(
     ones from time 0 on.
     """
     time = every_time[keep]
+    # 16 steps within the width of a periodogram's peak: Newton's steps then begin on its flank
+    span = float(np.sqrt(np.average(time**2, weights=np.abs(product).mean(axis=0) + TINY)))
+    step = min(max(1 / (16 * max(span, 1e-4)), max_shift_hz / 200), max_shift_hz / 8)
+    grid_hz = np.arange(-max_shift_hz, max_shift_hz + step / 2, step)
+    return _climbed(product, every_time, keep, grid_hz)
+
+
+def _climbed(
+    product: ComplexArray, every_time: FloatArray, keep: slice | IntArray, grid_hz: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the highest points from the best of a grid on; `kernel_peaks.c` finds them too."""
+    library = kernel.library()
+    if library is not None:
+        sample = np.arange(every_time.size)[keep]
+        found = np.empty((3, len(product)))
+        arrays = np.ascontiguousarray(product, dtype=np.complex128), sample, grid_hz, found
+        addresses = (array.ctypes.data for array in arrays)
+        sizes = *product.shape, grid_hz.size, _CLIMBS
+        step_s = float(every_time[1]) if every_time.size > 1 else 0.0
+        if not library.mrs_disc_peaks(*sizes, step_s, prior.JITTER_HZ, *addresses):
+            return found[0], found[1], found[2]
+    return _climbed_plainly(product, every_time, keep, grid_hz)
+
+
+def _climbed_plainly(
+    product: ComplexArray, every_time: FloatArray, keep: slice | IntArray, grid_hz: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the same, with NumPy."""
+    time = every_time[keep]
     step_s = float(every_time[1]) if every_time.size > 1 else 0.0
 
     def demodulated(hz: FloatArray) -> ComplexArray:
         turns = phasors(-hz, np.zeros(len(hz)), every_time.size, step_s)
         return np.asarray(product * turns[:, keep])
 
-    # 16 steps within the width of a periodogram's peak: Newton's steps then begin on its flank
-    span = float(np.sqrt(np.average(time**2, weights=np.abs(product).mean(axis=0) + TINY)))
-    step = min(max(1 / (16 * max(span, 1e-4)), max_shift_hz / 200), max_shift_hz / 8)
-    grid_hz = np.arange(-max_shift_hz, max_shift_hz + step / 2, step)
-    turn = -2j * np.pi * time
+    turn, step = -2j * np.pi * time, float(grid_hz[1] - grid_hz[0])
     height = np.abs(product @ exponentials(turn * step, grid_hz.size, turn * grid_hz[0]))
     # twice the height is the log likelihood with the amplitude fixed at the reference's
     penalty = 0.5 * (grid_hz / prior.JITTER_HZ) ** 2
     hz = grid_hz[np.argmax(2 * height - penalty, axis=1)]
     levers = np.stack([np.ones(time.size), turn, turn**2], axis=1)
-    for _ in range(4):
+    for _ in range(_CLIMBS):
         # the periodogram's amplitude and its first two derivatives by the frequency
         c0, c1, c2 = (demodulated(hz) @ levers).T
         size = np.maximum(np.abs(c0), TINY)
         along = c0.real * c1.real + c0.imag * c1.imag
         bend = c1.real**2 + c1.imag**2 + c0.real * c2.real + c0.imag * c2.imag
         slope = 2 * along / size - hz / prior.JITTER_HZ**2
-        curvature = 2 * bend / size - 2 * along**2 / size**3 - 1 / prior.JITTER_HZ**2
+        curvature = 2 * bend / size - 2 * (along / size) ** 2 / size - 1 / prior.JITTER_HZ**2
         # where the flank is not concave, Newton would run away from the peak: stay there
         move = np.where(curvature < 0, -slope / np.where(curvature < 0, curvature, -1.0), 0.0)
         hz = hz + np.minimum(np.maximum(move, -step), step)
-        hz = np.minimum(np.maximum(hz, -max_shift_hz), max_shift_hz)
+        hz = np.minimum(np.maximum(hz, grid_hz[0]), -grid_hz[0])
     c0 = demodulated(hz).sum(axis=1)
     return hz, np.angle(c0), np.abs(c0)
 
