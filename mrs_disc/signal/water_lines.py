@@ -226,12 +226,8 @@ def _fixed_point_plainly(
     gram: ComplexArray, told: ComplexArray, neighbours: FloatArray, variance: FloatArray
 ) -> ComplexArray:
     """Return the same, with NumPy."""
-    mean = np.zeros(len(told), dtype=np.complex128)
-    for _ in range(N_ROUNDS):
-        root = np.sqrt(variance)
-        matrix = np.asfortranarray(gram * np.outer(root, root))
-        matrix.T.ravel()[:: len(root) + 1] += 1
-        factor = scipy.linalg.cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+    for _ in range(N_ROUNDS - 1):
+        root, factor = _factor(gram, variance)
         inverse = scipy.linalg.lapack.ztrtri(factor, lower=1, overwrite_c=1)[0]
         mean = root * ((inverse @ (root * told)).conj() @ inverse).conj()
         # how much of an amplitude the data decide, not its variance
@@ -240,7 +236,17 @@ def _fixed_point_plainly(
         # power over what is decided, of neighbours together
         power = mean.real**2 + mean.imag**2
         variance = np.maximum((neighbours @ power) / (neighbours @ decided), LEAST_VARIANCE)
-    return np.asarray(mean)
+    root, factor = _factor(gram, variance)
+    return np.asarray(root * scipy.linalg.cho_solve((factor, True), root * told))
+
+
+def _factor(gram: ComplexArray, variance: FloatArray) -> tuple[FloatArray, ComplexArray]:
+    """Return the root of the variances, and the lower factor of 1 + root gram root."""
+    root = np.sqrt(variance)
+    matrix = np.asfortranarray(gram * np.outer(root, root))
+    matrix.T.ravel()[:: len(root) + 1] += 1
+    lower = scipy.linalg.cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+    return root, lower
 
 
 def _neighbours(group: IntArray) -> FloatArray:

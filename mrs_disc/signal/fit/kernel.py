@@ -35,6 +35,7 @@ _LINEAR = (
     (cython_lapack, "dpotrf"),
     (cython_blas, "dtrsm"),
     (cython_lapack, "zpotrf"),
+    (cython_blas, "ztrsv"),
     (cython_lapack, "ztrtri"),
     (cython_blas, "ztrmm"),
 )

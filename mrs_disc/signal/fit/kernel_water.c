@@ -46,7 +46,7 @@ WIDE int mrs_disc_water_amplitudes(int64_t n, int64_t n_rounds, const Number *gr
         return 1;
     Number *white = inverse + n * n, *turned = white + n;
     double *root = (double *)(turned + n), *power = root + n, *decided = power + n;
-    int order = (int)n, fault = 0;
+    int order = (int)n, single = 1, fault = 0;
     for (int64_t round = 0; round < n_rounds && !fault; round++) {
         for (int64_t i = 0; i < n; i++)
             root[i] = sqrt(variance[i]);
@@ -61,6 +61,15 @@ WIDE int mrs_disc_water_amplitudes(int64_t n, int64_t n_rounds, const Number *gr
             to[2 * j] += 1.0;
         }
         mrs_disc_linear.zpotrf("L", &order, inverse, &order, &fault);
+        if (round == n_rounds - 1 && !fault) { /* no variances are wanted: no inverse */
+            for (int64_t i = 0; i < n; i++)
+                mean[i] = root[i] * told[i];
+            mrs_disc_linear.ztrsv("L", "N", "N", &order, inverse, &order, mean, &single);
+            mrs_disc_linear.ztrsv("L", "C", "N", &order, inverse, &order, mean, &single);
+            for (int64_t i = 0; i < n; i++)
+                mean[i] *= root[i];
+            break;
+        }
         if (fault || (fault = inverted(order, inverse, order)))
             break;
 
@@ -82,7 +91,6 @@ WIDE int mrs_disc_water_amplitudes(int64_t n, int64_t n_rounds, const Number *gr
             double re = mrs_disc_dot(2 * (n - j), column, (const double *)(white + j));
             double im = mrs_disc_dot(2 * (n - j), column, (const double *)(turned + j));
             double square = mrs_disc_dot(2 * (n - j), column, column);
-            mean[j] = root[j] * re + I * (root[j] * im);
             power[j] = root[j] * root[j] * (re * re + im * im);
             double share = 1.0 - square;
             share = share > limits[1] ? share : limits[1];
