@@ -80,8 +80,9 @@ def seen_alike(scan: Scan, water: Scan) -> tuple[Scan, Finding | None]:
     metabolites, of_water = _ends(scan.signal), _ends(water.signal)
     if metabolites is None or of_water is None:
         return water, None
-    one, other = (_seen_by_coils(*(part[:, k::2] for part in metabolites)) for k in (0, 1))
-    mine, its = _seen_by_coils(*metabolites), _seen_by_coils(*of_water)
+    halves = [_power_in_coils(*(part[:, k::2] for part in metabolites)) for k in (0, 1)]
+    one, other, mine = (_strongest(power) for power in (*halves, halves[0] + halves[1]))
+    its = _strongest(_power_in_coils(*of_water))
     if abs(np.vdot(one, other)) < _SEEN_SURELY:
         return water, None  # too weak to tell
     as_it_is, turned = float(abs(np.vdot(its, mine))), float(abs(its @ mine))
@@ -105,12 +106,18 @@ def _ends(signal: ComplexArray) -> tuple[ComplexArray, ComplexArray] | None:
     return (first, last) if np.isfinite(first).all() and np.isfinite(last).all() else None
 
 
-def _seen_by_coils(first: ComplexArray, last: ComplexArray) -> ComplexArray:
-    """Return how coils see the strongest signal, of unit length, from `_ends`."""
+def _power_in_coils(first: ComplexArray, last: ComplexArray) -> ComplexArray:
+    """Return the products of the coils' signals, from `_ends`.
+
+    What the end of the FID holds as well is noise, which no coil has as much of as another.
+    """
     first, last = (one.reshape(len(one), -1).astype(np.complex128) for one in (first, last))
-    scale = max(float(np.abs(first).max()), 1e-300)
-    # what the end of the FID holds as well is noise, which no coil has as much of as another
-    power = (first @ first.conj().T - last @ last.conj().T) / scale**2
+    power: ComplexArray = first @ first.conj().T - last @ last.conj().T
+    return power
+
+
+def _strongest(power: ComplexArray) -> ComplexArray:
+    """Return how coils see the strongest signal, of unit length."""
     found: ComplexArray = np.linalg.eigh(power)[1][:, -1]
     return found
 

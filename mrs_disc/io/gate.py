@@ -224,6 +224,8 @@ def alternation(scan: Scan) -> float | None:
     from mrs_disc.signal.water_scan import early_amplitude
 
     for size in (early_amplitude(scan.signal), _common_amplitude(scan)):
+        if not size.max() > ALTERNATES * size.min():  # then no two kinds are that far apart
+            continue
         for period in (2, 4, 8, 16):
             if 2 * period <= scan.n_transients and (ratio := _by_turns(size, period)) is not None:
                 return ratio
@@ -258,9 +260,9 @@ def _common_amplitude(scan: Scan) -> FloatArray:
     Of weak transients the start alone is noise; what they have in common stands out of it.
     """
     n_points = min(scan.n_points, 256)
-    start = np.moveaxis(scan.signal[..., :n_points], 0, 1).reshape(scan.n_transients, -1)
+    start = np.moveaxis(scan.signal[..., :n_points], 0, 1)
     # In single precision, as stored: what alternates differs by half.
-    start = np.array(start, dtype=np.complex64, order="C")
+    start = np.array(start, dtype=np.complex64, order="C").reshape(scan.n_transients, -1)
     real = start.view(np.float32)
     finite = np.isfinite(real).all(axis=1)
     real[~finite] = 0
@@ -332,12 +334,12 @@ def _combined(scan: Scan, n_points: int) -> ComplexArray:
     """
     fids = scan.signal[..., :n_points].reshape(-1, n_points)
     fids = fids[:: max(1, len(fids) // _MAX_FIDS)].astype(np.complex128)
-    fids /= max(float(np.abs(fids).max()), 1e-300)
-    energy = np.sum(fids.real**2 + fids.imag**2, axis=1)
-    found: ComplexArray = fids[int(np.argmax(energy))]
+    parts = fids.view(np.float64)
+    parts /= max(float(parts.max()), -float(parts.min()), 1e-300)
+    found: ComplexArray = fids[int(np.argmax(np.einsum("ij,ij->i", parts, parts)))]
     for _ in range(6 if len(fids) > 1 else 0):
         weights = fids @ np.conj(found)
-        weights /= max(float(np.sqrt(np.sum(np.abs(weights) ** 2))), 1e-300)
+        weights /= max(float(np.linalg.norm(weights)), 1e-300)
         found = np.conj(weights) @ fids
     return found
 

@@ -72,7 +72,10 @@ def _spread(signal: ComplexArray) -> float | None:
 
     `None` where noise may have made it.
     """
-    end = int(np.flatnonzero(np.any(signal, axis=(0, 1)))[-1]) + 1 if signal.any() else 0
+    end = signal.shape[-1]
+    if not signal[..., -1].any():  # zeros were appended
+        filled = np.flatnonzero(np.any(signal, axis=(0, 1)))
+        end = int(filled[-1]) + 1 if filled.size else 0
     n = min(32, end // 8)
     if n < 4:
         return None
@@ -118,9 +121,9 @@ def wrapped(signal: ComplexArray) -> int:
     n_points = signal.shape[-1]
     if n_points < 4 * _BEHIND:
         return 0
-    used = np.r_[0, n_points - _BEHIND - _BEHIND // 2 : n_points]  # what is looked at below
+    looked_at = signal[..., :1], signal[..., n_points - _BEHIND - _BEHIND // 2 :]
     with np.errstate(all="ignore"):
-        mean = signal[..., used].mean(axis=1, dtype=np.complex128)
+        mean = np.concatenate([s.mean(axis=1, dtype=np.complex128) for s in looked_at], axis=-1)
         size = np.sqrt(np.mean(np.abs(mean) ** 2, axis=0))
     for n in range(1, _BEHIND // 2):
         if size[-n - 1] > _STANDS_OUT * np.median(size[-n - _BEHIND : -n - 1]):

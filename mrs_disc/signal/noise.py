@@ -19,10 +19,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import exp, log, sqrt
+from typing import Any
 
 import numpy as np
 import scipy.fft
 import scipy.linalg.blas
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from mrs_disc.errors import InputError
@@ -63,7 +65,7 @@ def noise_sd(signal: ComplexArray) -> float:
     fids = np.atleast_2d(complex_array(signal, "signal", 1, 2))
     n_used = _n_filled(fids)
     tail = _tail(fids[:, n_used // 4 : n_used], many=len(fids) >= FEW)
-    power = tail.real.astype(float) ** 2 + tail.imag.astype(float) ** 2
+    power = power_of(tail)
     level = median(power)
     sounding = level[level > 0]
     if len(sounding):
@@ -139,25 +141,21 @@ def noise_covariance(raw: ComplexArray) -> ComplexArray:
     n_tail = n_points - n_points // 2
     n_read = min(n_transients, max(8, -(-SAMPLES_PER_COIL * n_coils // max(n_tail, 1))))
     read = np.unique(np.linspace(0, n_transients - 1, n_read).round().astype(int))
-    n_used = _n_filled(signal[:, read])
+    n_used = _n_filled(signal)
+    many = len(read) >= FEW
+    late = signal[..., n_used // 2 if many else n_used // 4 : n_used]
     with np.errstate(invalid="ignore", over="ignore"):
-        many = len(read) >= FEW
-        start = n_used // 2 if many else n_used // 4
-        tail = _tail(signal[:, read, start:n_used], many=many)
+        tail = _tail(late[:, read], many=many)
         finite = np.isfinite(tail.sum(axis=(0, 2)))
         if not finite.any():
-            tail = _tail(signal[:, :, start:n_used], many=many)
+            tail = _tail(late, many=many)
             finite = np.isfinite(tail.sum(axis=(0, 2)))
     if not finite.any():
         raise InputError("raw signal: every transient has points that are not finite numbers")
     if not finite.all():
         tail = tail[:, finite]
-    scale = float(np.abs(tail[:, 0]).max())
-    tail.view(np.float64)[...] *= 1 / scale if scale > 0 else 1.0  # squares overflow early
-    power = tail.real**2
-    power += tail.imag**2
-    level = np.median(power[:, :, 1 :: max(1, power.shape[2] // 128)], axis=2)
-    coil_level = np.median(level, axis=1)
+    level = median(power_of(tail[:, :, 1 :: max(1, tail.shape[2] // 128)]))
+    coil_level = median(level)
     sounding = coil_level > 0
     if not sounding.any():
         return np.zeros((n_coils, n_coils), dtype=np.complex128)
@@ -165,16 +163,18 @@ def noise_covariance(raw: ComplexArray) -> ComplexArray:
     usable = relative.max(axis=0) <= 4.0
     if not usable.any():
         usable[:] = True
-    share = np.where(sounding, 1 / np.where(sounding, coil_level, 1), 0).astype(power.dtype)
-    pooled = (share @ power.reshape(n_coils, -1)).reshape(power.shape[1:])[usable].sum(axis=0)
-    quiet = quiet_bins(pooled.astype(float) / (sounding.sum() * usable.sum()), int(usable.sum()))
     if not usable.all():
         tail = tail[:, usable]
+    share = np.where(sounding, 1 / np.where(sounding, coil_level, 1), 0)
+    pooled = np.mean(
+        [s * power_of(one).mean(axis=0) for s, one in zip(share, tail, strict=True)], axis=0
+    )
+    quiet = quiet_bins(pooled * (n_coils / sounding.sum()), int(usable.sum()))
     tail *= quiet
     samples = tail.reshape(n_coils, -1)
     n_samples = int(quiet.sum()) * tail.shape[1]
     # Of rows the products with their conjugates, one triangle; to BLAS the rows are columns.
-    upper = scipy.linalg.blas.zherk(scale**2 / n_samples, samples.T, trans=2).conj()
+    upper = scipy.linalg.blas.zherk(1 / n_samples, samples.T, trans=2).conj()
     hermitian: ComplexArray = upper + np.triu(upper, 1).conj().T
     return hermitian
 
@@ -223,7 +223,14 @@ def quiet_bins(power: FloatArray, n_averaged: int) -> BoolArray:
     return quiet
 
 
-def median(values: FloatArray) -> FloatArray:
+def power_of(signal: ComplexArray) -> FloatArray:
+    """Return the squares of magnitudes in double precision, of no more than one temporary array."""
+    power: FloatArray = np.square(signal.real, dtype=np.float64)
+    power += np.square(signal.imag, dtype=np.float64)
+    return power
+
+
+def median(values: NDArray[np.floating[Any]]) -> FloatArray:
     """Return the median over the last axis; of so few values NumPy's own takes three times as long.
 
     >>> float(median(np.array([4.0, 1.0, 3.0, 2.0])))
@@ -253,7 +260,7 @@ def _tail(late: ComplexArray, *, many: bool) -> ComplexArray:
     """
     n_tail = late.shape[-1]
     tapers = _tapers(n_tail, many=many)
-    tapered = np.ascontiguousarray(late)[..., None, :] * tapers
+    tapered = np.multiply(late[..., None, :], tapers, order="C")
     tapered = tapered.reshape(*late.shape[:-2], -1, n_tail)
     transformed: ComplexArray = scipy.fft.fft(tapered, axis=-1, overwrite_x=True)
     return transformed

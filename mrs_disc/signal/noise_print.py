@@ -12,7 +12,9 @@ Of independent noise, the agreement of two marks exceeds `SAME` with a probabili
 from __future__ import annotations
 
 import numpy as np
+import scipy.fft
 
+from mrs_disc.signal.noise import median
 from mrs_disc.typing import ComplexArray
 
 SAME = 0.8
@@ -49,14 +51,14 @@ def noise_print(signal: ComplexArray) -> ComplexArray | None:
         strongest = np.argsort(-size, kind="stable")[:_COILS]
         fids = np.concatenate([mean[strongest], start[strongest[0], :_TRANSIENTS]])
         window = np.sin(np.pi * (np.arange(_POINTS) + 0.5) / _POINTS) ** 2
-        spectrum = np.fft.fft(fids * window)
-        outer = np.abs(np.fft.fftfreq(_POINTS)) > _OUTER
-        power = np.abs(spectrum)
-        noise = np.median(power[:, outer], axis=1)
-        kept = noise > _NO_NOISE * power.max(axis=1)  # also no NaN
+        spectrum = scipy.fft.fft(fids * window)
+        first = int(_OUTER * _POINTS) + 1
+        outer = spectrum[:, first : 1 - first]
+        size = np.abs(outer)
+        kept = median(size) > _NO_NOISE * np.abs(spectrum).max(axis=1)  # also no NaN
         if not kept.any():
             return None
-        marks: ComplexArray = (spectrum / power)[kept][:, outer].astype(np.complex64)
+        marks: ComplexArray = (outer / size)[kept].astype(np.complex64)
     return marks[np.isfinite(marks).all(axis=1)]
 
 

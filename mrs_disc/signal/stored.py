@@ -26,6 +26,8 @@ from functools import lru_cache
 import numpy as np
 import scipy.fft
 
+from mrs_disc.signal.axes import is_finite
+from mrs_disc.signal.noise import median, power_of
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
 
 _BLOCK = 64
@@ -184,7 +186,7 @@ def delay_of(signal: ComplexArray) -> float | None:
     if not len(fids) or n_points < 4 * _SHORTEST_DELAY:
         return None
     power = _mean_power(fids[:, : min(n_points // 4, _LONGEST_DELAY)])
-    noise = float(np.median(_mean_power(fids[:, max(n_points // 2, n_points - _TAIL) :])))
+    noise = float(median(_mean_power(fids[:, max(n_points // 2, n_points - _TAIL) :])))
     spread = noise / np.sqrt(len(fids))
     height = np.sqrt(np.maximum(power - noise, 0.0))
     top = float(height.max())
@@ -201,12 +203,11 @@ def delay_of(signal: ComplexArray) -> float | None:
 def _finite(signal: ComplexArray, enough: int) -> ComplexArray:
     """Return those of `evenly_taken` that hold numbers alone."""
     fids = evenly_taken(signal, enough)
-    return np.asarray(fids[np.isfinite(fids).all(axis=1)])
+    return fids if is_finite(fids) else np.asarray(fids[np.isfinite(fids).all(axis=1)])
 
 
 def _mean_power(fids: ComplexArray) -> FloatArray:
-    power = fids.real.astype(np.float64) ** 2 + fids.imag.astype(np.float64) ** 2
-    return np.asarray(power.mean(axis=0))
+    return np.asarray(power_of(fids).mean(axis=0))
 
 
 def spectrum_top(signal: ComplexArray) -> int | None:
@@ -351,16 +352,16 @@ def _block_noise(fids: ComplexArray) -> tuple[BoolArray, FloatArray, int] | None
     position = (np.arange(_BLOCK) + 0.5) / _BLOCK
     taper = 0.36 - 0.49 * np.cos(2 * np.pi * position) + 0.14 * np.cos(4 * np.pi * position)
     spectra = scipy.fft.fft(blocks * (taper / np.sqrt(np.sum(taper**2))), axis=-1)
-    power = spectra.real.astype(np.float64) ** 2 + spectra.imag.astype(np.float64) ** 2
+    power = power_of(spectra)
     n_early = max(n_blocks // 6, 1)
     early = power[:, :n_early].mean(axis=(0, 1))
     quiet = np.flatnonzero(early <= _QUIET * np.partition(early, _BLOCK // 5)[_BLOCK // 5])
     # a few transients spoilt by a spike do not matter
-    level = np.median(power[:, :, quiet].mean(axis=2), axis=0)
+    level = median(power[:, :, quiet].mean(axis=2).T)
     eps = float(np.finfo(fids.real.dtype).eps)
     largest = np.abs(blocks).max(axis=(0, 2))
     heard = level > (_ROUNDING * eps * largest) ** 2
-    heard &= level * _OUTSHONE > np.median(power.max(axis=2), axis=0)
+    heard &= level * _OUTSHONE > median(power.max(axis=2).T)
     heard[:n_early] = False  # their own noise chose the bins
     if np.count_nonzero(heard) < 4:
         return None

@@ -18,6 +18,7 @@ and their fixed point); Tipping, J Mach Learn Res 2001;1:211-244 (a variance for
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -69,11 +70,18 @@ class WaterLines(NamedTuple):
 
 
 class _Lines(NamedTuple):
-    """The lines of the model: their poles, which are water, and whose variance they share."""
+    """Lines of the model, with their spectra over their norm.
 
-    pole: ComplexArray
-    water: BoolArray
-    group: IntArray  # -1 for a variance of its own
+    Of the Gram matrix, columns first, the lower triangle counts: that is all that a Cholesky factor
+    reads.
+    """
+
+    pole: ComplexArray  # (line,)
+    water: BoolArray  # (line,)
+    scale: FloatArray  # (line,), the norms
+    spectra: tuple[ComplexArray, ...]  # (bin, line) each, of some lines and of those behind them
+    gram: ComplexArray  # (line, line)
+    neighbours: FloatArray  # (line, line), weights with which lines share a variance
 
 
 def water_lines(
@@ -109,25 +117,19 @@ def water_lines(
     width_hz = -np.log(np.abs(poles)) / (np.pi * dwell_time_s)
     inside = np.abs(frequency_hz) <= half_hz
     narrow = inside & (width_hz <= WIDEST_HZ)
-    n_bins = int(np.ceil(reach_hz * n_points * dwell_time_s))
-    bins = np.arange(-n_bins, n_bins + 1)
+    bins = _bins(n_points, dwell_time_s, reach_hz)
     hz = bins / (n_points * dwell_time_s)
     spectrum = scipy.fft.fft(signal, norm="ortho")[bins]
     noise = 2 * max(sd, EXACT * float(np.sqrt(np.mean(np.abs(spectrum) ** 2)))) ** 2
-    lines = _lines(poles[narrow], poles[~inside], dwell_time_s, half_hz, reach_hz)
-    shapes = _spectra(lines.pole, bins, n_points)
-    amplitude = _amplitudes(shapes, lines, spectrum, hz, noise, half_hz)
+    everywhere = _everywhere(n_points, dwell_time_s, half_hz, reach_hz)
+    lines = _with_poles(everywhere, poles[narrow], poles[~inside], bins, n_points)
+    amplitude = _amplitudes(lines, spectrum, hz, noise, half_hz)
     return WaterLines(np.log(lines.pole[lines.water]), amplitude[lines.water])
 
 
-def _lines(
-    narrow: ComplexArray,
-    outside: ComplexArray,
-    dwell_time_s: float,
-    half_hz: float,
-    reach_hz: float,
-) -> _Lines:
-    """Return the lines of the model: poles in and outside of the band, and lines everywhere."""
+@lru_cache(maxsize=2)
+def _everywhere(n_points: int, dwell_time_s: float, half_hz: float, reach_hz: float) -> _Lines:
+    """Return the lines at every frequency, the same for all FIDs of one protocol."""
     n_water = max(int(2 * half_hz / STEP_HZ), 1)
     within = STEP_HZ * (np.arange(n_water) - 0.5 * (n_water - 1))
     families = [(within, width) for width in WATER_WIDTHS_HZ]
@@ -136,43 +138,69 @@ def _lines(
         every = step * np.arange(-n_steps, n_steps + 1)
         families.append((every[np.abs(every) > half_hz + 0.5 * width], width))
     made = [np.exp((2j * np.pi * hz - np.pi * width) * dwell_time_s) for hz, width in families]
-    sizes = [len(narrow), *map(len, made), len(outside)]
-    number = np.arange(-1, len(made) + 1)
+    group = np.repeat(np.arange(len(made)), [len(poles) for poles in made])
+    poles = np.concatenate(made)
+    unit, scale = _spectra(poles, _bins(n_points, dwell_time_s, reach_hz), n_points)
+    gram = zherk(1.0, unit.T, lower=1).conj()
+    neighbours, water = _neighbours(group), group < len(WATER_WIDTHS_HZ)
+    for array in (poles, water, scale, unit, gram, neighbours):
+        array.flags.writeable = False
+    return _Lines(poles, water, scale, (unit,), gram, neighbours)
+
+
+def _with_poles(
+    lines: _Lines, narrow: ComplexArray, outside: ComplexArray, bins: IntArray, n_points: int
+) -> _Lines:
+    """Return the lines with those that a state-space method found: water, and what is none."""
+    n, poles = len(lines.pole), np.concatenate([narrow, outside])
+    unit, scale = _spectra(poles, bins, n_points)
+    n_lines = n + len(poles)
+    gram = np.zeros((n_lines, n_lines), dtype=np.complex128, order="F")
+    gram[:n, :n] = lines.gram
+    gram[n:, :n] = unit.conj().T @ lines.spectra[0]
+    gram[n:, n:] = unit.conj().T @ unit
+    neighbours = np.eye(n_lines)
+    neighbours[:n, :n] = lines.neighbours
     return _Lines(
-        pole=np.concatenate([narrow, *made, outside]),
-        water=np.repeat(number < len(WATER_WIDTHS_HZ), sizes),
-        group=np.repeat(np.where(number < len(made), number, -1), sizes),
+        pole=np.concatenate([lines.pole, poles]),
+        water=np.concatenate([lines.water, np.arange(len(poles)) < len(narrow)]),
+        scale=np.concatenate([lines.scale, scale]),
+        spectra=(*lines.spectra, unit),
+        gram=gram,
+        neighbours=neighbours,
     )
 
 
-def _spectra(poles: ComplexArray, bins: IntArray, n_points: int) -> ComplexArray:
-    """Return the unitary spectra of damped sinusoids, shape (bin, line): a geometric sum each."""
+def _bins(n_points: int, dwell_time_s: float, reach_hz: float) -> IntArray:
+    """Return the bins of a spectrum that are modelled, about frequency zero."""
+    n_bins = int(np.ceil(reach_hz * n_points * dwell_time_s))
+    return np.arange(-n_bins, n_bins + 1)
+
+
+def _spectra(poles: ComplexArray, bins: IntArray, n_points: int) -> tuple[ComplexArray, FloatArray]:
+    """Return the spectra of damped sinusoids over their norms, (bin, line), and the norms.
+
+    Each is a geometric sum.
+    """
     wave = np.exp(-2j * np.pi * bins / n_points)
-    shapes = (1 - poles**n_points) / (1 - wave[:, None] * poles)
-    return np.asarray(shapes / np.sqrt(n_points))
+    shapes = (1 - poles**n_points) / (1 - wave[:, None] * poles) / np.sqrt(n_points)
+    scale = np.linalg.norm(shapes, axis=0)
+    return shapes / scale, scale
 
 
 def _amplitudes(
-    shapes: ComplexArray,
-    lines: _Lines,
-    spectrum: ComplexArray,
-    hz: FloatArray,
-    noise: float,
-    half_hz: float,
+    lines: _Lines, spectrum: ComplexArray, hz: FloatArray, noise: float, half_hz: float
 ) -> ComplexArray:
     """Return the posterior means of the amplitudes, their variances by the fixed point."""
-    scale = np.linalg.norm(shapes, axis=0)
-    unit = shapes / scale
-    # Its lower triangle, which is all that a Cholesky factor reads: half of the product.
-    gram = zherk(1.0, unit.T, lower=1).conj()
-    told = unit.conj().T @ (spectrum / np.sqrt(noise))  # all in units of the noise from here
+    # all in units of the noise from here
+    told = np.concatenate([spectrum.conj() @ one for one in lines.spectra]).conj() / np.sqrt(noise)
     power = np.abs(spectrum) ** 2
     beyond = power[np.abs(hz) > 2 * half_hz]
-    variance = np.full(len(scale), float(np.median(beyond if len(beyond) else power)))
+    variance = np.full(len(told), float(np.median(beyond if len(beyond) else power)))
     variance[lines.water] = float(power[np.abs(hz) <= half_hz].mean())
     variance = np.maximum(variance / noise, LEAST_VARIANCE)
-    mean = _fixed_point(gram, told, _neighbours(lines.group), variance)
-    return np.asarray(mean * np.sqrt(noise) / scale)
+    mean = _fixed_point(lines.gram, told, lines.neighbours, variance)
+    return np.asarray(mean * np.sqrt(noise) / lines.scale)
 
 
 def _fixed_point(
@@ -198,12 +226,8 @@ def _fixed_point_plainly(
     gram: ComplexArray, told: ComplexArray, neighbours: FloatArray, variance: FloatArray
 ) -> ComplexArray:
     """Return the same, with NumPy."""
-    mean = np.zeros(len(told), dtype=np.complex128)
-    for _ in range(N_ROUNDS):
-        root = np.sqrt(variance)
-        matrix = np.asfortranarray(gram * np.outer(root, root))
-        matrix.T.ravel()[:: len(root) + 1] += 1
-        factor = scipy.linalg.cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+    for _ in range(N_ROUNDS - 1):
+        root, factor = _factor(gram, variance)
         inverse = scipy.linalg.lapack.ztrtri(factor, lower=1, overwrite_c=1)[0]
         mean = root * ((inverse @ (root * told)).conj() @ inverse).conj()
         # how much of an amplitude the data decide, not its variance
@@ -212,7 +236,17 @@ def _fixed_point_plainly(
         # power over what is decided, of neighbours together
         power = mean.real**2 + mean.imag**2
         variance = np.maximum((neighbours @ power) / (neighbours @ decided), LEAST_VARIANCE)
-    return np.asarray(mean)
+    root, factor = _factor(gram, variance)
+    return np.asarray(root * scipy.linalg.cho_solve((factor, True), root * told))
+
+
+def _factor(gram: ComplexArray, variance: FloatArray) -> tuple[FloatArray, ComplexArray]:
+    """Return the root of the variances, and the lower factor of 1 + root gram root."""
+    root = np.sqrt(variance)
+    matrix = np.asfortranarray(gram * np.outer(root, root))
+    matrix.T.ravel()[:: len(root) + 1] += 1
+    lower = scipy.linalg.cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+    return root, lower
 
 
 def _neighbours(group: IntArray) -> FloatArray:

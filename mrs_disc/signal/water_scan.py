@@ -10,6 +10,7 @@ import numpy as np
 import scipy.fft
 
 from mrs_disc.signal.axes import complex_array
+from mrs_disc.signal.noise import median, power_of
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
 
 
@@ -64,12 +65,12 @@ def early_amplitude(raw: ComplexArray) -> FloatArray:
     early = np.asarray(raw[..., : max(4, min(32, raw.shape[-1] // 16))])
     with np.errstate(invalid="ignore", over="ignore"):
         finite = np.isfinite(early).all(axis=-1)
-        power = early.real.astype(float) ** 2 + early.imag.astype(float) ** 2
+        power = power_of(early)
         power = np.where(np.isfinite(power), power, 0.0)
     if raw.ndim == 3:
         finite, power = finite.all(axis=0), power.sum(axis=0)
     # the median over points does not see a spike
-    return np.sqrt(np.where(finite, np.median(power, axis=-1), 0.0))
+    return np.sqrt(np.where(finite, median(power), 0.0))
 
 
 def _is_one_line(loud: ComplexArray) -> bool:

@@ -18,6 +18,7 @@ import numpy as np
 
 from mrs_disc.constants import WATER_PPM
 from mrs_disc.models import Component, MetaboliteModel
+from mrs_disc.signal.axes import exponential_tables
 from mrs_disc.signal.fit.basis import group_lines
 from mrs_disc.signal.fit.spins import Evolution
 from mrs_disc.typing import ComplexArray, FloatArray
@@ -46,12 +47,17 @@ class LineList:
     gauss_hz: FloatArray
 
     def fid(self, time_s: FloatArray) -> ComplexArray:
-        """Return the sum of the lines, shape (point,)."""
+        """Return the sum of the lines at evenly spaced times, shape (point,)."""
+        step_s = (time_s[-1] - time_s[0]) / max(time_s.size - 1, 1)
         rate = 2j * pi * self.hz - pi * self.lorentz_hz
-        exponent = rate[:, None] * time_s
-        if np.any(self.gauss_hz):
-            exponent -= GAUSS * self.gauss_hz[:, None] ** 2 * time_s**2
-        fid: ComplexArray = self.weight @ np.exp(exponent)
+        fid = np.zeros(time_s.size, dtype=complex)
+        for width in np.unique(self.gauss_hz):
+            of_width = self.gauss_hz == width
+            rates = rate[of_width]
+            # a point is a product of two tables of few exponentials: the sum is one of matrices
+            coarse, fine = exponential_tables(rates * step_s, time_s.size, rates * time_s[0])
+            every = ((self.weight[of_width] * coarse.T) @ fine).reshape(-1)[: time_s.size]
+            fid += every * np.exp(-GAUSS * (width * time_s) ** 2)
         return fid
 
 

@@ -320,6 +320,7 @@ def _averaged(metabolite: Transients | Fid, clipped: BoolArray | None, recipe: R
     fid = kept.become(
         Fid, mean, "average", method="mean", measured={"n_transients": int(keep.sum())}
     )
+    del kept  # the picture needs the room
     return _Averaged(
         fid=fid,
         frequency_hz=alignment.measured.hz,

@@ -248,9 +248,9 @@ def _repeat_draws(fit: FitResult, normals: FloatArray) -> FloatArray:
 def _repetition_sd(draws: FloatArray) -> float | None:
     """Return half of the central 68 % of the repeats, or `None` where they are not known."""
     repeats = draws[draws.size // 2 :]
-    ranks = [int(share * repeats.size) for share in (0.1587, 0.8413)]
-    minus, plus = np.partition(repeats, ranks)[ranks]
-    return float(plus - minus) / 2 if np.isfinite(plus - minus) else None
+    ordered = np.sort(repeats)
+    minus, plus = (float(ordered[int(share * repeats.size)]) for share in (0.1587, 0.8413))
+    return (plus - minus) / 2 if np.isfinite(plus - minus) else None
 
 
 def merges(fit: FitResult, recipe: Recipe) -> tuple[bool, str]:
@@ -300,7 +300,7 @@ def _measured(
 
 def _percentiles(draws: FloatArray) -> list[float]:
     """Return the draws at 2.5, 15.87, 50, 84.13, 95 and 97.5 %."""
-    ordered = np.sort(draws)  # faster than a partition at six ranks
+    ordered = np.sort(draws)  # without branches: faster than a partition, even at two ranks
     return [float(ordered[int(share * draws.size)]) for share in _PERCENTILES]
 
 

@@ -22,7 +22,6 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, model_validator
-from scipy.stats import norm
 
 from mrs_disc.analysis import analyze
 from mrs_disc.constants import Z95
@@ -229,13 +228,13 @@ def stress_outcome(seed: int, name: str, index: int) -> Outcome:
 def on_painful_side(ratio: float) -> bool:
     """Say whether painful discs have a true r of this size more often than painless ones.
 
-    Densities are those of the score's model, each class by its share.
+    Densities are those of the score's model, each class by its share, but for a common factor.
     """
     model = load_score_model("acidity_structure")
     assert isinstance(model, PopulationScore)
     of_painful = of_painless = 0.0
     for one in model.disc_class:
-        density = one.share * float(norm.pdf(ratio, one.mean, one.sd))
+        density = one.share * exp(-0.5 * ((ratio - one.mean) / one.sd) ** 2) / one.sd
         of_painful += density if one.painful else 0.0
         of_painless += 0.0 if one.painful else density
     prevalence = model.prevalence

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import log, pi
 from typing import Annotated, Any
 
@@ -220,7 +221,7 @@ def _lines(
     for name in ("LAC", "ALA", "PA"):
         # The amount of lactate and alanine is that of the methyl; the CH comes beside it.
         counted = tables.amounts.protons[name]
-        fid = signals.coupled(TIME, name, played, mhz=MHZ) * tables.protons(name) / counted
+        fid = _coupled(name, played) * tables.protons(name) / counted
         moved = np.exp(2j * pi * row.jitter_ppm * MHZ * rng.standard_normal() * TIME)
         total = total + area[name] * fid * envelope * moved
     for name, extra in (("CHO", 0.0), ("COL", 6.0)):
@@ -232,6 +233,14 @@ def _lines(
         )
     total = total + _carbohydrate(row.carbohydrate, area["CARB"], lorentz, gauss, rng)
     return np.asarray(total + _lipid(row.lipid, lorentz, gauss, rng))
+
+
+@lru_cache(maxsize=64)
+def _coupled(name: str, sequence: Localisation) -> ComplexArray:
+    """Return a compound's FID without decay, the same for all discs of a sequence."""
+    fid = signals.coupled(TIME, name, sequence, mhz=MHZ)
+    fid.flags.writeable = False
+    return fid
 
 
 def _acetyl(
@@ -301,7 +310,7 @@ def _nuisances(
     for name, amount in row.nuisance_mm.items():
         area = contents.scale * left * tables.protons(name) * amount.one(rng)
         if name in tables.spins:
-            total = total + area * signals.coupled(TIME, name, echo, mhz=MHZ) * envelope
+            total = total + area * _coupled(name, echo) * envelope
             continue
         table = tables.lines[name]
         hz, part = signals.hz_of(table.ppm, MHZ), area * table.protons / table.protons.sum()

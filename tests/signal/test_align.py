@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from mrs_disc.errors import InputError
 from mrs_disc.signal.transients.align import align
+from mrs_disc.signal.transients.registration import Band, register
 from mrs_disc.signal.transients.reject import find_outliers
 from mrs_disc.signal.transients.robust import smooth_course
 from mrs_disc.signal.transients.series import Series
@@ -75,6 +76,22 @@ def test_errors_are_within_1_3_of_the_bound(sd, water, instability):
     hz, rad = np.sqrt(np.mean(squares, axis=0)) / bound(sd)
     assert hz < 1.3
     assert rad < 1.3
+
+
+def test_a_signal_that_pauses_is_registered_by_what_is_heard():
+    """A beat is silent for a while; the bound is that of the samples before and after."""
+    rng = np.random.default_rng(5)
+    time = 2e-3 * np.arange(100)
+    shape = 3 * np.where((time > 0.05) & (time < 0.11), 0.0, 1.0)
+    hz, rad = rng.uniform(-3, 3, 16), rng.uniform(-0.3, 0.3, 16)
+    signal = shape * np.exp(1j * (rad[:, None] + 2 * np.pi * hz[:, None] * time))
+    signal += (rng.standard_normal((2, 16, 100)).T @ [1, 1j]).T / np.sqrt(2)
+    found = register(Band(signal, time), 20.0)
+    lever = np.stack([np.ones(100), 2 * np.pi * time])
+    sd_hz = np.sqrt(np.linalg.inv(2 * (lever * shape**2) @ lever.T)[1, 1])
+    off = found.hz - hz
+    assert np.std(off - off.mean()) < 1.4 * sd_hz
+    np.testing.assert_allclose(np.median(found.course.sd_hz), sd_hz, rtol=0.15)
 
 
 def test_stated_deviations_are_true():

@@ -15,6 +15,7 @@ from mrs_disc.signal.fit.humps import hump_grid
 from mrs_disc.signal.fit.model import MetaboliteModel, Scan
 from mrs_disc.signal.fit.random_numbers import Noise
 from mrs_disc.signal.fit.solver import Problem
+from mrs_disc.signal.transients import registration
 from mrs_disc.validate.regimes import REGIMES
 
 N_CHAINS, N_HUMPS = 24, 60
@@ -177,6 +178,10 @@ def test_the_linear_problem_is_that_of_numpy(regime, monkeypatch):
         rows, fast = linear.about_point(problem, point)
         X, Z = linear._rows(problem, point)
         plain = linear._linearized(problem, point, X, Z)
+        with monkeypatch.context() as patched:  # as with a factor, which then sees the same
+            patched.setattr(linear, "_SURE", 0.0)
+            seen = linear._linearized(problem, point, X, Z)
+        assert np.array_equal(plain.curvature, seen.curvature)
         assert apart(np.vstack(rows), np.vstack([X, Z])) < 1e-9
         sd, hump = np.sqrt(np.diag(plain.covariance)), np.sqrt((Z**2).sum(axis=1))
         pairs = [
@@ -206,6 +211,23 @@ def test_the_water_is_that_of_numpy(n_lines):
     fast = water_lines._fixed_point(gram, told, neighbours, start)
     plain = water_lines._fixed_point_plainly(gram, told, neighbours, start)
     assert apart(fast, plain) < 1e-9
+
+
+@needs_library
+@pytest.mark.parametrize("keep", [slice(30), np.array([0, 1, 2, 5, 6, 11, 29])])
+def test_the_tops_of_periodograms_are_those_of_numpy(keep):
+    """Of signals of lines, of noise alone, and of none; 1e-9 Hz and of the largest height."""
+    rng = np.random.default_rng(5)
+    time = 2e-3 * np.arange(30)
+    lines = 30 * np.exp(2j * np.pi * rng.uniform(-30, 30, (24, 1)) * time - 20 * time)
+    lines[16:] = 0
+    lines[:20] += rng.normal(size=(20, 30)) + 1j * rng.normal(size=(20, 30))
+    product, grid_hz = lines[:, keep], np.linspace(-25, 25, 17)
+    fast = registration._climbed(product, time, keep, grid_hz)
+    plain = registration._climbed_plainly(product, time, keep, grid_hz)
+    assert np.abs(fast[0] - plain[0]).max() < 1e-9
+    assert np.abs(np.exp(1j * fast[1]) - np.exp(1j * plain[1])).max() < 1e-9
+    assert np.abs(fast[2] - plain[2]).max() < 1e-9 * plain[2].max()
 
 
 def test_a_length_of_a_large_prime_goes_to_numpy():

@@ -34,10 +34,10 @@ def test_noise_is_one_in_units_of_the_noise(precision, sd):
     signal = (sd * complex_normal(np.random.default_rng(1), 16, N_POINTS)).astype(precision)
     series = Series.of(signal, DWELL_S)
     assert series.noise_sd == pytest.approx(sd, rel=0.05)
-    in_noise = series.in_noise()
-    assert in_noise.signal.dtype == np.complex128
-    assert np.std(in_noise.signal.real) == pytest.approx(1, rel=0.05)
-    assert np.std(in_noise.spectra.bins.real) == pytest.approx(1, rel=0.05)
+    bins = series.spectra_in_noise().bins
+    assert bins.dtype == np.complex128
+    assert np.std(bins.real) == pytest.approx(0.5**0.5, rel=0.05)
+    np.testing.assert_allclose(series.spectra.bins, bins * (2**0.5 * series.noise_sd), rtol=1e-12)
 
 
 @pytest.mark.parametrize("hz", [-500.0, 0.0, 1234.0])

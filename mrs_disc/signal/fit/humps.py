@@ -134,12 +134,14 @@ class HumpGrid:
 @lru_cache(maxsize=6)
 def _of_width(grid: HumpGrid, width_hz: float) -> HumpGrid:
     kept = np.flatnonzero(grid.width_hz == width_hz)
+    in_a_row = kept.size and kept[-1] - kept[0] == kept.size - 1
+    rows = slice(kept[0], kept[-1] + 1) if in_a_row else kept  # then nothing is copied
     return HumpGrid(
-        grid.frequency_hz[kept],
-        grid.width_hz[kept],
-        grid.odds[kept],
-        grid.fids[kept],
-        grid.spectra[kept],
+        grid.frequency_hz[rows],
+        grid.width_hz[rows],
+        grid.odds[rows],
+        grid.fids[rows],
+        grid.spectra[rows],
         grid.products[np.ix_(kept, kept)],
     )
 
@@ -175,8 +177,26 @@ def hump_grid(
     narrow : tuple of Narrow
         Ranges in which they may be narrower.
     """
-    time_s = start_time_s + dwell_time_s * np.arange(n_points)
+    frequency_hz, width_hz, odds, fids = _shapes(range_hz, narrow, dwell_time_s, start_time_s)
+    fids = fids[:, :n_points]
     bins = window_bins(n_points, dwell_time_s, half_width_hz)
+    # The transform at few bins of points that are mostly zero: a small matrix beats the FFT.
+    fourier = np.exp(-2j * pi / n_points * np.arange(n_points)) / np.sqrt(n_points)
+    spectra = fids @ fourier[np.multiply.outer(np.arange(fids.shape[1]), bins) % n_points]
+    arrays = (spectra, spectra @ spectra.conj().T)
+    for array in arrays:
+        array.flags.writeable = False  # discs of one protocol share them
+    return HumpGrid(frequency_hz, width_hz, odds, fids, *arrays)
+
+
+@lru_cache(maxsize=2)  # discs come in six lengths, which share them
+def _shapes(
+    range_hz: tuple[float, float],
+    narrow: tuple[Narrow, ...],
+    dwell_time_s: float,
+    start_time_s: float,
+) -> tuple[FloatArray, FloatArray, FloatArray, ComplexArray]:
+    """Return positions, widths, odds and FIDs of humps, until they have fallen to nothing."""
     rows = [
         (range_hz, width, odds)
         for width, odds in zip(priors.HUMP_WIDTHS_HZ, priors.HUMP_WIDTH_ODDS, strict=True)
@@ -185,16 +205,18 @@ def hump_grid(
     frequency_hz, width_hz, odds = _placed(rows)
     # When the narrowest has fallen to nothing, the rest of the points need no exponentials.
     last_s = _HUMP_S * _HUMP_HZ / float(width_hz.min())
+    time_s = start_time_s + dwell_time_s * np.arange(max(2, int(last_s / dwell_time_s) + 2))
     live = time_s[: max(1, int(np.searchsorted(time_s, last_s)))]
     turns = 2j * pi * frequency_hz[:, None] * live
-    fids = np.exp(turns - GAUSS_RATE * np.multiply.outer(width_hz, live) ** 2)
-    # The transform at few bins of points that are mostly zero: a small matrix beats the FFT.
-    fourier = np.exp(-2j * pi / time_s.size * np.arange(time_s.size)) / np.sqrt(time_s.size)
-    spectra = fids @ fourier[np.multiply.outer(np.arange(live.size), bins) % time_s.size]
-    arrays = (frequency_hz, width_hz, odds, fids, spectra, spectra @ spectra.conj().T)
+    arrays = (
+        frequency_hz,
+        width_hz,
+        odds,
+        np.exp(turns - GAUSS_RATE * np.multiply.outer(width_hz, live) ** 2),
+    )
     for array in arrays:
-        array.flags.writeable = False  # discs of one protocol share them
-    return HumpGrid(*arrays)
+        array.flags.writeable = False
+    return arrays
 
 
 def _placed(

@@ -109,9 +109,12 @@ class FitBasis:
         """Usual shares of the components in their wholes, shape (component,)."""
         return np.array(self.shares or [1.0] * len(self.names))
 
-    @cached_property
+    @property
     def whole_fids(self) -> ComplexArray:
-        """FIDs of the wholes at amplitude one and their usual shape, shape (whole, point)."""
+        """FIDs of the wholes at amplitude one and their usual shape, shape (whole, point).
+
+        Made at each call: a protocol asks once, and they take a megabyte.
+        """
         return np.asarray(self.gather @ (self.usual[:, None] * self.fids))
 
     @cached_property

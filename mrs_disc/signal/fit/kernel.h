@@ -38,6 +38,7 @@ struct libraries {
     void (*trsm)(char *, char *, char *, char *, int *, int *, double *, double *, int *, double *,
                  int *);
     void (*zpotrf)(char *, int *, double complex *, int *, int *);
+    void (*ztrsv)(char *, char *, char *, int *, double complex *, int *, double complex *, int *);
     void (*ztrtri)(char *, char *, int *, double complex *, int *, int *);
     void (*ztrmm)(char *, char *, char *, char *, int *, int *, double complex *, double complex *,
                   int *, double complex *, int *);

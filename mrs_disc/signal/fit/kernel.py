@@ -2,7 +2,8 @@
 
 `kernel.c` and `kernel_sweeps.c` follow `slots` and `chains` step by step, `kernel_lines.c` and
 `kernel_solver.c` `model` and `solver`, `kernel_average.c` `posterior` (`kernel_chains.py` and
-`kernel_solver.py` call them), `kernel_water.c` `water_lines`. Those modules are the algorithm for a
+`kernel_solver.py` call them), `kernel_water.c` `water_lines`, `kernel_peaks.c`
+`transients.registration`. Those modules are the algorithm for a
 reader, and run wherever there is no library: the same draws from the same random numbers, to
 rounding. The build hook (`.ci/kernel_hook.py`) compiles it; without a compiler the package is pure
 Python and whole.
@@ -34,6 +35,7 @@ _LINEAR = (
     (cython_lapack, "dpotrf"),
     (cython_blas, "dtrsm"),
     (cython_lapack, "zpotrf"),
+    (cython_blas, "ztrsv"),
     (cython_lapack, "ztrtri"),
     (cython_blas, "ztrmm"),
 )
@@ -92,6 +94,7 @@ def _library() -> ctypes.CDLL | None:
         found.mrs_disc_solve.argtypes = 5 * [address]
         found.mrs_disc_water_amplitudes.argtypes = [*2 * [integer], *6 * [address]]
         found.mrs_disc_linearize.argtypes = 3 * [address]
+        found.mrs_disc_peaks.argtypes = [*4 * [integer], *2 * [ctypes.c_double], *4 * [address]]
     except (OSError, AttributeError):
         return None
     return found

@@ -1,4 +1,4 @@
-/* The linear problem about a point, compiled: `posterior._rows` and `posterior._linearized`, which
+/* The linear problem about a point, compiled: `linear._rows` and `linear._linearized`, which
  * state the algebra with all symbols; `tests/signal/test_kernel.py` holds both against each other.
  */
 
@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "kernel.h"
+
+#define SURE 5e3 /* `linear._SURE` */
 
 /* What `posterior` adds to `solver.Problem` at a point. */
 struct expansion {
@@ -54,19 +56,33 @@ static void mirrored(int64_t size, double *matrix)
                     matrix[i * size + k] = matrix[k * size + i];
 }
 
-/* The curvature with as much on its diagonal as rounding needs: `posterior._positive`. The upper
+/* `linear._amplification`: `response` (drawn, n) without the scale of M, `diagonal` that of Z Z^T. */
+static double amplification(int64_t n_drawn, int64_t n, const double *response, const double *diagonal)
+{
+    double sum = 0.0;
+    for (int64_t k = 0; k < n_drawn; k++)
+        sum += mrs_disc_dot(n, response + k * n, response + k * n) /
+               (diagonal[k] > TINY ? diagonal[k] : TINY);
+    return sum;
+}
+
+/* The curvature with as much on its diagonal as rounding needs: `linear._positive`. The upper
  * triangle is given; `copy` (size, size), `diagonal` that of Z Z^T. */
-static void made_positive(int64_t size, double *curvature, const double *diagonal, double *copy)
+static void made_positive(int64_t size, double *curvature, const double *diagonal, int is_sure,
+                          double *copy)
 {
     static const double shares[] = {1e-12, 1e-9, 1e-6, 1e-3, 1.0, 1e3};
     int n = (int)size;
     for (int trial = 0; trial < 6; trial++) {
-        for (int64_t i = 0; i < size; i++) {
-            memcpy(copy + i * size + i, curvature + i * size + i, sizeof(double) * (size_t)(size - i));
-            copy[i * size + i] += shares[trial] * diagonal[i] + TINY;
-        }
         int fault = 0;
-        mrs_disc_linear.potrf("L", &n, copy, &n, &fault);
+        if (!is_sure) {
+            for (int64_t i = 0; i < size; i++) {
+                memcpy(copy + i * size + i, curvature + i * size + i,
+                       sizeof(double) * (size_t)(size - i));
+                copy[i * size + i] += shares[trial] * diagonal[i] + TINY;
+            }
+            mrs_disc_linear.potrf("L", &n, copy, &n, &fault);
+        }
         if (fault)
             continue;
         for (int64_t i = 0; i < size; i++)
@@ -96,7 +112,7 @@ static void sorted(const struct problem *s, const double *found, double *rows)
     memcpy(to + 2 * size, found + count * size, row * (size_t)s->humps.n);
 }
 
-/* X X^T + P (upper triangle) and P p_0: `posterior._prior_precision` and `posterior._about`. */
+/* X X^T + P (upper triangle) and P p_0: `linear.prior_precision` and `linear._priors`. */
 static void add_priors(const struct problem *s, const struct expansion *e, const double *design,
                        double *matrix, double *prior_force)
 {
@@ -206,11 +222,12 @@ int mrs_disc_linearize(const struct problem *s, const struct expansion *e, const
     }
     int drawn = (int)n_drawn;
     mrs_disc_linear.syrk("L", "T", &drawn, &order, &minus, right, &order, &one, Q, &drawn);
-    made_positive(n_drawn, Q, diagonal, work);
-    mirrored(n_drawn, Q);
 
     /* The rest of the way: M^-1 times the right sides. */
     mrs_disc_linear.trsm("L", "L", "T", "N", &order, &columns, &one, matrix, &order, right, &order);
+    int is_sure = amplification(n_drawn, n, right, diagonal) < SURE;
+    made_positive(n_drawn, Q, diagonal, is_sure, work);
+    mirrored(n_drawn, Q);
     for (int64_t i = 0; i < n; i++) {
         to->centre[i] = scale[i] * whole[i];
         for (int64_t k = 0; k < n; k++)

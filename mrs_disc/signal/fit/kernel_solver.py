@@ -286,7 +286,7 @@ def _prepare(model: MetaboliteModel) -> _Prepared | None:
     n_batches = -(-(model.n_components + _SHARED) // _LANES)
     twiddles = np.exp(-2j * np.pi / n_points * np.arange(n_points))
     arrays = (
-        _in_lanes(model.series, -(-model.n_components // _LANES)),
+        _in_lanes(model.delay_series(), -(-model.n_components // _LANES)),
         twiddles.view(np.float64),
         *(np.ascontiguousarray(one, np.int64) for one in (model.bins, model.moves, model.widens)),
     )

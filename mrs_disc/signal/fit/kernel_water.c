@@ -11,12 +11,12 @@
 
 typedef double complex Number;
 
-/* Inverse of a lower factor, columns first, in place, by its halves: LAPACK's own goes column by
- * column from a size on. 0, or 1 where it is singular. */
+/* Inverse of a lower factor, columns first, in place, by its halves, which are products: LAPACK's
+ * own goes column by column. 0, or 1 where it is singular. */
 static int inverted(int n, Number *a, int stride)
 {
     int fault = 0;
-    if (n <= 96) {
+    if (n <= 24) {
         mrs_disc_linear.ztrtri("L", "N", &n, a, &stride, &fault);
         return fault != 0;
     }
@@ -41,12 +41,12 @@ WIDE int mrs_disc_water_amplitudes(int64_t n, int64_t n_rounds, const Number *gr
                                    const Number *told, const double *neighbours,
                                    const double *limits, double *variance, Number *mean)
 {
-    Number *inverse = malloc(sizeof(Number) * (size_t)(n * n + n) + sizeof(double) * (size_t)(3 * n));
+    Number *inverse = malloc(sizeof(Number) * (size_t)(n * n + 2 * n) + sizeof(double) * (size_t)(3 * n));
     if (!inverse)
         return 1;
-    Number *white = inverse + n * n;
-    double *root = (double *)(white + n), *power = root + n, *decided = power + n;
-    int order = (int)n, fault = 0;
+    Number *white = inverse + n * n, *turned = white + n;
+    double *root = (double *)(turned + n), *power = root + n, *decided = power + n;
+    int order = (int)n, single = 1, fault = 0;
     for (int64_t round = 0; round < n_rounds && !fault; round++) {
         for (int64_t i = 0; i < n; i++)
             root[i] = sqrt(variance[i]);
@@ -61,6 +61,15 @@ WIDE int mrs_disc_water_amplitudes(int64_t n, int64_t n_rounds, const Number *gr
             to[2 * j] += 1.0;
         }
         mrs_disc_linear.zpotrf("L", &order, inverse, &order, &fault);
+        if (round == n_rounds - 1 && !fault) { /* no variances are wanted: no inverse */
+            for (int64_t i = 0; i < n; i++)
+                mean[i] = root[i] * told[i];
+            mrs_disc_linear.ztrsv("L", "N", "N", &order, inverse, &order, mean, &single);
+            mrs_disc_linear.ztrsv("L", "C", "N", &order, inverse, &order, mean, &single);
+            for (int64_t i = 0; i < n; i++)
+                mean[i] *= root[i];
+            break;
+        }
         if (fault || (fault = inverted(order, inverse, order)))
             break;
 
@@ -75,15 +84,13 @@ WIDE int mrs_disc_water_amplitudes(int64_t n, int64_t n_rounds, const Number *gr
                 to[2 * i + 1] += column[2 * i] * im + column[2 * i + 1] * re;
             }
         }
+        for (int64_t i = 0; i < n; i++)
+            turned[i] = cimag(white[i]) - I * creal(white[i]);
         for (int64_t j = 0; j < n; j++) {
-            const double *column = (const double *)(inverse + j * n), *w = (const double *)white;
-            double re = 0.0, im = 0.0, square = 0.0;
-            for (int64_t i = j; i < n; i++) {
-                re += column[2 * i] * w[2 * i] + column[2 * i + 1] * w[2 * i + 1];
-                im += column[2 * i] * w[2 * i + 1] - column[2 * i + 1] * w[2 * i];
-                square += column[2 * i] * column[2 * i] + column[2 * i + 1] * column[2 * i + 1];
-            }
-            mean[j] = root[j] * re + I * (root[j] * im);
+            const double *column = (const double *)(inverse + j * (n + 1));
+            double re = mrs_disc_dot(2 * (n - j), column, (const double *)(white + j));
+            double im = mrs_disc_dot(2 * (n - j), column, (const double *)(turned + j));
+            double square = mrs_disc_dot(2 * (n - j), column, column);
             power[j] = root[j] * root[j] * (re * re + im * im);
             double share = 1.0 - square;
             share = share > limits[1] ? share : limits[1];

@@ -31,6 +31,12 @@ from mrs_disc.typing import FloatArray
 
 DRAWN = [GAUSS2, DELAY]
 """The non-linear parameters that are drawn; all others are integrated out."""
+_SURE = 5e3
+"""Amplification of rounding below which the curvature cannot need more than the least share added.
+
+The rounding of a matrix with ones on its diagonal is some 3e-16 in norm, and the square sum nearly
+twice the norm: 1e-12 is left at 6e3. Below it a sixth of that was reached, in absurd data too.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +116,8 @@ def _linearized(
     parameters = point.parameters
     precision, prior_force = _priors(problem, point, integrated)  # P, P p_0
     data = data_about(point, problem.data, integrated) + parameters[DRAWN] @ drawn[:2]  # y
-    covariance = inverse_positive(integrated @ integrated.T + precision)
+    matrix = integrated @ integrated.T + precision
+    covariance = inverse_positive(matrix)
     cross = integrated @ drawn.T  # X Z^T
     response = covariance @ cross
     right = integrated @ data + prior_force
@@ -122,8 +129,10 @@ def _linearized(
     curvature = cross.T @ (-0.5 * response)
     curvature += curvature.T.copy()  # symmetric to the last digit
     curvature += gram
+    diagonal = np.diag(gram)
+    is_sure = _amplification(response, np.diag(matrix), diagonal) < _SURE
     return LinearProblem(
-        curvature=_positive(curvature, np.diag(gram)),
+        curvature=_positive(curvature, diagonal, is_sure=is_sure),
         force=drawn @ data - response.T @ right,
         centre=covariance @ right,
         response=response,
@@ -205,16 +214,25 @@ def weak_precisions(size: int) -> FloatArray:
     return weak
 
 
-def _positive(curvature: FloatArray, diagonal: FloatArray) -> FloatArray:
+def _amplification(response: FloatArray, of_matrix: FloatArray, of_gram: FloatArray) -> float:
+    """Return how many-fold a rounding of X X^T + P comes back in the curvature.
+
+    To first order its change D changes the curvature by R^T D R, with R the response. Both are
+    scaled to ones on the diagonals of X X^T + P and of Z Z^T: the square sum of R bounds it.
+    """
+    return float(np.sum(of_matrix[:, None] * response**2 / np.maximum(of_gram, TINY)))
+
+
+def _positive(curvature: FloatArray, diagonal: FloatArray, *, is_sure: bool) -> FloatArray:
     """Return the curvature with as much on its diagonal as rounding needs to be positive.
 
     What is added is a share of the diagonal of Z Z^T. Integrating x out takes away nearly all where
     the metabolites' parameters explain nearly all, and what rounding leaves may be negative in
-    absurd data.
+    absurd data. Where it `is_sure` that the least share is enough, no factor is needed to see it.
     """
     for share in (1e-12, 1e-9, 1e-6, 1e-3, 1.0, 1e3):
         raised = curvature.copy()
         raised.ravel()[:: diagonal.size + 1] += share * diagonal + TINY
-        if dpotrf(raised.T, clean=0)[1] == 0:
+        if is_sure or dpotrf(raised.T, clean=0)[1] == 0:
             return raised
     return np.diag(diagonal)

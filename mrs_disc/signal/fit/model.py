@@ -18,7 +18,7 @@ unitary and not zero-filled, so the noise of the bins is white and independent.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from math import factorial, pi
 
 import numpy as np
@@ -110,8 +110,16 @@ class MetaboliteModel:
         self._has_own = np.union1d(moves, widens)
         self._own_moves = np.searchsorted(self._has_own, moves)
         self._own_widens = np.searchsorted(self._has_own, widens)
-        half_band = min(0.45, 1.2 * self.half_width_hz * dwell_time_s)
-        self.series = _delay_series(fids * self.carrier, dwell_time_s, half_band)
+        self._fids = fids
+
+    def delay_series(self) -> ComplexArray:
+        """Return FIDs about the centre and their time derivatives, (order, component, point)."""
+        half_band = min(0.45, 1.2 * self.half_width_hz * self.dwell_time_s)
+        return _delay_series(self._fids * self.carrier, self.dwell_time_s, half_band)
+
+    @cached_property
+    def _series(self) -> ComplexArray:
+        return self.delay_series()
 
     @property
     def n_nonlinear(self) -> int:
@@ -192,12 +200,14 @@ class MetaboliteModel:
 
     def _basis_at(self, delay: float, derivative: int) -> ComplexArray:
         """Return basis FIDs, or their time derivative, at the delayed points."""
+        if delay == 0 and derivative == 0:  # the library needs no more, and keeps a copy of its own
+            return np.asarray(self._fids * self.carrier)
         if delay == 0:
-            return np.asarray(self.series[derivative])
+            return np.asarray(self._series[derivative])
         powers = [delay**power / factorial(power) for power in range(_ORDER + 1 - derivative)]
         # Real weights on real and imaginary parts: one product of a row and a matrix.
-        rows = self.series[derivative:].view(np.float64).reshape(len(powers), -1)
-        return (powers @ rows).view(np.complex128).reshape(self.series.shape[1:])
+        rows = self._series[derivative:].view(np.float64).reshape(len(powers), -1)
+        return (powers @ rows).view(np.complex128).reshape(self._fids.shape)
 
     def _modulation(self, parameters: FloatArray) -> ComplexArray:
         """Return what shifts, widths and phase do to the basis FIDs, shape (component, point)."""
@@ -278,14 +288,13 @@ def _filtered(fids: ComplexArray, weights: FloatArray, odd: BoolArray) -> Comple
     """
     n_points, taps = fids.shape[1], weights.shape[2]
     half = taps // 2
-    # Real and imaginary parts as rows of their own: one real matrix product for all filters.
+    # Real and imaginary parts as rows of their own: a real matrix product for all filters.
     rows = np.concatenate([fids.real, fids.imag])
     windows = np.lib.stride_tricks.sliding_window_view(rows, taps, axis=1)
     count = windows.shape[1]
     parts = np.empty((weights.shape[0], *rows.shape))
-    parts[:, :, half : half + count] = (weights[:, -1] @ windows.reshape(-1, taps).T).reshape(
-        -1, rows.shape[0], count
-    )
+    for row, window in enumerate(windows):  # written out, all rows would take 16 times their room
+        parts[:, row, half : half + count] = weights[:, -1] @ np.ascontiguousarray(window).T
     # The first points have no taps before them: each has a filter of its own. The last points have
     # the same, mirrored in time, which changes the sign of odd derivatives.
     parts[:, :, :half] = rows[:, :taps] @ weights[:, :half].transpose(0, 2, 1)

@@ -175,36 +175,40 @@ class StartGrid:
         used = data[self._used.start : self._used.stop + n_starts - 1]
         shifts = np.flatnonzero(np.abs(self._frequency) <= shift_range_hz)
         n_fft = self._frequency.size * -(-used.size // self._frequency.size)
-        spectrum = scipy.fft.fft(used, n_fft)
+        # In single precision: shares are rounded by 1e-6, and starts differ by thousandths.
+        spectrum = scipy.fft.fft(used.astype(np.complex64), n_fft)
         best = np.zeros(n_starts)
         sizes = self._size * bound
         for decay, whitening, size in zip(self._decays, self._whitening, sizes, strict=True):
-            of_all = self._correlations(spectrum, decay, shifts, n_starts)
-            whitened = whitening @ of_all.transpose(2, 1, 0)  # (start, component, shift)
+            whitened = self._correlations(
+                spectrum, whitening @ (self._fids * decay), shifts, n_starts
+            )
             gain, phase = _best_phase(whitened)
-            amplitude = whitening.T @ (whitened * np.exp(-1j * phase)[:, None]).real
+            cosine, sine = np.cos(phase)[:, None], np.sin(phase)[:, None]
+            amplitude = whitening.T @ (whitened.real * cosine + whitened.imag * sine)
             upright = np.abs(size @ amplitude) / np.maximum(size @ np.abs(amplitude), TINY)
-            best = np.maximum(best, (gain * upright).max(axis=1))
+            best = np.maximum(best, (gain * upright).max(axis=0))
         energy = np.concatenate([[0.0], np.cumsum(np.abs(used) ** 2)])
         length = used.size - n_starts + 1
         return np.asarray(best / (energy[length:] - energy[:n_starts]))
 
     def _correlations(
-        self, spectrum: ComplexArray, decay: FloatArray, shifts: IntArray, n_starts: int
+        self, spectrum: ComplexArray, rows: ComplexArray, shifts: IntArray, n_starts: int
     ) -> ComplexArray:
-        """Return the correlations of data with the components at every shift and start.
+        """Return the correlations of data with conjugates of some FIDs at every shift and start.
 
-        Shape (shift, component, start), by the theorem of convolution: what `_spectra` gives of
-        data from each start on. `spectrum` is the transform of the data, of a multiple of the
-        frequencies; a shift moves the components by as many bins.
+        Shape (shift, row, start), by the theorem of convolution: what `_spectra` gives of
+        data from each start on, in the precision of `spectrum`. That is the transform of the data,
+        of a multiple of the frequencies; a shift moves the rows by as many bins.
         """
         n_fft = spectrum.size
         ratio = n_fft // self._frequency.size
-        kernels = scipy.fft.fft(self._fids.conj() * decay, n_fft).conj()
-        found = np.empty((shifts.size, len(kernels), n_starts), dtype=np.complex128)
+        kernels = scipy.fft.fft(rows.conj().astype(spectrum.dtype), n_fft).conj()
+        twice = np.concatenate([kernels, kernels], axis=1)  # of which each turn is a part
+        found = np.empty((shifts.size, len(kernels), n_starts), dtype=spectrum.dtype)
         for row, shift in zip(found, shifts, strict=True):  # one by one, for the sake of memory
-            moved = np.roll(kernels, ratio * shift, axis=1)
-            moved *= spectrum
+            first = -ratio * shift % n_fft
+            moved = twice[:, first : first + n_fft] * spectrum
             row[:] = scipy.fft.ifft(moved, overwrite_x=True)[:, :n_starts]
         return found
 

@@ -300,11 +300,10 @@ def _maximised(grid: Grid, sound: _Sound, weight: FloatArray) -> _Sound:
 def _described(grid: Grid, expectation: _Expectation, sound: _Sound) -> Motion:
     """Say what motion did to each transient, if it is spoilt: at the most likely node."""
     spoilt = expectation.spoilt
+    highest = spoilt.max(axis=1)
     starts = np.searchsorted(grid.transient, np.arange(grid.n_transients))
     ends = np.append(starts[1:], len(grid.transient))
-    row = np.array(
-        [a + int(np.argmax(spoilt[a:b].max(axis=1))) for a, b in zip(starts, ends, strict=True)]
-    )
+    row = np.array([a + highest[a:b].argmax() for a, b in zip(starts, ends, strict=True)])
     column = np.argmax(spoilt[row], axis=1)
     amplitude = grid.lines.in_phase[row, column] / sound.amplitude
     departure = np.stack([grid.hz[row, 0], grid.rad[row, column], amplitude - 1])

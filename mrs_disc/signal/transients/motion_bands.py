@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mrs_disc.signal.noise import median
 from mrs_disc.signal.transients.registration import Band, decimated, likeness, shape_of
 from mrs_disc.signal.transients.robust import TINY, clamped, clamped_covariance
 from mrs_disc.signal.transients.series import Spectra
@@ -170,7 +171,7 @@ def _without_water(along: ComplexArray, water: ComplexArray) -> ComplexArray:
 
 def _median(values: ComplexArray) -> ComplexArray:
     """Return the median over transients, of real and imaginary parts."""
-    return np.asarray(np.median(values.real, axis=0) + 1j * np.median(values.imag, axis=0))
+    return np.asarray(median(values.real.T) + 1j * median(values.imag.T))
 
 
 def _softened(rows: ComplexArray) -> ComplexArray:

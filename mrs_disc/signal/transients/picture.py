@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mrs_disc.signal.axes import exponential_tables, exponentials
+from mrs_disc.signal.axes import exponentials
 from mrs_disc.typing import ComplexArray, FloatArray
 
 MOST_ROWS, COLUMNS = 64, 72
@@ -62,14 +62,16 @@ def before_and_after(
     # exp(iwt) times the weight. In single precision: a grey level is a 255th of the whole.
     rate = (2j * np.pi * frequency - np.pi * _BROADENING_HZ) * dwell
     start = (2j * np.pi * frequency - np.pi * _BROADENING_HZ) * first
-    shown = np.stack([before[chosen], after[chosen]]).astype(np.complex64)
+    shown = np.empty((2, chosen.size, time_s.size), dtype=np.complex64)
+    for row, transient in enumerate(chosen):  # one by one: a selection would be a copy
+        shown[0, row], shown[1, row] = before[transient], after[transient]
     shown[~np.isfinite(shown).all(axis=2)] = 0
     mean = _heights(shown[1].mean(axis=0, dtype=np.complex128) * weight, frequency, time_s)
     strongest = mean[int(np.argmax(np.abs(mean)))]
     start += 1j * np.angle(strongest)
     kernel = exponentials(rate, time_s.size, start, dtype=np.complex64)
     # The real part alone, one real product: that of a and b is the dot product of a and conj(b).
-    real = shown.view(np.float32) @ np.ascontiguousarray(kernel).view(np.float32).T
+    real = shown.view(np.float32) @ kernel.view(np.float32).T
     highest = float(np.quantile(real, 0.995))
     if highest <= 0:
         return np.zeros(real.shape, dtype=np.uint8), centre
@@ -83,15 +85,18 @@ def _strongest_hz(fid: ComplexArray, time_s: FloatArray, search_hz: tuple[float,
 
 
 def _heights(fid: ComplexArray, frequency_hz: FloatArray, time_s: FloatArray) -> ComplexArray:
-    """Return the spectrum of an FID at some frequencies."""
+    """Return the spectrum of an FID at evenly spaced frequencies, two or more."""
     # Point k = block * n_fine + j: the sum over j is one matrix product for all blocks.
     first, dwell = _sampling(time_s)
-    turn = -2j * np.pi * frequency_hz
-    coarse, fine = exponential_tables(turn * dwell, fid.size, turn * first)
-    blocks = np.zeros(coarse.shape[1] * fine.shape[1], dtype=np.complex128)
+    n_fine = max(int(np.sqrt(fid.size)), 1)
+    n_blocks = -(-fid.size // n_fine)
+    turn, step = -2j * np.pi * frequency_hz[0], -2j * np.pi * (frequency_hz[1] - frequency_hz[0])
+    late, within = first + dwell * n_fine * np.arange(n_blocks), dwell * np.arange(n_fine)
+    coarse, fine = (exponentials(step * t, frequency_hz.size, turn * t) for t in (late, within))
+    blocks = np.zeros(n_blocks * n_fine, dtype=np.complex128)
     blocks[: fid.size] = fid
-    partial = fine @ blocks.reshape(coarse.shape[1], fine.shape[1]).T
-    return np.asarray(np.sum(coarse * partial, axis=1))
+    partial = blocks.reshape(n_blocks, n_fine) @ fine
+    return np.asarray(np.sum(coarse * partial, axis=0))
 
 
 def _sampling(time_s: FloatArray) -> tuple[float, float]:

@@ -19,10 +19,16 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 
-from mrs_disc.signal.axes import exponentials
+from mrs_disc.signal.axes import exponentials, phasors
+from mrs_disc.signal.fit import kernel
 from mrs_disc.signal.noise import median
 from mrs_disc.signal.transients import priors as prior
-from mrs_disc.signal.transients.robust import TINY, deviation, power_above_noise
+from mrs_disc.signal.transients.robust import (
+    TINY,
+    deviation,
+    power_above_noise,
+    square_sums,
+)
 from mrs_disc.typing import ComplexArray, FloatArray, IntArray
 
 MIN_ENERGY = 14.0
@@ -38,13 +44,21 @@ LATEST_S = 0.3
 WEIGHTLESS = 1e-3
 """Samples of the reference with a Wiener weight below this are not computed with."""
 
+_CLIMBS = 4
+"""Newton's steps from the grid to the top of a periodogram."""
+
 
 @dataclass(frozen=True, slots=True)
 class Band:
     """Part of the spectrum as decimated time signals, noise variance 1 a complex point."""
 
     signal: ComplexArray  # (transient, sample)
-    time: FloatArray  # (sample,), s
+    time: FloatArray  # (sample,), s; evenly from 0
+
+    @property
+    def step_s(self) -> float:
+        """Time from sample to sample, s."""
+        return float(self.time[1]) if self.time.size > 1 else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,9 +179,9 @@ def register(
     -------
     Registration
     """
-    signal, time = band.signal, band.time
+    signal, time, step_s = band.signal, band.time, band.step_s
     n_transients = len(signal)
-    norm = np.sqrt(np.sum(np.abs(signal) ** 2, axis=1))
+    norm = np.sqrt(square_sums(signal))
     # a transient much louder than the others must not become the reference
     clamp = np.minimum(1.0, 1.5 * float(median(norm)) / np.maximum(norm, TINY))
     if start is None:
@@ -177,21 +191,23 @@ def register(
     result = Registration(hz, rad, np.zeros((n_transients, 2, 2)), 0.0)
     weight = clamp
     for _ in range(n_rounds):
-        aligned = signal * np.exp(-1j * (rad[:, None] + 2 * np.pi * hz[:, None] * time))
+        aligned = signal * phasors(-hz, -rad, time.size, step_s)
         total = weight @ aligned
         mean = total / max(float(weight.sum()), TINY)
         noise = max(float(np.sum(weight**2) / max(weight.sum() ** 2, TINY)), TINY)
         shape, power = shape_of(mean, noise)
-        keep = shape > WEIGHTLESS
-        if not keep.any():
+        heard = np.flatnonzero(shape > WEIGHTLESS)
+        if not heard.size:
             return result
+        # mostly all from the first on: then no copies
+        keep = slice(heard.size) if heard[-1] == heard.size - 1 else heard
         # the reference of each transient leaves this transient out: else its own noise, which is
         # in the mean too, would bias it to its present phase
         others = (total[keep] - weight[:, None] * aligned[:, keep]) / (
             np.maximum(weight.sum() - weight[:, None], TINY)
         )
         product = signal[:, keep] * np.conj(others * shape[keep])
-        hz, rad, height = _highest_points(product, time[keep], max_shift_hz)
+        hz, rad, height = _highest_points(product, time[: heard[-1] + 1], keep, max_shift_hz)
         information = _information(power, time)
         # a transient that holds little of the reference has as little information
         share = np.minimum(height / max(float(median(height)), TINY), 1.0) ** 2
@@ -207,9 +223,12 @@ def _first_phases(signal: ComplexArray) -> FloatArray:
     Where the transients agree well, the mean is the better start at low signal-to-noise ratio.
     """
     gram = signal @ signal.conj().T
+    in_mean = float(np.real(np.sum(gram)))
+    # no component holds more than the norm: mostly this tells, and no eigenvectors are needed
+    if in_mean > 0.7 * float(np.linalg.norm(gram)) * len(gram):
+        return np.zeros(len(signal))
     first = np.linalg.eigh(gram)[1][:, -1]
     agreement = np.abs(first.sum()) / np.sqrt(len(first))
-    in_mean = float(np.real(np.sum(gram)))
     in_first = float(np.real(first.conj() @ gram @ first)) * len(first)
     if in_mean > 0.7 * in_first or agreement > 0.9:
         return np.zeros(len(signal))
@@ -232,40 +251,70 @@ def shape_of(mean: ComplexArray, noise: float) -> tuple[FloatArray, FloatArray]:
 
 def _highest_points(
     product: ComplexArray,
-    time: FloatArray,
+    every_time: FloatArray,
+    keep: slice | IntArray,
     max_shift_hz: float,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Frequency, phase and height of the highest point of each periodogram.
 
-    The frequency is weakly drawn to zero.
+    The frequency is weakly drawn to zero. `product` has only the samples to `keep` of evenly spaced
+    ones from time 0 on.
     """
+    time = every_time[keep]
     # 16 steps within the width of a periodogram's peak: Newton's steps then begin on its flank
     span = float(np.sqrt(np.average(time**2, weights=np.abs(product).mean(axis=0) + TINY)))
     step = min(max(1 / (16 * max(span, 1e-4)), max_shift_hz / 200), max_shift_hz / 8)
     grid_hz = np.arange(-max_shift_hz, max_shift_hz + step / 2, step)
-    turn = -2j * np.pi * time
+    return _climbed(product, every_time, keep, grid_hz)
+
+
+def _climbed(
+    product: ComplexArray, every_time: FloatArray, keep: slice | IntArray, grid_hz: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the highest points from the best of a grid on; `kernel_peaks.c` finds them too."""
+    library = kernel.library()
+    if library is not None:
+        sample = np.arange(every_time.size)[keep]
+        found = np.empty((3, len(product)))
+        arrays = np.ascontiguousarray(product, dtype=np.complex128), sample, grid_hz, found
+        addresses = (array.ctypes.data for array in arrays)
+        sizes = *product.shape, grid_hz.size, _CLIMBS
+        step_s = float(every_time[1]) if every_time.size > 1 else 0.0
+        if not library.mrs_disc_peaks(*sizes, step_s, prior.JITTER_HZ, *addresses):
+            return found[0], found[1], found[2]
+    return _climbed_plainly(product, every_time, keep, grid_hz)
+
+
+def _climbed_plainly(
+    product: ComplexArray, every_time: FloatArray, keep: slice | IntArray, grid_hz: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the same, with NumPy."""
+    time = every_time[keep]
+    step_s = float(every_time[1]) if every_time.size > 1 else 0.0
+
+    def demodulated(hz: FloatArray) -> ComplexArray:
+        turns = phasors(-hz, np.zeros(len(hz)), every_time.size, step_s)
+        return np.asarray(product * turns[:, keep])
+
+    turn, step = -2j * np.pi * time, float(grid_hz[1] - grid_hz[0])
     height = np.abs(product @ exponentials(turn * step, grid_hz.size, turn * grid_hz[0]))
     # twice the height is the log likelihood with the amplitude fixed at the reference's
     penalty = 0.5 * (grid_hz / prior.JITTER_HZ) ** 2
     hz = grid_hz[np.argmax(2 * height - penalty, axis=1)]
-    lever = 2j * np.pi * time
-    for _ in range(4):
-        demodulated = product * np.exp(-lever * hz[:, None])
+    levers = np.stack([np.ones(time.size), turn, turn**2], axis=1)
+    for _ in range(_CLIMBS):
         # the periodogram's amplitude and its first two derivatives by the frequency
-        c0 = demodulated.sum(axis=1)
-        c1 = -(demodulated @ lever)
-        c2 = demodulated @ lever**2
+        c0, c1, c2 = (demodulated(hz) @ levers).T
         size = np.maximum(np.abs(c0), TINY)
-        slope = 2 * np.real(np.conj(c0) * c1) / size - hz / prior.JITTER_HZ**2
-        curvature = (
-            2 * (np.abs(c1) ** 2 + np.real(np.conj(c0) * c2)) / size
-            - 2 * np.real(np.conj(c0) * c1) ** 2 / size**3
-            - 1 / prior.JITTER_HZ**2
-        )
+        along = c0.real * c1.real + c0.imag * c1.imag
+        bend = c1.real**2 + c1.imag**2 + c0.real * c2.real + c0.imag * c2.imag
+        slope = 2 * along / size - hz / prior.JITTER_HZ**2
+        curvature = 2 * bend / size - 2 * (along / size) ** 2 / size - 1 / prior.JITTER_HZ**2
         # where the flank is not concave, Newton would run away from the peak: stay there
         move = np.where(curvature < 0, -slope / np.where(curvature < 0, curvature, -1.0), 0.0)
-        hz = np.clip(hz + np.clip(move, -step, step), -max_shift_hz, max_shift_hz)
-    c0 = np.sum(product * np.exp(-lever * hz[:, None]), axis=1)
+        hz = hz + np.minimum(np.maximum(move, -step), step)
+        hz = np.minimum(np.maximum(hz, grid_hz[0]), -grid_hz[0])
+    c0 = demodulated(hz).sum(axis=1)
     return hz, np.angle(c0), np.abs(c0)
 
 
@@ -293,7 +342,7 @@ def likeness(aligned: ComplexArray, mean: ComplexArray) -> FloatArray:
     amplitude = np.real(aligned @ mean.conj()) / max(float(np.sum(np.abs(mean) ** 2)), TINY)
     usual = float(median(amplitude))
     spread = max(deviation(amplitude), 1e-12)
-    residual = np.sum(np.abs(aligned - amplitude[:, None] * mean) ** 2, axis=1)
+    residual = square_sums(aligned - amplitude[:, None] * mean)
     usual_residual = float(median(residual))
     residual_spread = max(deviation(residual), 1e-12 * usual_residual, TINY)
     # too little and too much amplitude are suspect, but only too much residual

@@ -28,8 +28,8 @@ from mrs_disc.signal.transients import priors as prior
 from mrs_disc.signal.transients.align import Alignment
 from mrs_disc.signal.transients.motion import Motion, judge_motion
 from mrs_disc.signal.transients.motion_bands import part
-from mrs_disc.signal.transients.robust import TINY, deviation, robust_mean
-from mrs_disc.signal.transients.series import Spectra, blocks, projected_out
+from mrs_disc.signal.transients.robust import TINY, deviation, robust_mean, square_sums
+from mrs_disc.signal.transients.series import Series, Spectra, blocks, projected_out
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray, IntArray
 
 MIN_TRANSIENTS = 4
@@ -112,13 +112,12 @@ def find_outliers(
     reasons = [None if ok else "zero or not finite" for ok in usable]
     if len(index) < MIN_TRANSIENTS:
         return Rejection(keep=usable.copy(), reasons=tuple(reasons), score=score)
-    series = alignment.series.in_noise()
-    # a complex point of noise has variance 1
-    spectra = series.spectra.scaled(0.5**0.5, in_place=True)
+    series = alignment.series
+    spectra = series.spectra_in_noise()
     inside, water = series.window(window_hz), series.water_band(window_hz, water_hz)
     motion = by_motion(judge_motion(*part(spectra, inside, water), alignment))
     sides = _outside(series.frequency_hz, window_hz, water_hz)
-    distribution = by_distribution(series.signal, spectra, inside, water, sides)
+    distribution = by_distribution(series, spectra, inside, water, sides)
 
     # A transient goes by the statistic that finds more; its reason is the stronger evidence.
     score[index] = np.sqrt(np.maximum(distribution.square, motion.square))
@@ -188,7 +187,7 @@ class _Test(NamedTuple):
 
 
 def by_distribution(
-    signal: ComplexArray,
+    series: Series,
     spectra: Spectra,
     inside: slice,
     water: slice | None,
@@ -198,8 +197,8 @@ def by_distribution(
 
     Parameters
     ----------
-    signal : complex array, shape (transient, point)
-        Aligned transients in units of their noise.
+    series : Series
+        Aligned transients.
     spectra : Spectra
         Their spectra, in units of the complex noise.
     inside, water : slice
@@ -217,7 +216,7 @@ def by_distribution(
         cube_roots, n_bins = zip(*(_sizes_beside(spectra, s, water, 4) for s in sides), strict=True)
         beside = _Sizes(np.concatenate(cube_roots), np.concatenate(n_bins))
         tests.append(_energies(beside, "signal outside the window {:.1f} times the others'"))
-    tests.append(_spikes(signal))
+    tests.append(_spikes(series.chosen, series.noise_sd))
     log_chances = np.stack([test.log_chance for test in tests])
     lowest = np.argmin(log_chances, axis=0)
     # Bonferroni: the lowest of so many chances is that often as low
@@ -246,7 +245,7 @@ def _widening(n_transients: int) -> float:
 
 def _central_mean(lines: ComplexArray) -> ComplexArray:
     """Mean of the lines that are near their robust mean."""
-    distance = np.sum(np.abs(lines - robust_mean(lines)) ** 2, axis=1)
+    distance = square_sums(lines - robust_mean(lines))
     near = distance <= median(distance) + 3 * max(deviation(distance), TINY)
     return np.asarray(lines[near].mean(axis=0))
 
@@ -325,7 +324,7 @@ def _bend(signal: ComplexArray) -> ComplexArray:
     return np.subtract(signal[:, 1:-1], bent, out=bent)
 
 
-def _spikes(signal: ComplexArray) -> _Test:
+def _spikes(signal: ComplexArray, noise_sd: float) -> _Test:
     """Points that stand alone in time: second difference against noise and against the series."""
     n_transients, n_points = signal.shape
     # lines are smooth from point to point, so they hardly have a second difference
@@ -335,6 +334,7 @@ def _spikes(signal: ComplexArray) -> _Test:
         bent = _bend(signal[rows])
         bent -= usual_bend
         highest[rows] = (bent.real**2 + bent.imag**2).max(axis=1)
+    highest /= noise_sd**2
     # the highest of n exponential variables of mean 1.5 * 2
     by_noise = np.log(n_points) - highest / 3
     size = np.sqrt(highest)

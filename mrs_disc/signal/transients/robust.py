@@ -34,6 +34,12 @@ def clamped(squares: FloatArray) -> FloatArray:
     return np.minimum(1.0, 3 * median(squares) / np.maximum(squares, TINY))
 
 
+def square_sums(rows: ComplexArray) -> FloatArray:
+    """Return the square sums of rows, shape (row,)."""
+    parts = np.ascontiguousarray(rows).view(rows.real.dtype)
+    return np.asarray(np.einsum("ij,ij->i", parts, parts))
+
+
 def robust_mean(rows: ComplexArray) -> ComplexArray:
     """Return the mean of rows with distant ones drawn in, shape (column,).
 
@@ -41,7 +47,7 @@ def robust_mean(rows: ComplexArray) -> ComplexArray:
     """
     mean: ComplexArray = rows.mean(axis=0)
     for _ in range(4):
-        distance = np.sqrt(np.sum(np.abs(rows - mean) ** 2, axis=1))
+        distance = np.sqrt(square_sums(rows - mean))
         weight = np.minimum(1.0, median(distance) / np.maximum(distance, TINY)) ** 2
         mean = (weight @ rows) / max(float(weight.sum()), TINY)
     return mean
@@ -61,7 +67,7 @@ def clamped_covariance(rows: ComplexArray) -> ComplexArray:
         ``E[a a^H]`` of the departures ``a``, weighted as by `clamped`.
     """
     departure = rows - robust_mean(rows)
-    weight = clamped(np.sum(np.abs(departure) ** 2, axis=1))
+    weight = clamped(square_sums(departure))
     scatter: ComplexArray = (departure.T * weight) @ departure.conj()
     return scatter / max(float(weight.sum()), TINY)
 

@@ -18,11 +18,13 @@ from numpy.typing import ArrayLike
 
 from mrs_disc.errors import InputError
 from mrs_disc.signal.axes import check_dwell_time, complex_array, frequency_axis, window
+from mrs_disc.signal.noise import median
 from mrs_disc.signal.noise import noise_sd as measure_noise
 from mrs_disc.signal.transients.robust import TINY
 from mrs_disc.typing import BoolArray, ComplexArray, FloatArray
 
-_AT_ONCE = 1 << 17
+_AT_ONCE = 1 << 14
+"""Points of some transients that are worked on at once: they stay in the processor's cache."""
 N_TAILS = 3
 """Powers of the water's tail in the metabolite window; the third is below noise up to a water of
 100 times the noise of a transient."""
@@ -63,7 +65,7 @@ class Spectra(NamedTuple):
             Orthonormal columns: what a line of any shape near the water adds to the window.
         """
         # the fourth power of the median magnitude: the highest points alone tell the frequency
-        power = np.median(np.abs(self.bins[:, water]), axis=0).astype(float) ** 4
+        power = median(np.abs(self.bins[:, water]).T).astype(float) ** 4
         centre = float(self.frequency_hz[water] @ power / max(power.sum(), TINY))
         dwell_s = self.duration_s / len(self.frequency_hz)
         tail = 1 / (1 - np.exp(-2j * np.pi * dwell_s * (self.frequency_hz[inside] - centre)))
@@ -143,6 +145,13 @@ class Series:
     @cached_property
     def spectra(self) -> Spectra:
         """Spectra of the usable transients, in the units of the signal."""
+        return self._transformed()
+
+    def spectra_in_noise(self) -> Spectra:
+        """Return the spectra again, a complex point of noise with variance 1."""
+        return self._transformed().scaled(0.5**0.5 / self.noise_sd, in_place=True)
+
+    def _transformed(self) -> Spectra:
         chosen = self.chosen
         bins = np.empty(chosen.shape, np.result_type(chosen, np.complex64))
         low = (chosen.shape[1] + 1) // 2  # bins from zero up; the others lie below
@@ -163,19 +172,12 @@ class Series:
             return None
         return self.window(water_hz)
 
-    def in_noise(self) -> Series:
-        """Return the usable transients alone, in units of their noise."""
-        sd, signal = self.noise_sd, self.chosen
-        signal = signal / sd
-        usable = np.ones(len(signal), dtype=bool)
-        return Series(signal=signal, dwell_s=self.dwell_s, usable=usable, noise_sd=1.0)
-
 
 def blocks(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Return slices of rows that hold some megabytes each, of all rows where they are few.
+    """Return slices of rows that hold a quarter of a megabyte each, or one longer row.
 
     >>> list(blocks((3, 10))), len(list(blocks((512, 16384))))
-    ([slice(0, 3, None)], 64)
+    ([slice(0, 3, None)], 512)
     """
     step = max(_AT_ONCE // max(shape[1], 1), 1)
     return (slice(first, min(first + step, shape[0])) for first in range(0, shape[0], step))

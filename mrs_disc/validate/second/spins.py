@@ -26,7 +26,6 @@ from itertools import product
 from math import pi
 
 import numpy as np
-from scipy.optimize import brentq
 
 from mrs_disc.errors import InputError
 from mrs_disc.typing import ComplexArray, FloatArray
@@ -202,6 +201,8 @@ class Pulse:
 @cache
 def sinc_pulse(bandwidth_hz: float, duration_s: float = 0.0033, steps: int = 220) -> Pulse:
     """Return a Hamming-filtered sinc of 180 degrees whose refocusing has this width at half."""
+    from scipy.optimize import brentq  # a twentieth of a second of imports that few rows need
+
     share = (np.arange(steps) + 0.5) / steps - 0.5
     window = 0.54 + 0.46 * np.cos(2 * pi * share)
     step_s = duration_s / steps
