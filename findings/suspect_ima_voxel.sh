@@ -96,7 +96,7 @@ for name, scan in scans.items():
     sides = scan.transform[:3, :3]
     lengths = np.linalg.norm(sides, axis=0).round(1)
     turned = np.degrees(np.arctan2(sides[1, 0], -sides[0, 0])).round(1)
-    print(f"{name}: sides {lengths.tolist()} mm, row turned by {turned} degrees, at {scan.position}")
+    print(f"{name}: sides {lengths.tolist()} mm, row at {turned} degrees, at {scan.position}")
 points = np.random.default_rng(0).uniform(-0.5, 0.5, (100_000, 3))
 inside = abs(scans["IMA"].from_scanner(scans["RDA"].to_scanner(points))).max(axis=1) < 0.5
 print(f"{inside.mean():.0%} of the one voxel lie in the other")
