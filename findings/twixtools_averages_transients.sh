@@ -6,8 +6,8 @@
 #   one, the shape says that there is one average, and nothing tells how many went in. Repetitions
 #   in another counter are kept, so it depends on the software of the scanner whether they are lost.
 # Matters: what drifts during the scan can no longer be aligned, and a transient in which the
-#   patient moved can no longer be left out: with a drift of 1 Hz a transient the line has a third of
-#   its height and four times its width, and no scatter is left to take uncertainties from.
+#   patient moved can no longer be left out: with a drift of 1 Hz a transient the line has a third
+#   of its height and four times its width; no scatter is left to take uncertainties from.
 # Right: its README and docstring: "optional flags control additional features"; the scan's own
 #   counter of averages; pymapvbvd 0.7.0.
 # Versions: twixtools 0.24, pymapvbvd 0.7.0, numpy 2.4.6, scipy 1.17.1.
