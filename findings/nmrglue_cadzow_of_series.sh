@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # nmrglue 0.12: Cadzow's enhancement of a series of FIDs gives back the series as it was.
-# Guess: cadzow(data, M, K, niter) enhances each row of a 2D array, as its docstring says, as it does
-#   with one FID.
+# Guess: cadzow(data, M, K, niter) enhances each row of a 2D array, as its docstring says, just as
+#   it does with one FID.
 # Found: one FID of signal-to-noise ratio 3 loses five sixths of its error. The same FID as a row of
 #   an array comes back bit for bit as it was given, after the same time of computing: the result of
 #   each row is given to a name and dropped. No warning, and the returned array is the one passed.
