@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # mrs-denoising-tools 0.0.2: the "estimated variance" knows nothing of the noise, and the covariance
 #   is that of the mirrored spectrum.
-# Guess: st_denoising(data, rank) returns the denoised data, their variance in the square of its unit,
+# Guess: st_denoising(data, rank) returns the denoised data, their variance in its unit squared,
 #   and their covariance over time in the usual sense, the mean of e e^H, as numpy.cov has it.
 # Found: a line at +250 Hz in 32 FIDs, noise drawn anew 300 times. The error of the denoised data is
 #   0.020, the root of the variance returned 0.198. With all data times 1000 the error is 20, and
@@ -11,8 +11,8 @@
 #   nothing under the line, where it is.
 # Matters: these errors weight the fit of a line. On raw scanner data they are wrong by any factor,
 #   and after the factor is set right the line itself still counts as free of error.
-# Right: variance and covariance times the variance of the noise (real and imaginary part together),
-#   and the conjugate of the covariance.
+# Right: both times the variance of the noise (real and imaginary part together), as the package's
+#   own command does, and of the covariance the conjugate; the 300 draws.
 # Versions: mrs-denoising-tools 0.0.2, numpy 2.4.6, nibabel 5.4.2.
 set -euo pipefail
 work=$(mktemp -d)
