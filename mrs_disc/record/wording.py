@@ -218,8 +218,8 @@ KINDS: dict[str, Kind] = {
     ),
     "inversion_too_long": Kind(
         "InversionTime is {seconds:g}: seconds are expected, so that is no inversion at all; "
-        "spec2nii 0.8.15 writes milliseconds of SDAT files there, and microseconds of twix files "
-        "of XA. Nothing is corrected for an inversion",
+        "spec2nii 0.8.15 writes milliseconds of SDAT and IMA files there, and microseconds of twix "
+        "files of XA. Nothing is corrected for an inversion",
         "problem",
     ),
     "inversion_contradicted": Kind(

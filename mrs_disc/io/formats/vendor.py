@@ -22,6 +22,7 @@ import numpy as np
 
 from mrs_disc.errors import ReadError
 from mrs_disc.files import check_file
+from mrs_disc.io.formats.philips import inverted as inversion_of_spar
 from mrs_disc.io.formats.scan import Scan, known_software, read_only, sibling
 from mrs_disc.io.formats.twix_header import columns_before_echo, inverted, mend
 from mrs_disc.record.findings import finding, unread
@@ -40,7 +41,7 @@ _WATER_NAMES = (
 )
 """Words in the names that spec2nii gives a scan's references, the better for amounts first."""
 _IGNORED_STARTS = ("_empty", "noi", "nav_", "rej_", "phc_", "frc_")
-_OWN_INVERSION = ("siemens-twix",)
+_OWN_INVERSION = ("siemens-twix", "philips-data-list")
 """Formats whose inversion time is read here: spec2nii 0.8.15 hands it on in the file's unit."""
 
 
@@ -172,7 +173,11 @@ def data_list(path: Path) -> Scan:
     with _quiet(path, "Philips data/list"):
         from spec2nii.Philips.philips_data_list import read_data_list_pair
 
-        return _choose(path, "philips-data-list", _pairs(read_data_list_pair(data, listed, extra)))
+        made = read_data_list_pair(data, listed, extra)
+        scan = _choose(path, "philips-data-list", _pairs(made))
+    pulse = inversion_of_spar(extra) if extra.suffix.lower() == ".spar" else ()
+    water = scan.water.noted(*pulse) if scan.water is not None else None
+    return replace(scan, water=water).noted(*pulse)
 
 
 def ge_pfile(path: Path) -> Scan:
