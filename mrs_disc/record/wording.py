@@ -218,8 +218,14 @@ KINDS: dict[str, Kind] = {
     ),
     "inversion_too_long": Kind(
         "InversionTime is {seconds:g}: seconds are expected, so that is no inversion at all; "
-        "spec2nii 0.8.15 writes milliseconds of SDAT files there. Nothing is corrected for an "
-        "inversion",
+        "spec2nii 0.8.15 writes milliseconds of SDAT and IMA files there, and microseconds of twix "
+        "files of XA. Nothing is corrected for an inversion",
+        "problem",
+    ),
+    "inversion_contradicted": Kind(
+        "its protocol lists an inversion time of {seconds:g} s, and says that no inversion pulse "
+        "comes before: if one did, what T1 leaves of each component is in its amount, and nothing "
+        "is corrected for it",
         "problem",
     ),
     "no_mrs_extension": Kind("no MRS header extension: frequency and dimensions are the sidecar's"),

@@ -148,6 +148,7 @@ def test_several_frequencies_of_one_nucleus_are_said(nifti):
         ("philips-sdat", (rb"mix_number : 1", b"echo_time : 144"), "said_twice", "echo_time_s"),
         ("philips-sdat", (rb"(spectrum_echo_time :) \S+", rb"\1 144"), "said_twice", "echo_time_s"),
         ("philips-sdat", (rb"(inversion_time :) 0", rb"\1 1000"), "inverted", None),
+        ("philips-data-list", (rb"(inversion_time :) 0", rb"\1 1000"), "inverted", None),
         ("philips-sdat", (rb'(selection_enable :) "yes"', rb'\1 "no"'), "no_voxel", "voxel_affine"),
     ],
 )
@@ -156,7 +157,7 @@ def test_what_a_text_header_tells_twice_or_beside_is_said(
 ):
     path = build(form)(tmp_path, spectrum(), protocol)
     assert not {"said_twice", "inverted", "no_voxel"} & kinds(read_scan(path))
-    edited(path.with_suffix(".SPAR") if form == "philips-sdat" else path, change)
+    edited(path.with_suffix(".SPAR") if form.startswith("philips") else path, change)
     scan = read_scan(path)
     assert kind in kinds(scan)
     assert lost is None or getattr(scan, lost) is None

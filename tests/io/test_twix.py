@@ -200,6 +200,33 @@ def test_sequences_that_keep_the_columns_in_a_place_of_their_own(
     assert read_scan(path).n_early == early
 
 
+PULSE = rb"(sPrepPulses\.ucInversion\s*= )0x4"
+
+
+@pytest.mark.parametrize("release", [None, "syngo MR D13", "syngo MR E11", "syngo MR XA30"])
+@pytest.mark.parametrize(
+    ("pulse", "said"), [(b"0x2", "inverted"), (b"0x4", "inversion_contradicted")]
+)
+def test_an_inversion_is_said_in_seconds_whatever_the_release(
+    pulse, said, release, respelt, original, tmp_path
+):
+    """The protocol of every release keeps it in microseconds."""
+    path = respelt((PULSE, rb"\g<1>" + pulse + b"\nalTI[0] = 900000"))
+    if release:
+        path.write_bytes(as_vd(path.read_bytes(), release))
+    scan = read_scan(path)
+    found = {f.kind: f.values for f in scan.findings if "inver" in f.kind}
+    assert found == {said: {"seconds": 0.9}}
+    assert scan.water is None or scan.water.findings == scan.findings
+    assert not any("inver" in f.kind for f in original[1].findings)
+
+
+def test_an_entry_named_inversion_time_does_not_stop_the_reader(respelt):
+    """spec2nii asks for a number under another name where it finds this one."""
+    path = respelt((rb'"InversionTimeRequired"', b'"InversionTime"'))
+    assert not any("inver" in f.kind for f in read_scan(path).findings)
+
+
 DKD = (rb"uzay_steam_gui", b"svs_slaser_dkd")
 PARTS = (
     rb"(alTE\[0\]\s*=\s*)11000",

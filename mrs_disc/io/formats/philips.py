@@ -38,7 +38,7 @@ from mrs_disc.io.formats.scan import (
     whole,
 )
 from mrs_disc.io.names import level_in
-from mrs_disc.record.findings import finding, unread
+from mrs_disc.record.findings import Finding, finding, unread
 from mrs_disc.typing import ComplexArray, FloatArray
 
 FORMAT = "philips-sdat"
@@ -71,7 +71,7 @@ def read(path: Path) -> Scan:
         raise _partner_missing(path, "data file", ".SDAT")
     values, twice = _parameters(spar)
     values |= dict.fromkeys(twice.keys() & _ONLY_ONCE, "")  # of two that differ none counts
-    notes = (*said_twice(twice, _TIMES), *inversion(values.get("spectrum_inversion_time"), 1e-3))
+    notes = (*said_twice(twice, _TIMES), *_inverted(values))
     samples = _count(path, values, "samples")
     rows = _count(path, values, "rows") if "rows" in values else sdat.stat().st_size // samples // 8
     width = positive(values.get("sample_frequency"))
@@ -106,6 +106,15 @@ def read(path: Path) -> Scan:
         level_hint=level_in(values.get("scan_id"), values.get("examination_name")),
         findings=notes if affine is not None else (*notes, finding("no_voxel")),
     )
+
+
+def inverted(spar: Path) -> tuple[Finding, ...]:
+    """Return that an inversion came before the signal, by a SPAR file, which is in milliseconds."""
+    return _inverted(_parameters(spar)[0])
+
+
+def _inverted(values: dict[str, str]) -> tuple[Finding, ...]:
+    return inversion(values.get("spectrum_inversion_time"), 1e-3)
 
 
 def _partner_missing(path: Path, what: str, suffix: str) -> ReadError:

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from mrs_disc.errors import ReadError
+from mrs_disc.io.formats.entries import inversion
 from mrs_disc.io.formats.scan import PARTS_OF_ECHO, positive, sum_of_parts
+from mrs_disc.record.findings import Finding, finding
 
 _TEXTS = {
     "Dicom": (
@@ -85,6 +87,7 @@ def mend(path: Path, header: Any) -> str:
     meas["TR_Time"] = yaps["alTR", "0"] = repetition
     flip = _anywhere(header, ("adFlipAngleDegree", "0"), "FlipAngle") or _NOWHERE
     meas["FlipAngle"] = yaps["adFlipAngleDegree", "0"] = flip
+    meas.pop("InversionTime", None)  # where it stands, TI_Time is asked for; see `inverted`
     meas["flUsedPatientWeight"] = _NOWHERE
     meas["PatientSex"] = 3.0
     yaps.setdefault(("sSpecPara", "sVoI", "dPhaseFOV"), 10000.0)
@@ -98,6 +101,28 @@ def _echo_time_us(header: Any) -> float | None:
         if (total := sum_of_parts(parts)) is not None:
             return total * 1e6
     return _anywhere(header, ("alTE", "0"), "alTE")
+
+
+_NO_PULSE = ("4", "4.0", "0x4")
+"""Preparation "None" of a protocol, as the releases spell it; 1 and 2 are kinds of inversion."""
+
+
+def inverted(header: Any) -> tuple[Finding, ...]:
+    """Return that an inversion came before the signal, as the protocol tells.
+
+    Notes
+    -----
+    The protocol keeps all its times in microseconds. spec2nii 0.8.15 hands this one on as if it
+    were in seconds for XA, and reads none for releases before. Sequences with a pulse of their own
+    may leave the preparation at "None", and protocols of images list a time without any pulse.
+    """
+    time_us = _anywhere(header, ("alTI", "0"), "alTI", "TI_Time")
+    said = inversion(time_us, 1e-6)
+    key = ("sPrepPulses", "ucInversion")
+    pulse = header["MeasYaps"].get(key, header["Meas"].get("ucInversion"))
+    if said and str(pulse).strip() in _NO_PULSE:
+        return (finding("inversion_contradicted", seconds=said[0].values["seconds"]),)
+    return said
 
 
 def program(header: Any) -> str:

@@ -22,8 +22,9 @@ import numpy as np
 
 from mrs_disc.errors import ReadError
 from mrs_disc.files import check_file
+from mrs_disc.io.formats.philips import inverted as inversion_of_spar
 from mrs_disc.io.formats.scan import Scan, known_software, read_only, sibling
-from mrs_disc.io.formats.twix_header import columns_before_echo, mend
+from mrs_disc.io.formats.twix_header import columns_before_echo, inverted, mend
 from mrs_disc.record.findings import finding, unread
 from mrs_disc.typing import ComplexArray
 
@@ -40,6 +41,8 @@ _WATER_NAMES = (
 )
 """Words in the names that spec2nii gives a scan's references, the better for amounts first."""
 _IGNORED_STARTS = ("_empty", "noi", "nav_", "rej_", "phc_", "frc_")
+_OWN_INVERSION = ("siemens-twix", "philips-data-list")
+"""Formats whose inversion time is read here: spec2nii 0.8.15 hands it on in the file's unit."""
 
 
 @contextlib.contextmanager
@@ -93,8 +96,12 @@ def twix(path: Path) -> Scan:
         scan = _choose(path, "siemens-twix", _pairs(made))
         early = columns_before_echo(measured["hdr"], image)
         start = -early * (scan.dwell_time_s or 0.0)
-        water = replace(scan.water, start_time_s=start) if scan.water is not None else None
+        pulse = inverted(measured["hdr"])
+        water = scan.water
+        if water is not None:
+            water = replace(water, start_time_s=start).noted(*pulse)
         scan = replace(scan, software=known_software(release), start_time_s=start, water=water)
+        scan = scan.noted(*pulse)
         if scan.water is not None:
             return scan
         for key in measured.keys():  # noqa: SIM118 - not a dictionary
@@ -166,7 +173,11 @@ def data_list(path: Path) -> Scan:
     with _quiet(path, "Philips data/list"):
         from spec2nii.Philips.philips_data_list import read_data_list_pair
 
-        return _choose(path, "philips-data-list", _pairs(read_data_list_pair(data, listed, extra)))
+        made = read_data_list_pair(data, listed, extra)
+        scan = _choose(path, "philips-data-list", _pairs(made))
+    pulse = inversion_of_spar(extra) if extra.suffix.lower() == ".spar" else ()
+    water = scan.water.noted(*pulse) if scan.water is not None else None
+    return replace(scan, water=water).noted(*pulse)
 
 
 def ge_pfile(path: Path) -> Scan:
@@ -217,6 +228,8 @@ def _to_scan(form: str, made: Any) -> Scan:
     from mrs_disc.io.formats.nifti_mrs import scan_from_parts
 
     facts = {k: v for k, v in made.hdr_ext.to_dict().items() if v is not None}
+    if form in _OWN_INVERSION:
+        facts.pop("InversionTime", None)
     samples = np.conj(np.asarray(made.image.data, dtype=np.complex64))
     release = re.match(r"[\d.]+", __version__)
     return scan_from_parts(
