@@ -263,6 +263,17 @@ class Unresolved(StrictModel):
         return value
 
 
+class LineShape(StrictModel):
+    """What is known of the shape that all lines share."""
+
+    spread_odds: Annotated[float, Field(gt=0), within(1e-3, 1e3)] = 1.0
+    """Prior odds that the field spreads the lines, by a Gaussian width, against none."""
+    source: str = "not stated"
+    """Of the number."""
+    status: Status = "P"
+    """V read in the source, R recalled, D derived, P proposed."""
+
+
 class MetaboliteModel(StrictModel):
     """The components that the fit looks for."""
 
@@ -280,6 +291,8 @@ class MetaboliteModel(StrictModel):
     """Component that SNR and linewidth are judged on; default: the first."""
     basis_dwell_time_s: Annotated[float, Field(gt=0), within(1e-6, 1e-2, "s", "ms")] | None = None
     """Dwell time of the basis files that do not say it."""
+    line_shape: LineShape = LineShape()
+    """Of all lines together."""
     component: tuple[Component, ...] = Field(min_length=1)
     """What is fitted, each with `[[component]]`."""
     foreign: tuple[Component, ...] = ()

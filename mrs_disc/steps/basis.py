@@ -44,7 +44,7 @@ def basis_of(
     )
     quality = [shape.whole for shape in components].index(model.quality_component)
     basis = (components, ratios_of(model), sampling, n_points, evolution)
-    return _basis(*basis, model.unresolved, quality)
+    return _basis(*basis, model.unresolved, model.line_shape.spread_odds, quality)
 
 
 @lru_cache(maxsize=4)
@@ -55,6 +55,7 @@ def _basis(
     n_points: int,
     evolution: Evolution,
     unresolved: tuple[Unresolved, ...],
+    spread_odds: float,
     quality: int,
 ) -> FitBasis:
     """Return the components' unit FIDs with their priors: one object for discs of one protocol.
@@ -78,6 +79,7 @@ def _basis(
             Narrow((sampling.hz(one.ppm[0]), sampling.hz(one.ppm[1])), one.widths_hz, one.odds)
             for one in unresolved
         ),
+        spread_odds=spread_odds,
     )
 
 

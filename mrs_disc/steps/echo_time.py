@@ -18,7 +18,7 @@ multiplets say nothing, since every time fits them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -115,7 +115,8 @@ def with_later_states(
         fids += [at(time_s)[name][None] for time_s in times_s[-1][1:]]
     added = reported[len(basis.reported) :]
     none = np.zeros(len(added))
-    wider = FitBasis(
+    wider = replace(
+        basis,
         names=(*basis.names, *added),
         wholes=(*(basis.wholes or basis.names), *added),
         shares=(*basis.usual, *(1.0 for _ in added)),
@@ -127,8 +128,6 @@ def with_later_states(
             for prior in basis.ratio_priors
             if not {prior.numerator, prior.denominator} & set(later_s)
         ),
-        presence=basis.presence,
-        narrow=basis.narrow,
     )
     return States(wider, tuple(later_s), tuple(rows), tuple(times_s))
 

@@ -91,12 +91,17 @@ def test_chains_draw_from_the_exact_posterior(truth):
     np.testing.assert_allclose(np.sqrt(np.diag(total)), sd, rtol=0.1)
 
 
-def test_gauss_and_delay_are_drawn_from_their_exact_posteriors():
+@pytest.mark.parametrize("spread_odds", [1.0, 8.0])
+def test_gauss_and_delay_are_drawn_from_their_exact_posteriors(spread_odds):
     """One-dimensional laws with a point of mass at zero, by quadrature."""
     stiffness, pull = np.array([1 / 40.0**2, 1 / 5e-5**2]), np.array([55.0, 6e-5])
     force = stiffness * pull
     scales = Scales(
-        reference_area=1.0, delay_sd_s=1e-4, gauss2_mean=GAUSS_MEAN, hump_odds=np.zeros(0)
+        reference_area=1.0,
+        delay_sd_s=1e-4,
+        gauss2_mean=GAUSS_MEAN,
+        spread_odds=spread_odds,
+        hump_odds=np.zeros(0),
     )
     _, draws = draw_chains(
         linear_of(np.diag(stiffness), force),
@@ -108,6 +113,7 @@ def test_gauss_and_delay_are_drawn_from_their_exact_posteriors():
     )
     q = np.linspace(0, 600, 60_001)
     law = np.exp(force[0] * q - 0.5 * stiffness[0] * q**2 - q / GAUSS_MEAN) / GAUSS_MEAN * 0.01
+    law *= spread_odds
     assert draws.mean[:, 0].mean() == pytest.approx((law @ q) / (law.sum() + 1), rel=0.03)
     assert (draws.mean[:, 0] == 0).mean() == pytest.approx(1 / (law.sum() + 1), abs=0.02)
     d = np.linspace(-6e-4, 6e-4, 20_001)

@@ -46,6 +46,7 @@ def sweeper(seed: int, *, n_slots: int = priors.SLOTS, delay_sd_s: float = 1e-4)
         reference_area=40.0,
         delay_sd_s=delay_sd_s,
         gauss2_mean=priors.GAUSS2_MEAN_HZ2,
+        spread_odds=4.0,
     )
     occupied = rng.random((n_slots, N_CHAINS)) < 0.7
     chains = Chains(

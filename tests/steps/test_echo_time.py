@@ -49,6 +49,7 @@ def states():
         fids=np.array(list(fids.values())),
         shift_sd_hz=np.zeros(3),
         extra_width_sd_hz=np.zeros(3),
+        spread_odds=7.0,
     )
     return with_later_states(basis, evolving(GROUPS.items()), STATED_S, at)
 
@@ -118,3 +119,7 @@ def test_one_number_of_units_changes_nothing(states, shares):
         other = told(states, shares, unit * amplitudes, sd=2.0 * unit)
         assert replace(other, deviation_sd=0.0) == replace(one, deviation_sd=0.0)
         assert other.deviation_sd == pytest.approx(one.deviation_sd, rel=1e-5)
+
+
+def test_what_is_known_of_the_common_width_holds_for_the_states(states):
+    assert states.basis.spread_odds == 7.0

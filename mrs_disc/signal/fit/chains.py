@@ -114,6 +114,8 @@ class Scales:
         Standard deviation of a delay, where there is one; 0 holds it at zero.
     gauss2_mean : float
         Mean square of the Gaussian width in Hz^2, where there is one.
+    spread_odds : float
+        Odds that there is one.
     hump_odds : float array, shape (hump,)
         Odds of one hump of the grid against another.
     """
@@ -122,6 +124,7 @@ class Scales:
     reference_area: float
     delay_sd_s: float
     gauss2_mean: float
+    spread_odds: float = priors.PRESENT_ODDS
 
     @cached_property
     def areas(self) -> tuple[FloatArray, FloatArray]:
@@ -132,8 +135,9 @@ class Scales:
 
     @cached_property
     def of_lines(self) -> FloatArray:
-        """Mean of the squared width, standard deviation of the delay, log odds of either."""
-        return np.array([self.gauss2_mean, self.delay_sd_s, log(priors.PRESENT_ODDS)])
+        """Mean of the squared width, standard deviation of the delay, log odds of both."""
+        odds = self.spread_odds, priors.PRESENT_ODDS
+        return np.array([self.gauss2_mean, self.delay_sd_s, *map(log, odds)])
 
     @cached_property
     def addresses(self) -> tuple[int, ...]:
@@ -441,7 +445,7 @@ def _draw_gauss(
 ) -> FloatArray:
     """Draw the square of the Gaussian width: zero, or of exponential prior.
 
-    Odds of the latter: ``PRESENT_ODDS slope integral_0^inf exp(force v - precision v^2 / 2 -
+    Odds of the latter: ``spread_odds slope integral_0^inf exp(force v - precision v^2 / 2 -
     slope v) dv``, with the slope of the prior. Normal likelihood times exponential prior is a
     normal law cut at zero; here in its standard deviations, so that its mass above zero is that of
     the standard normal law below `centre`.
@@ -450,7 +454,7 @@ def _draw_gauss(
     centre = (force - slope) * sd
     log_mass = log_ndtr(centre)
     log_odds = np.log(slope * sd * sqrt(2 * pi)) + log_mass + 0.5 * centre**2
-    log_odds += log(priors.PRESENT_ODDS)
+    log_odds += log(scales.spread_odds)
     broad = noise[0] < log_odds
     # By inversion; in logarithms, since the mass may be far out in the tail.
     drawn = centre - ndtri_exp(log_mass + np.log1p(-noise[1]))

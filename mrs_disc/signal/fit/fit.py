@@ -256,6 +256,7 @@ def fit_fid(
         reference_area=reference_area_of(amplitude, basis),
         delay_sd_s=delay_sd_s,
         gauss2_mean=priors.GAUSS2_MEAN_HZ2,
+        spread_odds=basis.spread_odds,
         hump_odds=humps.odds,
     )
     optimum = Point(best.parameters, amplitude, np.zeros(humps.frequency_hz.size))

@@ -11,6 +11,7 @@ import numpy as np
 
 from mrs_disc.constants import TINY
 from mrs_disc.errors import InputError
+from mrs_disc.signal.fit import priors
 from mrs_disc.signal.fit.humps import Narrow
 from mrs_disc.signal.fit.model import Scan, Spectrum
 from mrs_disc.signal.fit.solver import NormalRatio
@@ -92,6 +93,8 @@ class FitBasis:
         What not every disc holds.
     narrow : sequence of Narrow
         Ranges, from the reference frequency, in which the baseline may hold narrow humps.
+    spread_odds : float
+        Prior odds that there is a Gaussian width against none.
     """
 
     names: tuple[str, ...]
@@ -103,6 +106,7 @@ class FitBasis:
     shares: Sequence[float] = ()
     presence: Sequence[Presence] = ()
     narrow: Sequence[Narrow] = ()
+    spread_odds: float = priors.PRESENT_ODDS
 
     @cached_property
     def usual(self) -> FloatArray:

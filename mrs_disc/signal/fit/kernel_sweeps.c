@@ -59,8 +59,8 @@ static int64_t choose(int64_t n, const double *odds)
 /* What a sweep draws after its slots: `chains._Sweeper` step by step.
  *
  *   curvature     (2 + hump, 2 + hump), force (2 + hump,): of squared Gaussian width, delay, areas
- *   scales        {mean of the squared width, standard deviation of the delay (0: none), log of
- *                 the odds that either is present}
+ *   scales        {mean of the squared width, standard deviation of the delay (0: none), logs of
+ *                 the odds that there is the one, and the other}
  *   strengths, area_mean, area_variance     (strength,)
  *   noise         (chain, 4): logistic and uniform of the width, logistic and normal of the delay
  *   normal        (chain, slot); gumbel (2, chain, strength)
@@ -79,7 +79,8 @@ int mrs_disc_draw_rest(int64_t n_chains, int64_t n_slots, int64_t n_humps, int64
 {
     int n = (int)n_slots;
     int64_t size = 2 + n_humps;
-    double slope = 1.0 / scales[0], delay_sd = scales[1], log_present = scales[2];
+    double slope = 1.0 / scales[0], delay_sd = scales[1];
+    double log_spread = scales[2], log_late = scales[3];
     double log_slope = log(slope * sqrt(2 * M_PI));
     double *log_variance = work, *odds = work + n_strengths;
     for (int64_t j = 0; j < n_strengths; j++)
@@ -114,13 +115,13 @@ int mrs_disc_draw_rest(int64_t n_chains, int64_t n_slots, int64_t n_humps, int64
                 double log_mass = log_ndtr(centre);
                 double log_odds = log_slope + log(sd) + log_mass + 0.5 * centre * centre;
                 double broad = 0.0;
-                if (drawn[0] < log_odds + log_present)
+                if (drawn[0] < log_odds + log_spread)
                     broad = sd * (centre - ndtri_exp(log_mass + log1p(-drawn[1])));
                 *value = broad > 0.0 ? broad : 0.0;
             } else if (delay_sd > 0.0) {
                 double prior = 1.0 / (delay_sd * delay_sd), variance = 1.0 / (precision + prior);
                 double log_odds = 0.5 * log(prior * variance) + 0.5 * pull * pull * variance;
-                int late = drawn[0] < log_odds + log_present;
+                int late = drawn[0] < log_odds + log_late;
                 *value = late ? pull * variance + sqrt(variance) * drawn[1] : 0.0;
             } else {
                 *value = 0.0;

@@ -27,7 +27,8 @@ GAUSS2_MEAN_HZ2 = 300.0
 discs."""
 
 PRESENT_ODDS = 1.0
-"""Odds that there is a Gaussian width, and that there is a delay, against none."""
+"""Odds that there is a delay, and, where the model says nothing of it, a Gaussian width, against
+none."""
 
 WEAK_SHIFT_HZ, WEAK_LORENTZ_HZ, WEAK_PHASE_RAD = 30.0, 40.0, 3.0
 """Standard deviations about the expansion point: felt only where there is no signal."""
