@@ -142,7 +142,7 @@ def framed(
 
 
 def svg(figure: Figure) -> str:
-    """Return a figure as compact SVG: no clock, coordinates of two decimals."""
+    """Return a figure as compact SVG: no clock, coordinates of two decimals, lines by steps."""
     buffer = io.StringIO()
     dpi = figure.dpi
     width, height = (72 * float(inches) for inches in figure.get_size_inches())
@@ -161,7 +161,7 @@ def svg(figure: Figure) -> str:
         text = pattern.sub("", text)
     for long, short in _SHORTER:
         text = text.replace(long, short)
-    return text
+    return _LINE.sub(_in_steps, text)
 
 
 class _Renderer(RendererSVG):  # type: ignore[misc]  # has no types
@@ -193,6 +193,27 @@ _SHORTER = (
 )
 """What matplotlib writes at length, and a page of many figures carries: names of groups that
 nothing refers to, turns by nothing, blanks."""
+
+
+_LINE = re.compile(r"M (-?[0-9.]+ -?[0-9.]+)((?: L -?[0-9.]+ -?[0-9.]+)+)")
+"""A line through places, as matplotlib writes it."""
+
+
+def _in_steps(line: re.Match[str]) -> str:
+    """Return a line with the step from each place to the next: half as long for a spectrum.
+
+    Steps are between places as written, in hundredths: they add up to them without an error.
+    """
+    places = [round(100 * float(x)) for x in line[0][2:].replace(" L", "").split()]
+    steps = map(int.__sub__, places[2:], places)
+    return f"M{line[1]}l{''.join(map(_hundredths, steps)).removeprefix(' ')}"
+
+
+@lru_cache(maxsize=4096)
+def _hundredths(count: int) -> str:
+    """Return a number of hundredths after what parts it from the number before: sign or blank."""
+    number = f"{abs(count) / 100:.2f}".rstrip("0").rstrip(".")
+    return ("-" if count < 0 else " ") + (number.removeprefix("0") or "0")
 
 
 _PICTURE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")

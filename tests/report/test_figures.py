@@ -157,6 +157,32 @@ def test_figures_carry_no_clock_and_are_the_same_again(view):
     assert "<text" in first
 
 
+def places_of(svg):
+    """Return the corners of every path, absolute, by the rules of SVG 1.1, section 8.3."""
+    paths = []
+    for drawn in re.findall(r' d="([^"]*)"', svg):
+        at, corners = np.zeros(2), []
+        for letter, rest in re.findall(r"([A-Za-z])([^A-Za-z]*)", drawn):
+            numbers = [float(x) for x in re.findall(r"-?(?:\d+\.?\d*|\.\d+)", rest)]
+            for pair in np.array(numbers[: len(numbers) // 2 * 2]).reshape(-1, 2):
+                at = at + pair if letter.islower() else pair
+                corners.append(at)
+        paths.append(np.array(corners))
+    return paths
+
+
+def test_lines_by_steps_lead_where_matplotlib_draws_them(view, monkeypatch):
+    level, curves = curves_of(view, "L4-L5")
+    short = figures.svg(figures.spectrum_figure(level, curves, curves.top))
+    monkeypatch.setattr("mrs_disc.report.look._LINE", re.compile("(?!)"))
+    plain = figures.svg(figures.spectrum_figure(level, curves, curves.top))
+    assert len(short) < 0.8 * len(plain)
+    pairs = list(zip(places_of(short), places_of(plain), strict=True))
+    assert max(len(each) for each, _ in pairs) > 300
+    for each, other in pairs:
+        np.testing.assert_allclose(each, other, atol=1e-6)
+
+
 def test_a_figure_is_gone_at_once_and_the_rest_of_the_program_left_alone(view):
     level, curves = curves_of(view, "L1-L2")
     visited = []

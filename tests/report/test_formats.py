@@ -152,7 +152,7 @@ def test_the_pdf_is_tagged_and_has_alternative_texts(folder):
 
 def test_the_page_needs_nothing_from_outside_and_no_script(folder):
     html = (folder / "report.html").read_text()
-    assert len(html) < 700_000
+    assert len(html) < 560_000
     assert "<script" not in html.lower()
     links = re.findall(r'(?:src|href)\s*=\s*"([^"]*)"', html)
     beside = [link for link in links if len(link) < 40 and (folder / link).exists()]
