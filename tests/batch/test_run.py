@@ -52,7 +52,13 @@ def command(
         text=True,
         env=os.environ | environment,
         start_new_session=start_new_session,
+        preexec_fn=_heeding_ctrl_c,
     )
+
+
+def _heeding_ctrl_c() -> None:
+    """Heed SIGINT, which a shell has what it starts in the background ignore: this suite, say."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 # --------------------------------------------------------------------------- the real analysis
