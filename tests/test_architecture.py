@@ -51,6 +51,12 @@ def test_the_core_draws_no_unseeded_random_numbers():
                 assert node.args or node.keywords, f"{path.name}:{node.lineno} has no seed"
 
 
+def test_no_collected_file_puts_the_checkout_before_the_installed_package():
+    """Workers of a pool look where their parent looks: they would run a tree without its kernel."""
+    checkout = Path(__file__).parents[1]
+    assert PACKAGE.parent == checkout or str(checkout) not in sys.path
+
+
 def test_signal_knows_arrays_only():
     for path in sorted((PACKAGE / "signal").glob("*.py")):
         inside = {

@@ -195,7 +195,7 @@ _SHORTER = (
 nothing refers to, turns by nothing, blanks."""
 
 
-_LINE = re.compile(r"M (-?[0-9.]+ -?[0-9.]+)((?: L -?[0-9.]+ -?[0-9.]+)+)")
+_LINE = re.compile(r"M (-?[0-9.]+ -?[0-9.]+)(?: L -?[0-9.]+ -?[0-9.]+)+")
 """A line through places, as matplotlib writes it."""
 
 

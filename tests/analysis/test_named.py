@@ -22,7 +22,8 @@ from mrs_disc.record.file import canonical_json, results_of
 from mrs_disc.record.findings import finding
 from mrs_disc.record.level import completeness_of
 from mrs_disc.report.results import results_from
-from tests.analysis.test_impression import disc
+
+from .test_impression import disc
 
 LEVELS = ("L3-L4", "L4-L5", "L5-S1")
 ACCEPT = Recipe(levels=LevelOptions(contradictions="accept"))

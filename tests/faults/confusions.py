@@ -1,6 +1,7 @@
 """Confuse the files of simulated studies, one way a study, and count what `info` notices.
 
-``python tests/faults/confusions.py [SEED]`` writes its table into ``tests/faults/README.md``.
+``python -m tests.faults.confusions [SEED]`` in the checkout writes its table into
+``tests/faults/README.md``.
 
 Spines are drawn as in ``tests/test_places.py``: size, curve, scoliosis and planning anew for each
 person, a sixth lumbar vertebra among them; half of the headers name no person. Two signals, made
@@ -19,13 +20,12 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
 from mrs_disc.data import LEVELS, Fid, Protocol
 from mrs_disc.io.describe import describe
 from mrs_disc.io.write_nifti_mrs import write_nifti_mrs
 from mrs_disc.simulate import simulate_study
-from tests.test_places import CERVICAL, LUMBAR, SIX, THORACIC, spine
+
+from ..test_places import CERVICAL, LUMBAR, SIX, THORACIC, spine
 
 N_STUDIES = 200
 SEED = 27182818

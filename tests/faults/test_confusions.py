@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.confusions import CONFUSIONS, README, confused
+from .confusions import CONFUSIONS, README, confused
 
 
 @pytest.mark.parametrize("name", CONFUSIONS)

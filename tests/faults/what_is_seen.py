@@ -1,7 +1,7 @@
 """Do every kind of damage of `test_faults` and print, as JSON, what a user sees of it.
 
-``python tests/faults/what_is_seen.py``; ``tests/tools/batch_tables.py faults`` makes the table of
-``tests/faults/README.md`` from it.
+``python -m tests.faults.what_is_seen`` in the checkout; ``tests/tools/batch_tables.py faults``
+makes the table of ``tests/faults/README.md`` from it.
 """
 
 from __future__ import annotations
@@ -11,16 +11,14 @@ import io
 import json
 import re
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
 from mrs_disc.cli import run
 from mrs_disc.constants import RESEARCH_USE
-from tests.faults.conftest import write_whole
-from tests.faults.test_faults import FAULTS, Fault
+
+from .conftest import write_whole
+from .test_faults import FAULTS, Fault
 
 LONGEST = 300
 FILES = re.compile(r" \(L4-L5/\S+ is [^)]*\)$")

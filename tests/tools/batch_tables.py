@@ -36,7 +36,7 @@ SCRIPTS = {
     "kills": "tests/batch/kills.py",
     "signed": "tests/review/kills.py",
     "mutants": "tests/fuzz/mutants.py",
-    "faults": "tests/faults/what_is_seen.py",
+    "faults": "-m tests.faults.what_is_seen",
 }
 STUDIES, DISCS_A_STUDY, STUDIES_A_JOB = 200_000, 5, 500
 DISCS_OF_STAND_IN = 5
@@ -47,8 +47,10 @@ def measure(name: str, options: list[str]) -> dict[str, Any]:
     if options[:1] == ["--from"]:
         text, options = Path(options[1]).read_text(), options[2:]
     else:
-        command = [sys.executable, str(ROOT / SCRIPTS[name]), *options]
-        text = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+        command = [sys.executable, *SCRIPTS[name].split(), *options]
+        text = subprocess.run(
+            command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT
+        ).stdout
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     found: dict[str, Any] = json.loads(text)
     return {"command": " ".join([SCRIPTS[name], *options]), "date": today,
